@@ -82,11 +82,13 @@ from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
-from bot.telegram.sending.responder import TelegramResponders
+from bot.telegram.sending.responders import TelegramResponders
 from bot.telegram.sending.results import prepare_results
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Check, Health
 
@@ -304,6 +306,7 @@ class App:
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
+            guests=GuestMessages(bot, parts.telegram_calls, parts.redis),
             tokens_link=tokens_link(settings.nemo_web_url),
             alerts=parts.alerts,
             admins=settings.admins,
@@ -338,8 +341,7 @@ class App:
     def _rate_limiter(self, redis: Redis) -> RateLimiter:
         clock = self._clock
         # The store's time, which all machines share, unless the clock here runs differently.
-        is_real = isinstance(clock, SystemClock) and clock.is_real
-        time_ms = None if is_real else lambda: clock.now().timestamp() * 1000
+        time_ms = None if isinstance(clock, SystemClock) else lambda: clock.now().timestamp() * 1000
         return RateLimiter(redis, clock, time_ms=time_ms)
 
     async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
@@ -353,6 +355,7 @@ class App:
             chats=parts.chats,
             cards=parts.cards,
             job_queue=parts.job_queue,
+            topics=PrivateTopics(parts.bot, parts.telegram_calls),
             group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis, self._clock),
             close_position_message=close_position_message(parts.job_queue, pressed_messages),
             guest_accounts=parts.guest_accounts,
@@ -428,8 +431,6 @@ class App:
             ),
             Delivery(
                 bot,
-                telegram_calls,
-                sent,
                 local=local,
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
@@ -437,6 +438,8 @@ class App:
             self._clock,
             settings.progress_edit_s,
             parts.chats.encrypt,
+            GuestMessages(bot, telegram_calls, parts.redis),
+            settings.staging_chat,
         )
 
     def _worker(self, docket: Docket) -> Worker:

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.ports import GroupAdmins
+from bot.jobs.ports import GroupAdmins, Topics
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
@@ -28,8 +28,11 @@ from bot.jobs.steps.gather import Gather
 from bot.jobs.steps.login import Login
 from bot.jobs.steps.logout import Logout
 from bot.jobs.steps.make_extract import MakeExtract
+from bot.jobs.steps.make_variations import MakeVariations
 from bot.jobs.steps.new_project import NewProject
+from bot.jobs.steps.offer_variations import OfferVariations
 from bot.jobs.steps.open_project import OpenProject
+from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.say import Say
@@ -100,6 +103,7 @@ class StepDependencies:
     cards: SkillCards
     job_queue: JobQueue
     group_admins: GroupAdmins
+    topics: Topics
     close_position_message: Callable[[Job], Awaitable[None]]
     guest_accounts: GuestAccountCounter
     eraser: ChatEraser
@@ -133,6 +137,8 @@ JOB_TYPES: Final = (
         Command("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
+    JobType(JobKind.OFFER_VARIATIONS, QUICK, (OfferVariations,)),
+    JobType(JobKind.VARIATIONS, MAIN, (Connect, MakeVariations)),
     JobType(JobKind.EXTRACT, MAIN, (MakeExtract,)),
     JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
     JobType(JobKind.OPEN_PROJECT, MAIN, (OpenProject,)),
@@ -141,6 +147,7 @@ JOB_TYPES: Final = (
     JobType(
         JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
     ),
+    JobType(JobKind.POST, QUICK, (PostToChannel,)),
     JobType(JobKind.COMPARE, QUICK, (ShowComparison,)),
     JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
     JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),

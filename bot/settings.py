@@ -1,7 +1,6 @@
 """Every setting, read from the environment and from ``.env``."""
 
 import os
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +10,6 @@ import platformdirs
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.runtime.allowed_hosts import HostRule
@@ -188,6 +186,12 @@ class Settings(BaseSettings):
         description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
         "supergroup gets a new id.",
     )
+    staging_chat: int | None = Field(
+        None,
+        description="Id of a chat or channel for guest mode, best of the bot's alone: a video for somebody who has not "
+        "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
+        "for the video instead.",
+    )
     admins: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
         description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
@@ -226,20 +230,15 @@ class Settings(BaseSettings):
         15.0,
         gt=0,
         le=600,
-        description=(
-            "Longest pause between two polls of a render, in seconds. The first poll comes after 2 s, and the pauses "
-            "grow by half, but only as far as they add at most 2 s or a tenth to the render. NemoVideo's own client "
-            "waits 15 s at most; its skill documents say 30."
-        ),
+        description="Longest pause between two polls of a render, in seconds. The first poll comes after 2 s, and the "
+        "pauses grow by half, but only as far as they add at most 2 s or a tenth to the render. NemoVideo's own client "
+        "waits 15 s at most; its skill documents say 30.",
     )
     progress_edit_s: float = Field(
         3.0, gt=0, le=60, description="Seconds at least between two edits of a job's progress message."
     )
     recovery_first_s: float = Field(
-        30.0,
-        gt=0,
-        le=600,
-        description="After an interrupted answer: seconds before the project is first polled.",
+        30.0, gt=0, le=600, description="Seconds from an interrupted answer to the first poll."
     )
     recovery_every_s: float = Field(60.0, gt=0, le=600, description="Seconds between the polls after that.")
     recovery_readings: int = Field(
@@ -468,31 +467,3 @@ def _read_secret_files(variables: Mapping[str, str | None]) -> dict[str, Any]:
             reason = error.strerror if isinstance(error, OSError) else "is no text"
             raise ValueError(f"{variable}: {path} can't be read: {reason}") from None
     return secrets
-
-
-def env_example() -> str:
-    """Return the text of ``.env.example``: each setting commented out, with its description and default."""
-    head = (
-        "# Settings of nemovideo-bot. Copy this file to .env and uncomment what you set.\n"
-        "# Generated from bot/settings.py by its env_example().\n"
-    )
-    blocks = []
-    for name, field in Settings.model_fields.items():
-        comment = "\n".join(f"# {line}" for line in textwrap.wrap(field.description or "", 100))
-        blocks.append(f"{comment}\n#{name.upper()}={_default(field)}\n")
-    return "\n".join([head, *blocks])
-
-
-def _default(field: FieldInfo) -> str:
-    """Format a default; empty if there is none, or one that depends on the machine."""
-    match field.default:
-        case bool() as value:
-            return str(value).lower()
-        case float() as value:
-            return f"{value:g}"
-        case (str(), *_) as values:
-            return ",".join(values)
-        case str() | int() as value:
-            return str(value)
-        case _:
-            return ""

@@ -1,6 +1,7 @@
-"""A clock that stands still until a test moves it on."""
+"""Clocks of tests: one that stands still until a test moves it on, and a fast one."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -113,3 +114,24 @@ async def passing(clock: HandClock, work: Coroutine[Any, Any, T], step_s: float 
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+class FastClock:
+    """A clock that runs faster than the system's.
+
+    Args:
+        speed: Its seconds in a real second.
+    """
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._began, self._began_s = datetime.now(UTC), time.monotonic()
+
+    def now(self) -> datetime:
+        return self._began + timedelta(seconds=(time.monotonic() - self._began_s) * self._speed)
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() * self._speed
+
+    async def sleep(self, duration_s: float) -> None:
+        await asyncio.sleep(duration_s / self._speed)

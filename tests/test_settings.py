@@ -7,8 +7,9 @@ from cryptography.fernet import Fernet
 from bot.commands.check import check_spenders
 from bot.commands.check_findings import Verdict
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.settings import Settings, WrongSettings, env_example, load_settings
+from bot.settings import Settings, WrongSettings, load_settings
 from bot.startup import describe_proxies
+from tests.env_example import env_example
 
 ROOT = Path(__file__).parents[1]
 
@@ -286,9 +287,7 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_example_is_up_to_date() -> None:
     text = (ROOT / ".env.example").read_text("utf-8")
-    assert text == env_example(), (
-        'regenerate it: python -c "import bot.settings as s; print(s.env_example(), end=str())" > .env.example'
-    )
+    assert text == env_example(), "regenerate it: python -m tests.env_example > .env.example"
 
 
 def test_the_example_sets_nothing_but_is_complete(tmp_path: Path) -> None:

@@ -19,10 +19,6 @@ _.heading_level_2
 _.heading_level_3
 _.heading_level_4
 _.unordered_list_item
-_.layout_features  # fontTools
-_.drop_tables
-_.hinting
-_.notdef_outline
 
 # Called by a library, by this name and with these arguments.
 _.capture_signals  # uvicorn
@@ -49,8 +45,6 @@ _.HAS_FILE
 _.OFFERED
 
 # Tests hold generated files against them.
-_.env_example
-_.settings_table
 _.OF_A_CHAT
 
 # The stand-ins' clients and figures, for tests and for the control APIs' JSON.

@@ -20,9 +20,9 @@ from pydantic import (
     field_validator,
 )
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 from redis.asyncio.lock import Lock
 
+from bot.chats.channels import Channels
 from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
@@ -145,8 +145,10 @@ class ChatFields(SharedFields):
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
         last_only_job_id: The waiting request before which no other is rendered.
+        takes_name: Whether this is a topic that gets the name of its project.
         kept_prompt: An example that waits for the clip that it edits.
         kept_prompt_until: How long it waits.
+        caption_job_id: The post to a channel whose caption is the next message.
     """
 
     account: Account = Account.NONE
@@ -165,8 +167,10 @@ class ChatFields(SharedFields):
     answer_job_id: str | None = None
     answer_session_id: str | None = None
     last_only_job_id: str | None = None
+    takes_name: bool = False
     kept_prompt: str | None = None
     kept_prompt_until: UtcTime | None = None
+    caption_job_id: str | None = None
 
     # Encrypted in the store: the cipher comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")
@@ -186,11 +190,7 @@ class ChatFields(SharedFields):
 
 
 class Chat(ChatFields):
-    """What is known of a chat at one moment; a chat never seen has the defaults.
-
-    Attributes:
-        key: Which chat.
-    """
+    """What is known of a chat at one moment; a chat never seen has the defaults."""
 
     key: ChatKey
 
@@ -270,7 +270,9 @@ class Chats:
         self.project_list = ProjectList(redis, self._ttl_s)
         self.versions = Versions(redis, self._ttl_s)
         self.templates = Templates(redis, self._ttl_s)
+        self.channels = Channels(redis, self._ttl_s)
         self.inline_requests = InlineRequests(redis)
+        self._change = LuaScript(redis, __package__, "change")
         self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
         self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 
@@ -283,14 +285,16 @@ class Chats:
 
         A value that can't be read, such as a token whose encryption key was dropped, counts as not set.
         """
-        async with self._redis.pipeline() as pipe:
-            for of in dict.fromkeys((key.of_account, key)):
-                pipe.hgetall(chat_key(str(of)))
-            shared, *own = await pipe.execute()
-        fields: dict[str, Any] = {**shared, "key": key}
-        if own:
-            fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS}
-            fields |= {**own[0], "key": key}
+        account, own = chat_key(str(key.of_account)), chat_key(str(key))
+        if own == account:
+            fields = await cast(Any, self._redis.hgetall(own))
+        else:
+            async with self._redis.pipeline() as pipe:  # At one moment.
+                pipe.hgetall(account)
+                pipe.hgetall(own)
+                shared, fields = await pipe.execute()
+            fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS} | fields
+        fields["key"] = key
         try:
             return Chat.model_validate(fields, context=self._cipher(key))
         except ValidationError as error:
@@ -322,9 +326,7 @@ class Chats:
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Keep a chat for its whole time again, as every write does."""
-        async with self._redis.pipeline(transaction=True) as transaction:
-            self._extend_ttl(transaction, key)
-            await transaction.execute()
+        await self._change(self._kept(key), changes=[], ttl_s=self._ttl_s)
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
@@ -333,7 +335,8 @@ class Chats:
             async with self._redis.pipeline(transaction=True) as transaction:
                 transaction.hsetnx(name, "client_id", str(uuid4()))
                 transaction.hget(name, "client_id")
-                self._extend_ttl(transaction, key)
+                for kept in self._kept(key):
+                    transaction.expire(kept, self._ttl_s)
                 _, client_id, *_ = await transaction.execute()
         return UUID(client_id)
 
@@ -359,8 +362,6 @@ class Chats:
     async def update(self, key: ChatKey, *changes: ChatFields) -> None:
         """Save some fields in one transaction; the others keep their values, whoever writes them meanwhile.
 
-        Example: ``await chats.update(key, ChatFields(session_id=None, auto_export=False))``
-
         Args:
             key: Which chat.
             *changes: Their explicitly set fields are saved; None removes a field. Of several, the last one wins.
@@ -368,16 +369,20 @@ class Chats:
         values: dict[str, Any] = {}
         for change in changes:
             values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
-        with self._readings.changing(key):
-            async with self._redis.pipeline(transaction=True) as transaction:
-                for name_in_hash, value in values.items():
-                    name = chat_key(str(key.of_account if name_in_hash in SHARED_FIELDS else key))
-                    if value is None:
-                        transaction.hdel(name, name_in_hash)
-                    else:
-                        transaction.hset(name, name_in_hash, str(value))
-                self._extend_ttl(transaction, key)
-                await transaction.execute()
+
+        new = {name: getattr(one, name) for one in changes for name in one.model_fields_set}
+
+        def changed(chat: Chat) -> Chat:
+            default = {name: Chat.model_fields[name].default for name, value in new.items() if value is None}
+            return chat.model_copy(update=new | default)
+
+        with self._readings.changing(key, changed):
+            made = [
+                {"key": chat_key(str(key.of_account if name in SHARED_FIELDS else key)), "name": name}
+                | ({} if value is None else {"value": str(value)})
+                for name, value in values.items()
+            ]
+            await self._change(self._kept(key), changes=made, ttl_s=self._ttl_s)
 
     async def has_content(self, chat: Chat) -> bool:
         """Return whether a chat's project has files, or the agent was ever asked for something in it."""
@@ -486,14 +491,10 @@ class Chats:
         return list(by_id.values())[:limit][::-1]
 
     async def _push(self, key: ChatKey, name: str, item: BaseModel, limit: int) -> None:
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.lpush(name, item.model_dump_json())
-            transaction.ltrim(name, 0, limit - 1)
-            transaction.expire(name, self._ttl_s)
-            self._extend_ttl(transaction, key)
-            await transaction.execute()
+        entry = {"entry": item.model_dump_json(), "kept": limit}
+        await self._change([name, *self._kept(key)], changes=[], ttl_s=self._ttl_s, **entry)
 
-    def _extend_ttl(self, transaction: Pipeline, key: ChatKey) -> None:
-        own = (chat_key(str(key)), results_key(str(key)), projects_key(str(key)))
-        for name in {chat_key(str(key.of_account)), *own}:
-            transaction.expire(name, self._ttl_s)
+    def _kept(self, key: ChatKey) -> list[str]:
+        """Return the keys of what lives as long as a chat."""
+        kept = (chat_key(str(key)), results_key(str(key)), projects_key(str(key.of_projects)))
+        return [*dict.fromkeys((*kept, chat_key(str(key.of_account))))]

@@ -24,6 +24,11 @@ class ChatKey:
         """The key of what all topics of the chat share; also that of what is outside of topics."""
         return ChatKey(self.chat_id)
 
+    @property
+    def of_projects(self) -> "ChatKey":
+        """The key of the list of projects: a private chat has one for all its topics, a group one for each."""
+        return self.of_account if self.is_private else self
+
     def __str__(self) -> str:
         return str(self.chat_id) if self.topic_id is None else f"{self.chat_id}:{self.topic_id}"
 

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from bot.chats.key import ChatKey
 from bot.store.keys import projects_key, versions_key
+from bot.store.lua_script import LuaScript
 
 MAX_PROJECTS = 30  # kept for each chat; those that were used longest ago go first
 MAX_NAME_CHARS = 40
@@ -29,6 +29,7 @@ class ListedProject(BaseModel):
         used_at: When it was last changed or opened, UTC.
         duration_ms: The length of its timeline; None if that is empty or unknown.
         is_lost: Whether NemoVideo no longer had it when it was last asked.
+        topic_id: The topic where it was last used; ``save`` sets it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +42,7 @@ class ListedProject(BaseModel):
     used_at: AwareDatetime
     duration_ms: int | None = None
     is_lost: bool = False
+    topic_id: int | None = None
 
     @property
     def mark(self) -> str:
@@ -59,50 +61,51 @@ class ProjectList:
     def __init__(self, redis: Redis, ttl_s: int) -> None:
         self._redis = redis
         self._ttl_s = ttl_s
+        self._save = LuaScript(redis, __package__, "save_project")
 
     async def all(self, key: ChatKey) -> list[ListedProject]:
         """Return a chat's projects, those that were used last first."""
-        return _read(await cast(Any, self._redis.hvals(projects_key(str(key)))))
+        texts = await cast(Any, self._redis.hvals(_name(key)))
+        return sorted(map(ListedProject.model_validate_json, texts), key=_used_at, reverse=True)
 
     async def find(self, key: ChatKey, mark: str) -> ListedProject | None:
         """Return the project with a mark, if the chat's list has it."""
-        text = await cast(Any, self._redis.hget(projects_key(str(key)), mark))
+        text = await cast(Any, self._redis.hget(_name(key), mark))
         return None if text is None else ListedProject.model_validate_json(text)
 
-    async def save(self, key: ChatKey, change: ListedProject) -> None:
+    async def save(self, key: ChatKey, change: ListedProject, name_if_none: str = "") -> bool:
         """Save the explicitly set fields of a project; the others keep their values, whoever writes them meanwhile.
 
         Args:
             key: Which chat.
             change: What is known of the project now. One that is not in the list yet is added.
+            name_if_none: Its name, unless it has one.
+
+        Returns:
+            Whether that has become its name.
         """
-        name = projects_key(str(key))
-
-        async def write(pipe: Pipeline) -> None:
-            found = {one.mark: one for one in _read(await cast(Any, pipe.hvals(name)))}
-            before = found.get(change.mark)
-            set_now = {field: getattr(change, field) for field in change.model_fields_set}
-            found[change.mark] = change if before is None else before.model_copy(update=set_now)
-            kept = sorted(found.values(), key=_used_at)[-MAX_PROJECTS:]
-            cast(Any, pipe).multi()
-            pipe.hset(name, change.mark, found[change.mark].model_dump_json())
-            if gone := found.keys() - {one.mark for one in kept}:
-                pipe.hdel(name, *gone)
-                pipe.delete(*(versions_key(str(key), mark) for mark in gone))
-            pipe.expire(name, self._ttl_s)
-
-        await self._redis.transaction(cast(Any, write), name)
+        change = change.model_copy(update={"topic_id": key.topic_id})
+        is_named = await self._save(
+            [_name(key)],
+            mark=change.mark,
+            change=change.model_dump(mode="json", exclude_unset=True),
+            name_if_none=name_if_none,
+            kept=MAX_PROJECTS,
+            versions_prefix=versions_key(str(key.of_projects), ""),
+            ttl_s=self._ttl_s,
+        )
+        return bool(is_named)
 
     async def delete(self, key: ChatKey, mark: str) -> None:
         """Forget a project and its versions."""
         async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hdel(projects_key(str(key)), mark)
-            transaction.delete(versions_key(str(key), mark))
+            transaction.hdel(_name(key), mark)
+            transaction.delete(versions_key(str(key.of_projects), mark))
             await transaction.execute()
 
 
-def _read(texts: list[str]) -> list[ListedProject]:
-    return sorted(map(ListedProject.model_validate_json, texts), key=_used_at, reverse=True)
+def _name(key: ChatKey) -> str:
+    return projects_key(str(key.of_projects))
 
 
 def _used_at(project: ListedProject) -> datetime:

@@ -39,8 +39,8 @@ class _Reading(Generic[T]):
 class RecentReadings(Generic[T]):
     """Readings of the last second.
 
-    A job's first reading is of the store, and so is each that follows a change made by this process. A change that
-    another process makes while the job runs is seen a second later at the latest.
+    A job's first reading is of the store, and sees all changes made by this process. A change that another process
+    makes while the job runs is seen a second later at the latest.
     """
 
     def __init__(self) -> None:
@@ -67,12 +67,24 @@ class RecentReadings(Generic[T]):
         return value
 
     @contextlib.contextmanager
-    def changing(self, key: ChatKey) -> Iterator[None]:
-        """Drop what was read of a chat, once a change is made or may have been."""
+    def changing(self, key: ChatKey, change: Callable[[T], T] | None = None) -> Iterator[None]:
+        """Drop what was read of a chat, once a change is made or may have been.
+
+        Args:
+            key: Which chat.
+            change: Makes the same change to what was read, which serves on if the change succeeds.
+        """
+        is_made = False
         try:
             yield
+            is_made = True
         finally:
-            self._readings.pop(key.of_account, None)
+            reading = self._readings.get(key.of_account)
+            value = reading.value if reading is not None and reading.key == key else None
+            if reading is not None and value is not None and is_made and change is not None:
+                reading.value = change(value)
+            else:
+                self._readings.pop(key.of_account, None)
 
     def _drop_before(self, time_s: float) -> None:
         while self._readings and next(iter(self._readings.values())).began_s < time_s:

@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from bot.chats.key import ChatKey
 from bot.nemo.drafts import Draft, read_draft
 from bot.store.keys import versions_key
+from bot.store.lua_script import LuaScript
 
 MAX_VERSIONS = 20  # kept for each project; the oldest go first
 MAX_WORDS_CHARS = 60
@@ -63,11 +63,13 @@ def pack_draft(draft: Draft) -> str:
 
 
 class Versions:
-    """The versions of all projects, in the store."""
+    """The versions of all projects, in the store: a hash for each, with their numbers as fields."""
 
     def __init__(self, redis: Redis, ttl_s: int) -> None:
         self._redis = redis
         self._ttl_s = ttl_s
+        self._add = LuaScript(redis, __package__, "add_versions")
+        self._save_video = LuaScript(redis, __package__, "save_video")
 
     async def all(self, key: ChatKey, mark: str) -> list[Version]:
         """Return the versions of a project, the oldest first.
@@ -76,7 +78,12 @@ class Versions:
             key: The project's chat.
             mark: Its mark, see ``project_list``.
         """
-        return _read(await cast(Any, self._redis.hvals(versions_key(str(key), mark))))
+        texts: dict[str, str] = await cast(Any, self._redis.hgetall(_name(key, mark)))
+        versions = [
+            Version.model_validate_json(text).model_copy(update={"number": int(number)})
+            for number, text in texts.items()
+        ]
+        return sorted(versions, key=lambda version: version.number)
 
     async def add(self, key: ChatKey, mark: str, *versions: Version) -> None:
         """Add versions that follow the latest one; a request adds its own once.
@@ -86,29 +93,18 @@ class Versions:
             mark: Its mark.
             *versions: The versions; their numbers count only in a project without any.
         """
-        name = versions_key(str(key), mark)
-
-        async def write(pipe: Pipeline) -> None:
-            before = _read(await cast(Any, pipe.hvals(name)))
-            known = {version.job_id for version in before}
-            numbered = [
-                version.model_copy(update={"number": before[-1].number + 1}) if before else version
-                for version in versions
-                if version.job_id not in known and (version.job_id or not before)
-            ]
-            cast(Any, pipe).multi()
-            for version in numbered:
-                pipe.hset(name, str(version.number), version.model_dump_json())
-            for gone in (before + numbered)[:-MAX_VERSIONS]:
-                pipe.hdel(name, str(gone.number))
-            pipe.expire(name, self._ttl_s)
-
-        await self._redis.transaction(cast(Any, write), name)
+        if not versions:
+            return
+        entries = [
+            {"job_id": one.job_id, "number": one.number, "text": one.model_dump_json(exclude={"number"})}
+            for one in versions
+        ]
+        await self._add([_name(key, mark)], versions=entries, kept=MAX_VERSIONS, ttl_s=self._ttl_s)
 
     async def save_video(
         self, key: ChatKey, mark: str, draft_digest: str, file_id: str, kind: str, picture_id: str
     ) -> None:
-        """Save the video of all versions with a draft; one request at a time writes versions of a project.
+        """Save the video of all versions with a draft.
 
         Args:
             key: The project's chat.
@@ -118,12 +114,9 @@ class Versions:
             kind: What it was sent as.
             picture_id: Telegram's id of a picture of it; empty keeps an earlier one.
         """
-        for version in await self.all(key, mark):
-            if version.draft_digest == draft_digest:
-                video = {"file_id": file_id, "kind": kind, "picture_id": picture_id or version.picture_id}
-                text = version.model_copy(update=video).model_dump_json()
-                await cast(Any, self._redis.hset(versions_key(str(key), mark), str(version.number), text))
+        video = {"file_id": file_id, "kind": kind} | ({"picture_id": picture_id} if picture_id else {})
+        await self._save_video([_name(key, mark)], draft_digest=draft_digest, video=video)
 
 
-def _read(texts: list[str]) -> list[Version]:
-    return sorted(map(Version.model_validate_json, texts), key=lambda version: version.number)
+def _name(key: ChatKey, mark: str) -> str:
+    return versions_key(str(key.of_projects), mark)

@@ -75,6 +75,7 @@ class TelegramCheck:
                     ]
                 bot = mapping(me.get("result"))
                 credentials = f"@{bot.get('username')}, id {bot.get('id')}"
+                guest = await self._guest(bot)
                 updates = await self._updates(polls_here)
         except (NoAnswer, TimeoutError) as error:
             url = self._settings.telegram_api_url
@@ -87,7 +88,8 @@ class TelegramCheck:
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
                 *(not_asked(name, "no answer") for name in names),
             ]
-        return [ok("Telegram", credentials), _groups(bot), _inline(bot), updates, self._clock_finding()]
+        switches = [_groups(bot), _inline(bot), guest, _topics(bot)]
+        return [ok("Telegram", credentials), *switches, updates, self._clock_finding()]
 
     def _clock_finding(self) -> Finding:
         return self._date or not_asked("clock, by Telegram's", "it sent no date")
@@ -106,6 +108,29 @@ class TelegramCheck:
         payload, answer = await call_telegram(self._http, self._settings, method, **params)
         self._date = check_clock("clock, by Telegram's", answer, self._clock) or self._date
         return payload
+
+    async def _guest(self, bot: Mapping[str, Any]) -> Finding:
+        """Check guest mode, and that the bot can send to the chat that it needs for people who have not started it."""
+        name, staging_chat = "Telegram: guest mode", self._settings.staging_chat
+        if not bot.get("supports_guest_queries"):
+            if staging_chat:
+                return wrong(
+                    name,
+                    "STAGING_CHAT is set, but guest mode is off",
+                    "Switch it on at @BotFather, in the bot's settings, or remove STAGING_CHAT",
+                )
+            return not_asked(name, "off: it can't be called into chats where it is no member (@BotFather)")
+        if not staging_chat:
+            return ok(
+                name, "on: who has not started the bot gets a button for the video; STAGING_CHAT changes that"
+            )
+        answer = await self._ask("getChat", chat_id=staging_chat)
+        if not answer.get("ok"):
+            problem = f"it can't use STAGING_CHAT: {answer.get('description')}"
+            return wrong(
+                name, problem, "Add the bot to that chat, in a channel as an admin, and check its id"
+            )
+        return ok(name, "on: it can be called into chats where it is no member")
 
     async def _updates(self, polls_here: bool | None) -> Finding:
         name = "Telegram: updates"
@@ -181,6 +206,13 @@ def _inline(bot: Mapping[str, Any]) -> Finding:
             name, 'on: videos have a "Share" button, and people find theirs behind its name in any chat'
         )
     return not_asked(name, 'off: videos have no "Share" button (@BotFather: /setinline)')
+
+
+def _topics(bot: Mapping[str, Any]) -> Finding:
+    name = "Telegram: topics"
+    if bot.get("has_topics_enabled"):
+        return ok(name, "on in private chats: each topic has a project of its own")
+    return not_asked(name, "off in private chats (@BotFather: Threaded Mode)")
 
 
 def _groups(bot: Mapping[str, Any]) -> Finding:

@@ -240,6 +240,12 @@ def at_botfather(bot: Mapping[str, Any]) -> list[str]:
         lines.append(
             "@BotFather, /setprivacy, Disable: so that groups can talk to it without /edit (optional)"
         )
+    if not bot.get("supports_inline_queries"):
+        lines.append(
+            '@BotFather, /setinline: for "Share" under videos, and their list in any chat (optional)'
+        )
+    if not bot.get("supports_guest_queries"):
+        lines.append("@BotFather, its settings, Guest Mode: to be called into chats it is not in (optional)")
     if not bot.get("has_topics_enabled"):
         lines.append("@BotFather, its settings, Threaded Mode: for topics in private chats (optional)")
     return lines

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import ClassVar, get_type_hints
+from typing import ClassVar, dataclass_transform, get_type_hints
 
 VERSION = "1"
 """The first field of all callback data, so that a later release recognizes the buttons of an older one."""
@@ -10,34 +10,60 @@ VERSION = "1"
 MAX_PACKED_BYTES = 64  # the Bot API's limit for callback data
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass_transform(frozen_default=True)
+@dataclass(frozen=True)
 class ButtonAction:
     """Base of all actions. Fields are booleans, or strings without a colon; the last one may hold colons."""
 
     name: ClassVar[str]
 
+    def __init_subclass__(cls, name: str) -> None:
+        super().__init_subclass__()
+        dataclass(frozen=True)(cls)
+        if name:
+            cls.name = name
+            ACTIONS[name] = cls
 
-@dataclass(frozen=True, slots=True)
-class Cancel(ButtonAction):
+
+ACTIONS: dict[str, type[ButtonAction]] = {}
+"""All actions by the name that stands in callback data."""
+
+
+class JobButton(ButtonAction, name=""):
+    """Base of the actions that belong to a job."""
+
+    job_id: str
+
+
+class Setting(StrEnum):
+    """What a chat can switch on and off; the values are fields of ``ChatFields``."""
+
+    AUTO_EXPORT = "auto_export"  # send the video after every edit, or only when asked
+    SEND_AS_FILE = "send_as_file"  # send videos as files, or as videos
+    SHRINK_RESULTS = "shrink_results"  # send a smaller version of videos that are too large, or only a link
+    REPLACE_RESULTS = "replace_results"  # delete the earlier video when a new one arrives, or keep it
+    MEMBERS_MAY_CHANGE = (
+        "members_may_change"  # let all members of a group change its settings, or only its admins
+    )
+
+
+class SwitchSetting(ButtonAction, name="set"):
+    """Switch a ``Setting`` on or off."""
+
+    on: bool
+    setting: str
+
+
+class Cancel(JobButton, name="cancel"):
     """Stop a job."""
 
-    name = "cancel"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class Retry(ButtonAction):
+class Retry(JobButton, name="retry"):
     """Do what a failed job has left to do."""
 
-    name = "retry"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class RenderLastOnly(ButtonAction):
+class RenderLastOnly(ButtonAction, name="last_only"):
     """Skip the renders of the chat's requests, except that of the last one that waits."""
-
-    name = "last_only"
 
 
 class GoOnChoice(StrEnum):
@@ -48,413 +74,268 @@ class GoOnChoice(StrEnum):
     SPEND = "spend"  # with fewer credits than it takes
 
 
-@dataclass(frozen=True, slots=True)
-class GoOn(ButtonAction):
+class GoOn(JobButton, name="go_on"):
     """Run a request that waits for a decision; the choice is a ``GoOnChoice``."""
 
-    name = "go_on"
-    job_id: str
     choice: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseGeneration(ButtonAction):
+class ChooseGeneration(ButtonAction, name="form"):
     """Choose format (``9x16``) and length in seconds of the clip that a job asks for, or generate it so."""
 
-    name = "form"
     is_final: bool
     ratio: str
     length_s: str
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class DropRequest(ButtonAction):
+class DropRequest(JobButton, name="drop"):
     """Leave a request that waits for a decision."""
 
-    name = "drop"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class RemoveExtra(ButtonAction):
+class RemoveExtra(ButtonAction, name="strip"):
     """Ask the agent to remove what it added by itself: ``music``, ``title`` and so on."""
 
-    name = "strip"
     extra: str
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class KeepExtras(ButtonAction):
+class KeepExtras(JobButton, name="keep"):
     """Keep what the agent added by itself."""
 
-    name = "keep"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class RunOffer(ButtonAction):
+class RunOffer(JobButton, name="offer"):
     """Ask the agent for the edit that its answer to a job told people to make by hand."""
 
-    name = "offer"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class RunScreenButton(ButtonAction):
+class RunScreenButton(JobButton, name="screen"):
     """Send the agent the name of the button, by its number, that its answer to a job told people to press."""
 
-    name = "screen"
-    job_id: str
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerQuestion(ButtonAction):
+class AnswerQuestion(JobButton, name="choose"):
     """Answer the question of this number, which the agent asked for a job.
 
     ``option`` is the option's number from 0, or ``DONE`` when all that is wanted is ticked.
     """
 
-    name = "choose"
     DONE: ClassVar[str] = "done"
-    job_id: str
     number: str
     option: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunEdited(ButtonAction):
+class RunEdited(JobButton, name="edited"):
     """Run a request again in its edited words; the job is the one that offered it."""
 
-    name = "edited"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class RunCaption(ButtonAction):
+class RunCaption(JobButton, name="caption"):
     """Do what the texts of the forwarded messages in a job say."""
 
-    name = "caption"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class UseVoice(ButtonAction):
+class UseVoice(ButtonAction, name="voice"):
     """Do what somebody says in the voice or round video message of a job, or use it as the audio."""
 
-    name = "voice"
     as_request: bool
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class EditHeard(ButtonAction):
+class EditHeard(JobButton, name="edit_heard"):
     """Stop a job whose spoken request was not understood, and offer its text for correction."""
 
-    name = "edit_heard"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class RunHeld(ButtonAction):
+class RunHeld(JobButton, name="held"):
     """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
 
-    name = "held"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class Export(ButtonAction):
+class Export(ButtonAction, name="export"):
     """Render the draft as it is."""
 
-    name = "export"
 
-
-@dataclass(frozen=True, slots=True)
-class ShowMore(ButtonAction):
+class ShowMore(JobButton, name="more"):
     """Show what else can be made of the finished video of a job."""
 
-    name = "more"
-    job_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class MakeExtract(ButtonAction):
+class MakeExtract(ButtonAction, name="extract"):
     """Make something else of the finished video of a job: an ``Extract``, a ``smaller`` version, a ``file``."""
 
-    name = "extract"
     form: str
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCredits(ButtonAction):
+class Post(ButtonAction, name="post"):
+    """Post the finished video above to a channel, or go on with a job's post: a ``PostChoice``, or a channel's id."""
+
+    choice: str = ""
+    job_id: str = ""
+
+
+class ShowCredits(ButtonAction, name="credits"):
     """Show the credits."""
 
-    name = "credits"
 
-
-@dataclass(frozen=True, slots=True)
-class ShowStatus(ButtonAction):
+class ShowStatus(ButtonAction, name="status"):
     """Show the timeline and the current job."""
 
-    name = "status"
 
-
-@dataclass(frozen=True, slots=True)
-class NewProject(ButtonAction):
+class NewProject(ButtonAction, name="new"):
     """Start an empty project."""
 
-    name = "new"
 
-
-@dataclass(frozen=True, slots=True)
-class KeepProject(ButtonAction):
+class KeepProject(ButtonAction, name="keep_project"):
     """Stay in the present project."""
 
-    name = "keep_project"
 
-
-@dataclass(frozen=True, slots=True)
-class ListProjects(ButtonAction):
+class ListProjects(ButtonAction, name="projects"):
     """List the chat's projects in this message, those of the page with this number, from 1.
 
     Without a number, send the list.
     """
 
-    name = "projects"
     page: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ShowProject(ButtonAction):
+class ShowProject(ButtonAction, name="project"):
     """Show the project with a mark, and what can be done with it."""
 
-    name = "project"
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpenProject(ButtonAction):
+class OpenProject(ButtonAction, name="open_project"):
     """Go back to the project with a mark."""
 
-    name = "open_project"
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class RenameProject(ButtonAction):
+class RenameProject(ButtonAction, name="rename_project"):
     """Say how the present project gets another name."""
 
-    name = "rename_project"
 
-
-@dataclass(frozen=True, slots=True)
-class DeleteProject(ButtonAction):
+class DeleteProject(ButtonAction, name="delete_project"):
     """Forget the project with a mark, or ask first."""
 
-    name = "delete_project"
     is_sure: bool
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowVersion(ButtonAction):
+class ShowVersion(ButtonAction, name="version"):
     """Show the video of a version of the project with a mark."""
 
-    name = "version"
     mark: str
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreVersion(ButtonAction):
+class RestoreVersion(ButtonAction, name="restore_version"):
     """Go back to a version of the project with a mark."""
 
-    name = "restore_version"
     mark: str
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class Compare(ButtonAction):
+class OfferVariations(ButtonAction, name="offer_variations"):
+    """Ask what several versions of the project should differ in."""
+
+
+class MakeVariations(ButtonAction, name="make_variations"):
+    """Make versions of the project that differ in their ``music``, ``title`` or ``format``."""
+
+    topic: str
+
+
+class Compare(ButtonAction, name="compare"):
     """Show a version of the project with a mark and the latest one side by side."""
 
-    name = "compare"
     mark: str
     number: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListTemplates(ButtonAction):
+class ListTemplates(ButtonAction, name="templates"):
     """List the requests that the chat has saved."""
 
-    name = "templates"
 
-
-@dataclass(frozen=True, slots=True)
-class ShowTemplate(ButtonAction):
+class ShowTemplate(ButtonAction, name="template"):
     """Show the template with a mark, and what can be done with it."""
 
-    name = "template"
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunTemplate(ButtonAction):
+class RunTemplate(ButtonAction, name="run_template"):
     """Send the template with a mark to the agent, or keep it for the next file."""
 
-    name = "run_template"
     on_next_file: bool
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteTemplate(ButtonAction):
+class DeleteTemplate(ButtonAction, name="delete_template"):
     """Forget the template with a mark."""
 
-    name = "delete_template"
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowLink(ButtonAction):
+class ShowLink(ButtonAction, name="link"):
     """Show where the project opens in a browser; make a project if there is none.
 
     With the id of a job that holds a request, that is to go on when the project has its file.
     """
 
-    name = "link"
     job_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseLanguage(ButtonAction):
+class ChooseLanguage(ButtonAction, name="language"):
     """Choose a catalogue; without one, list them."""
 
-    name = "language"
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseSkill(ButtonAction):
+class ChooseSkill(ButtonAction, name="skill"):
     """Choose the skill card with a mark."""
 
-    name = "skill"
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class ListSkills(ButtonAction):
+class ListSkills(ButtonAction, name="skills"):
     """List the skill cards of the page with this number, from 1."""
 
-    name = "skills"
     page: str = "1"
 
 
-@dataclass(frozen=True, slots=True)
-class ShowSkill(ButtonAction):
+class ShowSkill(ButtonAction, name="card"):
     """Show the skill card with a mark, or what else there is to know about it."""
 
-    name = "card"
     with_details: bool
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunExample(ButtonAction):
+class RunExample(ButtonAction, name="example"):
     """Send the example with a mark to the agent."""
 
-    name = "example"
     mark: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrySample(ButtonAction):
+class TrySample(ButtonAction, name="sample"):
     """Send the sample clip and let the agent edit it."""
 
-    name = "sample"
 
-
-@dataclass(frozen=True, slots=True)
-class RunSuggestion(ButtonAction):
+class RunSuggestion(ButtonAction, name="next"):
     """Send the suggested next step of this name to the agent."""
 
-    name = "next"
     suggestion: str
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceFiles(ButtonAction):
+class PlaceFiles(ButtonAction, name="place"):
     """Ask the agent to put the files that are on no track on the timeline."""
 
-    name = "place"
 
-
-@dataclass(frozen=True, slots=True)
-class ShowSettings(ButtonAction):
+class ShowSettings(ButtonAction, name="settings"):
     """Show the chat's settings."""
 
-    name = "settings"
 
-
-@dataclass(frozen=True, slots=True)
-class ForgetChat(ButtonAction):
+class ForgetChat(ButtonAction, name="forget"):
     """Erase all that is kept of the chat."""
 
-    name = "forget"
 
-
-@dataclass(frozen=True, slots=True)
-class KeepChat(ButtonAction):
+class KeepChat(ButtonAction, name="keep_chat"):
     """Erase nothing."""
-
-    name = "keep_chat"
-
-
-@dataclass(frozen=True, slots=True)
-class SetMembersMayChange(ButtonAction):
-    """Let all members of a group change its settings, or only its admins."""
-
-    name = "members"
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetAutoExport(ButtonAction):
-    """Send the video after every edit, or only when asked."""
-
-    name = "auto"
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetSendAsFile(ButtonAction):
-    """Send videos as files, or as videos."""
-
-    name = "file"
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetShrinkResults(ButtonAction):
-    """Send a smaller version of videos that are too large, or only a link."""
-
-    name = "shrink"
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetReplaceResults(ButtonAction):
-    """Delete the earlier video when a new one arrives, or keep it."""
-
-    name = "replace"
-    on: bool
-
-
-ACTIONS: dict[str, type[ButtonAction]] = {action.name: action for action in ButtonAction.__subclasses__()}
 
 
 def pack(action: ButtonAction) -> str:

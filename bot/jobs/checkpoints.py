@@ -34,6 +34,8 @@ class Checkpoint(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     name: ClassVar[str]
+    is_shared: ClassVar[bool] = False
+    """Whether all parts of a job share it, see ``Attempt.in_part``."""
 
 
 class SentMessage(BaseModel):
@@ -51,6 +53,7 @@ class MessageSend(Checkpoint):
     """Saved under its idempotency key right before a message is sent, and again once it is in the chat."""
 
     name = "message"
+    is_shared = True
     newest_before: int = 0  # the highest message number known in the chat before the message was sent
     sent: SentMessage | None = None  # the message; ``None`` while it is unknown whether it was sent
 
@@ -208,6 +211,7 @@ class HeldAnswer(Checkpoint):
     """
 
     name = "held_answer"
+    is_shared = True
     message: TextMessage = AgentMessage("")
 
 
@@ -215,6 +219,7 @@ class ProjectLost(Checkpoint):
     """Saved before the chat is told that its project is gone, if it has files that can be put back."""
 
     name = "project_lost"
+    is_shared = True
     session_id: str | None = None  # the project
     is_waiting: bool = False  # whether the request waits for a decision about the files
 
@@ -248,6 +253,7 @@ class JobProgress(Checkpoint):
     """How far a job is, for the operator. It is saved with other checkpoints, and when the job ends."""
 
     name = "progress"
+    is_shared = True
     steps: tuple[StepTime, ...] = ()
     render_percent: int | None = None  # how much is rendered, as the service says
     ended_with: LocalizedMessage | None = None  # what the chat was told, if the job failed
@@ -305,6 +311,9 @@ class StoredCheckpoints:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
 
+    def _field(self, checkpoint: type[Checkpoint], key: str) -> str:
+        return field_of(checkpoint, key)
+
     async def _write(self, values: Mapping[str, Any]) -> None:
         """Write JSON values to the store."""
         raise NotImplementedError
@@ -315,7 +324,7 @@ class StoredCheckpoints:
 
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
         """See ``Checkpoints``."""
-        value = self._values.get(field_of(checkpoint, key))
+        value = self._values.get(self._field(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
@@ -324,14 +333,19 @@ class StoredCheckpoints:
 
     async def save_all(self, *checkpoints: tuple[Checkpoint, str]) -> None:
         """Save several checkpoints with their keys in one write."""
-        await self._save({field_of(type(one), key): one.model_dump(mode="json") for one, key in checkpoints})
+        await self._save(
+            {self._field(type(one), key): one.model_dump(mode="json") for one, key in checkpoints}
+        )
 
     async def replace(self, old: type[Checkpoint], checkpoint: Checkpoint) -> None:
         """Save a checkpoint and forget another one in one write."""
         await self._save(
-            {field_of(old): None, field_of(type(checkpoint)): checkpoint.model_dump(mode="json")}
+            {
+                self._field(old, ""): None,
+                self._field(type(checkpoint), ""): checkpoint.model_dump(mode="json"),
+            }
         )
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self._save({field_of(checkpoint, key): None})
+        await self._save({self._field(checkpoint, key): None})

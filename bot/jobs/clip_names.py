@@ -83,6 +83,11 @@ def track_label(track: Track) -> LocalizedMessage:
     return LocalizedMessage(_TRACKS[track.kind])
 
 
+def is_voice(track: Track) -> bool:
+    """Return whether a track's names say that somebody speaks in it."""
+    return track_label(track).key == "track.voice"
+
+
 def names_of(track: Track, names: ClipNames) -> Names:
     """Name the first clips of a track."""
     shown = track.segments[:_MAX_NAMES]

@@ -36,6 +36,7 @@ class Button:
     text: str = ""  # a label that is the same in every language, such as a name
     share: str = ""  # what is typed behind the bot's name in the chat that the person chooses
     style: str = ""  # ``success`` or ``danger`` where the color helps; older clients show none
+    params: Mapping[str, str] = field(default_factory=dict)  # values of the label's placeholders
     is_chosen: bool = False  # whether a tick stands in front of its label
 
 
@@ -198,6 +199,7 @@ class Progress:
     ] = ()  # how long others took from here, for the time left in the text; empty for none
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
     buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
+    part: LocalizedMessage | None = None  # the part of the job that it is about, if the job has several
     readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow
 
 

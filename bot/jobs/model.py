@@ -25,9 +25,11 @@ from bot.jobs.payloads import (
     LoginPayload,
     OpenProjectPayload,
     Payload,
+    PostPayload,
     PrivateAnswerPayload,
     SayPayload,
     SkillPayload,
+    VariationsPayload,
     WatchPayload,
 )
 
@@ -51,7 +53,10 @@ class JobKind(StrEnum):
 
     EDIT = "edit"  # a prompt, files or both, for the agent; the export may follow
     EXPORT = "export"  # render the draft as it is
+    OFFER_VARIATIONS = "offer_variations"  # ask what versions of the project should differ in, with the price
+    VARIATIONS = "variations"  # make versions of the project that differ in one thing
     EXTRACT = "extract"  # make something else of a finished video: a GIF, its audio
+    POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
     COMPARE = "compare"  # show two versions of a project side by side
@@ -106,6 +111,14 @@ class Attachment:
         return self.kind == "document" and self.name.lower().endswith(".txt")
 
 
+@dataclass(frozen=True, slots=True)
+class GuestQuery:
+    """A message by which somebody called the bot into a chat where it is no member."""
+
+    id: str  # Telegram's; it can be answered once
+    chat_id: int  # the chat's id in Telegram
+
+
 def _read_chat(value: Any) -> Any:
     return ChatKey.parse(value) if isinstance(value, str) else value
 
@@ -138,6 +151,7 @@ class Job:
             files belong to; 0 stands for the id in ``chat``.
         is_press: Whether a pressed button asked for it: the message that it belongs to is the bot's own.
         chat_title: The group's name, for messages about it in private.
+        guest_query: What it answers, if the bot was called as a guest; ``chat`` is the person's private one then.
     """
 
     id: str
@@ -155,6 +169,7 @@ class Job:
     chat_title: str = ""
     language_code: str = ""
     is_press: bool = False
+    guest_query: GuestQuery | None = None
 
     def __post_init__(self) -> None:
         if not self.telegram_chat_id:
@@ -168,7 +183,10 @@ class Job:
 PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EDIT: EditPayload,
     JobKind.EXPORT: ExportPayload,
+    JobKind.OFFER_VARIATIONS: VariationsPayload,
+    JobKind.VARIATIONS: VariationsPayload,
     JobKind.EXTRACT: ExtractPayload,
+    JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
     JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,
@@ -196,6 +214,11 @@ def retry_id(job_id: str) -> str:
 def look_id(job_id: str, look: int) -> str:
     """Return the id of the job that looks after another one for the nth time."""
     return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+
+
+def guest_job_id(query_id: str) -> str:
+    """Return the id of the job that a guest query asks for: the same when its update comes again."""
+    return hashlib.sha256(f"guest query {query_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import RunExample, RunSuggestion
+from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.nemo.drafts import Draft, TrackKind
 from bot.skills import SkillCard, example_mark
@@ -65,7 +66,7 @@ class _Facts:
     about: Topic | None  # the topic of the skill card, if it has one
     has_picture: bool  # whether there is video or an image
     has_title: bool  # whether there is a text track
-    has_music: bool  # whether there is an audio track
+    has_music: bool  # whether there is an audio track that is not somebody speaking
     volume: float | None  # the loudness of that track, if known; 1.0 is the original one
     length_ms: int  # length of the whole, in milliseconds
     is_wide: bool  # whether the picture is wider than high
@@ -293,7 +294,8 @@ def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[S
 
 def _facts(draft: Draft, card: SkillCard) -> _Facts:
     kinds = {track.kind for track in draft.tracks if track.segments}
-    music = next((track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments), None)
+    sounds = (track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments)
+    music = next((track for track in sounds if not is_voice(track)), None)
     volume = None
     if music is not None:
         volume = music.segments[0].volume if music.volume is None else music.volume

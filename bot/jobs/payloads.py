@@ -1,5 +1,6 @@
 """What a job needs beside its prompt and files: one class for each kind, stored with the job."""
 
+from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -42,11 +43,35 @@ class ExportPayload(Payload):
     project: str = ""  # that project's mark
 
 
+class VariationsPayload(Payload):
+    """A request for versions of the project that differ in one thing."""
+
+    topic: str = ""  # a ``variations.Topic``; empty while it is not chosen
+
+
 class ExtractPayload(Payload):
     """A request for something else to be made of a finished video, which is the job's file."""
 
     form: str  # an ``Extract``, or ``smaller`` or ``file``
     result_job_id: str  # the job that made the video
+
+
+class PostChoice(StrEnum):
+    """What is decided about a post to a channel."""
+
+    NO_CAPTION = "plain"
+    POST = "post"  # as the preview shows it
+    AGAIN = "again"  # try once more what failed
+    DROP = "drop"
+
+
+class PostPayload(Payload):
+    """A post to a channel of a finished video, which is the job's file."""
+
+    channel_id: int = 0  # Telegram's id of the channel; 0 if it is not chosen yet
+    title: str = ""  # its name
+    caption: str | None = None  # as HTML; ``None`` if it was not asked for yet
+    is_approved: bool = False  # whether the preview was
 
 
 class LinkPayload(Payload):

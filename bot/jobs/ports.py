@@ -1,6 +1,6 @@
 """What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,16 @@ class TopicGone(ChatGone):
 class Responder(Protocol):
     """Sends to one chat for a job."""
 
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """Let the progress message say which of the job's parts is being made, and ``result_path`` be that part's.
+
+        Args:
+            number: The part, from 1; 0 outside of them.
+            parts: How many there are.
+            name: What it is called.
+        """
+        ...
+
     def report_progress(self, progress: Progress) -> None:
         """Let the progress message show this from its next edit on. Cheap: it may be called for every chunk."""
         ...
@@ -175,6 +185,32 @@ class Responder(Protocol):
         """
         ...
 
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        """Send a file that Telegram has, once for each idempotency key even across crashes.
+
+        Args:
+            idempotency_key: What is sent; unique within the job.
+            file: The file, which is sent as its kind.
+            caption: Its caption, as HTML.
+
+        Raises:
+            FileGone: Telegram no longer takes it.
+            ChatGone: Nobody is left to answer.
+        """
+        ...
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        """Post a file that Telegram has to a channel, each time this is called.
+
+        Returns:
+            The post's link; ``None`` if nobody knows whether it was posted.
+
+        Raises:
+            FileGone: Telegram no longer takes the file.
+            ChatGone: The bot may not post there.
+        """
+        ...
+
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """Open a file at Telegram.
 
@@ -220,6 +256,16 @@ class Responder(Protocol):
         """
         ...
 
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        """Send finished videos as one album, once for each idempotency key even across crashes.
+
+        Returns:
+            What became of each; ``None`` if they can't be sent so, and have to be delivered one by one.
+        """
+        ...
+
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """Delete a message; idempotent.
 
@@ -251,8 +297,24 @@ class ResponderFactory(Protocol):
 
 
 class GroupAdmins(Protocol):
-    """Knows the admins of groups."""
+    """Knows the admins of groups and channels."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """Return whether a user is an admin of a group; anonymous admins have the group's own id."""
+        ...
+
+    async def may_post(self, channel_id: int, user_id: int) -> bool:
+        """Return whether both the bot and a user may post in a channel."""
+        ...
+
+
+class Topics(Protocol):
+    """Opens and names the topics of private chats."""
+
+    async def open(self, chat: ChatKey, name: str) -> ChatKey | None:
+        """Open a topic; ``None`` where there are none, or where that fails."""
+        ...
+
+    async def rename(self, topic: ChatKey, name: str) -> bool:
+        """Rename a topic, and return whether it is there; so is what is outside of topics. Never fails."""
         ...

@@ -11,15 +11,13 @@ from bot.jobs.buttons import Compare, RestoreVersion, ShowVersion
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.project_views import age_of
 
-SHARED: Final = re.compile(r"(?P<mark>[0-9a-f]{10})-(?P<number>\d{1,6})(?:-(?P<topic>\d{1,19}))?")
+SHARED: Final = re.compile(r"(?P<mark>[0-9a-f]{10})-(?P<number>\d{1,6})")
 """What stands for a version of a private chat's project where its person types behind the bot's name."""
 
 
 def shared_as(chat: ChatKey, version: Version, mark: str) -> str:
     """Return what finds a version again, see ``SHARED``; empty for those of groups."""
-    if not chat.is_private:
-        return ""
-    return f"{mark}-{version.number}" + ("" if chat.topic_id is None else f"-{chat.topic_id}")
+    return f"{mark}-{version.number}" if chat.is_private else ""
 
 
 def version_name(number: int) -> str:
@@ -50,7 +48,8 @@ def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> t
     buttons: list[Button] = []
     if before is not None:
         show = ShowVersion(mark, str(before.number))
-        buttons.append(Button(text=f"◀ {version_name(before.number)}", action=show))
+        label = f"◀ {version_name(before.number)}"
+        buttons.append(Button(text=label, action=show) if before.number else Button("button.original", show))
     if after is not None:
         buttons.append(
             Button(text=f"{version_name(after.number)} ▶", action=ShowVersion(mark, str(after.number)))

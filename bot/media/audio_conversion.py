@@ -6,14 +6,14 @@ audio is. PyAV is imported in that process only.
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import IO, TYPE_CHECKING, cast
 
-from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.errors import AudioTooLong, FileTypeUnsupported
+from bot.media.decoder_process import Bounds
+from bot.media.encoding import FilePart
+from bot.media.kinds import CONVERTED
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -39,46 +39,11 @@ BOUNDS = Bounds(wall_s=1800, cpu_s=900, written_bytes=2 * MAX_CONVERTED_BYTES)
 """The longest audio that is taken needs a few minutes of a slow processor."""
 
 
-async def convert_audio(
-    source: IO[bytes], source_type: str, target: IO[bytes], target_type: str, name: str
-) -> int:
-    """Convert a file in the decoder process; cancelling ends the conversion.
-
-    Args:
-        source: A file on disk, open at its start.
-        source_type: A kind of audio in ``kinds.CONVERTED``.
-        target: An empty file on disk; afterwards open at its start.
-        target_type: ``m4a`` or ``wav``.
-        name: The file's name, for errors.
-
-    Returns:
-        The result's size in bytes.
-
-    Raises:
-        FileTypeUnsupported: It holds no audio that can be decoded, or it is a video.
-        AudioTooLong: It exceeds ``MAX_AUDIO_S`` or ``MAX_CONVERTED_BYTES``.
-    """
-    limits = (MAX_AUDIO_S, MAX_CONVERTED_BYTES)
-    try:
-        stopped_at_s = await run(
-            _convert, source_type, target_type, limits, bounds=BOUNDS, files=[source, target]
-        )
-    except NotDecoded as error:
-        raise FileTypeUnsupported(name, source_type) from error
-    if stopped_at_s is not None:
-        raise AudioTooLong(stopped_at_s)
-    size = target.seek(0, os.SEEK_END)
-    target.seek(0)
-    return size
-
-
-def _convert(
-    source_fd: int, target_fd: int, source_type: str, target_type: str, limits: Sequence[int]
-) -> float | None:
-    """Return the second at which it stopped because of the limits, or ``None``."""
+def convert(source_fd: int, target_fd: int, source_type: str, max_s: float) -> float | None:
+    """Convert audio; return the second at which it stopped because of the limits, or ``None``."""
     import av
 
-    max_s, max_bytes = limits
+    target_type = CONVERTED[source_type]
     with (
         os.fdopen(source_fd, "rb") as source,
         os.fdopen(target_fd, "w+b") as target,
@@ -91,7 +56,7 @@ def _convert(
                 audio = _audio_of(input_)
                 encoder = encoder or _Encoder(output, target_type, audio)
                 for frame in input_.decode(audio):
-                    if encoder.done_s > max_s or target.tell() > max_bytes:
+                    if encoder.done_s > max_s or target.tell() > MAX_CONVERTED_BYTES:
                         return encoder.done_s
                     encoder.encode(frame)
         if encoder is None:
@@ -114,34 +79,7 @@ def _audio_of(input_: InputContainer) -> AudioStream:
     return input_.streams.audio[0]
 
 
-class _Slice(io.RawIOBase):
-    """A part of a file, read as a file of its own."""
-
-    def __init__(self, file: IO[bytes], start: int, end: int) -> None:
-        self._file, self._start, self._size, self._at = file, start, end - start, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
-        self._file.seek(self._start + self._at)
-        left = max(0, self._size - self._at)
-        data = self._file.read(left if size < 0 else min(size, left))
-        self._at += len(data)
-        return data
-
-
-def _links_of_chain(file: IO[bytes]) -> list[_Slice]:
+def _links_of_chain(file: IO[bytes]) -> list[FilePart]:
     """Split a chained Ogg: FFmpeg gives up where the next link has other parameters.
 
     A link begins with pages that are marked as the first of a stream (RFC 3533, sections 4 and 6).
@@ -156,7 +94,9 @@ def _links_of_chain(file: IO[bytes]) -> list[_Slice]:
         was_first = is_first
         offset += _OGG_HEADER_BYTES + header[26] + sum(file.read(header[26]))
     size = file.seek(0, os.SEEK_END)
-    return [_Slice(file, start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)]
+    return [
+        FilePart(file.fileno(), start, end) for start, end in zip(starts, [*starts[1:], size], strict=True)
+    ]
 
 
 def _read_at(file: IO[bytes], offset: int, size: int) -> bytes:

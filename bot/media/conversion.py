@@ -1,41 +1,44 @@
-"""Convert a file in the decoder process, for all kinds whose conversion ends with the whole file."""
+"""Convert files that NemoVideo does not take, in the decoder process."""
 
 import os
-from collections.abc import Callable
 from typing import IO
 
-from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.media.errors import FileTypeUnsupported
+from bot.media import audio_conversion, picture_conversion, video_conversion
+from bot.media.decoder_process import NotDecoded, run
+from bot.media.errors import AudioTooLong, FileTypeUnsupported
+from bot.media.kinds import CONVERTED
 
 
-async def convert_file(
-    convert: Callable[[int, int, str], None],
-    source: IO[bytes],
-    source_type: str,
-    target: IO[bytes],
-    name: str,
-    bounds: Bounds,
-) -> int:
-    """Run a conversion between two files; cancelling ends it.
+async def convert_file(source: IO[bytes], kind: str, target: IO[bytes], name: str) -> int:
+    """Convert a file to what ``kinds.CONVERTED`` says for its kind; cancelling ends the conversion.
 
     Args:
-        convert: The conversion, with the descriptors of the two files and the source's type.
         source: A file on disk, open at its start.
-        source_type: Its kind, as in ``kinds.CONVERTED``.
+        kind: Its kind.
         target: An empty file on disk; afterwards open at its start.
         name: The file's name, for errors.
-        bounds: What the conversion may use.
 
     Returns:
         The result's size in bytes.
 
     Raises:
-        FileTypeUnsupported: It can't be converted within these bounds.
+        FileTypeUnsupported: It can't be decoded, has other content than its kind says, or takes too long.
+        AudioTooLong: It is audio of more than ``MAX_AUDIO_S`` or ``MAX_CONVERTED_BYTES``.
     """
+    files = [source, target]
     try:
-        await run(convert, source_type, bounds=bounds, files=[source, target])
+        match CONVERTED[kind]:
+            case "jpg":
+                await run(picture_conversion.convert, kind, bounds=picture_conversion.BOUNDS, files=files)
+            case "mp4":
+                await run(video_conversion.convert, kind, bounds=video_conversion.BOUNDS, files=files)
+            case _:
+                max_s, bounds = audio_conversion.MAX_AUDIO_S, audio_conversion.BOUNDS
+                stopped_at_s = await run(audio_conversion.convert, kind, max_s, bounds=bounds, files=files)
+                if stopped_at_s is not None:
+                    raise AudioTooLong(stopped_at_s)
     except NotDecoded as error:
-        raise FileTypeUnsupported(name, source_type) from error
+        raise FileTypeUnsupported(name, kind) from error
     size = target.seek(0, os.SEEK_END)
     target.seek(0)
     return size

@@ -1,14 +1,12 @@
 """Convert pictures that NemoVideo does not take to JPEG: HEIC and AVIF of phones, TIFF, BMP, JPEG 2000.
 
-As with audio, the work is done between two files in the decoder process, which alone imports Pillow's decoders.
+The work is done between two files in the decoder process, which alone imports Pillow's decoders.
 """
 
 from __future__ import annotations
 
 import os
-from typing import IO
 
-from bot.media.conversion import convert_file
 from bot.media.decoder_process import Bounds
 
 MAX_CONVERTED_PIXELS = 150_000_000  # decoded in the bounded memory, with room for a second copy
@@ -19,25 +17,8 @@ _FORMATS = {"heic": "HEIF", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP", "jp2":
 _QUALITY = 92
 
 
-async def convert_picture(source: IO[bytes], source_type: str, target: IO[bytes], name: str) -> int:
-    """Convert a picture to a JPEG that shows it as viewers do: upright, without transparency.
-
-    Args:
-        source: A file on disk, open at its start.
-        source_type: ``heic``, ``avif``, ``tiff``, ``bmp`` or ``jp2``.
-        target: An empty file on disk; afterwards open at its start.
-        name: The file's name, for errors.
-
-    Returns:
-        The result's size in bytes.
-
-    Raises:
-        FileTypeUnsupported: It can't be decoded, or has more than ``MAX_CONVERTED_PIXELS``.
-    """
-    return await convert_file(_convert, source, source_type, target, name, BOUNDS)
-
-
-def _convert(source_fd: int, target_fd: int, source_type: str) -> None:
+def convert(source_fd: int, target_fd: int, source_type: str) -> None:
+    """Convert a picture to a JPEG that shows it as viewers do: upright, without transparency."""
     import pillow_heif
     from PIL import Image, ImageOps
 

@@ -8,26 +8,26 @@ Frame by frame between two files, so memory stays the same however long the vide
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO
 from uuid import uuid4
 
 from bot.media.decoder_process import Bounds, NotDecoded, run
+from bot.media.encoding import (
+    THREADS,
+    USUAL_FPS,
+    AudioEncoder,
+    FilePart,
+    VideoEncoder,
+    audio_of,
+    even,
+    frames_of,
+)
 from bot.media.video_facts import decode_frames, display_size, open_video
 from bot.runtime.disk import has_room
-
-if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
-    from av.audio.stream import AudioStream
-    from av.container import OutputContainer
-    from av.stream import Stream
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 MAX_SOURCE_BYTES = 2_000_000_000
 """Larger videos would take too long."""
@@ -46,15 +46,11 @@ MIN_BITS_PER_PIXEL = 0.015
 """With less even the smallest picture is mush, and the link is the better answer."""
 
 _FILLED = 0.93  # of the limit: the container and an encoder that exceeds its bit rate need the rest
-_MAX_FPS, _USUAL_FPS = 60.0, 30
+_MAX_FPS = 60.0
 _AUDIO_BPS = 128_000
 _MIN_AUDIO_BPS = 48_000
 _AUDIO_SHARE = 0.15  # of all bits
-_AUDIO_RATE_HZ = 48_000
-_THREADS = 2
 _LOOK_S = 1.0
-
-_TIME_BASE = Fraction(1, 90_000)  # fine enough for any frame rate, and for one that varies
 
 WALL_S = 1800.0
 
@@ -142,7 +138,7 @@ async def shrink_video(
 async def _shrink(
     given: IO[bytes], made: IO[bytes], size: int, max_bytes: int, on_progress: Callable[[float], None]
 ) -> None:
-    bounds = Bounds(wall_s=WALL_S, cpu_s=int(WALL_S * _THREADS), written_bytes=2 * max_bytes)
+    bounds = Bounds(wall_s=WALL_S, cpu_s=int(WALL_S * THREADS), written_bytes=2 * max_bytes)
     aim, needed = float(max_bytes), 0.0
     for _ in range(PASSES):
         given.seek(0)
@@ -176,8 +172,8 @@ def _encode(source_fd: int, target_fd: int, max_bytes: int, aim: float) -> float
         first = next(decode_frames(input_, video), None)
         if first is None or first.rotation % 360:
             raise CannotShrink("not one frame, or turned ones")
-        audio = next((one for one in input_.streams.audio if one.codec_context is not None), None)
-        fps = min(_MAX_FPS, max(1.0, float(video.average_rate or _USUAL_FPS)))
+        audio = audio_of(input_)
+        fps = min(_MAX_FPS, max(1.0, float(video.average_rate or USUAL_FPS)))
         encoding = plan(*display_size(first, video), fps, duration_s, aim, has_audio=audio is not None)
         if encoding is None:
             raise CannotShrink(f"{duration_s:.0f} s into {aim:.0f} bytes")
@@ -188,108 +184,31 @@ def _encode(source_fd: int, target_fd: int, max_bytes: int, aim: float) -> float
             "w",
             format="mp4",
             options={"movflags": "+faststart"},
-            io_open=lambda *_: _Reader(target.fileno()),
+            io_open=lambda *_: FilePart(target.fileno()),
         ) as output:
-            encoders: list[_VideoEncoder | _AudioEncoder] = [_VideoEncoder(output, video, encoding)]
+            options = {
+                "b": str(encoding.video_bps),
+                "maxrate": str(encoding.video_bps * 3 // 2),
+                "bufsize": str(encoding.video_bps * 2),
+            }
+            size, rate = (encoding.width, encoding.height), video.average_rate or USUAL_FPS
+            encoders: dict[int, VideoEncoder | AudioEncoder] = {
+                video.index: VideoEncoder(output, size, rate, options)
+            }
             if audio is not None:
-                encoders.append(_AudioEncoder(output, audio, encoding))
-            for packet in input_.demux([encoder.source for encoder in encoders]):
-                encoder = next(one for one in encoders if one.source.index == packet.stream_index)
-                with contextlib.suppress(av.InvalidDataError):
-                    for frame in cast(list[Any], packet.decode()):
-                        encoder.encode(frame)
+                encoders[audio.index] = AudioEncoder(output, audio, encoding.audio_bps)
+            at_s = 0.0
+            for index, frame in frames_of(input_, video, audio):
+                encoders[index].encode(frame)
+                at_s = frame.time or at_s
                 if target.tell() > max_bytes:
-                    return max_bytes * max(1.1, duration_s / max(encoder.at_s, 0.1))
-            for encoder in encoders:
+                    return max_bytes * max(1.1, duration_s / max(at_s, 0.1))
+            for encoder in encoders.values():
                 encoder.flush()
-        size: int = os.fstat(target_fd).st_size
-    return size
-
-
-class _VideoEncoder:
-    """Encodes the frames of a video stream."""
-
-    def __init__(self, output: OutputContainer, source: VideoStream, encoding: Encoding) -> None:
-        self.source: Stream = source
-        self.at_s = 0.0
-        self._output = output
-        self._size = (encoding.width, encoding.height)
-        options = {
-            "preset": "veryfast",
-            "maxrate": str(encoding.video_bps * 3 // 2),
-            "bufsize": str(encoding.video_bps * 2),
-        }
-        rate = source.average_rate or _USUAL_FPS
-        self._stream = output.add_stream("libx264", rate=rate, options=options)
-        self._stream.width, self._stream.height = self._size
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.bit_rate = encoding.video_bps
-        self._stream.codec_context.time_base = _TIME_BASE
-        self._stream.codec_context.thread_count = _THREADS
-
-    def encode(self, frame: VideoFrame) -> None:
-        """Encode a frame at the time that it has."""
-        self.at_s = frame.time or self.at_s
-        scaled = frame.reformat(*self._size, "yuv420p")
-        scaled.pict_type = 0  # The encoder chooses which are key frames, not the source.
-        self._output.mux(self._stream.encode(scaled))
-
-    def flush(self) -> None:
-        """Write what the encoder still holds."""
-        self._output.mux(self._stream.encode(None))
-
-
-class _AudioEncoder:
-    """Encodes the frames of an audio stream."""
-
-    def __init__(self, output: OutputContainer, source: AudioStream, encoding: Encoding) -> None:
-        from av.audio.resampler import AudioResampler
-
-        self.source: Stream = source
-        self.at_s = 0.0
-        self._output = output
-        layout = "mono" if source.channels == 1 else "stereo"
-        self._resampler = AudioResampler("fltp", layout, _AUDIO_RATE_HZ)
-        self._stream = output.add_stream("aac", rate=_AUDIO_RATE_HZ, layout=layout)
-        self._stream.bit_rate = encoding.audio_bps
-
-    def encode(self, frame: AudioFrame | None) -> None:
-        """Encode a frame at the time that it has."""
-        if frame is not None:
-            self.at_s = frame.time or self.at_s
-        for resampled in self._resampler.resample(frame):
-            self._output.mux(self._stream.encode(resampled))
-
-    def flush(self) -> None:
-        """Write what the encoder still holds."""
-        self.encode(None)
-        self._output.mux(self._stream.encode(None))
-
-
-class _Reader:
-    """Reads an open file at a position of its own."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._at = 0
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes."""
-        read = os.pread(self._fd, size, self._at)
-        self._at += len(read)
-        return read
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to an offset from the start, from here, or from the end."""
-        starts = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: os.fstat(self._fd).st_size}
-        self._at = starts[whence] + offset
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
+        made_bytes: int = os.fstat(target_fd).st_size
+    return made_bytes
 
 
 def _scaled(width: int, height: int, short_side: int) -> tuple[int, int]:
     scale = short_side / min(width, height)
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    return even(width * scale), even(height * scale)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.media.decoder_process import Bounds, NotDecoded, run
+from bot.media.encoding import frames_of
 from bot.media.file_type import SNIFF_BYTES, FileType, sniff
 
 if TYPE_CHECKING:
@@ -169,17 +170,11 @@ def decode_frames(
         stream: Its video stream.
         work_s: Seconds after which it stops.
     """
-    import av
-
     deadline_s = time.monotonic() + work_s
-    for packet in container.demux(stream):
+    for _, frame in frames_of(container, stream):
         if time.monotonic() > deadline_s:
             return
-        try:
-            frames = packet.decode()
-        except av.InvalidDataError:
-            continue
-        yield from frames
+        yield frame
 
 
 def display_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:

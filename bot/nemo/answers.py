@@ -81,17 +81,6 @@ class UploadedFile:
     height: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """The answer to an upload.
-
-    Args:
-        files: The accepted files.
-    """
-
-    files: tuple[UploadedFile, ...]
-
-
 def claim_link(web_url: str, claim: ClaimToken, attribution: Attribution) -> str:
     """Return the browser link that opens a project. Whoever has it can take over the project."""
     return _workspace_link(web_url, {"ct": claim.token}, attribution)
@@ -177,20 +166,18 @@ def read_state(payload: Any) -> ProjectState | None:
     )
 
 
-def read_upload(payload: Any) -> Upload:
-    """Read ``data.files``."""
+def read_upload(payload: Any) -> tuple[UploadedFile, ...]:
+    """Read ``data.files``: the accepted files."""
     files = (read.mapping(item) for item in read.items(data_of(payload).get("files")))
-    return Upload(
-        tuple(
-            UploadedFile(
-                file_type=read.text(file.get("file_type")),
-                duration_s=read.number(file.get("duration")),
-                width=read.positive(file.get("width")),
-                height=read.positive(file.get("height")),
-            )
-            for file in files
-            if file
+    return tuple(
+        UploadedFile(
+            file_type=read.text(file.get("file_type")),
+            duration_s=read.number(file.get("duration")),
+            width=read.positive(file.get("width")),
+            height=read.positive(file.get("height")),
         )
+        for file in files
+        if file
     )
 
 

@@ -11,43 +11,23 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bot.nemo.drafts import Draft, Segment, Track, digest
+from bot.nemo.drafts import Draft, Segment, Track
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class TrackAdded:
-    """A new track with its segments; ``position`` counts from 0."""
+    """A new track with its segments."""
 
     track: Track
-    position: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrackRemoved:
-    """A removed track with its segments; ``position`` is its former one."""
+    """A removed track with its segments."""
 
     track: Track
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrackMoved:
-    """A track changed its position among the others."""
-
-    track: Track
-    before: int
-    after: int
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRenamed:
-    """A track has another name."""
-
-    track: Track
-    before: str | None
-    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +67,9 @@ class SegmentRetimed:
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentRenamed:
-    """A segment has another name."""
+class Renamed:
+    """A track or a segment has another name."""
 
-    track: Track
-    segment: Segment
     before: str | None
     after: str | None
 
@@ -100,8 +78,6 @@ class SegmentRenamed:
 class TextChanged:
     """A title has another text."""
 
-    track: Track
-    segment: Segment
     before: str | None
     after: str | None
 
@@ -117,29 +93,10 @@ class VolumeChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class MediaReplaced:
-    """A segment shows another file. The URLs are internal to the service."""
-
-    track: Track
-    segment: Segment
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class SegmentReplaced:
     """Another file, with another name, is where a segment was."""
 
-    track: Track
     earlier: Segment
-    segment: Segment
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentChanged:
-    """A segment changed in a way that this library can't name, such as an effect."""
-
-    track: Track
     segment: Segment
 
 
@@ -152,14 +109,6 @@ class DurationChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class TitleChanged:
-    """The project has another title."""
-
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class SizeChanged:
     """The picture has another width and height, in pixels."""
 
@@ -167,67 +116,42 @@ class SizeChanged:
     after: tuple[int | None, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class OtherChange:
-    """The drafts differ only in a way that this library can't name."""
-
-
 Change = (
     TrackAdded
     | TrackRemoved
-    | TrackMoved
-    | TrackRenamed
     | SegmentAdded
     | SegmentRemoved
     | SegmentMoved
     | SegmentRetimed
-    | SegmentRenamed
+    | Renamed
     | TextChanged
     | VolumeChanged
-    | MediaReplaced
     | SegmentReplaced
-    | SegmentChanged
     | DurationChanged
-    | TitleChanged
     | SizeChanged
-    | OtherChange
 )
 
 
-def compare(before: Draft, after: Draft) -> tuple[Change, ...]:
-    """Compare two drafts track by track.
+def compare(before: Draft, after: Draft) -> Iterator[Change]:
+    """Yield what differs between two drafts and has a name here, in the order of the timeline.
 
-    Tracks and segments are matched by their ids, else by their content, else by their position: a server may assign
-    new ids with each edit.
-
-    Returns:
-        Changes in the order of the timeline; empty only if nothing changed.
+    An effect, a segment's file, the order of tracks and the project's title have none. Tracks and segments are matched
+    by their ids, else by their content, else by their position: a server may assign new ids with each edit.
     """
-    if before.digest() == after.digest():
-        return ()
-    return tuple(_draft_changes(before, after)) or (OtherChange(),)
-
-
-def _draft_changes(before: Draft, after: Draft) -> Iterator[Change]:
     pairs, removed, added = _match(before.tracks, after.tracks, _TRACK_KEYS)
-    moved = _moved(pairs)
     for old_at, new_at in pairs:
         old, track = before.tracks[old_at], after.tracks[new_at]
-        if new_at in moved:
-            yield TrackMoved(track, old_at, new_at)
         if old.name != track.name:
-            yield TrackRenamed(track, old.name, track.name)
+            yield Renamed(old.name, track.name)
         if old.volume != track.volume:
             yield VolumeChanged(track, None, old.volume, track.volume)
         yield from _track_changes(old, track)
     for at in added:
-        yield TrackAdded(after.tracks[at], at)
+        yield TrackAdded(after.tracks[at])
     for at in removed:
-        yield TrackRemoved(before.tracks[at], at)
+        yield TrackRemoved(before.tracks[at])
     if before.duration_ms != after.duration_ms:
         yield DurationChanged(before.duration_ms, after.duration_ms)
-    if before.title != after.title:
-        yield TitleChanged(before.title, after.title)
     old_size, new_size = (before.width, before.height), (after.width, after.height)
     if old_size != new_size:
         yield SizeChanged(old_size, new_size)
@@ -248,29 +172,18 @@ def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Chang
     is_other_file = (old.media or old.segment_id) != (new.media or new.segment_id)
     if is_other_file and old_name and new_name and old_name != new_name:
         # Only their place on the track paired them.
-        yield SegmentReplaced(track, old, new)
+        yield SegmentReplaced(old, new)
         return
-    is_named = False
     if old.duration_ms != new.duration_ms:
-        is_named = True
         yield SegmentRetimed(track, new, (old.start_ms, old.end_ms), (new.start_ms, new.end_ms))
     elif old.start_ms != new.start_ms:
-        is_named = True
         yield SegmentMoved(track, new, old.start_ms, new.start_ms)
     if old.text != new.text:
-        is_named = True
-        yield TextChanged(track, new, old.text, new.text)
+        yield TextChanged(old.text, new.text)
     if old_name != new_name:
-        is_named = True
-        yield SegmentRenamed(track, new, old_name, new_name)
+        yield Renamed(old_name, new_name)
     if old.volume != new.volume:
-        is_named = True
         yield VolumeChanged(track, new, old.volume, new.volume)
-    if old.media != new.media:
-        is_named = True
-        yield MediaReplaced(track, new, old.media, new.media)
-    if not is_named and old.segment_id == new.segment_id and digest(old.raw) != digest(new.raw):
-        yield SegmentChanged(track, new)
 
 
 _TRACK_KEYS: tuple[Callable[[Track], Hashable], ...] = (
@@ -319,9 +232,3 @@ def _match(
         paired = {old_at for old_at, _ in pairs}
         removed = [at for at in removed if at not in paired]
     return sorted(pairs, key=lambda pair: pair[1]), removed, added
-
-
-def _moved(pairs: list[tuple[int, int]]) -> set[int]:
-    """Return the new positions of tracks whose order changed; an added or removed track moves no other."""
-    ranks = {old_at: rank for rank, old_at in enumerate(sorted(old_at for old_at, _ in pairs))}
-    return {new_at for rank, (old_at, new_at) in enumerate(pairs) if ranks[old_at] != rank}

@@ -101,6 +101,8 @@ class MediaSource:
 class NemoClient:
     """A client of one NemoVideo server. It has no account and no session: each call names them.
 
+    Each call may raise any :class:`~bot.nemo.errors.NemoError`; its docstring names those that are its own.
+
     Args:
         http: The client that sends the requests; its creator closes it. Its ``ConnectError`` and ``ConnectTimeout``
             have to mean that nothing was sent, as httpx documents.
@@ -135,7 +137,6 @@ class NemoClient:
 
         Raises:
             ClientIdMissing: The client id is not valid.
-            NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", "/api/auth/anonymous-token")
         headers = {**headers_for(attribution), "X-Client-Id": header_value(client_id)}
@@ -151,9 +152,6 @@ class NemoClient:
             credentials: The account.
             language: The language of the agent's answers, such as ``en`` or ``zh-CN``.
             task_name: The project's title on the web site.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", f"/api/tasks/me/with-session/{_APP}")
         payload = await self._wire.request(
@@ -164,11 +162,7 @@ class NemoClient:
     async def create_claim_token(
         self, credentials: Credentials, task_id: str, session_id: str
     ) -> answers.ClaimToken:
-        """Create a token with which a project can be taken over in a browser.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
-        """
+        """Create a token with which a project can be taken over in a browser."""
         call = Call("POST", "/api/auth/claim-token")
         payload = await self._wire.request(
             call, headers_for(credentials), {"task_id": task_id, "session_id": session_id}
@@ -238,8 +232,8 @@ class NemoClient:
 
     async def upload_files(
         self, credentials: Credentials, session_id: str, files: Sequence[FileToUpload]
-    ) -> answers.Upload:
-        """Upload files in one streamed request.
+    ) -> tuple[answers.UploadedFile, ...]:
+        """Upload files in one streamed request; return those that were accepted.
 
         Args:
             credentials: The account.
@@ -250,7 +244,6 @@ class NemoClient:
             SourceBroken: A file could not be read, or has another size than announced.
             FileTypeRefused: A file's type is not accepted.
             FileTooLarge: A file is too large.
-            NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         loop = asyncio.get_running_loop()
@@ -287,12 +280,8 @@ class NemoClient:
 
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
-    ) -> answers.Upload:
-        """Let the service download files from their URLs.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
-        """
+    ) -> tuple[answers.UploadedFile, ...]:
+        """Let the service download files from their URLs."""
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         payload = await self._wire.request(
             call,
@@ -303,11 +292,7 @@ class NemoClient:
         return answers.read_upload(payload)
 
     async def get_credits(self, credentials: Credentials) -> answers.Credits:
-        """Return the account's credits.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
-        """
+        """Return the account's credits."""
         return await self._wire.get(
             Call("GET", "/api/credits/balance/simple"), credentials, answers.read_credits
         )
@@ -318,7 +303,6 @@ class NemoClient:
         Raises:
             SessionGone: There is no such session.
             UnexpectedAnswer: The answer describes no session. As an empty one, it would look like a change.
-            NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("GET", f"/api/state/{_APP}/me/{_path_part(session_id)}/latest")
         return await self._wire.get(call, credentials, answers.read_state)
@@ -336,7 +320,6 @@ class NemoClient:
 
         Raises:
             ExportNotInPlan: The account's plan has no export.
-            NemoError: See :mod:`bot.nemo.errors`.
         """
         call = Call("POST", _RENDERS)
         body = {
@@ -348,20 +331,12 @@ class NemoClient:
         return read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
 
     async def get_render(self, credentials: Credentials, render_id: str) -> Render:
-        """Return a render. A failed one is an answer, not an error.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
-        """
+        """Return a render. A failed one is an answer, not an error."""
         call = Call("GET", f"{_RENDERS}/{_path_part(render_id)}")
         return await self._wire.get(call, credentials, lambda payload: read_render(payload, render_id))
 
     async def cancel_render(self, credentials: Credentials, render_id: str) -> None:
-        """Cancel a render.
-
-        Raises:
-            NemoError: See :mod:`bot.nemo.errors`.
-        """
+        """Cancel a render."""
         call = Call("POST", f"{_RENDERS}/{_path_part(render_id)}/cancel")
         await self._wire.request(call, headers_for(credentials), empty_ok=True)
 

@@ -25,7 +25,7 @@
     * RenderIdTaken: there is a render with this id already (409, or any refusal that says so).
     * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
 
-Each has the request it belongs to (``method``, ``path``), and the service's ``code`` and the HTTP ``status`` if there
+Each has the request it belongs to (``call``), and the service's ``code`` and the HTTP ``status`` if there
 were any. None contains a token: tokens are removed from the service's messages.
 """
 
@@ -67,15 +67,13 @@ class NemoError(Exception):
         self, call: Call, message: str = "", *, code: int | None = None, status: int | None = None
     ) -> None:
         self.call = call
-        self.method = call.method
-        self.path = call.path
         self.message = clean(message)
         self.code = code
         self.status = status
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        facts = f"{self.method} {self.path}"
+        facts = f"{self.call.method} {self.call.path}"
         if self.status is not None:
             facts += f", HTTP {self.status}"
         if self.code is not None:
@@ -200,27 +198,10 @@ class RenderIdTaken(ServiceError):
 
 
 class RateLimited(ServiceError):
-    """Too many requests.
+    """Too many requests."""
 
-    Args:
-        call: The request.
-        message: The service's message.
-        code: The service's own code.
-        status: The HTTP status.
-        retry_after_s: Seconds to wait, if the service gives them.
-    """
-
-    def __init__(
-        self,
-        call: Call,
-        message: str = "",
-        *,
-        code: int | None = None,
-        status: int | None = None,
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(call, message, code=code, status=status)
-        self.retry_after_s = retry_after_s
+    retry_after_s: float | None = None
+    """Seconds to wait, if the service gives them."""
 
 
 BY_CODE: dict[int, type[ServiceError]] = {
@@ -311,10 +292,10 @@ def error_for(
             is_page = isinstance(payload, str) and (status or 0) >= 500
             said = message if is_page else f"{message} {_all_words(payload)}"
             error_class = _class_by_words(call, (code, status), said)
-    if error_class is RateLimited:
-        wait_s = _retry_after_s(headers or {}, payload)
-        return RateLimited(call, message, code=code, status=status, retry_after_s=wait_s)
-    return error_class(call, message, code=code, status=status)
+    error = error_class(call, message, code=code, status=status)
+    if isinstance(error, RateLimited):
+        error.retry_after_s = _retry_after_s(headers or {}, payload)
+    return error
 
 
 _TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")

@@ -61,14 +61,13 @@ def is_normal_end(code: str | None) -> bool:
     return re.sub(r"^FINISH_?REASON[._]", "", (code or "").strip().upper()) in NORMAL_ENDS
 
 
-def failure_kind(message: str, reason: str | None = None) -> FailureKind:
+def failure_kind(said: str) -> FailureKind:
     """Tell the kind of a failure by what the service said of it.
 
     A list of known words only names things: what is unknown is ``UNKNOWN``, which is told without a reason.
 
     Args:
-        message: The service's own words, which may hold an exception's name, a status code or JSON.
-        reason: A code that is a word, such as ``SAFETY``.
+        said: The service's own words, which may hold an exception's name, a status code, JSON, or a code that is a
+            word, such as ``SAFETY``.
     """
-    said = f"{reason or ''} {message}"
     return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(said)), FailureKind.UNKNOWN)

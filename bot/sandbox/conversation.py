@@ -104,6 +104,8 @@ class Telegram(_Model):
     local: bool = False
     flood_limits: bool = True
     inline: bool = False
+    guest: bool = False
+    topics: bool = False
 
 
 class Quality(_Model):
@@ -420,6 +422,8 @@ def _check_names(path: Path, conversation: Conversation) -> None:
         topic = getattr(step, "topic", None)
         if chat is not None and chat not in conversation.chats:
             wrong.append(f"there is no chat {chat}")
+        elif chat is None and conversation.telegram.topics:
+            pass  # The bot may open and rename topics.
         elif topic not in (None, GENERAL, *_topics(conversation, chat, actor)):
             wrong.append(f"{chat or actor} has no topic {topic}")
         wrong += _wrong_names(step, conversation)

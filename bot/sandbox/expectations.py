@@ -39,7 +39,7 @@ class Expectations:
         title = step.chat or self._stage.last.chat
         chat = self._stage.chats[title] if title else self._stage.members[self._stage.last_actor].chat
         topic = step.topic or (None if step.chat else self._stage.last.topic)
-        thread = self._stage.topics.get((title or self._stage.last_actor, topic)) if topic else None
+        thread = await self._stage.thread(title, topic) if topic else None
         after = self._matched.get((chat.id, thread), 0)
 
         wants_progress = bool(step.live) or step.live_is_gone

@@ -162,9 +162,10 @@ class Player:
             raise WrongFile(f"nemo: {error}") from error
         for token, account in self._conversation.accounts.items():
             await self._nemo.add_account(token=token, **account.model_dump())
-        topics = any(person.topics for person in self._conversation.people.values())
-        inline = self._conversation.telegram.inline
-        await self._people.ask("set_bot", bot=self._people.bot, topics=topics, inline=inline)
+        telegram = self._conversation.telegram
+        topics = telegram.topics or any(person.topics for person in self._conversation.people.values())
+        switches = {"topics": topics, "inline": telegram.inline, "guest": telegram.guest}
+        await self._people.ask("set_bot", bot=self._people.bot, **switches)
         for name, person in self._conversation.people.items():
             member = await self._people.person(name, language_code=person.language)
             if person.started:
@@ -277,7 +278,7 @@ class Player:
             is_channel = step.sent_as in self._stage.chats
             where["sent_as"] = self._stage.chats[step.sent_as].id if is_channel else step.sent_as
         if step.topic and step.topic != GENERAL:
-            where["thread"] = self._stage.topics[step.chat or self._stage.last_actor, step.topic]
+            where["thread"] = await self._stage.thread(step.chat, step.topic)
         if step.reply_to == TOPIC:
             where["reply_to_topic"] = True
         elif step.reply_to:

@@ -54,6 +54,18 @@ class Stage:
     topics: dict[tuple[str, str], int] = field(default_factory=dict)
     labels: dict[str, Seen] = field(default_factory=dict)
 
+    async def thread(self, title: str | None, topic: str) -> int | None:
+        """Return the thread ID of a topic; those of private chats keep the names that they had before.
+
+        Args:
+            title: The group, or None for the private chat of whoever acted last.
+            topic: The topic's name.
+        """
+        if title is None:
+            for thread_id, name in (await self.members[self.last_actor].chat.topics()).items():
+                self.topics[self.last_actor, name] = thread_id
+        return self.topics.get((title or self.last_actor, topic))
+
 
 async def until(
     chat: ChatHandle,
@@ -91,10 +103,11 @@ async def until(
 
 
 def is_progress_message(message: Seen) -> bool:
-    """Return whether a message is or was the progress message of a job."""
+    """Return whether a message is or was the progress message of a job; one of a guest becomes its result."""
+    is_guests = "guest_bot_caller_user" in message.json
     rows = [
         row
-        for version in message.versions
+        for version in (message.versions[-1:] if is_guests else message.versions)
         for row in version.get("reply_markup", {}).get("inline_keyboard", [])
     ]
     return any(button["text"].startswith(CANCEL_MARK) for row in rows for button in row)

@@ -18,6 +18,7 @@ from redis.exceptions import (
 )
 
 from bot.store.append_only_file import rewriting_regularly
+from bot.store.batching import BatchingRedis
 from bot.store.embedded import EmbeddedStore
 from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
 from bot.store.pools import new_pool
@@ -80,7 +81,7 @@ async def _connected(url: str) -> AsyncIterator[Store]:
         pool = new_pool(url, max_connections=MAX_CONNECTIONS, retries=RETRIES, decode_responses=True)
     except (ValueError, TypeError):  # its message contains the URL with the password
         raise StoreRefused(f"REDIS_URL is not a URL of a Redis: {shown}") from None
-    redis = Redis.from_pool(pool)
+    redis = BatchingRedis.from_pool(pool)
     try:
         await _check(redis, shown)
         yield Store(redis, url)

@@ -4,7 +4,17 @@ A chat's keys have the chat in braces, so that they share a slot of a cluster an
 them together. ``chat`` is always ``str(ChatKey)``, such as ``-100123:45``.
 """
 
+from collections.abc import Callable
+
 NAMESPACE = "nemo:"
+
+
+def _of_chat(prefix: str) -> Callable[[str], str]:
+    def key(chat: str) -> str:
+        return f"{prefix}{{{chat}}}"
+
+    return key
+
 
 # Of the store itself --------------------------------------------------------------------------------------
 
@@ -20,62 +30,36 @@ CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the ri
 
 # The hash of a topic holds its project; that of the chat holds the account and the settings of all topics too.
 CHAT = f"{NAMESPACE}chat:"  # CHAT_TTL_DAYS after its last write: what is known of a chat, a hash
-ACCOUNT_LOCK = f"{NAMESPACE}account_lock:"  # ACCOUNT_LOCK_TTL_S: one job of a chat gets it a guest token
+chat_key = _of_chat(CHAT)
+account_lock_key = _of_chat(
+    f"{NAMESPACE}account_lock:"
+)  # ACCOUNT_LOCK_TTL_S: one job of a chat gets it a guest token
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
-PROJECTS = f"{NAMESPACE}projects:"  # as its chat: the projects that it can go back to, a hash
+results_key = _of_chat(RESULTS)
+projects_key = _of_chat(f"{NAMESPACE}projects:")  # as its chat: the projects that it can go back to, a hash
 VERSIONS = (
     f"{NAMESPACE}versions:"  # CHAT_TTL_DAYS after the last one: a project's versions by their numbers, a hash
 )
-TEMPLATES = (
-    f"{NAMESPACE}templates:"  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
-)
-UPLOADS = f"{NAMESPACE}uploads:"  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
+templates_key = _of_chat(
+    f"{NAMESPACE}templates:"
+)  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
+channels_key = _of_chat(
+    f"{NAMESPACE}channels:"
+)  # CHAT_TTL_DAYS after the last use: where a person let the bot post, a hash
+uploads_key = _of_chat(
+    f"{NAMESPACE}uploads:"
+)  # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
-ADMINS = f"{NAMESPACE}admins:"  # ADMINS_TTL_S: a group's admins, AdminList
+admins_key = _of_chat(f"{NAMESPACE}admins:")  # ADMINS_TTL_S: a group's admins, AdminList
 
 ACCOUNT_LOCK_TTL_S = 10  # whoever is slower than this, or dead, is waited for no longer
 ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
 
-def admins_key(chat: str) -> str:
-    """Return the key of a group's admins, which are those of all its topics."""
-    return f"{ADMINS}{{{chat}}}"
-
-
-def chat_key(chat: str) -> str:
-    """Return the key of what is known of a chat."""
-    return f"{CHAT}{{{chat}}}"
-
-
-def account_lock_key(chat: str) -> str:
-    """Return the key of the lock on a chat's guest account."""
-    return f"{ACCOUNT_LOCK}{{{chat}}}"
-
-
-def results_key(chat: str) -> str:
-    """Return the key of the latest videos delivered to a chat."""
-    return f"{RESULTS}{{{chat}}}"
-
-
-def projects_key(chat: str) -> str:
-    """Return the key of the projects that a chat can go back to."""
-    return f"{PROJECTS}{{{chat}}}"
-
-
 def versions_key(chat: str, mark: str) -> str:
     """Return the key of the versions of a project, which its mark stands for."""
     return f"{VERSIONS}{{{chat}}}:{mark}"
-
-
-def templates_key(chat: str) -> str:
-    """Return the key of the requests that a chat has saved; all its topics share them."""
-    return f"{TEMPLATES}{{{chat}}}"
-
-
-def uploads_key(chat: str) -> str:
-    """Return the key of the latest files that were uploaded into a chat's projects."""
-    return f"{UPLOADS}{{{chat}}}"
 
 
 # Of jobs --------------------------------------------------------------------------------------------------
@@ -103,6 +87,7 @@ SAVED_JOBS = f"{NAMESPACE}jobs:saved"  # while any run: keys of the same jobs, b
 OPEN_QUESTION = (
     f"{NAMESPACE}open_question:"  # until it has its answer: id of the job that asks something in a chat
 )
+open_question_key = _of_chat(OPEN_QUESTION)
 OPEN_QUESTIONS = (
     f"{NAMESPACE}jobs:asking"  # while any wait: chat/id of jobs that wait for an answer, by since when
 )
@@ -119,7 +104,6 @@ JOB_TTL_S = 7 * 86_400
 WHOLE_JOB_TTL_S = 86_400  # after it ended; from then on, what buttons need is kept of a job
 BRIEF_JOB_TTL_S = 3600  # of jobs that no button refers to
 ANSWER_TTL_S = 86_400  # how long an open question waits for its answer
-USUAL_TIMES_TTL_S = 30 * 86_400
 GIVEN_UP_TTL_S = 30 * 86_400
 USUAL_TIMES_TTL_S = 90 * 86_400
 GIVEN_UP_KEPT = 100
@@ -153,11 +137,6 @@ def waiting_of_key(owner_id: int) -> str:
     return f"{WAITING_OF}{owner_id}"
 
 
-def open_question_key(chat: str) -> str:
-    """Return the key of the job that asks something in a chat."""
-    return f"{OPEN_QUESTION}{{{chat}}}"
-
-
 def running_key(chat: str, queue: str) -> str:
     """Return the key of the job that runs in one of a chat's queues."""
     return f"{RUNNING}{{{chat}}}:{queue}"
@@ -187,6 +166,7 @@ def seen_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
 
 BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
 ACCESS_DENIED = f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update answered with a refusal
+access_denied_key = _of_chat(ACCESS_DENIED)
 PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
@@ -217,21 +197,23 @@ def people_key(day: str) -> str:
     return f"{PEOPLE}{day}"
 
 
-def access_denied_key(chat: str) -> str:
-    """Return the key of the update by which a chat was told that the bot is not for it."""
-    return f"{ACCESS_DENIED}{{{chat}}}"
-
-
-INLINE_REQUEST = (
-    f"{NAMESPACE}inline_request:"  # INLINE_REQUEST_TTL_S: what a person typed behind the bot's name
-)
+inline_request_key = _of_chat(
+    f"{NAMESPACE}inline_request:"
+)  # INLINE_REQUEST_TTL_S: what a person typed behind the bot's name
 
 INLINE_REQUEST_TTL_S = 3600
 
 
-def inline_request_key(chat: str) -> str:
-    """Return the key of what a person typed last behind the bot's name, by their private chat."""
-    return f"{INLINE_REQUEST}{{{chat}}}"
+GUEST_MESSAGE = (
+    f"{NAMESPACE}guest_message:"  # GUEST_MESSAGE_TTL_S: the inline ID of the answer to a guest query
+)
+
+GUEST_MESSAGE_TTL_S = 2 * 86_400  # a job may wait a day for an answer
+
+
+def guest_message_key(query_id: str) -> str:
+    """Return the key of the inline ID of the answer to a guest query."""
+    return f"{GUEST_MESSAGE}{query_id}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------
@@ -286,7 +268,9 @@ WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute
 # Not with a chat's other keys: the whole bot's are counted along. Gone when full again, within a minute mostly.
 RATE_LIMIT = f"{NAMESPACE}rate_limit:"  # when a limit's bucket is full, or Telegram's pause is over, in ms
 
-MESSAGE_NUMBERS = f"{NAMESPACE}messages:"  # MESSAGE_NUMBERS_TTL_S after the last: the newest numbers
+message_numbers_key = _of_chat(
+    f"{NAMESPACE}messages:"
+)  # MESSAGE_NUMBERS_TTL_S after the last: the newest numbers
 
 MESSAGE_NUMBERS_KEPT = 500
 MESSAGE_NUMBERS_TTL_S = 7 * 86_400
@@ -294,22 +278,13 @@ MESSAGE_NUMBERS_TTL_S = 7 * 86_400
 LATEST_MESSAGES = (
     f"{NAMESPACE}latest:"  # MESSAGE_NUMBERS_TTL_S after the last: the newest message of each request
 )
+latest_messages_key = _of_chat(LATEST_MESSAGES)
 LATEST_MESSAGES_KEPT = 10
 
 
 def rate_limit_key(limit: str, chat_id: int) -> str:
     """Return the key of one limit, of a chat or of the whole bot."""
     return f"{RATE_LIMIT}{limit}:{chat_id}"
-
-
-def message_numbers_key(mailbox: str) -> str:
-    """The newest message numbers of one mailbox, a sorted set."""
-    return f"{MESSAGE_NUMBERS}{{{mailbox}}}"
-
-
-def latest_messages_key(chat: str) -> str:
-    """Return the key of the newest message number about each of a chat's latest requests, a sorted set."""
-    return f"{LATEST_MESSAGES}{{{chat}}}"
 
 
 # All of a chat --------------------------------------------------------------------------------------------

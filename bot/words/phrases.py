@@ -1,4 +1,4 @@
-"""What people write instead of a command: ``导出1080p MP4``, ``send me the final video, please``.
+"""What people write instead of a command: ``导出1080p MP4``, ``send me the final video, please``; and small talk.
 
 Each language has a small grammar in ``locale/<language>/actions.toml``; together they apply to every message. A message
 has to be nothing but an action: "export-ready colours, please" is a request for the agent.
@@ -29,6 +29,17 @@ class PhraseAction(StrEnum):
     HELP = "help"
     CANCEL = "cancel"
     SETTINGS = "settings"
+    VARY_MUSIC = "vary_music"
+    VARY_TITLE = "vary_title"
+    VARY_FORMAT = "vary_format"
+
+
+class SmallTalk(StrEnum):
+    """Greetings, thanks and emoji that are a whole message and ask for nothing."""
+
+    HELLO = "hello"
+    THANKS = "thanks"
+    EMOJI = "emoji"
 
 
 MAX_PHRASE_CHARS = 80  # a longer message is always a request
@@ -37,7 +48,7 @@ MAX_PHRASE_CHARS = 80  # a longer message is always a request
 @dataclass(frozen=True, slots=True)
 class _Grammar:
     actions: tuple[tuple[re.Pattern[str], PhraseAction], ...]
-    small_talk: tuple[tuple[re.Pattern[str], str], ...]
+    small_talk: tuple[tuple[re.Pattern[str], SmallTalk], ...]
     output: re.Pattern[str]
     simplified: dict[int, int]
 
@@ -50,8 +61,11 @@ def action_for(text: str) -> PhraseAction | None:
     return next((action for pattern, action in grammar.actions if pattern.fullmatch(phrase)), None)
 
 
-def small_talk_in(text: str) -> str | None:
-    """Return the kind of small talk that a message is, by its name in the grammars, or None."""
+def small_talk(text: str) -> SmallTalk | None:
+    """Return the kind of small talk that a whole message is; ``None`` if it may ask for something."""
+    is_emoji = any(unicodedata.category(c) == "So" for c in text)
+    if is_emoji and all(unicodedata.category(c) in (*_INVISIBLE, "Zs") or c.isspace() for c in text):
+        return SmallTalk.EMOJI
     if len(text) > MAX_PHRASE_CHARS:
         return None
     grammar, phrase = _grammar(), fold(text)
@@ -103,9 +117,8 @@ def _grammar() -> _Grammar:
     output = _any(table["parts"][name] for table in tables for name in ("resolution", "format"))
     characters = [table["characters"] for table in tables if "characters" in table]
     traditional, simplified = ("".join(c[name] for c in characters) for name in ("traditional", "simplified"))
-    return _Grammar(
-        actions, tuple(compiled("small_talk")), _compile(output), str.maketrans(traditional, simplified)
-    )
+    talk = tuple((pattern, SmallTalk(name)) for pattern, name in compiled("small_talk"))
+    return _Grammar(actions, talk, _compile(output), str.maketrans(traditional, simplified))
 
 
 def _read(language: str) -> dict[str, Any]:

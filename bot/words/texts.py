@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal
 from babel.units import format_unit
 
 DEFAULT_LANGUAGE: Final = "en"
@@ -111,10 +111,6 @@ class Words:
             if size >= factor:
                 return format_unit(round(size / factor, 1), unit, "short", locale=self.language)
         return format_unit(-(-size // 1024), "kilobyte", "short", locale=self.language)
-
-    def percent(self, fraction: float) -> str:
-        """Format a fraction of 1 as a whole percentage."""
-        return format_percent(fraction, locale=self.language)
 
     def link(self, url: str, label: str) -> Html:
         """Return a link as Telegram HTML; the bare label if ``url`` is no web address or too long."""

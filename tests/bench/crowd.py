@@ -36,13 +36,13 @@ from statistics import median
 import uvloop
 
 from bot.app import App
-from bot.runtime.clock import SystemClock
 from bot.runtime.logs import configure_logging
 from bot.runtime.role import Role
 from bot.settings import load_settings
 from tests.bench.crowd_server import TOKEN, Crowd
 from tests.bench.process import memory_mb
 from tests.bench.table import Figure, alone
+from tests.clocks import FastClock
 
 PROMPT = "cut the silence at the beginning"
 MANY, FEW = 2000, 20
@@ -173,7 +173,7 @@ async def _run_bot() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     settings = load_settings(None)
     configure_logging(settings.log_level, settings.log_format)
-    await App(settings, SystemClock(SPEED), Role.ALL).run(stop)
+    await App(settings, FastClock(SPEED), Role.ALL).run(stop)
 
 
 if __name__ == "__main__":

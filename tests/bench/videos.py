@@ -32,7 +32,8 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery
 from bot.telegram.sending.rate_limiter import RateLimiter
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import SENT_BYTES, serve_sink
@@ -168,8 +169,6 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
         delivery = Delivery(
             bot,
-            telegram_calls,
-            SentMessageLog(redis),
             local=local,
             send_limit=LOCAL_SEND_LIMIT,
             work_dir=work_dir,
@@ -178,8 +177,7 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         async def deliver(path: Path) -> int:
             result = Result(path=path, size=VIDEO_BYTES, took_s=60.0)
             delivered = await delivery.deliver(
-                new_job(),
-                Notebook(),
+                JobSender(new_job(), Notebook(), telegram_calls, SentMessageLog(redis)),
                 "delivered",
                 result,
                 Words("en"),

@@ -81,6 +81,8 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         members_may_change=True,
         kept_prompt="add music",
         kept_prompt_until=later,
+        takes_name=True,
+        caption_job_id="0123456789abcdef",
         greeted=True,
         account_epoch="e1",
         project_epoch="e1",

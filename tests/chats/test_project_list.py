@@ -40,7 +40,7 @@ async def test_fields_that_are_not_given_keep_their_values(projects: ProjectList
     longer = ListedProject(session_id="s", used_at=NOW, duration_ms=3000)
     await projects.save(KEY, first)
     await asyncio.gather(projects.save(KEY, renamed), projects.save(KEY, longer))
-    expected = first.model_copy(update={"name": "Lake", "duration_ms": 3000})
+    expected = first.model_copy(update={"name": "Lake", "duration_ms": 3000, "topic_id": KEY.topic_id})
     assert await projects.find(KEY, first.mark) == expected
     assert await projects.find(ChatKey(-100123), first.mark) is None
 

@@ -46,6 +46,21 @@ async def test_a_change_ends_it_in_all_topics_even_one_that_failed() -> None:
     assert await readings.get(TOPIC, "a", store) == 2
 
 
+async def test_a_change_that_is_made_to_what_was_read_too_needs_no_new_reading() -> None:
+    readings, store = RecentReadings[int](), Store()
+    assert [await readings.get(key, "a", store) for key in (CHAT, TOPIC)] == [1, 2]
+
+    with readings.changing(TOPIC, lambda read: read + 40):
+        pass
+    assert await readings.get(TOPIC, "a", store) == 42
+    with contextlib.suppress(ConnectionError), readings.changing(TOPIC, lambda read: read + 40):
+        raise ConnectionError
+    assert await readings.get(TOPIC, "a", store) == 3
+    with readings.changing(CHAT, lambda read: read + 40):
+        pass
+    assert await readings.get(TOPIC, "a", store) == 4
+
+
 async def test_what_is_read_while_a_change_is_made_serves_once() -> None:
     readings, go_on = RecentReadings[str](), asyncio.Event()
 

@@ -101,6 +101,24 @@ async def test_a_healthy_set_up_with_an_embedded_store(services: Services, setti
     assert findings["own server: its files"].verdict is Verdict.NOT_ASKED
 
 
+async def test_whether_botfathers_switches_fit_the_settings(services: Services, settings: Settings) -> None:
+    async with People(services.people_url) as people:
+        ann = await people.person("Ann")
+        staging = await people.new_chat("supergroup", "Staging", ann)
+        with_staging = changed(settings, staging_chat=staging.id)
+        off = await found(with_staging)
+        assert off["Telegram: guest mode"].found == "STAGING_CHAT is set, but guest mode is off"
+        assert {off[f"Telegram: {name}"].verdict for name in ("inline mode", "topics")} == {Verdict.NOT_ASKED}
+        await people.ask("set_bot", guest=True, inline=True, topics=True)
+        on = await found(with_staging)
+        assert {on[f"Telegram: {name}"].verdict for name in ("inline mode", "topics", "guest mode")} == {
+            Verdict.OK
+        }
+        unset, elsewhere = await found(settings), await found(changed(settings, staging_chat=-1000000000099))
+    assert "gets a button" in unset["Telegram: guest mode"].found
+    assert "can't use STAGING_CHAT: Bad Request: chat not found" in elsewhere["Telegram: guest mode"].found
+
+
 async def test_redis_without_persistence(settings: Settings) -> None:
     # The tests' own store has none.
     findings = await found(settings)

@@ -13,6 +13,7 @@ from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People
 from bot.sandbox.services import Services, serve_services
 from bot.settings import Settings, load_settings
+from tests.clocks import FastClock
 from tests.commands.test_check import NEMO_TOKEN, add_account
 
 CODE = re.compile(r"start=(\S+)")
@@ -57,7 +58,7 @@ class Terminal:
         return str(codes[-1])
 
     async def run(self, env_file: Path) -> None:
-        await SetUp(load_settings(None), SystemClock(speed=100), self.ask, self.show).run(env_file)
+        await SetUp(load_settings(None), FastClock(100), self.ask, self.show).run(env_file)
 
 
 async def test_all_is_asked_checked_and_written_for_its_owner_alone(
@@ -143,6 +144,7 @@ def test_only_the_code_pairs(text: str, pairs: bool) -> None:
 
 def test_what_only_botfather_can_change_is_said_while_it_needs_changing() -> None:
     wrong = {"can_join_groups": False, "can_read_all_group_messages": False}
-    right = {"can_join_groups": True, "can_read_all_group_messages": True, "has_topics_enabled": True}
-    assert len(at_botfather(wrong)) == 3
+    switches = ("supports_inline_queries", "supports_guest_queries", "has_topics_enabled")
+    right = dict.fromkeys(("can_join_groups", "can_read_all_group_messages", *switches), True)
+    assert len(at_botfather(wrong)) == 5
     assert at_botfather(right) == []

@@ -214,8 +214,10 @@ def test_prometheus_says_the_same(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for path, what in ((MONITORING / "alerts.yaml", "rules"), (MONITORING / "prometheus.yaml", "config")):
-        subprocess.run([promtool, "check", what, str(path)], check=True, capture_output=True)
+    for what, path in (("rules", "alerts"), ("config", "prometheus"), ("config", "compose/prometheus")):
+        subprocess.run(
+            [promtool, "check", what, str(MONITORING / f"{path}.yaml")], check=True, capture_output=True
+        )
 
 
 def promtool_test(name: str, case: Case) -> dict[str, Any]:

@@ -238,6 +238,22 @@ def test_one_version_of_uv_everywhere() -> None:
     assert re.findall(r"(?m)^([\w-]+)==(\S+)", pinned) == [("uv", version), ("uv-build", version)]
 
 
+@pytest.mark.parametrize("name", ["try/run", "try/first-commands", "backup", "restore-rdb"])
+def test_a_script_is_sound(name: str) -> None:
+    script = ROOT / "deploy" / name
+    assert os.access(script, os.X_OK)
+    subprocess.run(["sh", "-n", str(script)], check=True)
+
+
+def test_the_first_commands_are_those_that_are_typed_on_a_fresh_system() -> None:
+    first, *_ = re.findall(r"(?ms)^```sh\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"))
+    clone, pipx, bot = first.splitlines()
+    # What `deploy/try/first-commands` replaces, and where it opens a new terminal.
+    assert "REPOSITORY" in clone
+    assert pipx.startswith("pipx ")
+    assert bot.endswith("nemovideo-bot sandbox")
+
+
 def test_the_check_script_is_sound() -> None:
     assert os.access(CI, os.X_OK)
     subprocess.run(["bash", "-n", str(CI)], check=True)

@@ -245,6 +245,39 @@ def test_workers_are_counted_by_figures_that_the_bot_gives() -> None:
     assert scrape["job_name"] == "nemovideo-bot"
 
 
+@pytest.mark.heavy
+def test_workers_are_added_for_jobs_that_wait_for_one_and_not_between_two_of_one_chat(tmp_path: Path) -> None:
+    if not (promtool := shutil.which("promtool")):
+        pytest.skip("promtool is not here")
+    (adapter,) = read("prometheus-adapter.yaml")
+    (rule,) = adapter["rules"]["external"]
+    query = (
+        rule["metricsQuery"].replace("<<.Series>>", rule["name"]["as"]).replace("<<.GroupBy>>", "namespace")
+    )
+    tests = [
+        {
+            "interval": "30s",
+            "input_series": [
+                {"series": f'{rule["name"]["as"]}{{namespace="n",pod="{pod}"}}', "values": values}
+                for pod in ("a", "b")
+            ],
+            "promql_expr_test": [
+                {
+                    "expr": query.replace("<<.LabelMatchers>>", 'namespace="n"'),
+                    "eval_time": "5m",
+                    "exp_samples": [{"labels": '{namespace="n"}', "value": expected}],
+                }
+            ],
+        }
+        for values, expected in (("0 0 2000 0 0 0 0 2400 0 0 2600", 0), ("100+0x10", 100))
+    ]
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": [], "tests": tests}), "utf-8")
+    done = subprocess.run(
+        [promtool, "test", "rules", str(tmp_path / "tests.yaml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_store_is_reached_by_the_bot_alone() -> None:
     policy = of_kind("NetworkPolicy")["valkey"]["spec"]
     assert fits(policy["podSelector"], pod("valkey")["metadata"]["labels"])

@@ -165,7 +165,7 @@ async def expect_cancelled(world: World) -> None:
     live = await world.live()
     assert len(live) == 1
     assert live[0].deleted_at is None
-    assert "Stopped" in live[0].text
+    assert "Cancelled" in live[0].text
     assert [kind_of(seen) for seen in await world.said()] == []
     assert len(await world.nemo.messages()) == 1
     assert await world.nemo.renders() == []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from bot.sandbox.botapi.faults import When
 from bot.sandbox.nemovideo.faults import Point as NemoPoint
 from tests.interruptions.expected import EDITING_CREDITS, TITLE
 from tests.interruptions.world import PATIENCE_S, Process, World
@@ -25,14 +26,17 @@ class Held:
     endpoint: str = ""
     point: NemoPoint = "before"
     method: str = ""
+    when: When = "before"
 
 
-async def _kill_at(world: World, process: Process, at: Held, press: Callable[[], Awaitable[object]]) -> None:
-    """Press a button, kill the process at a call that follows, and start another one."""
+async def kill_at(
+    world: World, process: Process, at: Held, act: Callable[[], Awaitable[object]], **settings: str
+) -> None:
+    """Let somebody act, kill the process at a call that follows, and start another one, with its settings."""
     faults, nemo = world.people.faults, world.nemo
-    telegram_hold = await faults.hold(at.method, when="before") if at.method else None
+    telegram_hold = await faults.hold(at.method, when=at.when) if at.method else None
     nemo_hold = await nemo.hold(at.endpoint, at.point) if at.endpoint else None
-    await press()
+    await act()
     if telegram_hold is not None:
         await telegram_hold.reached(timeout_s=PATIENCE_S)
     if nemo_hold is not None:
@@ -42,7 +46,7 @@ async def _kill_at(world: World, process: Process, at: Held, press: Callable[[],
         await telegram_hold.release(drop=True)
     if nemo_hold is not None:
         await nemo.release(nemo_hold)
-    world.bots.start()
+    world.bots.start(**settings)
 
 
 OPENING = {
@@ -54,6 +58,13 @@ UNDOING = {
     "the agent is at work": Held("message", "work"),
     "the agent is done": Held("message", "answer"),
     "the earlier video is on its way": Held(method="sendVideo"),
+}
+VARYING = {
+    "the first version is being made": Held("message", "work"),
+    "the first version is done": Held("message", "answer"),
+    "the first version is rendered": Held("render", "before"),
+    "the album is on its way": Held(method="sendMediaGroup"),
+    "the progress message is on its way": Held(method="sendMessage"),
 }
 
 
@@ -73,7 +84,7 @@ async def test_a_project_is_opened_once_whenever_the_process_is_killed(worlds: W
         await world.ada.press(listed, "1.", timeout_s=PATIENCE_S)
         card = await world.ada.chat.wait(matching="ago", message=listed.id, versions=2, timeout_s=PATIENCE_S)
 
-        await _kill_at(world, first, at, lambda: world.ada.press(card, "Open", timeout_s=PATIENCE_S))
+        await kill_at(world, first, at, lambda: world.ada.press(card, "Open", timeout_s=PATIENCE_S))
         await world.ada.chat.wait(matching="Opened", timeout_s=PATIENCE_S)
         await world.at_rest()
         assert len([seen for seen in await world.said() if "Opened" in seen.text]) == 1
@@ -96,7 +107,7 @@ async def test_an_edit_is_undone_once_whenever_the_process_is_killed(worlds: Wor
         video = (await world.videos(2))[-1]
         await world.at_rest()
 
-        await _kill_at(world, first, at, lambda: world.ada.press(video, "Undo", timeout_s=PATIENCE_S))
+        await kill_at(world, first, at, lambda: world.ada.press(video, "Undo", timeout_s=PATIENCE_S))
         await world.videos(3)
         await world.at_rest()
         assert len(await world.videos(3)) == 3
@@ -107,3 +118,32 @@ async def test_an_edit_is_undone_once_whenever_the_process_is_killed(worlds: Wor
         assert len(await world.nemo.renders()) == 2  # The video of before is there already.
 
     await worlds.at_each(UNDOING, play)
+
+
+async def test_versions_are_made_and_sent_once_whenever_the_process_is_killed(worlds: Worlds) -> None:
+    async def play(world: World, at: Held) -> None:
+        first = world.bots.start()
+        await world.prompt()
+        await world.videos()
+        await world.at_rest()
+        await world.ada.say("make 3 versions with different music")
+        offer = await world.ada.chat.wait(matching="should the 3 versions differ", timeout_s=PATIENCE_S)
+        await world.at_rest()
+
+        await kill_at(
+            world, first, at, lambda: world.ada.press(offer, "Different music", timeout_s=PATIENCE_S)
+        )
+        await world.ada.chat.wait(matching="the last of the 3 versions", timeout_s=PATIENCE_S)
+        await world.at_rest()
+        assert len(await world.videos(4)) == 4
+        assert len([seen for seen in await world.said() if "the last of the 3 versions" in seen.text]) == 1
+        assert [message.text.partition(",")[0] for message in await world.nemo.messages()] == [
+            TITLE,
+            "Use calm music",
+            "Use upbeat music",
+            "Use cinematic music",
+        ]
+        assert [charge.credits for charge in await world.nemo.charges()] == [EDITING_CREDITS]
+        assert len(await world.nemo.renders()) == 4
+
+    await worlds.at_each(VARYING, play)

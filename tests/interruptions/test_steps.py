@@ -224,5 +224,5 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
         assert kept == [(str(world.ada.chat.id), "edit", "Interrupted")]
         assert await watch.ages() == Ages(0.0, 0.0)
     await world.ada.say("/stats")
-    stats = await world.ada.chat.wait(matching="Failed for good recently: 1", timeout_s=PATIENCE_S)
+    stats = await world.ada.chat.wait(matching="Unexpected errors lately: 1", timeout_s=PATIENCE_S)
     assert "(edit, Interrupted)" in stats.text

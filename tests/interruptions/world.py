@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from bot.sandbox.botapi import FloodLimits
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.sandbox.services import Services, serve_services
+from bot.sandbox.services import serve_services
 from bot.store import keys
 from bot.store.pools import new_pool
 from bot.store.server import find_server_binary
@@ -68,6 +68,21 @@ class Process(Protocol):
     def is_alive(self) -> bool: ...
 
 
+class Addresses(Protocol):
+    """Where the stand-ins are, whoever serves them."""
+
+    @property
+    def telegram_url(self) -> str: ...
+    @property
+    def nemo_url(self) -> str: ...
+    @property
+    def people_url(self) -> str: ...
+    @property
+    def nemo_control_url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
+
 @dataclass(slots=True)
 class Bots:
     """Starts and ends processes of the bot.
@@ -77,7 +92,7 @@ class Bots:
         directory: Where their data and their logs go.
     """
 
-    services: Services
+    services: Addresses
     directory: Path
     redis_url: str = ""
     running: list[Process] = field(default_factory=list)
@@ -88,14 +103,20 @@ class Bots:
         """Shared by all of them."""
         return self.directory / "data"
 
-    def start(self, role: str = "all", **settings: str) -> Process:
-        """Start a process; settings by their names in the environment."""
-        environment = {
+    def services_settings(self) -> dict[str, str]:
+        """Return the settings that lead to the stand-ins, with short times."""
+        return {
             **SETTINGS,
             "TELEGRAM_BOT_TOKEN": self.services.token,
             "TELEGRAM_API_URL": self.services.telegram_url,
             "NEMO_API_URL": self.services.nemo_url,
             "NEMO_WEB_URL": self.services.nemo_url,
+        }
+
+    def start(self, role: str = "all", **settings: str) -> Process:
+        """Start a process; settings by their names in the environment."""
+        environment = {
+            **self.services_settings(),
             "DATA_DIR": str(self.data_dir),
             "REDIS_URL": self.redis_url,
             "PATH": os.environ.get("PATH", ""),
@@ -121,7 +142,7 @@ class Bots:
         await until(is_ready)
 
     async def end(self, process: Process, number: signal.Signals, within_s: float = DRAIN_S) -> float:
-        """Send a signal and wait until the process is gone; SIGTERM has to end it well.
+        """Send a signal and wait until the process is gone; SIGTERM and SIGHUP have to end it well.
 
         Returns:
             How long it took, in seconds.
@@ -137,7 +158,7 @@ class Bots:
 
         await until(is_gone, within_s)
         took_s = time.monotonic() - began_s
-        assert process.exitcode == (0 if number == signal.SIGTERM else -number)
+        assert process.exitcode == (0 if number in {signal.SIGTERM, signal.SIGHUP} else -number)
         self.running.remove(process)
         print(f"{number.name} of {Path(process.name).name}: {took_s:.2f} s")
         return took_s
@@ -267,6 +288,15 @@ async def open_world(
     """Both stand-ins, one person, and no bot yet."""
     async with (
         serve_services(directory / "services", flood_limits=flood_limits, local=local) as services,
+        world_of(services, directory, clip) as world,
+    ):
+        yield world
+
+
+@contextlib.asynccontextmanager
+async def world_of(services: Addresses, directory: Path, clip: Path) -> AsyncIterator[World]:
+    """The same with stand-ins that run already."""
+    async with (
         People(services.people_url) as people,
         NemoControl(services.nemo_control_url) as nemo,
     ):

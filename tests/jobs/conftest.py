@@ -17,7 +17,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, MessageSend, SentMessage
-from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.jobs.position_message import MessageLocation
@@ -97,6 +97,14 @@ class RecordingResponder:
         if what in self.responders.failing:
             raise self.responders.failing[what]
 
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        raise NotImplementedError
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        raise NotImplementedError
+
     def report_progress(self, progress: Progress) -> None:
         self.now = progress
 
@@ -119,6 +127,12 @@ class RecordingResponder:
         pass
 
     async def react(self, emoji: str) -> bool:
+        raise NotImplementedError
+
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        raise NotImplementedError
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
         raise NotImplementedError
 
     async def send_file(

@@ -10,7 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import AnnouncePayload, SayPayload
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_queue import Enqueued, JobQueue
 from bot.jobs.queue.statistics import ActiveChat
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.announce import Announce
@@ -102,7 +102,7 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
     accept = job_queue.enqueue
     given: list[int | str] = []
 
-    async def dies_after_the_first(jobs: list[Job], update_id: int | str) -> bool:
+    async def dies_after_the_first(jobs: list[Job], update_id: int | str) -> Enqueued:
         if given:
             raise Died
         given.append(update_id)
@@ -142,8 +142,8 @@ async def test_the_numbers_are_those_of_today(
         await job_queue.finish(claimed, state)
     await job_queue.claim(queue_id(CLUB, QueueName.MAIN), "club")
     assert await job_queue.statistics.active_chats() == [
-        ActiveChat(CLUB, True, 0, "en"),
-        ActiveChat(CHAT, False, 1, "en"),
+        ActiveChat(CLUB, 0, "en"),
+        ActiveChat(CHAT, 1, "en"),
     ]
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
     await job_queue.enqueue([asked], 4)

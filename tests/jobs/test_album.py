@@ -184,7 +184,7 @@ async def test_a_repeated_update_adds_nothing(job_queue: JobQueue, redis: Redis)
     await job_queue.enqueue([prompt()], 7, ALBUM[0])
     await job_queue.enqueue([prompt()], 8, ALBUM[1])
     before = await everything(redis)
-    assert not await job_queue.enqueue([prompt()], 8, ALBUM[1])
+    assert not (await job_queue.enqueue([prompt()], 8, ALBUM[1])).is_new
     assert await everything(redis) == before
 
 

@@ -2,7 +2,7 @@ from dataclasses import fields
 
 import pytest
 
-from bot.jobs.buttons import ACTIONS, ButtonAction, Cancel, RemoveExtra, SetAutoExport, pack, unpack
+from bot.jobs.buttons import ACTIONS, ButtonAction, Cancel, RemoveExtra, SwitchSetting, pack, unpack
 
 
 @pytest.mark.parametrize("action", ACTIONS.values())
@@ -17,7 +17,7 @@ def test_what_a_button_carries_is_read_back(action: type[ButtonAction]) -> None:
     [
         (Cancel("0123456789abcdef"), "1:cancel:0123456789abcdef"),
         (RemoveExtra("music", "0123456789abcdef"), "1:strip:music:0123456789abcdef"),
-        (SetAutoExport(on=False), "1:auto:0"),
+        (SwitchSetting(on=False, setting="auto_export"), "1:set:0:auto_export"),
     ],
 )
 def test_what_stands_in_telegram_is_the_same_in_every_release(action: ButtonAction, data: str) -> None:

@@ -102,7 +102,7 @@ async def test_a_chat_whose_queue_is_full_can_be_erased(
     with pytest.raises(QueueFull):
         await job_queue.enqueue([new_job()], 20)
     asked = new_job(kind=JobKind.FORGET)
-    assert await job_queue.enqueue([asked], 21)
+    assert (await job_queue.enqueue([asked], 21)).is_new
     for job in waiting:
         await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
 

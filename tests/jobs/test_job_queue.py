@@ -77,7 +77,7 @@ def test_ids_of_queues_are_read_back(chat: ChatKey, queue: QueueName) -> None:
 async def test_jobs_of_a_queue_come_in_the_order_they_were_asked(job_queue: JobQueue) -> None:
     jobs = [new_job(number) for number in range(4)]
     for number, job in enumerate(jobs):
-        assert await job_queue.enqueue([job], number)
+        assert (await job_queue.enqueue([job], number)).is_new
     seen = []
     for number in range(4):
         claimed = await take(job_queue, f"ticket {number}")
@@ -105,16 +105,16 @@ async def test_a_repeated_update_stores_nothing_but_gets_its_ticket_again(
     job_queue: JobQueue, redis: Redis, docket: Docket
 ) -> None:
     job = new_job()
-    assert await job_queue.enqueue([job], 7)
+    assert (await job_queue.enqueue([job], 7)).is_new
     before = await everything(redis)
-    assert not await job_queue.enqueue([new_job(1)], 7)
+    assert not (await job_queue.enqueue([new_job(1)], 7)).is_new
     assert await everything(redis) == before
     assert len(await tickets(docket)) == 2
 
 
 async def test_the_same_number_in_another_chat_is_another_update(job_queue: JobQueue) -> None:
-    assert await job_queue.enqueue([new_job()], 7)
-    assert await job_queue.enqueue([new_job(chat=ChatKey(12, None))], 7)
+    assert (await job_queue.enqueue([new_job()], 7)).is_new
+    assert (await job_queue.enqueue([new_job(chat=ChatKey(12, None))], 7)).is_new
 
 
 async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, redis: Redis) -> None:
@@ -286,7 +286,7 @@ async def test_too_much_waiting_stores_nothing(job_queue: JobQueue, redis: Redis
             await job_queue.enqueue(jobs, 6)
     assert await everything(redis) == before
     assert await tickets(docket) == tickets_before
-    assert await job_queue.enqueue([question], 6)
+    assert (await job_queue.enqueue([question], 6)).is_new
 
 
 async def test_all_chats_together_may_have_so_much_waiting(
@@ -304,7 +304,7 @@ async def test_all_chats_together_may_have_so_much_waiting(
         await job_queue.enqueue([late], 9)
     assert await redis.exists(keys.job_key(str(chats[3]), "late")) == 0
     await job_queue.enqueue([new_job(id="asked", chat=chats[3], queue=QueueName.QUICK)], 10)
-    assert not await job_queue.enqueue([new_job(id="job0", chat=chats[0])], 0), (
+    assert not (await job_queue.enqueue([new_job(id="job0", chat=chats[0])], 0)).is_new, (
         "a repeated update is no new one"
     )
 
@@ -344,7 +344,7 @@ async def test_a_running_job_does_not_count_as_waiting(job_queue: JobQueue) -> N
     for number in range(5):
         await job_queue.enqueue([new_job(number)], number)
     await take(job_queue, "a")
-    assert await job_queue.enqueue([new_job(6)], 6)
+    assert (await job_queue.enqueue([new_job(6)], 6)).is_new
 
 
 async def test_all_of_a_chat_and_its_topics_is_dropped_where_the_bot_is_not_any_more(

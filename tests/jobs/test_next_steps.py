@@ -42,6 +42,7 @@ def draft(
     picture: bool = True,
     title: bool = False,
     music: float | None = None,
+    sound: str = "clip",
     size: tuple[int, int] = (90, 160),
 ) -> Draft:
     segment: dict[str, Any] = {"start": 0, "duration": seconds * 1000, "name": "clip"}
@@ -49,7 +50,7 @@ def draft(
     if picture:
         tracks.append({"tt": 0, "sg": [segment]})
     if music is not None:
-        tracks.append({"tt": 1, "sg": [{**segment, "volume": music}]})
+        tracks.append({"tt": 1, "sg": [{**segment, "name": sound, "volume": music}]})
     if title:
         tracks.append({"tt": 7, "sg": [{**segment, "text": "Hello"}]})
     return read_draft({"d": seconds * 1000, "t": tracks, "m": {"width": size[0], "height": size[1]}})
@@ -71,6 +72,7 @@ def names(*given: Any) -> list[str]:
         (draft(title=True), ["calm_music", "bigger_title"]),
         (draft(music=0.5), ["add_title", "softer_music", "other_music"]),
         (draft(music=0.1), ["add_title", "other_music"]),
+        (draft(music=0.5, sound="voice_12.ogg"), ["add_title", "calm_music"]),
         (draft(title=True, music=0.5), ["softer_music", "bigger_title", "other_music"]),
         (draft(15), ["add_title", "calm_music", "faster"]),
         (draft(15.5), ["add_title", "calm_music", "short_cut"]),
@@ -233,3 +235,9 @@ def test_a_short_upright_clip_is_offered_what_changes_it() -> None:
     first, second, third = first_buttons(CARDS.active("video-editor"), [file])
     assert first.text == "Add calm music", "it is too short to be cut to 5 seconds"
     assert [second.action, third.action] == [RunSuggestion("add_title"), RunSuggestion("square")]
+
+
+@pytest.mark.parametrize("is_generated", [False, True])
+def test_an_upright_clip_is_offered_no_upright_format(is_generated: bool) -> None:
+    offered = next_steps(draft(size=(90, 160)), plain_card(), is_generated=is_generated)
+    assert not {one.name for one in offered if one.name.startswith("vertical")}

@@ -36,6 +36,7 @@ class Admins:
         self.sent: list[tuple[int, str]] = []
         self.shows: dict[int, str] = {}
         self.edits = 0
+        self.unknown_to: set[int] = set()  # whose messages have left without an answer of Telegram
 
     async def take(self) -> None:
         """Run the jobs that send alerts, as a worker does, and bring the messages up to date."""
@@ -47,7 +48,10 @@ class Admins:
                 self.sent.append((admin, message.key))
                 number = len(self.sent)
                 self.shows[number] = format_list(Words("en"), ListMessage(message, ()))
-                send = MessageSend(sent=SentMessage(message_id=number, telegram_chat_id=admin))
+                is_known = admin not in self.unknown_to
+                send = MessageSend(
+                    sent=SentMessage(message_id=number, telegram_chat_id=admin) if is_known else None
+                )
                 await self.job_queue.save(
                     claimed, {field_of(MessageSend, SAID_MESSAGE): send.model_dump(mode="json")}
                 )
@@ -93,6 +97,18 @@ async def test_a_trouble_is_one_message_which_is_edited_and_closed(
     assert "Another program is using" in admins.shows[2]
     assert "✅ Resolved" in admins.shows[2]
     assert "3 min" in admins.shows[2]
+
+
+async def test_a_message_of_which_nobody_knows_whether_it_arrived_holds_up_no_other_admins(
+    alerts: OperatorAlerts, admins: Admins
+) -> None:
+    admins.unknown_to = {ANN}
+    await alerts.send("another_poller", POLLER)
+    await admins.take()
+    await alerts.clear("another_poller")
+    await admins.later(60)
+    assert "✅ Resolved" in admins.shows[2]
+    assert "✅ Resolved" not in admins.shows[1]
 
 
 async def test_a_trouble_that_comes_back_within_the_hour_has_the_same_message_and_later_another(

@@ -12,7 +12,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAsked
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivalKind, ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, QueueFull
+from bot.jobs.queue.job_queue import ClaimedJob, Enqueued, JobQueue, QueueFull
 from bot.jobs.queue.quotas import SENT_CHECKPOINTS, DailyLimit, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.tickets import queue_id
 from bot.store import keys
@@ -94,7 +94,7 @@ async def test_many_at_once_never_get_more_than_there_is(
 ) -> None:
     async def ask(number: int) -> bool:
         try:
-            return await job_queue.enqueue([new_job(chat=ChatKey(number))], number)
+            return (await job_queue.enqueue([new_job(chat=ChatKey(number))], number)).is_new
         except QuotaExceeded:
             return False
 
@@ -125,7 +125,7 @@ async def test_what_is_over_the_quota_is_refused_whole(
     assert refused.value.warning == over
     assert await used(redis, clock) == charged
     assert await job_queue.find(asked.chat, asked.id) is None
-    assert await job_queue.enqueue([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)
+    assert (await job_queue.enqueue([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)).is_new
 
 
 async def test_a_full_queue_charges_nothing(redis: Redis, docket: Docket, clock: HandClock) -> None:
@@ -204,12 +204,14 @@ async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
 async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job_queue: JobQueue) -> None:
     told = []
     for number in range(3):
-        await job_queue.enqueue([new_job(number)], number)
-        await job_queue.enqueue([new_job(number)], number)
-        told.append((await job_queue.warnings(CHAT, number))[0])
-    assert told == [[], [QuotaWarning("person", "requests", 1)], []]
-    await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
-    assert await job_queue.warnings(CHAT, 9) == ([QuotaWarning("person", "bytes", 150)], False)
+        first = await job_queue.enqueue([new_job(number)], number)
+        again = await job_queue.enqueue([new_job(number)], number)
+        assert (first.is_new, again.is_new) == (True, False)
+        assert first.warnings == again.warnings
+        told.append(first.warnings)
+    assert told == [(), (QuotaWarning("person", "requests", 1),), ()]
+    large = await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
+    assert large == Enqueued(is_new=True, warnings=(QuotaWarning("person", "bytes", 150),), is_paused=False)
 
 
 async def test_all_that_is_counted_ages_out(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:

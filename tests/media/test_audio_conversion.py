@@ -8,16 +8,15 @@ import av
 import pytest
 
 from bot.media import audio_conversion
-from bot.media.audio_conversion import convert_audio
+from bot.media.conversion import convert_file
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
-from bot.media.kinds import CONVERTED
 from bot.sandbox import samples
 from tests.media import decoders
 
 
-async def converted(path: Path, kind: str, wanted: str) -> av.container.InputContainer:
+async def converted(path: Path, kind: str) -> av.container.InputContainer:
     with path.open("rb") as source, path.with_suffix(".made").open("w+b") as target:
-        size = await convert_audio(source, kind, target, wanted, path.name)
+        size = await convert_file(source, kind, target, path.name)
         assert target.tell() == 0
         content = target.read()
     assert size == len(content)
@@ -26,7 +25,7 @@ async def converted(path: Path, kind: str, wanted: str) -> av.container.InputCon
 
 async def test_a_voice_message_becomes_m4a_of_the_same_length(tmp_path: Path) -> None:
     path = samples.make_audio(tmp_path / "voice.ogg", 3)
-    with await converted(path, "ogg", "m4a") as made:
+    with await converted(path, "ogg") as made:
         stream = made.streams.audio[0]
         assert (stream.codec_context.name, stream.channels) == ("aac", 1)
         assert float(made.duration or 0) / av.time_base == pytest.approx(3, abs=0.1)
@@ -36,7 +35,7 @@ async def test_a_voice_message_becomes_m4a_of_the_same_length(tmp_path: Path) ->
 
 async def test_a_lossless_file_becomes_wav_and_loses_nothing(tmp_path: Path) -> None:
     path = samples.make_audio(tmp_path / "song.flac", 1)
-    with await converted(path, "flac", "wav") as made, av.open(path) as given:
+    with await converted(path, "flac") as made, av.open(path) as given:
         before = b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in given.decode(audio=0))
         after = b"".join(bytes(frame.planes[0])[: frame.samples * 2] for frame in made.decode(audio=0))
         assert made.streams.audio[0].codec_context.name == "pcm_s16le"
@@ -53,14 +52,14 @@ async def test_every_link_of_a_chained_ogg_is_heard(
         samples.make_audio(tmp_path / f"{n}.ogg", 1, layout=one) for n, one in enumerate((first, second))
     ]
     path.write_bytes(b"".join(link.read_bytes() for link in links))
-    with await converted(path, "ogg", "m4a") as made:
+    with await converted(path, "ogg") as made:
         assert float(made.duration or 0) / av.time_base == pytest.approx(2, abs=0.15)
 
 
 @pytest.mark.parametrize("kind", ["caf", "amr", "wma", "mka", "wv", "w64"])
 async def test_other_kinds_of_audio_are_converted(tmp_path: Path, kind: str) -> None:
     path = samples.make_audio(tmp_path / f"song.{kind}", 1)
-    with await converted(path, kind, CONVERTED[kind]) as made:
+    with await converted(path, kind) as made:
         assert float(made.duration or 0) / av.time_base == pytest.approx(1, abs=0.15)
 
 
@@ -69,7 +68,7 @@ async def test_a_file_without_audio_is_refused(tmp_path: Path, content: bytes) -
     path = tmp_path / "voice.ogg"
     path.write_bytes(content)
     with pytest.raises(FileTypeUnsupported):
-        await converted(path, "ogg", "m4a")
+        await converted(path, "ogg")
 
 
 def ogg_page(serial: int, packet: bytes) -> bytes:
@@ -94,20 +93,20 @@ async def test_a_video_in_ogg_is_refused(tmp_path: Path) -> None:
     with av.open(path) as given:
         assert [stream.type for stream in given.streams] == ["video", "audio"]
     with pytest.raises(FileTypeUnsupported):
-        await converted(path, "ogg", "m4a")
+        await converted(path, "ogg")
 
 
 async def test_audio_that_crashes_the_decoder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audio_conversion, "_convert", decoders.abort)
+    monkeypatch.setattr(audio_conversion, "convert", decoders.abort)
     with pytest.raises(FileTypeUnsupported):
-        await converted(samples.make_audio(tmp_path / "voice.ogg", 1), "ogg", "m4a")
+        await converted(samples.make_audio(tmp_path / "voice.ogg", 1), "ogg")
 
 
 async def test_audio_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio_conversion, "MAX_AUDIO_S", 1)
     path = samples.make_audio(tmp_path / "long.ogg", 3)
     with pytest.raises(AudioTooLong) as refused:
-        await converted(path, "ogg", "m4a")
+        await converted(path, "ogg")
     assert refused.value.limit_s == pytest.approx(1, abs=0.1)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from bot.media import picture_conversion
+from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported
-from bot.media.picture_conversion import convert_picture
 from tests.media import decoders
 
 pillow_heif.register_heif_opener()
@@ -16,7 +16,7 @@ _ENDINGS = {"heic": "heic", "avif": "avif", "tiff": "tif", "bmp": "bmp", "jp2": 
 
 async def converted(path: Path, kind: str) -> Image.Image:
     with path.open("rb") as source, path.with_suffix(".made").open("w+b") as target:
-        size = await convert_picture(source, kind, target, path.name)
+        size = await convert_file(source, kind, target, path.name)
         assert size == path.with_suffix(".made").stat().st_size
         assert target.tell() == 0
     made = Image.open(path.with_suffix(".made"))
@@ -75,6 +75,6 @@ async def test_a_picture_that_crashes_the_decoder_is_refused(
 ) -> None:
     path = tmp_path / "picture.bmp"
     Image.new("RGB", (8, 8)).save(path)
-    monkeypatch.setattr(picture_conversion, "_convert", decoders.abort)
+    monkeypatch.setattr(picture_conversion, "convert", decoders.abort)
     with pytest.raises(FileTypeUnsupported):
         await converted(path, "bmp")

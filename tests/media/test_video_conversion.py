@@ -5,10 +5,10 @@ from typing import Any
 import av
 import pytest
 
+from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported
 from bot.media.file_type import sniff
 from bot.media.kinds import CONVERTED
-from bot.media.video_conversion import convert_video
 
 
 def make(
@@ -45,7 +45,7 @@ def make(
 
 async def converted(path: Path, kind: str) -> av.container.InputContainer:
     with path.open("rb") as source, path.with_suffix(".made").open("w+b") as target:
-        size = await convert_video(source, kind, target, path.name)
+        size = await convert_file(source, kind, target, path.name)
         content = target.read()
     assert size == len(content)
     return av.open(io.BytesIO(content), "r")

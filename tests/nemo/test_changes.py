@@ -8,22 +8,16 @@ from hypothesis import given
 
 from bot.nemo.changes import (
     DurationChanged,
-    MediaReplaced,
-    OtherChange,
+    Renamed,
     SegmentAdded,
-    SegmentChanged,
     SegmentMoved,
     SegmentRemoved,
-    SegmentRenamed,
     SegmentReplaced,
     SegmentRetimed,
     SizeChanged,
     TextChanged,
-    TitleChanged,
     TrackAdded,
-    TrackMoved,
     TrackRemoved,
-    TrackRenamed,
     VolumeChanged,
     compare,
 )
@@ -72,23 +66,23 @@ SEGMENT = ["t", 0, "sg", 0]
     [
         (["t", 1, "sg", 0, "volume"], 0.35, [(VolumeChanged, 0.8, 0.35)]),
         (["t", 2, "sg", 0, "text"], "Bye", [(TextChanged, "Hello", "Bye")]),
-        ([*SEGMENT, "name"], "sea", [(SegmentRenamed, "beach", "sea")]),
-        ([*SEGMENT, "url"], "https://m/9.mp4", [(MediaReplaced, "https://m/1.mp4", "https://m/9.mp4")]),
+        ([*SEGMENT, "name"], "sea", [(Renamed, "beach", "sea")]),
+        ([*SEGMENT, "url"], "https://m/9.mp4", []),
         ([*SEGMENT, "duration"], 3000, [(SegmentRetimed, (0, 4000), (0, 3000))]),
         (["t", 0, "sg", 1, "start"], 3000, [(SegmentMoved, 4000, 3000)]),
-        (["t", 1, "name"], "Music", [(TrackRenamed, None, "Music")]),
+        (["t", 1, "name"], "Music", [(Renamed, None, "Music")]),
         (["t", 1, "volume"], 0.5, [(VolumeChanged, None, 0.5)]),
         (["d"], 8000, [(DurationChanged, 10000, 8000)]),
-        (["m", "title"], "Tour", [(TitleChanged, "Trip", "Tour")]),
+        (["m", "title"], "Tour", []),
         (["m", "width"], 1080, [(SizeChanged, (1920, 1080), (1080, 1080))]),
-        (["m", "colour"], "red", [(OtherChange,)]),
+        (["m", "colour"], "red", []),
         (["t", 0, "sg"], [*BASE["t"][0]["sg"], RAIN], [(SegmentAdded,)]),
         (["t", 0, "sg"], BASE["t"][0]["sg"][1:], [(SegmentRemoved,)]),
-        (["t", 0, "sg"], BASE["t"][0]["sg"][::-1], [(OtherChange,)]),
+        (["t", 0, "sg"], BASE["t"][0]["sg"][::-1], []),
         (["t"], [*BASE["t"], {"tt": 7, "sg": [{"text": "New", "start": 5000}]}], [(TrackAdded,)]),
         (["t"], BASE["t"][:2], [(TrackRemoved,)]),
         (["t"], BASE["t"][1:], [(TrackRemoved,)]),
-        (["t"], [BASE["t"][1], BASE["t"][0], BASE["t"][2]], [(TrackMoved, 1, 0), (TrackMoved, 0, 1)]),
+        (["t"], [BASE["t"][1], BASE["t"][0], BASE["t"][2]], []),
     ],
 )
 def test_one_edit_is_one_change(
@@ -123,12 +117,12 @@ def test_another_file_in_a_segments_place_is_no_renamed_one() -> None:
     replaced, *_ = compare(read_draft(before), read_draft(after))
     assert isinstance(replaced, SegmentReplaced)
     assert (replaced.earlier.name, replaced.segment.name) == ("photo.jpg", "beach.mp4")
-    assert SegmentRenamed not in map(type, compare(read_draft(before), read_draft(after)))
+    assert Renamed not in map(type, compare(read_draft(before), read_draft(after)))
 
 
-def test_what_has_no_name_is_a_change_all_the_same() -> None:
+def test_what_has_no_name_is_left_out() -> None:
     changes = compare(read_draft(BASE), read_draft(edited([*SEGMENT, "filter"], "sepia")))
-    assert [type(change) for change in changes] == [SegmentChanged]
+    assert list(changes) == []
 
 
 def test_an_added_track_says_what_is_on_it() -> None:
@@ -138,7 +132,7 @@ def test_an_added_track_says_what_is_on_it() -> None:
 
 
 @given(JSON, JSON)
-def test_no_json_values_break_it_and_no_change_is_silent(before: Any, after: Any) -> None:
+def test_no_json_values_break_it_and_equal_drafts_have_no_changes(before: Any, after: Any) -> None:
     one, two = read_draft(before), read_draft(after)
-    assert bool(compare(one, two)) == (one.digest() != two.digest())
-    assert compare(one, read_draft(before)) == ()
+    list(compare(one, two))
+    assert list(compare(one, read_draft(before))) == []

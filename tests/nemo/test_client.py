@@ -68,7 +68,7 @@ async def test_every_call_as_documented(nemo: NemoClient, service: Service) -> N
     assert (await nemo.create_anonymous_token("uuid", CARD)).token == "nmv_usr_new"
     assert (await nemo.create_session(WHO, "zh-CN")).session_id == "s"
     assert (await nemo.create_claim_token(WHO, "t", "s")).token == "clm_1"
-    assert len((await nemo.upload_urls(WHO, "s", ["https://m/a.mp4"])).files) == 1
+    assert len(await nemo.upload_urls(WHO, "s", ["https://m/a.mp4"])) == 1
     assert (await nemo.get_credits(WHO)).available == 90
     draft = (await nemo.get_state(WHO, "s")).draft
     assert draft is not None
@@ -165,7 +165,7 @@ async def test_answers_that_are_errors(
     with pytest.raises(errors.NemoError) as caught:
         await nemo.create_session(WHO, "en")
     assert type(caught.value) is error
-    assert (caught.value.method, caught.value.path) == ("POST", "/api/tasks/me/with-session/nemo_agent")
+    assert caught.value.call == errors.Call("POST", "/api/tasks/me/with-session/nemo_agent")
     assert caught.value.status == status
     assert len(service.requests) == 1
 

@@ -54,4 +54,4 @@ def test_codes_that_name_a_normal_finish(code: str | None, normal: bool) -> None
     ],
 )
 def test_the_kind_of_a_failure(message: str, reason: str | None, kind: FailureKind) -> None:
-    assert failure_kind(message, reason) is kind
+    assert failure_kind(f"{reason or ''} {message}") is kind

@@ -12,7 +12,7 @@ CDN = "https://cdn.example/beach.mp4"
     "infos",
     [
         [{"filename": "beach.mp4", "cdn_url": CDN}],
-        {"beach.mp4": {"cdn_url": CDN, "duration": 3}},
+        {"other.mp4": {"duration": 2}, "beach.mp4": {"cdn_url": CDN, "duration": 3}},
         {"files": [{"path": "/mnt/userdata/beach.mp4", "cdn_url": CDN}]},
         [{"name": "beach.mp4", "url": CDN}],
     ],

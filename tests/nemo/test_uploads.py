@@ -77,7 +77,7 @@ async def test_several_files_in_one_request(http: httpx.AsyncClient, form_server
         Source(b"--", name="..\\evil.mp4"),
     ]
     upload = await NemoClient(http, form_server).upload_files(WHO, "s", [source.file for source in sources])
-    assert [(file.file_type, file.duration_s) for file in upload.files] == [
+    assert [(file.file_type, file.duration_s) for file in upload] == [
         ("files video/mp4 假期 🎬.mp4", 1_000_000),
         ("files video/mp4 a%22b%0D%0Ac.mp4", 0),
         ("files video/mp4 .._evil.mp4", 2),
@@ -118,7 +118,7 @@ async def test_memory_stays_flat(http: httpx.AsyncClient) -> None:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert len(upload.files) == 1
+    assert len(upload) == 1
     assert peak < 8 * 1024 * 1024
 
 

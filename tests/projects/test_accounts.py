@@ -238,7 +238,7 @@ async def test_a_link_is_never_in_a_group(town: Town) -> None:
         await town.said(town.bo, "只有群管理员", chat=club)
         assert not [request for request in await town.nemo.requests() if request.endpoint == "claim-token"]
         await town.ada.say("/link", club, sent_as="anonymous")
-        kept = await town.said(town.ada, "to see it there", chat=club)
+        kept = await town.said(town.ada, "to see it in our private chat", chat=club)
         payload = str((await town.ada.press(kept, "private chat") or {})["url"]).partition("?start=")[2]
         await town.bo.start(payload)
         await town.said(town.bo, "这条消息只给提问的人看")

@@ -107,6 +107,22 @@ async def test_a_cancellation_during_a_command_is_not_swallowed(store: Store) ->
     assert await store.redis.get("k") is None
 
 
+async def test_a_cancelled_task_can_still_ask_the_store(store: Store) -> None:
+    answers: list[int] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            answers.append(await store.redis.incr("left"))
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert answers == [1]
+
+
 async def test_a_server_that_is_too_old_is_refused(tmp_path: Path, few_retries: None) -> None:
     # The handshake accepts any answer but an authentication error; INFO parses this one.
     async with server_that_answers(b"$%d\r\n%b\r\n" % (len(INFO_60), INFO_60)) as address:

@@ -12,7 +12,9 @@ CHAT = "-1:2"
 
 def names_of_a_chat() -> Iterator[str]:
     """One name from each function that makes a chat's, whatever its other arguments are called."""
-    for _, function in inspect.getmembers(keys, inspect.isfunction):
+    for function_name, function in inspect.getmembers(keys, inspect.isfunction):
+        if function_name.startswith("_"):
+            continue
         first, *others = inspect.signature(function).parameters.values()
         name = made(function, others)
         if "{" in name and "*" not in name:

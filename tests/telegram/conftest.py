@@ -23,9 +23,11 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.rate_limiter import Bucket, RateLimiter, RateLimits
-from bot.telegram.sending.responder import TelegramResponder, TelegramResponders
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.responder import TelegramResponder
+from bot.telegram.sending.responders import TelegramResponders
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.web.serve import serve
 from tests.clocks import HandClock
 from tests.jobs.conftest import new_job
@@ -81,14 +83,14 @@ class Telegram:
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
     sent: SentMessageLog
+    guests: GuestMessages
     local: bool
     work_dir: Path
+    staging_chat: int | None = None
 
     def delivery(self, send_limit: int = media.CLOUD_SEND_LIMIT) -> Delivery:
         return Delivery(
             self.bot,
-            self.telegram_calls,
-            self.sent,
             local=self.local,
             send_limit=send_limit,
             work_dir=self.work_dir,
@@ -113,6 +115,8 @@ class Telegram:
             self.clock,
             PROGRESS_EDIT_S,
             lambda chat, use, text: f"encrypted {text}",
+            self.guests,
+            self.staging_chat,
         )
         return responders.open(job, checkpoints or Notebook())
 
@@ -163,6 +167,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             work_dir = tmp_path / "results"
             work_dir.mkdir(exist_ok=True)
             telegram_ids = TelegramIds(redis)
+            calls = TelegramCalls(clock, telegram_ids, rate_limiter)
             return Telegram(
                 url,
                 people,
@@ -170,8 +175,9 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
                 http,
                 clock,
                 telegram_ids,
-                TelegramCalls(clock, telegram_ids, rate_limiter),
+                calls,
                 SentMessageLog(redis),
+                GuestMessages(bot, calls, redis),
                 local,
                 work_dir,
             )

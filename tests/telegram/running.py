@@ -10,13 +10,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.store import keys
 from bot.store.connect import Store
+from tests.clocks import FastClock
 
 SPEED = 60.0
 
@@ -37,7 +37,7 @@ class World:
 
     def bot(self, **settings: Any) -> contextlib.AbstractAsyncContextManager[None]:
         given = {"NEMO_TOKEN": "nmv_usr_operator", "REDIS_URL": self.store.url}
-        return running_bot(self.services, self.directory / "bot", SystemClock(SPEED), **given | settings)
+        return running_bot(self.services, self.directory / "bot", FastClock(SPEED), **given | settings)
 
     async def person(self, name: str) -> Person:
         person = await self.people.person(name)
@@ -61,7 +61,7 @@ async def open_world(directory: Path, store: Store) -> AsyncIterator[World]:
     """Both services, an account at NemoVideo, and nobody in Telegram yet."""
     async with contextlib.AsyncExitStack() as stack:
         services = await stack.enter_async_context(
-            serve_services(directory / "services", SystemClock(SPEED), flood_limits=None)
+            serve_services(directory / "services", FastClock(SPEED), flood_limits=None)
         )
         people = await stack.enter_async_context(People(services.people_url, app=services.telegram_app))
         nemo = await stack.enter_async_context(NemoControl(services.nemo_control_url, services.nemo_app))

@@ -59,7 +59,7 @@ async def test_every_press_is_answered_while_all_else_stands_still(services: Ser
         async def press_all(one: Person, number: int) -> list[str | None]:
             found = []
             for turn in range(PRESSES):
-                data = f"1:auto:{turn % 2}"
+                data = f"1:set:{turn % 2}:auto_export"
                 answer = await one.press(menus[number], data=data, timeout_s=PATIENCE_S)
                 found.append(None if answer is None else str(answer["text"]))
             return found
@@ -89,6 +89,6 @@ async def test_an_admins_press_is_answered_while_sends_are_held_back(services: S
         assert "Only the person who started this" in asked["text"]
         stopped = await ann.press(progress_message, "Cancel", timeout_s=PATIENCE_S)
         assert stopped is not None
-        assert stopped["text"] == "Stopping…"
+        assert stopped["text"] == "Cancelling…"
         await people.faults.clear()
         await nemo.release()

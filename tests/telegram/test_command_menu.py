@@ -57,7 +57,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
 ) -> None:
     application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
     unused = cast(Any, None)
-    rest = (unused, unused, unused, unused, unused, ButtonPresses(unused, unused), "", unused, (5,))
+    rest = (unused, unused, unused, unused, unused, ButtonPresses(unused, unused), unused, "", unused, (5,))
     register_handlers(HandlerServices(application, *rest))
     AdminCommands(HandlerServices(of_admins, *rest)).register()
     # Telegram has a button for the one, and the list of projects for the other.

@@ -16,6 +16,7 @@ from bot.runtime.arriving_file import ArrivingFile, ArrivingReader, NeverArrived
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video, pad
 from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.send_once import JobSender
 from bot.words import Words
 from tests.clocks import passing
 from tests.media.test_shrink import noise
@@ -38,8 +39,7 @@ async def deliver(
 ) -> str:
     job = telegram.job(ada.chat.id, 1)
     work = (by or telegram.delivery()).deliver(
-        job,
-        checkpoints or Notebook(),
+        JobSender(job, checkpoints or Notebook(), telegram.telegram_calls, telegram.sent),
         "delivered",
         result,
         Words("en"),

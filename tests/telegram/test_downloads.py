@@ -87,7 +87,7 @@ async def test_a_chat_converts_one_file_at_a_time_so_that_others_get_their_turn(
     voice, files, go_on = await ref(telegram, "voice", "voice_1.ogg"), telegram.files(), asyncio.Event()
     begun, done = list[str](), list[str]()
 
-    async def convert(source: object, kind: str, target: IO[bytes], wanted: str, name: str) -> int:
+    async def convert(source: object, kind: str, target: IO[bytes], name: str) -> int:
         begun.append(name)
         await go_on.wait()
         return 0
@@ -96,7 +96,7 @@ async def test_a_chat_converts_one_file_at_a_time_so_that_others_get_their_turn(
         async with files.open(chat_id, replace(voice, name=name)):
             done.append(name)
 
-    monkeypatch.setattr(downloads, "convert_audio", convert)
+    monkeypatch.setattr(downloads, "convert_file", convert)
     async with asyncio.TaskGroup() as group:
         for chat_id, name in ((1, "a"), (1, "b"), (1, "c"), (2, "d")):
             group.create_task(convert_for(chat_id, name))

@@ -42,7 +42,7 @@ GARBAGE = (
 OF_JOBS = [action for action in ACTIONS.values() if "job_id" in {field.name for field in fields(action)}]
 OTHER_VALUES = {
     "extra": "music",
-    "choice": "spend",
+    "choice": "post",
     "number": "1",
     "option": "0",
     "is_final": "1",
@@ -51,10 +51,10 @@ OTHER_VALUES = {
 }
 CARD = card_mark(load_cards().default)
 OF_SETTINGS = (
-    "auto:0",
-    "file:1",
-    "shrink:0",
-    "replace:1",
+    "set:0:auto_export",
+    "set:1:send_as_file",
+    "set:0:shrink_results",
+    "set:1:replace_results",
     "language:zh",
     "settings",
     "skills:2",

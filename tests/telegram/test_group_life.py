@@ -101,19 +101,19 @@ async def test_help_in_a_group_speaks_of_groups(received: Received) -> None:
 async def test_admins_open_the_settings_to_everyone(received: Received) -> None:
     group, ann, bo, _ = await club(received)
     chat = ChatKey(group["id"])
-    for data in ("auto:0", "members:1", "language:zh"):
+    for data in ("set:0:auto_export", "set:1:members_may_change", "language:zh"):
         await received(press(f"1:{data}", bo, group))
         assert await received.toast() == SETTINGS_OF_ADMINS, data
     (refused,) = await received(message("/skill sora-video-generation", group, **{"from": bo}))
     assert said(refused.payload) == "error.admins_only"
     assert (await received.chats.get(chat)).skill is None
-    await received(press("1:members:1", ann, group))
-    await received(press("1:auto:0", bo, group))
+    await received(press("1:set:1:members_may_change", ann, group))
+    await received(press("1:set:0:auto_export", bo, group))
     assert not (await received.chats.get(chat)).auto_export
     await received(message("/skill sora-video-generation", group, **{"from": bo}))
     assert (await received.chats.get(chat)).skill == "sora-video-generation"
     # What opened them is not theirs to close.
-    await received(press("1:members:0", bo, group))
+    await received(press("1:set:0:members_may_change", bo, group))
     assert await received.toast() == SETTINGS_OF_ADMINS
 
 

@@ -31,8 +31,9 @@ from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 from tests.jobs.conftest import docket as docket_fixture
 from tests.telegram.conftest import Telegram
@@ -110,6 +111,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
+        guests=GuestMessages(bot, calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
         alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
         admins=[ANN["id"]],
@@ -423,7 +425,7 @@ async def test_the_admins_of_a_channel_press_its_buttons_if_telegram_lists_them(
         pytest.param({"code": 502, "description": "Bad Gateway"}, id="away"),
     ],
 )
-@pytest.mark.parametrize("action", ["cancel", "retry", "auto", "file", "language", "skill", "forget"])
+@pytest.mark.parametrize("action", ["cancel", "retry", "set", "language", "skill", "forget"])
 async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     received: Received, action: str, refusal: Json
 ) -> None:
@@ -434,8 +436,7 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
     value = {
         "cancel": prompt.id,
         "retry": prompt.id,
-        "auto": "0",
-        "file": "1",
+        "set": "0:auto_export",
         "language": "zh",
         "skill": "0" * 12,
     }
@@ -451,7 +452,7 @@ async def test_nobody_is_an_admin_while_telegram_does_not_say_who_is(
 
 
 async def test_a_setting_is_saved_without_a_job(received: Received) -> None:
-    assert await received(press("1:auto:0", ANN, PRIVATE), times=2) == []
+    assert await received(press("1:set:0:auto_export", ANN, PRIVATE), times=2) == []
     assert await received.toast() == "Saved"
     assert not (await received.chats.get(ChatKey(PRIVATE["id"]))).auto_export
 

@@ -244,7 +244,7 @@ async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada:
         await responder.show_progress()
         await responder.finish_progress(LocalizedMessage("progress.cancelled"))
     message = await the_message(ada.chat)
-    assert message.text == "⏹ Stopped"
+    assert message.text == "✖ Cancelled"
     assert message.buttons == []
 
 
@@ -262,7 +262,7 @@ async def test_a_short_stage_is_seen(telegram: Telegram, ada: Person) -> None:
         await responder.flush_progress()
         assert [version["text"].split("\n")[0] for version in (await the_message(ada.chat)).versions] == [
             "Setting things up…",
-            "Ready ✨",
+            "Your project is ready ✨",
         ]
 
 
@@ -355,7 +355,7 @@ async def test_ready_can_be_read_above_the_stages_that_follow(telegram: Telegram
         await responder.show_progress()
         responder.report_progress(Progress("progress.render", fraction=0.6))
         await moved(telegram, PROGRESS_EDIT_S + 0.5)
-        assert (await the_message(ada.chat)).text.startswith("Ready ✨\nExporting")
+        assert (await the_message(ada.chat)).text.startswith("Your project is ready ✨\nExporting")
         await moved(telegram, 10)
         assert (await the_message(ada.chat)).text.startswith("Exporting")
         await responder.finish_progress(None)
@@ -370,7 +370,7 @@ async def test_ready_stays_until_it_was_read_also_where_the_job_ends_sooner(
         await responder.show_progress()
         finishing = asyncio.create_task(responder.finish_progress(None))
         await moved(telegram, 4.5)
-        assert (await the_message(ada.chat)).text.startswith("Ready ✨")
+        assert (await the_message(ada.chat)).text.startswith("Your project is ready ✨")
         await telegram.clock.advance(1)
         await finishing
     assert await ada.chat.messages(from_bots=True) == []

@@ -30,7 +30,7 @@ from bot.telegram.sending.rate_limiter import (
     RateLimits,
     SendPriority,
 )
-from bot.telegram.sending.send_once import send_once
+from bot.telegram.sending.send_once import JobSender
 from tests.clocks import HandClock, passing, settle
 from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Notebook, Start, Telegram, new_rate_limiter
@@ -347,20 +347,14 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(
 
 
 async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority) -> int:
-    async def send(chat: int, acquired: Acquired) -> Message:
+    async def send(chat: int, acquired: Acquired, _reply: dict[str, Any]) -> Message:
         return await worker.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:
         return await worker.bot.edit_message_text(text, chat, message_id, rate_limit_args=SendPriority.FREE)
 
-    done = await send_once(
-        Notebook(),
-        text,
-        new_job(chat=ChatKey(chat_id), message_id=None),
-        worker.telegram_calls,
-        worker.sent,
-        send,
-        edit,
-        priority,
+    job = new_job(chat=ChatKey(chat_id), message_id=None)
+    done = await JobSender(job, Notebook(), worker.telegram_calls, worker.sent).send(
+        text, send, edit, priority
     )
     return done.message_id

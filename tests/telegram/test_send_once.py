@@ -12,7 +12,8 @@ from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import PROBE_LIMIT, SentMessageLog, number_sequence, send_once
+from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
 from tests.clocks import passing
 from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Died, Notebook, Start, Telegram
@@ -21,7 +22,7 @@ from tests.telegram.conftest import Died, Notebook, Start, Telegram
 async def once(
     telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", key: str = "said"
 ) -> SentMessage:
-    async def send(chat: int, acquired: Acquired) -> Message:
+    async def send(chat: int, acquired: Acquired, _place: dict[str, Any]) -> Message:
         return await telegram.bot.send_message(chat, text, rate_limit_args=acquired)
 
     async def edit(chat: int, message_id: int) -> Message | bool:
@@ -30,8 +31,8 @@ async def once(
         )
 
     job = new_job(chat=ChatKey(chat_id), message_id=None)
-    sending = send_once(checkpoints, key, job, telegram.telegram_calls, telegram.sent, send, edit)
-    return await passing(telegram.clock, sending)
+    sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
+    return await passing(telegram.clock, sender.send(key, send, edit))
 
 
 async def said(chat: ChatHandle) -> list[str]:

@@ -15,7 +15,6 @@ from telegram.constants import MessageLimit
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, RunSuggestion, ShowStatus
 from bot.jobs.messages import Button
 from bot.jobs.steps.show_skills import CARDS_PER_PAGE, card_view, details_view, list_view, start_view
-from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People, Person, Seen
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
@@ -29,6 +28,7 @@ from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages
+from tests.clocks import FastClock
 
 PHOTOS_ONLY = """\
 ---
@@ -74,7 +74,7 @@ class World:
 
     def bot(self, **settings: Any) -> contextlib.AbstractAsyncContextManager[None]:
         given = {"SKILLS_DIR": self.directory / "cards", "NEMO_TOKEN": "nmv_usr_operator"}
-        return running_bot(self.services, self.directory / "bot", SystemClock(SPEED), **given | settings)
+        return running_bot(self.services, self.directory / "bot", FastClock(SPEED), **given | settings)
 
     async def press(self, message: Seen, button: str = "", *, data: str = "") -> str:
         """Press a button; returns the toast."""
@@ -92,7 +92,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with contextlib.AsyncExitStack() as stack:
-        clock = SystemClock(SPEED)
+        clock = FastClock(SPEED)
         services = await stack.enter_async_context(
             serve_services(tmp_path / "services", clock, flood_limits=None)
         )

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.words.small_talk import SmallTalk, small_talk
+from bot.words.phrases import SmallTalk, small_talk
 
 
 @pytest.mark.parametrize(

@@ -120,10 +120,6 @@ def test_sizes(size_bytes: int, text: str) -> None:
     assert EN.size(size_bytes) == ZH.size(size_bytes) == text
 
 
-def test_percent() -> None:
-    assert EN.percent(0.354) == "35%"
-
-
 @given(st.text())
 def test_no_string_breaks_out_of_a_text(value: str) -> None:
     shown = EN.text("export.failed", reason=value)

@@ -153,6 +153,12 @@ class GatheredJob:
     last_at: float = 0.0
     closed: bool = False
 
+    @property
+    def is_words_alone(self) -> bool:
+        """Return whether it brings neither files, usable or not, nor links."""
+        has_files = self.job.files or any(part.refusal for part in self.parts)
+        return not has_files and not self.job.payload_as(EditPayload).links
+
 
 def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     """Put a job together from its stored fields."""

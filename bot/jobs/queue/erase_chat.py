@@ -29,7 +29,7 @@ class ChatEraser:
     async def erase(self, claimed: ClaimedJob) -> bool:
         """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
 
-        With a topic of a private chat go the person's account and templates.
+        With a topic of a private chat go the person's account, templates, channels and projects.
 
         Args:
             claimed: A job that runs in the main queue.
@@ -41,7 +41,10 @@ class ChatEraser:
         names = [name async for name in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
         if claimed.job.chat.is_private:
             account = str(claimed.job.chat.of_account)
-            names += [keys.chat_key(account), keys.templates_key(account)]
+            shared = (keys.chat_key, keys.templates_key, keys.channels_key, keys.projects_key)
+            names += [key(account) for key in shared]
+            versions = keys.versions_key(account, "*")
+            names += [name async for name in self._redis.scan_iter(versions, count=1000)]
         is_erased = await self._erase(
             [
                 keys.job_key(chat, claimed.job.id),

@@ -59,6 +59,9 @@ class BotFull(QueueFull):
     """As many jobs wait in all chats together as may."""
 
 
+_FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull}
+
+
 class SaveOutcome(IntEnum):
     """What came of saving a checkpoint; ``lua/save.lua`` returns it."""
 
@@ -73,6 +76,15 @@ class CloseOutcome(IntEnum):
     SUPERSEDED = 0  # a later attempt has the job: stop without a trace
     OK = 1
     CHANGED = 2  # a part joined it, or a text was edited: it is still open
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """What an accepted update should tell its chat."""
+
+    is_new: bool  # whether the update was
+    warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
+    is_paused: bool  # whether requests have to wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +204,7 @@ class JobQueue(JobReader):
 
     async def enqueue(
         self, jobs: Sequence[Job], update_id: int | str, arrival: ArrivedPart | None = None
-    ) -> bool:
+    ) -> Enqueued:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
 
         Args:
@@ -203,7 +215,7 @@ class JobQueue(JobReader):
                 begun already; one that was not only has its text changed.
 
         Returns:
-            Whether the update was new. A repeated one only gets its tickets again, in case they were lost.
+            What the chat should know. A repeated update only gets its tickets again, in case they were lost.
 
         Raises:
             QueueFull: Nothing was stored: for this chat, or all of them, enough is waiting.
@@ -239,22 +251,20 @@ class JobQueue(JobReader):
                 keys.WAITING_JOBS,
                 keys.QUEUES,
                 keys.waiting_of_key(jobs[0].owner_id),
+                keys.PAUSED,
             ],
             **argument,
         )
-        match answer:
-            case ["queue_full"]:
-                raise QueueFull
-            case ["person_full"]:
-                raise PersonFull
-            case ["bot_full"]:
-                raise BotFull
-            case ["quota_exceeded", scope, resource, left]:
-                raise QuotaExceeded(QuotaWarning(scope, resource, left))
+        if answer[0] in _FULL:
+            raise _FULL[answer[0]]
+        if answer[0] == "quota_exceeded":
+            raise QuotaExceeded(QuotaWarning(*answer[1:]))
         for name, job_id in queues.items():
             await self.add_ticket(name, job_id)
-        metrics.UPDATES.labels("stored" if answer[0] == "new" else "repeated").inc()
-        return bool(answer[0] == "new")
+        outcome, warnings, is_paused = answer
+        metrics.UPDATES.labels("stored" if outcome == "new" else "repeated").inc()
+        scarce = tuple(QuotaWarning(*warning) for warning in json.loads(warnings))
+        return Enqueued(outcome == "new", scarce, bool(is_paused))
 
     def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
         chat, extra = str(job.chat), 2 if job.kind in _URGENT else 1
@@ -272,14 +282,6 @@ class JobQueue(JobReader):
             "takes_part": takes_part and job.kind is JobKind.EDIT,
             "is_main": is_main,
         }
-
-    async def warnings(self, chat: ChatKey, update_id: int) -> tuple[list[QuotaWarning], bool]:
-        """Return of which quotas an accepted update left little, and whether requests have to wait.
-
-        The first is the same as long as the update's mark is kept.
-        """
-        text, paused = await self._redis.mget(keys.update_mark(str(chat), update_id), keys.PAUSED)
-        return [QuotaWarning(*warning) for warning in json.loads(text or "[]")], paused is not None
 
     async def claim(self, name: str, ticket: str) -> ClaimedJob | None:
         """Take the queue's next job, or the one that this ticket had before.
@@ -314,13 +316,12 @@ class JobQueue(JobReader):
         _, job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
-            claimed = _read_claimed(fields, job_id, attempt, waiting)
+            return _read_claimed(fields, job_id, attempt, waiting)
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
-            return None
-        return claimed
+        return None
 
     async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
         """Save checkpoints of a running job, by their names."""

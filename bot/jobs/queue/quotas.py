@@ -14,10 +14,11 @@ from bot.jobs.checkpoints import FILES, LINKS, AgentAsked, RenderStarted, Upload
 from bot.jobs.model import Job, JobKind
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.fields import JobField
+from bot.jobs.variations import VARIATIONS
 from bot.runtime.clock import Clock
 from bot.store import keys
 
-COUNTED = frozenset({JobKind.EDIT, JobKind.EXPORT})  # kinds of jobs that are charged
+COUNTED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})  # kinds of jobs that are charged
 
 SENT_CHECKPOINTS = (
     field_of(UploadStarted, FILES),
@@ -94,7 +95,7 @@ class Quotas:
         owners: Mapping[Scope, int] = {"person": first.owner_id, "chat": first.chat.chat_id}
         return {
             "job_key": keys.job_key(str(first.chat), first.id),
-            "requests": sum(1 for job in counted if _is_request(job)),
+            "requests": sum(map(_requests_in, counted)),
             "bytes": sum(file.size or 0 for job in counted for file in job.files),
             "quotas": [
                 {"key": keys.quota_key(scope, owners[scope], day), "scope": scope, **asdict(limit)}
@@ -124,5 +125,8 @@ def seconds_until_reset(now: datetime) -> float:
     return (midnight - now).total_seconds()
 
 
-def _is_request(job: Job) -> bool:
-    return job.kind is not JobKind.EDIT or bool(job.text.strip()) or any(file.is_text for file in job.files)
+def _requests_in(job: Job) -> int:
+    if job.kind is JobKind.VARIATIONS:
+        return VARIATIONS
+    is_one = job.kind is not JobKind.EDIT or job.text.strip() or any(file.is_text for file in job.files)
+    return 1 if is_one else 0

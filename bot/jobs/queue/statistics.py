@@ -9,7 +9,7 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import STORED_JOB, JobState, QueueName
+from bot.jobs.model import STORED_JOB, QueueName
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.runtime.clock import Clock
@@ -24,7 +24,6 @@ class ActiveChat:
     """A chat with running or waiting requests or exports."""
 
     chat: ChatKey  # the chat
-    is_running: bool  # whether one of its jobs runs
     waiting: int  # how many of its jobs wait
     language: str  # language of the first of them
 
@@ -79,7 +78,7 @@ class QueueStatistics:
                 pipe.hmget(keys.job_key(str(chat), job_id), [JobField.STATE, JobField.REQUEST])
             jobs = await pipe.execute()
         return [
-            ActiveChat(chat, state == JobState.RUNNING, waiting, STORED_JOB.validate_json(request).language)
+            ActiveChat(chat, waiting, STORED_JOB.validate_json(request).language)
             for (chat, _, waiting), (state, request) in zip(queues, jobs, strict=True)
             if request is not None
         ]

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -37,31 +38,48 @@ ENOUGH = 3
 KEPT = 31
 
 
+EXCHANGE_EVERY_S = 60.0
+"""How often a process saves what it has learned and reads what others have; what is lost at a crash is no more."""
+
+
 class UsualTimes:
     """Keeps the newest times of each kind of work."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+        self._known: dict[Work, list[float]] = {work: [] for work in Work}  # the newest first
+        self._unsaved: list[tuple[Work, float]] = []
+        self._exchanged_s = -math.inf
 
     async def load(self) -> Mapping[Work, tuple[float, ...]]:
         """Return the newest times of each kind of work, in seconds; one by the documents until enough was learned."""
-        async with self.redis.pipeline(transaction=False) as pipe:
-            for work in Work:
-                pipe.lrange(keys.usual_times_key(work), 0, -1)
-            learned = await pipe.execute()
+        await self._exchange()
         return {
-            work: tuple(map(float, times)) if len(times) >= ENOUGH else BEFORE_LEARNING_S[work]
-            for work, times in zip(Work, learned, strict=True)
+            work: tuple(times) if len(times) >= ENOUGH else BEFORE_LEARNING_S[work]
+            for work, times in self._known.items()
         }
 
     async def learn(self, work: Work, took_s: float) -> None:
         """Note how many seconds finished work took."""
-        async with self.redis.pipeline(transaction=True) as pipe:
-            pipe.lpush(keys.usual_times_key(work), f"{took_s:.1f}")
-            pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
-            pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
-            pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
-            await pipe.execute()
+        self._unsaved.append((work, round(took_s, 1)))
+        self._known[work] = [round(took_s, 1), *self._known[work]][:KEPT]
+        await self._exchange()
+
+    async def _exchange(self) -> None:
+        if time.monotonic() - self._exchanged_s < EXCHANGE_EVERY_S:
+            return
+        self._exchanged_s = time.monotonic()
+        unsaved, self._unsaved = self._unsaved, []
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for work, took_s in unsaved:
+                pipe.lpush(keys.usual_times_key(work), took_s)
+                pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
+                pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
+            for work in Work:
+                pipe.lrange(keys.usual_times_key(work), 0, -1)
+            answers = await pipe.execute()
+        for work, times in zip(Work, answers[-len(Work) :], strict=True):
+            self._known[work] = [float(one) for one in times]
 
 
 def left_s(times_s: Sequence[float], elapsed_s: float) -> float:

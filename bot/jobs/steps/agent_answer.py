@@ -21,6 +21,7 @@ from bot.jobs.checkpoints import (
     Uploaded,
     before_turn,
 )
+from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -73,12 +74,11 @@ async def send_answer(
         JobEnded: The answer ended in an error and changed nothing; its words are held for the job's end.
         ServiceError: It ended in one of the documented errors and changed nothing.
     """
-    session_id = (await projects.chats.get_for(attempt.job)).session_id
-    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=session_id)
+    chat = await projects.chats.get_for(attempt.job)
+    latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=chat.session_id)
     await projects.chats.update(attempt.job.chat, latest)
     has_failed = answered.failed and not answered.has_changed
     said = remove_screen_talk(answered.text)
-    chat = await projects.chats.get(attempt.job.chat)
     exports = wants_export(answered) and chat.exports_by_itself(attempt.clock.now())
     if exports and await attempt.waits_behind(chat.last_only_job_id):
         await attempt.save(RenderSkipped())
@@ -238,8 +238,10 @@ def offered_edit(answered: AgentAnswered) -> str | None:
 def _extras(before: Draft | None, after: Draft) -> tuple[str, ...]:
     """Return the kinds of tracks that the agent added by itself to a video that it generated."""
     had = {track.kind for track in before.tracks if track.segments} if before is not None else set()
-    kinds = dict.fromkeys(track.kind for track in after.tracks if track.segments)
-    return tuple(EXTRAS[kind] for kind in kinds if kind in EXTRAS and kind not in had)
+    added = [
+        track for track in after.tracks if track.segments and track.kind in EXTRAS and track.kind not in had
+    ]
+    return tuple(dict.fromkeys("other" if is_voice(track) else EXTRAS[track.kind] for track in added))
 
 
 def wants_export(answered: AgentAnswered) -> bool:

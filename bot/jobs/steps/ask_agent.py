@@ -149,12 +149,14 @@ class AskAgent:
             turn = attempt.load(Turn) or Turn()
             answered = await self._take_turn(attempt, turn)
             while answered.question is not None:
-                following = await ask_person(attempt, answered, answered.question)
+                # A part of a job is done without a person.
+                following = None if attempt.part else await ask_person(attempt, answered, answered.question)
                 if following is None:
                     answered = await _end_early(attempt, answered, turn)
                 else:
                     turn, answered = following, await self._take_turn(attempt, following)
-            await send_answer(self._projects, self._cards, attempt, answered)
+            if not attempt.part:
+                await send_answer(self._projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
                 raise turn_failed(attempt.job, failure_kind(f"{error.code} {error.message}")) from error
@@ -337,7 +339,7 @@ class _AgentTurn:
     async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
         saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question, False
         nemo = self._projects.nemo
-        files = AgentFiles(self._attempt, nemo, project, self._turn.number)
+        files = AgentFiles(self._attempt, nemo, project, self._attempt.turn_id(self._turn.number))
         async with contextlib.aclosing(
             nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
         ) as events:

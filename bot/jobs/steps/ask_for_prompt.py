@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.jobs.buttons import RunCaption, UseVoice
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
-from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, OutgoingMessage, Param, Seconds
+from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, OutgoingMessage, Seconds
 from bot.jobs.model import Attachment, Job
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
@@ -93,15 +93,9 @@ def _facts(file: Attachment, uploaded: UploadedFile | None) -> FileFacts:
 
 
 def _line(file: FileFacts) -> LocalizedMessage:
-    params: dict[str, Param] = {"size": Bytes(file.size_bytes)}
-    parts = [f"file.{file.kind}"]
+    line = LocalizedMessage(f"file.{file.kind}", {"size": Bytes(file.size_bytes)})
     if file.kind != "image" and file.duration_s:
-        params["duration"] = Seconds(file.duration_s)
-        parts.append("long")
-    if file.kind != "audio" and file.width and file.height:
-        params |= {"width": str(file.width), "height": str(file.height)}
-        parts.append("sized")
-    line = LocalizedMessage("_".join(parts), params)
+        line = LocalizedMessage(f"file.{file.kind}_long", {"duration": Seconds(file.duration_s)})
     return LocalizedMessage("file.named", {"name": file.name, "facts": line}) if file.name else line
 
 

@@ -14,16 +14,15 @@ NO_DRAFT = read_draft(None)
 
 def change_lines(before: Draft | None, after: Draft | None) -> tuple[LocalizedMessage, ...]:
     """Return a line for each change that can be named, the first dozen of them."""
-    found = changes.compare(before or NO_DRAFT, after or NO_DRAFT)
     names = clip_names(before, after)
-    lines = [line for change in found if (line := _line(change, names)) is not None]
+    lines = [_line(change, names) for change in changes.compare(before or NO_DRAFT, after or NO_DRAFT)]
     more = len(lines) - MAX_LINES
     if more > 0:
         return (*lines[:MAX_LINES], LocalizedMessage("change.more", {"n": more}))
     return tuple(lines)
 
 
-def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:
+def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage:
     def name_of(segment: Segment | None, track: Track) -> Param:
         return track_label(track) if segment is None else clip_name(segment, names)
 
@@ -45,7 +44,7 @@ def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:
             return LocalizedMessage(
                 "change.segment_removed", {"track": track_label(track), "name": name_of(segment, track)}
             )
-        case changes.SegmentReplaced(_, earlier, segment):
+        case changes.SegmentReplaced(earlier, segment):
             return LocalizedMessage(
                 "change.replaced", {"before": clip_name(earlier, names), "after": clip_name(segment, names)}
             )
@@ -53,9 +52,9 @@ def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:
             return _change("change.moved", name_of(segment, track), _time(before), _time(after))
         case changes.SegmentRetimed(track, segment, before, after):
             return _change("change.retimed", name_of(segment, track), _length(before), _length(after))
-        case changes.SegmentRenamed(_, _, before, after) | changes.TrackRenamed(_, before, after):
+        case changes.Renamed(before, after):
             return LocalizedMessage("change.renamed", {"before": before or "–", "after": after or "–"})
-        case changes.TextChanged(_, _, before, after):
+        case changes.TextChanged(before, after):
             return LocalizedMessage("change.text", {"before": before or "–", "after": after or "–"})
         case changes.VolumeChanged(track, segment, before, after):
             return _change("change.volume", name_of(segment, track), _volume(before), _volume(after))
@@ -63,9 +62,6 @@ def _line(change: changes.Change, names: ClipNames) -> LocalizedMessage | None:
             return LocalizedMessage("change.length", {"before": _time(before), "after": _time(after)})
         case changes.SizeChanged(before, after):
             return LocalizedMessage("change.canvas", {"before": _size(before), "after": _size(after)})
-        case _:
-            # A clip's effect, its file, the order of tracks: nothing that can be named in a line.
-            return None
 
 
 def _track_line(key: str, track: Track, names: ClipNames) -> LocalizedMessage:

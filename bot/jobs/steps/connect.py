@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.chats.chats import Account, Chat, ChatFields
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Progress
-from bot.jobs.model import JobKind, JobState
+from bot.jobs.model import JobKind, JobState, guest_job_id
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.first_contact import announce_ready, announce_setup, open_only
@@ -39,7 +39,13 @@ class Connect:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        before, chat = attempt.load(Connected), await self._projects.chats.get_for(attempt.job)
+        before = attempt.load(Connected)
+        query = attempt.job.guest_query
+        if before is None and query is not None and attempt.job.id == guest_job_id(query.id):
+            # Once, and not for a retry, which goes on with what is uploaded. Nothing of the person's
+            # other projects may come up where others see it; they can go back to them.
+            await self._projects.leave(attempt.job.chat)
+        chat = await self._projects.chats.get_for(attempt.job)
         if before is None:
             before = _connection(chat)
             await attempt.save(before)

@@ -67,6 +67,7 @@ class TurnCredits:
         self._limits = limits
         self._attempt = attempt
         self._turn = turn
+        self._has_reserved = False
 
     async def read(self, project: Project) -> CreditsReading:
         """Return what the project's account has."""
@@ -140,7 +141,10 @@ class TurnCredits:
         job = self._attempt.job
         is_generation = asks_for_generation(self._turn.prompt or job.text)
         estimate = GENERATION_CREDITS if is_generation else EDIT_CREDITS
-        scope = await self._limits.reserve(job, self._turn.number, estimate, reading.balance)
+        self._has_reserved = True
+        scope = await self._limits.reserve(
+            job, self._attempt.turn_id(self._turn.number), estimate, reading.balance
+        )
         if scope is not None:
             retry = Button("button.retry", Retry(job.id))
             params = {"anew_in": Seconds(self._limits.resets_in_s)}
@@ -148,7 +152,8 @@ class TurnCredits:
 
     async def settle(self, used: int | None, reading: CreditsReading | None = None) -> None:
         """Replace what was reserved with what was used; ``None`` if that can't be told."""
-        await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
+        if self._has_reserved:
+            await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
 
     async def turns_before(self, project: Project) -> int | None:
         """Count the beginning of a turn of the operator's account, which other chats use too."""

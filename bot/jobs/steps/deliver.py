@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.chats.chats import CachedResult
+from bot.chats.chats import CachedResult, Chat
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
@@ -100,8 +100,32 @@ class Deliver:
         if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
             await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
             return
-        await attempt.replace(HeldAnswer, ReplacingResult(message_id=delivered.message_id))
-        await self._save_video(attempt, exported, delivered)
+        await self._delete_earlier(attempt, chat, delivered)
+        # In one round trip, with what marks the end last: an attempt that comes after it does nothing any more.
+        await asyncio.gather(
+            attempt.delete(HeldAnswer),
+            self._save_video(chat, exported, delivered),
+            self._save_result(chat, exported, delivered),
+            self._projects.chats.save_latest_result(chat, delivered.telegram_chat_id, delivered.message_id),
+        )
+        if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
+            took_s = attempt.clock.now().timestamp() - attempt.began_at
+            await self._usual_times.learn(Work.REQUEST, took_s)
+
+    async def _save_video(self, chat: Chat, exported: Exported, delivered: Delivered) -> None:
+        """Let the versions of the project know the video that was made of their draft."""
+        if delivered.file_id and chat.session_id is not None:
+            await self._projects.chats.versions.save_video(
+                chat.key,
+                project_mark(chat.session_id),
+                exported.digest,
+                delivered.file_id,
+                delivered.kind,
+                delivered.picture_id,
+            )
+
+    async def _save_result(self, chat: Chat, exported: Exported, delivered: Delivered) -> None:
+        """Keep the video, so that the same draft is not rendered and uploaded again."""
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
                 draft_digest=exported.digest,
@@ -109,25 +133,7 @@ class Deliver:
                 kind=delivered.kind,
                 as_file=exported.as_file,
             )
-            await self._projects.chats.save_result(attempt.job.chat, result)
-        await self._replace_earlier(attempt, delivered)
-        if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
-            took_s = attempt.clock.now().timestamp() - attempt.began_at
-            await self._usual_times.learn(Work.REQUEST, took_s)
-
-    async def _save_video(self, attempt: Attempt, exported: Exported, delivered: Delivered) -> None:
-        """Let the versions of the project know the video that was made of their draft."""
-        chats, key = self._projects.chats, attempt.job.chat
-        session_id = (await chats.get_for(attempt.job)).session_id
-        if delivered.file_id and session_id is not None:
-            await chats.versions.save_video(
-                key,
-                project_mark(session_id),
-                exported.digest,
-                delivered.file_id,
-                delivered.kind,
-                delivered.picture_id,
-            )
+            await self._projects.chats.save_result(chat.key, result)
 
     async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
         """Return what is said of the version that the result is of, and its buttons."""
@@ -148,20 +154,20 @@ class Deliver:
         await self._export.export(attempt)
         return attempt.load(Exported) or Exported()
 
-    async def _replace_earlier(self, attempt: Attempt, delivered: Delivered) -> None:
+    async def _delete_earlier(self, attempt: Attempt, chat: Chat, delivered: Delivered) -> None:
         """Delete the project's earlier result, if the chat wants it so.
 
-        One that somebody answered to or pinned stays, without its buttons. The last write marks the end: an attempt
-        that comes after it does nothing any more.
+        One that somebody answered to or pinned stays, without its buttons.
         """
-        chats = self._projects.chats
-        chat = await chats.get(attempt.job.chat)
-        is_same_project = chat.session_id is not None and chat.result_session_id == chat.session_id
-        if chat.result_message_id and chat.result_chat_id and chat.replace_results and is_same_project:
-            await attempt.responder.delete_message(
-                chat.result_chat_id, chat.result_message_id, only_buttons=chat.result_in_use
-            )
-        await chats.save_latest_result(chat, delivered.telegram_chat_id, delivered.message_id)
+        if not (chat.replace_results and chat.result_message_id and chat.result_chat_id):
+            return
+        if chat.session_id is None or chat.result_session_id != chat.session_id:
+            return
+        await attempt.save(ReplacingResult(message_id=delivered.message_id))
+        now = await self._projects.chats.get(chat.key)  # Somebody may have answered to it a moment ago.
+        await attempt.responder.delete_message(
+            chat.result_chat_id, chat.result_message_id, only_buttons=now.result_in_use
+        )
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
         link = await browser_link(self._projects, attempt)

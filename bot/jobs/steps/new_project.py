@@ -1,12 +1,19 @@
 """Begin an empty project."""
 
+from dataclasses import replace
+
+from bot.chats.chats import ChatFields
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import QueueName
+from bot.jobs.model import JobKind, QueueName, look_id
 from bot.jobs.next_steps import how_to_begin
+from bot.jobs.payloads import SayPayload
+from bot.jobs.ports import Topics
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
+from bot.words import Words
 
 
 class SessionForgotten(Checkpoint):
@@ -15,22 +22,65 @@ class SessionForgotten(Checkpoint):
     name = "session_forgotten"
 
 
+class TopicOpened(Checkpoint):
+    """Saved when the project has a topic; an attempt that dies before leaves an empty one behind."""
+
+    name = "topic_opened"
+    topic_id: int
+
+
 class NewProject:
-    """Let the chat's next request begin an empty project."""
+    """Let the next request begin an empty project: of a topic of its own where private chats have them, or here."""
 
     name = "new_project"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+    def __init__(self, projects: Projects, job_queue: JobQueue, topics: Topics) -> None:
         self._projects = projects
         self._job_queue = job_queue
+        self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
+        begin = LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
+        if (topic := await self._topic(attempt)) is not None:
+            await self._projects.chats.update(topic, ChatFields(takes_name=True))
+            await say_in_topic(self._job_queue, attempt, topic, begin)
+            return await attempt.responder.send("new", LocalizedMessage("new.topic"))
         if attempt.load(SessionForgotten) is None:
             await self._projects.leave(attempt.job.chat)
             await attempt.save(SessionForgotten())
         # What the agent asked about is gone with the project.
         if (job_id := await self._job_queue.questions.job_id(attempt.job.chat)) is not None:
             await self._job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
-        begin = how_to_begin(attempt.job.chat)
-        await attempt.responder.send("new", LocalizedMessage("new.done", {"begin": begin}))
+        return await attempt.responder.send("new", begin)
+
+    async def _topic(self, attempt: Attempt) -> ChatKey | None:
+        """Return the topic of the new project; ``None`` if it begins here."""
+        key = attempt.job.chat
+        if (opened := attempt.load(TopicOpened)) is not None:
+            return ChatKey(key.chat_id, opened.topic_id)
+        if attempt.load(SessionForgotten) or not await self._projects.chats.has_content(
+            await self._projects.chats.get(key)
+        ):
+            return None
+        topic = await self._topics.open(key, Words(attempt.job.language).plain("new.topic_name"))
+        if topic is not None:
+            await attempt.save(TopicOpened(topic_id=topic.topic_id or 0))
+        return topic
+
+
+async def say_in_topic(
+    job_queue: JobQueue, attempt: Attempt, topic: ChatKey, message: LocalizedMessage
+) -> None:
+    """Say something in another topic of a job's chat, once."""
+    payload, job_id = SayPayload(message=message), look_id(attempt.job.id, topic.topic_id or 0)
+    job = replace(
+        attempt.job,
+        id=job_id,
+        chat=topic,
+        queue=QueueName.QUICK,
+        kind=JobKind.SAY,
+        message_id=None,
+        payload=payload,
+    )
+    await job_queue.enqueue([job], f"{attempt.job.id}:told")

@@ -1,13 +1,17 @@
 """Go back to a project of the chat's list."""
 
+from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject
 from bot.jobs.buttons import Export
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import OpenProjectPayload
+from bot.jobs.ports import Topics
 from bot.jobs.project_views import name_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.steps.new_project import say_in_topic
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -22,13 +26,14 @@ class OpeningProject(Checkpoint):
 
 
 class OpenProject:
-    """Make a project of the chat's list its present one, and show its timeline."""
+    """Make a project of the chat's list its present one, and show its timeline; or lead to the topic that has it."""
 
     name = "open_project"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+    def __init__(self, projects: Projects, job_queue: JobQueue, topics: Topics) -> None:
         self._projects = projects
         self._job_queue = job_queue
+        self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -38,6 +43,11 @@ class OpenProject:
         if project is None:
             raise JobEnded(LocalizedMessage("projects.gone"), JobState.DONE)
         await attempt.save(OpeningProject())
+        name: dict[str, Param] = {"name": name_of(project)}
+        if await self._is_elsewhere(key, project):
+            here = LocalizedMessage("projects.here", name)
+            await say_in_topic(self._job_queue, attempt, ChatKey(key.chat_id, project.topic_id), here)
+            return await attempt.responder.send("opened", LocalizedMessage("projects.in_topic", name))
         # What the agent asked about is not in the project that follows.
         if (job_id := await self._job_queue.questions.job_id(key)) is not None:
             await self._job_queue.cancel(key, QueueName.MAIN, job_id)
@@ -50,5 +60,12 @@ class OpenProject:
             raise await ended_by(projects, attempt.job, error) from error
         heading, tracks = timeline(state.draft, key)
         buttons = (Button("button.export", Export()),) if tracks else ()
-        opened = LocalizedMessage("projects.opened", {"name": name_of(project)})
-        await attempt.responder.send("opened", ListMessage(opened, (heading, *tracks), buttons))
+        opened = ListMessage(LocalizedMessage("projects.opened", name), (heading, *tracks), buttons)
+        return await attempt.responder.send("opened", opened)
+
+    async def _is_elsewhere(self, key: ChatKey, project: ListedProject) -> bool:
+        """Return whether a project is the present one of another topic, which is still there."""
+        home = ChatKey(key.chat_id, project.topic_id)
+        if home == key or (await self._projects.chats.get(home)).session_id != project.session_id:
+            return False
+        return await self._topics.rename(home, project.name)

@@ -1,9 +1,12 @@
 """Keep what a turn of the agent made of the project, to list it and to go back to it."""
 
+import asyncio
+
 from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
-from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, Turn, before_turn
 from bot.jobs.payloads import EditPayload
+from bot.jobs.ports import Topics
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
@@ -11,40 +14,29 @@ from bot.projects.projects import Projects
 from bot.words import bounded
 
 
-class SavingVersion(Checkpoint):
-    """Saved before list and versions are written: an attempt that was superseded stops here."""
-
-    name = "saving_version"
-
-
 class SaveVersion:
     """Put the project into the chat's list, and its draft among its versions if that has changed.
 
-    The list has its length and, the first time, the request's words as its name.
+    The list has its length and, the first time, the request's words as its name, which its topic gets too.
     """
 
     name = "save_version"
 
-    def __init__(self, projects: Projects) -> None:
+    def __init__(self, projects: Projects, topics: Topics) -> None:
         self._chats = projects.chats
+        self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         answered = attempt.load(AgentAnswered)
         if answered is None:
             return
-        await attempt.save(SavingVersion())
         key, now = attempt.job.chat, attempt.clock.now()
         chat = await self._chats.get_for(attempt.job)
         if chat.session_id is None:
             return
         mark = project_mark(chat.session_id)
         after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
-        if answered.has_changed and after is not None:
-            before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
-            await self._chats.versions.add(key, mark, *_versions(attempt, before, after))
-        known = await self._chats.project_list.find(key, mark)
-        name = known.name if known is not None else ""
         noted = ListedProject(
             session_id=chat.session_id,
             task_id=chat.task_id,
@@ -53,19 +45,25 @@ class SaveVersion:
             used_at=now,
             is_lost=False,
             duration_ms=None if after is None else after.duration_ms,
-            name=name or bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS),
         )
-        await self._chats.project_list.save(key, noted)
+        words = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
+        before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+        made = _versions(attempt, before, after) if answered.has_changed and after is not None else []
+        is_named, _ = await asyncio.gather(  # In one round trip.
+            self._chats.project_list.save(key, noted, words), self._chats.versions.add(key, mark, *made)
+        )
+        if is_named and chat.takes_name:
+            await self._topics.rename(key, words)
 
 
 def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Version]:
     """Return the version that a request made, behind what was there before it if that is the first one."""
     job, now = attempt.job, attempt.clock.now()
     restored = job.payload_as(EditPayload).version
-    words = bounded(" ".join(job.text.split()), MAX_WORDS_CHARS)
+    words = bounded(" ".join(job.text.partition("\n\n")[0].split()), MAX_WORDS_CHARS)
     made = Version(
         number=1,
-        job_id=job.id,
+        job_id=attempt.part_id,
         words=words if restored is None else f"↩️ {version_name(restored)}",
         made_at=now,
         draft_digest=after.digest(),

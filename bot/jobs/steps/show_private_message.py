@@ -32,7 +32,7 @@ class ShowPrivateMessage:
         ):
             raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
         reader, owner = attempt.job.owner_id, status.job.owner_id
-        is_for_admins = owner == group.chat_id
+        is_for_admins = owner == group.chat_id and not group.is_private
         if reader != owner and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
         message = STORED_LIST.validate_json(

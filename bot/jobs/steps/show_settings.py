@@ -1,15 +1,7 @@
 """Show the settings of a chat, all in one message; each is changed by its button."""
 
 from bot.chats.chats import Chat, Chats
-from bot.jobs.buttons import (
-    ChooseLanguage,
-    ListSkills,
-    SetAutoExport,
-    SetMembersMayChange,
-    SetReplaceResults,
-    SetSendAsFile,
-    SetShrinkResults,
-)
+from bot.jobs.buttons import ChooseLanguage, ListSkills, Setting, SwitchSetting
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
@@ -41,37 +33,33 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
         language = LocalizedMessage("settings.language_each")
     else:
         language = LocalizedMessage("settings.language", {"name": words.plain("language.name")})
+    switches = (
+        Setting.AUTO_EXPORT,
+        Setting.SEND_AS_FILE,
+        Setting.SHRINK_RESULTS,
+        Setting.REPLACE_RESULTS,
+    )
     lines = [
-        LocalizedMessage(f"settings.auto_export_{_on(chat.auto_export)}"),
-        LocalizedMessage(f"settings.send_as_file_{_on(chat.send_as_file)}"),
-        LocalizedMessage(f"settings.shrink_{_on(chat.shrink_results)}"),
-        LocalizedMessage(f"settings.replace_{_on(chat.replace_results)}"),
+        *(_line(one, chat) for one in switches),
         language,
         LocalizedMessage("settings.skill", {"emoji": card.emoji, "name": card.display_name}),
     ]
     buttons = [
-        _switch(SetAutoExport, "auto", on=chat.auto_export),
-        _switch(SetSendAsFile, "file", on=chat.send_as_file),
-        _switch(SetShrinkResults, "shrink", on=chat.shrink_results),
-        _switch(SetReplaceResults, "replace", on=chat.replace_results),
+        *(_switch(one, chat) for one in switches),
         Button("button.language", ChooseLanguage()),
         Button("button.skill", ListSkills()),
     ]
     if not chat.key.is_private:
-        lines.append(LocalizedMessage(f"settings.members_{_on(chat.members_may_change)}"))
-        buttons.append(_switch(SetMembersMayChange, "members", on=chat.members_may_change))
+        lines.append(_line(Setting.MEMBERS_MAY_CHANGE, chat))
+        buttons.append(_switch(Setting.MEMBERS_MAY_CHANGE, chat))
     return ListMessage(LocalizedMessage("settings.heading"), tuple(lines), tuple(buttons))
 
 
-def _switch(
-    action: type[SetAutoExport | SetSendAsFile | SetShrinkResults | SetReplaceResults | SetMembersMayChange],
-    name: str,
-    *,
-    on: bool,
-) -> Button:
+def _line(setting: Setting, chat: Chat) -> LocalizedMessage:
+    return LocalizedMessage(f"settings.{setting}_{'on' if getattr(chat, setting) else 'off'}")
+
+
+def _switch(setting: Setting, chat: Chat) -> Button:
+    is_on = bool(getattr(chat, setting))
     # The button holds the wanted value, so that pressing it twice is pressing it once.
-    return Button(f"button.settings_{name}_{_on(on)}", action(not on))
-
-
-def _on(value: bool) -> str:
-    return "on" if value else "off"
+    return Button(f"button.settings_{setting}_{'on' if is_on else 'off'}", SwitchSetting(not is_on, setting))

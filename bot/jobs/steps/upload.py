@@ -36,7 +36,7 @@ from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
-from bot.nemo.answers import Upload as UploadAnswer
+from bot.nemo.answers import UploadedFile as AcceptedFile
 from bot.nemo.drafts import digest, read_draft
 from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
@@ -97,9 +97,12 @@ class Upload:
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         if payload.link_job_id:
             await attempt.save_for(payload.link_job_id, UploadUsed())
+        gathered = attempt.last_gathered
+        if not gathered.is_words_alone:
+            gathered = await attempt.gathered()  # All that is here goes in one request.
         while True:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
-            gathered = await wait_until_quiet(attempt, await attempt.gathered())
+            gathered = await wait_until_quiet(attempt, gathered)
             await take_in(attempt, gathered)
             attempt.replace_job(await without_known_files(self._projects, attempt, gathered))
             while files := _files_left(attempt)[:FILES_AT_ONCE]:
@@ -108,6 +111,7 @@ class Upload:
                 await self._bring(attempt, LINKS, partial(self._send_links, attempt, links))
             if not gathered.parts or await attempt.close(gathered.version):
                 return
+            gathered = await attempt.gathered()
 
     async def _bring(self, attempt: Attempt, key: str, send: Callable[[str], Awaitable[None]]) -> None:
         """Send a request once, whatever breaks.
@@ -322,9 +326,11 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     return {file_id: file for file_id, file in opened.items() if file_id in current}
 
 
-def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dict[str, UploadedFile | None]:
+def _uploaded_files(
+    opened: Mapping[str, OpenFile], accepted: Sequence[AcceptedFile]
+) -> dict[str, UploadedFile | None]:
     """Describe each uploaded file, by its id."""
-    if len(answer.files) != len(opened):
+    if len(accepted) != len(opened):
         return {
             file_id: UploadedFile(name=file.name, size_bytes=file.size) for file_id, file in opened.items()
         }
@@ -337,7 +343,7 @@ def _uploaded_files(opened: Mapping[str, OpenFile], answer: UploadAnswer) -> dic
             width=answered.width,
             height=answered.height,
         )
-        for (file_id, file), answered in zip(opened.items(), answer.files, strict=True)
+        for (file_id, file), answered in zip(opened.items(), accepted, strict=True)
     }
 
 

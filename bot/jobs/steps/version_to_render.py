@@ -7,7 +7,6 @@ from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.versions import version_at
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.changes import compare
 from bot.nemo.drafts import Draft
 from bot.projects.projects import Projects
 
@@ -31,6 +30,6 @@ async def version_to_render(projects: Projects, attempt: Attempt, present: Draft
     draft = None if version is None else version.draft
     if version is None or draft is None or session_id is None or project_mark(session_id) != payload.project:
         raise JobEnded(LocalizedMessage("versions.gone"), JobState.DONE)
-    if present is not None and not compare(draft, present):
+    if present is not None and draft.digest() == present.digest():
         return None
     return version

@@ -50,6 +50,7 @@ class Attempt(StoredCheckpoints):
     def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
         super().__init__(claimed.checkpoints)
         self.claimed = claimed
+        self.last_gathered = claimed.gathered  # what joined the job, as it was last read
         self.clock = clock
         self.responder: Responder
         self.interruption: Interruption | None = None
@@ -57,6 +58,7 @@ class Attempt(StoredCheckpoints):
             False  # whether it says that it was stopped: what it saves then stops it no more
         )
         self.given_up_for = ""  # the error's name
+        self.part = 0  # which of the job's parts is being made, from 1; 0 outside of them
         self.arriving: ArrivingFile | None = None  # the result, while the rest of it is fetched
         self.fetching: asyncio.Task[int] | None = None  # fetches that rest
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
@@ -73,6 +75,38 @@ class Attempt(StoredCheckpoints):
     def replace_job(self, job: Job) -> None:
         """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
         self._job = job
+
+    @contextlib.contextmanager
+    def in_part(self, number: int, parts: int, name: LocalizedMessage) -> Iterator[None]:
+        """Make a part of the job, which has checkpoints, turns and a result of its own; the whole job returns after it.
+
+        The first part's checkpoints are the job's, by which others see what became of it.
+
+        Args:
+            number: The part, from 1.
+            parts: How many there are.
+            name: What it is called.
+        """
+        whole, self.part = self._job, number
+        self.responder.begin_part(number, parts, name)
+        try:
+            yield
+        finally:
+            self.part, self._job = 0, whole
+            self.responder.begin_part(0, parts, None)
+
+    @property
+    def part_id(self) -> str:
+        """The id of the part that is being made, or that of the job."""
+        return f"{self._job.id}@{self.part}" if self.part else self._job.id
+
+    def turn_id(self, number: int) -> int:
+        """Return the number of a turn among all turns of the job's parts."""
+        return 100 * max(0, self.part - 1) + number
+
+    def _field(self, checkpoint: type[Checkpoint], key: str) -> str:
+        is_own = self.part > 1 and not checkpoint.is_shared
+        return field_of(checkpoint, f"{key}@{self.part}" if is_own else key)
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -140,6 +174,8 @@ class Attempt(StoredCheckpoints):
 
     async def waits_behind(self, job_id: str | None) -> bool:
         """Return whether another job of the chat waits for its turn behind this one."""
+        if job_id is None:
+            return False
         waiting = await self._job_queue.current(self._job.chat, QueueName.MAIN)
         return job_id != self._job.id and job_id in waiting
 
@@ -153,7 +189,8 @@ class Attempt(StoredCheckpoints):
 
     async def gathered(self) -> GatheredJob:
         """Return the job with all that joined it so far."""
-        return await self._job_queue.gathered(self._job)
+        self.last_gathered = await self._job_queue.gathered(self._job)
+        return self.last_gathered
 
     async def close(self, version: int) -> bool:
         """Let nothing more join the job.
@@ -173,6 +210,12 @@ class Attempt(StoredCheckpoints):
                 return False
             case CloseOutcome.OK:
                 return True
+
+    async def wait_for_file(self) -> None:
+        """Wait until the result that is fetched is there as a whole, or is not fetched any more."""
+        if self.fetching is not None:
+            await asyncio.wait({self.fetching})
+            self.arriving = None
 
     async def stop_fetching(self) -> None:
         """End the fetching of a result that nobody waits for any more."""

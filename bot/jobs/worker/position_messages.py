@@ -26,7 +26,7 @@ from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
-ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT})
+ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
 """Kinds of jobs whose request gets a reaction as long as they take."""
 
 _BUSY_POSITION = 2

@@ -305,6 +305,8 @@ class JobRunner:
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
+                elif held is not None and attempt.job.kind is JobKind.VARIATIONS:
+                    await attempt.responder.send("answer", held.message)
         except RedisError:
             raise
         except Exception:

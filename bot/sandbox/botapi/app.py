@@ -150,6 +150,8 @@ class BotApiServer:
 
     def _count(self, bot: Bot, params: Params) -> None:
         chat_id = params.integer("chat_id")
+        if guest := self.world.guest_message(bot, params.text("inline_message_id")):
+            chat_id = guest[0].id
         given = params.values.get("media")
         count = 1
         with contextlib.suppress(ValueError):

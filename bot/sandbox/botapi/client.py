@@ -135,6 +135,11 @@ class ChatHandle:
         made = await self.people.ask("add_topic", chat=self.id, user=by.id, name=name)
         return int(made["message_thread_id"])
 
+    async def topics(self) -> dict[int, str]:
+        """Return the names of the topics by their thread IDs."""
+        found = await self.people.ask("topics", chat=self.id)
+        return {int(thread_id): name for thread_id, name in found.items()}
+
     async def set_member(
         self,
         member: "Person | int",

@@ -65,7 +65,8 @@ class Context:
         if status not in _MEMBERS:
             how = "was kicked from" if status == "kicked" else "is not a member of"
             raise forbidden(f"bot {how} the {_GROUP_NAMES[chat.type]}")
-        if write and chat.type == "channel" and status not in {"administrator", "creator"}:
+        may_post = chat.members.get(self.bot.id, {}).get("can_post_messages", True)
+        if write and chat.type == "channel" and not (status in {"administrator", "creator"} and may_post):
             raise bad_request("need administrator rights in the channel chat")
         if write and status == "restricted" and not chat.members[self.bot.id].get("can_send_messages"):
             raise bad_request("not enough rights to send text messages to the chat")
@@ -181,13 +182,13 @@ class Context:
             return {"external_reply": {"origin": origin_of(target.json), "message_id": message_id}, **quote}
         return {**reply_fields(chat, target, thread), **quote}
 
-    def keyboard(self) -> tuple[Json | None, Json | None]:
-        """Return the ``reply_markup`` as (inline keyboard, any other keyboard).
+    def keyboard(self, source: Params | None = None) -> tuple[Json | None, Json | None]:
+        """Return the ``reply_markup`` of the request, or of an object in it, as (inline keyboard, any other keyboard).
 
         Raises:
             ApiError: The markup, or one of its buttons, is invalid.
         """
-        given = self.params.json("reply_markup", "reply keyboard markup")
+        given = (source or self.params).json("reply_markup", "reply keyboard markup")
         if given is None:
             return None, None
         if not isinstance(given, dict):

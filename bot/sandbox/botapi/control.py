@@ -74,9 +74,9 @@ async def add_bot(world: World, params: Params) -> Any:
 
 @action
 async def set_bot(world: World, params: Params) -> Any:
-    """Change what people set at @BotFather: ``privacy``, ``topics`` of private chats, ``inline``, its feedback."""
+    """Change what people set at @BotFather: ``privacy``, ``topics`` in private, ``inline``, its feedback, ``guest``."""
     bot = the_bot(world, params)
-    for name in ("privacy", "topics", "inline", "inline_feedback"):
+    for name in ("privacy", "topics", "inline", "inline_feedback", "guest"):
         if params.has(name):
             setattr(bot, name, params.flag(name))
     return bot.user

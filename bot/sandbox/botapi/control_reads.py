@@ -112,6 +112,12 @@ async def messages(world: World, params: Params) -> Any:
 
 
 @action
+async def topics(world: World, params: Params) -> Any:
+    """Return the names of the topics of ``chat`` by their thread IDs."""
+    return the_chat(world, params).topics
+
+
+@action
 async def callback(world: World, params: Params) -> Any:
     """Return the bot's answer to the button press ``id``, or null without one."""
     pressed = world.callbacks.get(params.text("id"))

@@ -41,6 +41,12 @@ def utf16_len(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+def marked(text: str, entity: Entity) -> str:
+    """Return the part of a text that an entity is about."""
+    units = text.encode("utf-16-le")[2 * entity["offset"] :]
+    return units[: 2 * entity["length"]].decode("utf-16-le")
+
+
 def find_entities(text: str) -> list[Entity]:
     """Return the entities that Telegram finds in plain text: commands, mentions, links and so on."""
     entities: list[Entity] = []

@@ -77,6 +77,8 @@ def set_member(
     if user is None:
         raise bad_request("no such user")
     before = dict(chat.members.get(member_id, {"status": "left"}))
+    if chat.type == "channel" and status == "administrator":
+        rights = {"can_post_messages": True, "can_edit_messages": True, **rights}
     after = {"status": status, **rights}
     was_in, is_in = before["status"] in _PRESENT, status in _PRESENT
     bot = world.bot_by_id(member_id)

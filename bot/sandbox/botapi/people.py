@@ -67,6 +67,17 @@ def announce(
             world.send_update(bot, kind, message.json)
 
 
+def call_guests(world: World, chat: Chat, user: Json, message: Message) -> None:
+    """Call the bots in guest mode that a message names into a chat where they are no members."""
+    text = message.json.get("text") or message.json.get("caption") or ""
+    marks = message.json.get("entities") or message.json.get("caption_entities") or []
+    named = {entities.marked(text, mark).lower() for mark in marks if mark["type"] == "mention"}
+    members = list(world.bots_in(chat))
+    for bot in world.bots.values():
+        if bot.guest and bot not in members and f"@{bot.user['username']}".lower() in named:
+            world.call_guest(bot, user, chat, message.json)
+
+
 def repost_to_group(world: World, channel: Chat, message: Message, but: Bot | None = None) -> None:
     """Repost a channel's post to its discussion group, as Telegram does."""
     group = world.chats.get(channel.linked or 0)
@@ -148,6 +159,8 @@ def write(
         fields |= {**reply_fields(chat, target, thread), **quote_of(target.json, quote)}
     message = world.post(chat, {**fields, **content, **(more or {})})
     announce(world, chat, message)
+    if chat.type in {"group", "supergroup"}:
+        call_guests(world, chat, user, message)
     if chat.type == "channel":
         repost_to_group(world, chat, message)
     return message
@@ -212,7 +225,7 @@ def press(world: World, chat: Chat, message: Message, user: Json, data: str) -> 
     payload = {
         "id": callback.id,
         "from": user,
-        "message": message.json,
+        **({"inline_message_id": message.inline_id} if message.inline_id else {"message": message.json}),
         "chat_instance": str(abs(chat.id) * 7919),
         "data": data,
     }

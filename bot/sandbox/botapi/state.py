@@ -46,12 +46,14 @@ class Message:
         versions: All states it had with their times, including the first.
         keyboard: Its reply keyboard, which Telegram shows to people but not in the message object.
         deleted: Time of its deletion.
+        inline_id: ID of a message that a bot sent as a guest, by which alone it knows it; empty for all others.
     """
 
     json: Json
     versions: list[tuple[datetime, Json]] = field(default_factory=list)
     keyboard: Json | None = None
     deleted: datetime | None = None
+    inline_id: str = ""
 
 
 @dataclass(slots=True)
@@ -140,6 +142,22 @@ class InlineQuery:
 
 
 @dataclass(slots=True)
+class GuestQuery:
+    """A message that called a bot into a chat where it is no member.
+
+    Attributes:
+        answer: What the bot sent there.
+    """
+
+    id: str
+    at: datetime
+    bot_id: int
+    user: Json
+    chat: Chat
+    answer: Message | None = None
+
+
+@dataclass(slots=True)
 class Bot:
     """A bot, its profile, its updates and its private chats.
 
@@ -148,6 +166,7 @@ class Bot:
         topics: Whether its private chats have topics.
         inline: Whether it has inline mode.
         inline_feedback: Whether it learns which inline results are chosen.
+        guest: Whether it can be called into chats where it is no member.
         texts: Names and descriptions by (field, language code).
         commands: Commands by (scope, language code).
         admin_rights: The rights that it asks for when it is added to groups (``False``) and to channels (``True``).
@@ -160,6 +179,7 @@ class Bot:
     topics: bool = False
     inline: bool = False
     inline_feedback: bool = False
+    guest: bool = False
     private: dict[int, Chat] = field(default_factory=dict)
     commands: dict[tuple[str, str], list[Json]] = field(default_factory=dict)
     texts: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -210,6 +230,7 @@ class World:
         self.chats: dict[int, Chat] = {}
         self.callbacks: dict[str, Callback] = {}
         self.inline_queries: dict[str, InlineQuery] = {}
+        self.guest_queries: dict[str, GuestQuery] = {}
         self.actions: list[Json] = []
         self.drafts: list[Json] = []
         self.reactions: dict[tuple[int, int, int], list[Json]] = {}
@@ -341,6 +362,20 @@ class World:
         query = InlineQuery(str(secrets.randbits(62)), self.clock.now(), bot.id, user_id, words)
         self.inline_queries[query.id] = query
         return query
+
+    def call_guest(self, bot: Bot, user: Json, chat: Chat, message: Json) -> None:
+        """Let a message call a bot into a chat where it is no member."""
+        query = GuestQuery(str(secrets.randbits(62)), self.clock.now(), bot.id, user, chat)
+        self.guest_queries[query.id] = query
+        self.send_update(bot, "guest_message", {**message, "guest_query_id": query.id})
+
+    def guest_message(self, bot: Bot, inline_id: str) -> tuple[Chat, Message] | None:
+        """Return the message that a bot sent as a guest, with its chat."""
+        for query in self.guest_queries.values():
+            message = query.answer
+            if query.bot_id == bot.id and message and message.inline_id == inline_id and not message.deleted:
+                return query.chat, message
+        return None
 
     def with_file_ids_of(self, bot: Bot, value: Any) -> Any:
         """Return a deep copy with the file IDs of a bot."""

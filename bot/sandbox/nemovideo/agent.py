@@ -80,7 +80,7 @@ def small_talk(session: Session, text: str, chinese: bool) -> str:
     if chinese:
         begin = "你好！" if greets else "这个我在这里做不到。"
         media = "素材已经收到。" if session.uploads else "还没有素材，可以先发一段视频。"
-        which = "我是 NemoVideo 剪辑助手的替身，用来试玩；" if first else ""
+        which = "我是 NemoVideo AI 剪辑师的替身，用来试玩；" if first else ""
         return f"{begin}{media}{which}我会剪短、拼接、加标题、配乐、调音量、变速、换背景、改画幅，也能生成新片段。"
     begin = "Hi!" if greets else "I can't do that here."
     media = (
@@ -139,19 +139,19 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
                 "set_canvas",
                 {"ratio": f"{width}:{height}"},
                 f"The picture is {width}:{height} now.",
-                f"画面现在是{width}:{height}。",
+                f"画面现在是 {width}:{height}。",
             )
         case TitleSize(factor):
             return _title_size(draft, factor)
-        case Title(text):
-            text = text or _fitting_title(draft)
+        case Title(text, end):
+            text = text or f"{_fitting_title(draft)}{end}"
             drafts.add_title(draft, text)
             return AppliedPrompt(
                 "add_text", {"text": text}, f'I added the title "{text}".', f"已添加标题“{text}”。"
             )
         case Music() if own_sound:
             return AppliedPrompt(
-                "add_bgm", {"source": "upload"}, "I laid your sound under it.", "已配上你上传的声音。"
+                "add_bgm", {"source": "upload"}, "I added your audio as music.", "已配上你上传的音频。"
             )
         case Music(mood, seconds):
             mood = mood or drafts.mood(draft) or _DEFAULT_MOOD
@@ -159,8 +159,8 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return AppliedPrompt(
                 "add_bgm",
                 {"mood": mood},
-                f"I laid {mood} music under it at 35%.",
-                f"已配上{_MOODS_ZH[mood]}的音乐，音量35%。",
+                f"I added {mood.lower()} music at 35% volume.",
+                f"已配上{_MOODS_ZH[mood]}的音乐，音量 35%。",
             )
         case Background(what):
             drafts.change_background(draft, what)
@@ -190,7 +190,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
                 "add_clips",
                 {"count": count},
                 f"The timeline has {count} clip{'s' * (count != 1)} now.",
-                f"时间线上现在有{count}个片段。",
+                f"时间线上现在有 {count} 个片段。",
             )
 
 
@@ -223,7 +223,7 @@ def _volume(draft: Draft, prompt: Volume) -> AppliedPrompt:
         "set_volume",
         {"volume": level, "of": of},
         f"The volume{what} is {level:.0%} now.",
-        f"{_TRACKS_ZH[of]}音量现在是{level:.0%}。",
+        f"{_TRACKS_ZH[of]}音量现在是 {level:.0%}。",
     )
 
 
@@ -242,7 +242,7 @@ def _generate(session: Session, prompt: Generate, clip: Media) -> AppliedPrompt:
         "generate_video",
         {"prompt": prompt.prompt, "duration_s": prompt.seconds},
         f"I generated a {prompt.seconds:g}-second clip: {prompt.prompt}.",
-        f"已生成{prompt.seconds:g}秒的视频：{prompt.prompt}。",
+        f"已生成 {prompt.seconds:g} 秒的视频：{prompt.prompt}。",
     )
 
 
@@ -265,7 +265,7 @@ def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
             "trim",
             {"start_ms": 0, "end_ms": length},
             f"It is only {seconds_now:g} seconds long, so I left the length as it is.",
-            f"全长只有{seconds_now:g}秒，长度保持不变。",
+            f"全长只有 {seconds_now:g} 秒，长度保持不变。",
         )
     # An edit must not leave an empty timeline.
     if end > start:
@@ -276,7 +276,7 @@ def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
         "trim",
         args,
         f"I trimmed it; it is {seconds_now:g} second{'s' * (seconds_now != 1)} long now.",
-        f"已剪好，现在长{seconds_now:g}秒。",
+        f"已剪好，现在长 {seconds_now:g} 秒。",
     )
 
 

@@ -31,10 +31,18 @@ _CLIP = (
 # What follows the subject of a generated clip and says how it looks or where it goes.
 _ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
-_UNDO = re.compile(r"undo\b|撤销", re.IGNORECASE)
+_UNDO = re.compile(
+    r"(?:(?:actually|no|oh|sorry|wait|please|ok|i don't like (?:it|that)|请|还是|算了|不要?了?)[\s,.!，。！]*)*"
+    r"(?:undo\b|(?:take|put|go|change) (?:it|that|this|everything)?\s*back\b|revert\b"
+    r"|撤销|撤回|退回|恢复(?:到|成)?(?:上一|之前|原))",
+    re.IGNORECASE,
+)
+_FIRST_UNDO = re.compile(
+    r"\n\s*(?:before that, put the timeline back|在此之前，先把时间线恢复)", re.IGNORECASE
+)
 _RESTORE = re.compile(r"go back to an earlier version\b|把时间线恢复成之前的版本", re.IGNORECASE)
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
-_REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|去掉|删掉|删除|移除|去除|不要)"
+_REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|\bno(?: more)?|去掉|删掉|删除|移除|去除|不要)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,10 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """Add a title; ``None`` leaves its words to the agent."""
+    """Add a title; ``None`` leaves its words to the agent, ``end`` is what they end with then."""
 
     text: str | None
+    end: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,8 @@ def parse(text: str) -> list[Prompt]:
     Returns:
         What to do, in order; empty if it asks for nothing.
     """
+    if first := _FIRST_UNDO.search(text):
+        return [Undo(), *parse(text[: first.start()])]
     words = " ".join(text.split())
     if _UNDO.match(words):
         return [Undo()]
@@ -225,10 +236,10 @@ def _seconds(number: str, unit: str) -> float:
 
 def _generate(text: str) -> Generate | None:
     english = (
-        r"\b(?:make|generate|create|produce|give|render)\s+(?:me\s+)?"
+        r"(?:\b(?:make|generate|create|produce|give|render|want|need|like|have|do|get)\s+(?:me\s+)?|^)"
         rf"(?:an?\b|another\b|some\b|the\b|new\b|{_NUMBER}).*?\b{_CLIP}\b"
     )
-    chinese = rf"(?:生成|制作|创建|做|来|拍).*?(?:一个|一段|一条|一部|个|段|条|{_NUMBER}\s*秒).*?{_CLIP}"
+    chinese = rf"(?:生成|制作|创建|做|来|拍|想要?|要|需要).*?(?:一个|一段|一条|一部|个|段|条|{_NUMBER}\s*秒).*?{_CLIP}"
     animate = r"\bmake this (?:picture|photo|image) move\b|让这张.{0,4}动起来"
     if not (_has(english, text) or _has(chinese, text) or _has(animate, text)) or _has(
         r"\bmake the\b|\b(?:of|in) the (?:clip|video)\b", text
@@ -246,11 +257,13 @@ def _generate(text: str) -> Generate | None:
             text,
         )
         or _has(r"(?:关于|展示)(.+?)的", text)
-        or _has(rf"秒钟?的?(.+?)(?:的)?{_CLIP}", text)
+        or _has(rf"秒钟?的?((?!的).+?)(?:的)?{_CLIP}", text)
         or _has(rf"(?:{_CLIP}|{animate})[^：:]{{0,20}}[：:]\s*(.+)$", text)
         or _has(rf"(?:生成|制作)(?:一个|一段|一条)?([^，,]+?)的{_CLIP}", text)
     )
-    words = (subject[1] if subject else text).strip(" ,.!，。！：:")
+    bare = re.sub(r"^我?(?:想要?|要|需要)(?:一[个段条部])?", "", text)
+    words = (subject[1] if subject else bare).strip(" ,.!，。！：:")
+    words = re.sub(rf"[,，]\s*{_TIME}$", "", words, flags=re.IGNORECASE)
     return Generate(re.split(_ASIDE, words, flags=re.IGNORECASE)[0], min(seconds, 60.0))
 
 
@@ -259,15 +272,18 @@ def _add_clips(text: str) -> AddClips | None:
         r"\b(?:add|append|merge|join|combine|include|insert|use)\b.*"
         r"\b(?:clips?|videos?|photos?|pictures?|images?|files?|them|it)\b"
     )
-    chinese = r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)"
+    chinese = (
+        r"(?:合并|拼接|连接|加上|加入|添加|使用).*(?:视频|片段|照片|图片|文件|它们)|(?:视频|片段).*合起来"
+    )
     if _has(rf"\b(?:to|in|into|from|of) (?:the|my|this) (?:clip|video)|{_MUSIC}|{_TITLE}", text):
         return None
     return AddClips() if _has(english, text) or _has(chinese, text) else None
 
 
 def _trim(text: str) -> Trim | Between | None:
-    verb = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it)|剪|裁|截|保留|缩短|去掉|删"
-    if not _has(verb, text):
+    english = r"\b(?:trim|cut|shorten|crop|keep|remove|delete|drop|make it|only)"
+    chinese = r"[剪裁截删]|保留|缩短|短[一些]|去掉|只[要留]"
+    if not _has(rf"{english}|{chinese}", text) or _has(r"\bmiddle\b|中间", text):
         return None
     between = _has(
         rf"(?:from|between|从|第)?\s*{_NUMBER}\s*(?:s|sec\w*|秒)?\s*(?:to|and|-|–|到|至)\s*{_TIME}", text
@@ -308,14 +324,25 @@ def _title_size(text: str) -> TitleSize | None:
 
 
 def _title(text: str) -> Title | None:
-    if not _has(rf"\b{_TITLE}\b|标题|字幕|(?<!我的)文字", text.replace("my text", "")) or _removed(text):
+    if not _has(
+        rf"\b(?:{_TITLE}|words?|write)\b|标题|字幕|(?<!我的)文字|加上?.{{0,8}}字|写上",
+        text.replace("my text", ""),
+    ) or _removed(text):
         return None
     words = (
         _has(_QUOTED, text)
         or _has(rf"{_TITLE}\s*(?:that says|saying|with the words|reading|called|[:：])\s*(.+)$", text)
-        or _has(r"(?:标题|字幕|文字)(?:为|是|写着|叫)?\s*([^，,]+)$", text)
+        or _has(r"(?:标题|字幕|文字|字(?!幕)|写上?)(?:为|是|写着|叫|[:：])?\s*([^，,]+)$", text)
+        or _has(
+            r"\b(?:words?|text|write)\s+(?!on\b|to\b|in\b|at\b)(.+?)(?:\s+(?:at|on|in|over|to|under|below|above)\s.*)?$",
+            text,
+        )
     )
-    return Title(words[1].strip(" .!。！") or None) if words else Title(None)
+    if words:
+        return Title(words[1].strip(" .!。！") or None)
+    return Title(
+        None, end="?" if _has(r"question|提问", text) else "!" if _has(r"playful|俏皮", text) else ""
+    )
 
 
 def _music(text: str, *, with_is_enough: bool) -> Music | None:
@@ -373,9 +400,9 @@ def _speed(text: str) -> Speed | None:
 
 
 def _volume(text: str) -> Volume | None:
-    if _has(r"\bmute\b|静音", text):
+    if _has(rf"\bmute\b|静音|{_REMOVE}\s*(?:the\s+|all\s+)?(?:sound\b|audio\b|声音)", text):
         return Volume(0.0)
-    if not _has(r"volume|loud|quiet|softer|音量|大声|小声", text):
+    if not _has(r"volume|loud|quiet|softer|音量|声音[大小]|大声|小声", text):
         return None
     of: Literal["everything", "music", "clips"] = "everything"
     if _has(_MUSIC, text):

@@ -174,8 +174,10 @@ class AgentTurn:
             return
         shown(*self._events.thought("Working out what to change"))
         await self._world.faults.wait_at(self._world.faults.find_hold("message", "work"))
-        if prompts != [Undo()]:
+        if Undo() not in prompts:
             self._session.earlier.append(copy.deepcopy(self._session.draft))
+        elif len(prompts) > 1:  # What it goes back to is the draft before this turn's other changes.
+            self._session.earlier += copy.deepcopy(self._session.earlier[-1:])
         done = []
         prices = [0] * len(prompts) if free else self._prices(prompts)
         for prompt, price in zip(prompts, prices, strict=True):

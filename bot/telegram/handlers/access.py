@@ -29,8 +29,8 @@ class AccessGuard(HandlerFamily):
             ApplicationHandlerStop: The sender may not; the answer is on its way, where one is due.
         """
         chat, message = update.effective_chat, update.message
-        if chat is None or update.my_chat_member is not None:
-            return
+        if chat is None or update.my_chat_member is not None or update.guest_message is not None:
+            return  # A guest's handler looks by itself: the chat is not the one that the request runs in.
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
             return

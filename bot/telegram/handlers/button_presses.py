@@ -8,10 +8,10 @@ from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
 from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import VERSION, ButtonAction, unpack
+from bot.jobs.buttons import VERSION, ButtonAction, pack, unpack
+from bot.jobs.model import press_id
 from bot.jobs.position_message import MessageLocation
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import is_channel
 from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.pressed_messages import PressedMessages, View
@@ -32,6 +32,13 @@ class Press:
     def chat(self) -> ChatKey:
         """The chat, and its topic, of the button."""
         return chat_key(self.message)
+
+    @property
+    def job_id(self) -> str:
+        """The id of the job that it asks for: the same when it is pressed twice."""
+        action, message = unpack(self.data), self.message
+        data = self.data if action is None else pack(action)
+        return press_id(telegram_chat_id_of(message.chat), message.message_id, data)
 
     @property
     def is_genuine(self) -> bool:
@@ -74,11 +81,20 @@ class PressReply:
 
 
 OLD_BUTTON = PressReply("toast.old_button")
+OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
+"""The answer to a press on a job that is not known any more."""
 
 
-def not_yours(update: Update, asker_id: int | None) -> PressReply:
-    """Return the answer to a press on a button that belongs to this asker and not to whoever pressed it."""
-    return PressReply("toast.not_channels" if is_channel(update, asker_id) else "toast.not_yours")
+class PressRefused(Exception):
+    """Nothing is done for this press.
+
+    Args:
+        reply: What whoever pressed gets to see.
+    """
+
+    def __init__(self, reply: PressReply) -> None:
+        super().__init__(reply.toast)
+        self.reply = reply
 
 
 HandlePress: TypeAlias = Callable[[Press, Any], Awaitable[PressReply]]
@@ -104,7 +120,10 @@ class ButtonPresses:
             action, message = unpack(query.data), query.message
             # PTB makes a message without text and topic of one that is too old to be read.
             if isinstance(message, Message) and message.is_accessible and isinstance(action, actions):
-                reply = await handle(Press(update, message, query.data or ""), action)
+                try:
+                    reply = await handle(Press(update, message, query.data or ""), action)
+                except PressRefused as refused:
+                    reply = refused.reply
             else:
                 reply = OLD_BUTTON
             self.answer(update, context.application, reply)

@@ -10,9 +10,8 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.transcribe import Heard
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
@@ -51,9 +50,7 @@ class CancelHandlers(HandlerFamily):
 
     async def _press(self, press: Press, action: Cancel) -> PressReply:
         job_queue = self._submitter.job_queue
-        status = await self._find(press, action.job_id)
-        if isinstance(status, PressReply):
-            return status
+        status = await self.job_behind(press, action.job_id)
         match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
             case JobState.QUEUED:
                 where = await position_message_of(job_queue, status.job)
@@ -66,22 +63,11 @@ class CancelHandlers(HandlerFamily):
             case JobState.RUNNING | JobState.ASKING:
                 return PressReply("toast.cancelling")
             case _:
-                return PressReply("toast.old_button", buttons=NO_BUTTONS)
-
-    async def _find(self, press: Press, job_id: str) -> JobStatus | PressReply:
-        """Return the job of a button, or the answer to somebody who may not press it or comes too late."""
-        status = await self._submitter.job_queue.find(press.chat, job_id)
-        if status is None:
-            return PressReply("toast.old_button", buttons=NO_BUTTONS)
-        if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return not_yours(press.update, status.job.owner_id)
-        return status
+                return OLD_JOB
 
     async def _edit_heard(self, press: Press, action: EditHeard) -> PressReply:
         job_queue = self._submitter.job_queue
-        status = await self._find(press, action.job_id)
-        if isinstance(status, PressReply):
-            return status
+        status = await self.job_behind(press, action.job_id)
         if (heard := await job_queue.load_checkpoint(status.job, Heard)) is None:
             return PressReply("toast.old_button")
         await job_queue.cancel(status.job.chat, status.job.queue, status.job.id)

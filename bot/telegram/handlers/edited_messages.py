@@ -15,9 +15,8 @@ from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry import not_uploaded
 from bot.store.keys import SEEN_TTL_S
-from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
+from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.job_buttons import OLD_JOB, prompt_job, send_prompt
 from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
 from bot.telegram.reading.request import Reader, Request, digest_of, read_request
 from bot.telegram.receiving.application import Context
@@ -96,15 +95,10 @@ class EditedMessageHandlers(HandlerFamily):
     async def _run(self, press: Press, action: RunEdited) -> PressReply:
         """Store the request in its new words, which the job that offered it holds."""
         job_queue = self._submitter.job_queue
-        status = await job_queue.find(press.chat, action.job_id)
-        if status is None:
-            return OLD_JOB
-        offer = status.job
-        if not await self._permissions.may_change(press.update, offer.owner_id):
-            return not_yours(press.update, offer.owner_id)
+        offer = (await self.job_behind(press, action.job_id)).job
         if not isinstance(offer.payload, SayPayload):
             return PressReply("toast.old_button")
-        job = await prompt_job(self._submitter, press, offer.text)
+        job = await self.prompt_job(press, offer.text)
         if job is not None:
             files, links = offer.files, list(offer.payload.links)
             old = await job_queue.find(offer.chat, offer.payload.edited_job_id)
@@ -120,7 +114,7 @@ class EditedMessageHandlers(HandlerFamily):
                 telegram_chat_id=offer.telegram_chat_id,
                 payload=EditPayload(links=tuple(links)),
             )
-        return await send_prompt(self._submitter, press, job)
+        return await self.send_prompt(press, job)
 
 
 def _offer(status: JobStatus, offer: Job, *, is_replaced: bool) -> LocalizedMessage:

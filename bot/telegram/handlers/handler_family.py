@@ -1,22 +1,39 @@
 """What all handlers are made with, and the base of those of one family of commands and buttons."""
 
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from telegram import Update
+from telegram import InlineKeyboardMarkup, Update
 from telegram.ext import MessageHandler, filters
 
 from bot.chats.access_control import AccessControl
+from bot.chats.chats import Chat
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.buttons import ButtonAction
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.operator_alerts import OperatorAlerts
-from bot.telegram.handlers.button_presses import ButtonPresses, HandlePress
+from bot.telegram.handlers.button_presses import (
+    NO_BUTTONS,
+    OLD_JOB,
+    ButtonPresses,
+    HandlePress,
+    Press,
+    PressRefused,
+    PressReply,
+)
 from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions
+from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
+from bot.telegram.sending.guest_messages import GuestMessages
+from bot.words import Words, bounded
+
+MAX_NAME_CHARS = 40  # of whoever pressed a button
 
 HandleMessage: TypeAlias = Callable[[Update, Context], Coroutine[Any, Any, Any]]
 
@@ -32,6 +49,7 @@ class HandlerServices:
     refusals: FileRefusals  # tells which files can't be used
     telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
     presses: ButtonPresses  # reads and answers presses
+    guests: GuestMessages  # answers where the bot is a guest
     tokens_link: str  # where people copy their API token
     alerts: OperatorAlerts  # tells admins of troubles
     admins: Collection[int] = ()  # ids of the people who run the bot
@@ -55,6 +73,74 @@ class HandlerFamily:
         messages = filters.UpdateType.MESSAGE & which
         self._services.application.add_handler(MessageHandler(messages, handle), group)
 
+    async def words_for(self, press: Press) -> Words:
+        """Return the texts for whoever pressed a button."""
+        return Words(await self._submitter.language_in(press.update, press.chat))
+
+    async def ensure_may_change(self, press: Press, asker_id: int | None) -> None:
+        """Raise `PressRefused` if a button belongs to this asker and not to whoever pressed it."""
+        if not await self._permissions.may_change(press.update, asker_id):
+            is_of_channel = is_channel(press.update, asker_id)
+            raise PressRefused(PressReply("toast.not_channels" if is_of_channel else "toast.not_yours"))
+
+    async def ensure_may_change_view(self, press: Press) -> None:
+        """Raise `PressRefused` if somebody else asked for the message with the button."""
+        await self.ensure_may_change(press, asker_of(press.message))
+
+    async def ensure_may_change_settings(self, press: Press, chat: Chat | None = None) -> None:
+        """Raise `PressRefused` if the chat's settings leave a change to admins, and none of them has pressed."""
+        chat = chat or await self._submitter.chats.get(press.chat)
+        if not await self._permissions.may_change_settings(press.update, chat):
+            raise PressRefused(PressReply("toast.admins_only"))
+
+    async def job_behind(self, press: Press, job_id: str) -> JobStatus:
+        """Return the job that a button belongs to; raise `PressRefused` if it is gone, or somebody else's."""
+        status = await self._submitter.job_queue.find(press.chat, job_id)
+        if status is None:
+            raise PressRefused(OLD_JOB)
+        await self.ensure_may_change(press, status.job.owner_id)
+        return status
+
+    async def job_of(self, press: Press, kind: JobKind, **fields: Any) -> Job | None:
+        """Make the job that a button asks for, with fields as of `JobSubmitter.job`; ``None`` at its second press."""
+        if await self._submitter.job_queue.find(press.chat, press.job_id) is not None:
+            return None
+        fields = {"queue": QueueName.MAIN, "message_id": press.message.message_id, **fields}
+        job = self._submitter.job(press.update, kind=kind, **fields)
+        return replace(job, id=press.job_id)
+
+    async def prompt_job(self, press: Press, prompt: str, **fields: Any) -> Job | None:
+        """Make the job of a request with these fields of its `EditPayload`; ``None`` at the button's second press."""
+        return await self.job_of(
+            press, JobKind.EDIT, text=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
+        )
+
+    async def send_prompt(
+        self,
+        press: Press,
+        job: Job | None,
+        toast: str = "toast.sent",
+        buttons: InlineKeyboardMarkup = NO_BUTTONS,
+    ) -> PressReply:
+        """Store the job of a button, if this is its first press; answer with a toast, and leave these buttons."""
+        if job is None:
+            return PressReply("toast.sent_already")
+        if not await self._submitter.enqueue(press.update, [job]):
+            return PressReply()
+        return PressReply(toast, buttons=buttons)
+
     def on_press(self, handle: HandlePress, *actions: type[ButtonAction]) -> None:
         """Add the handler of the buttons with these actions."""
         self._services.application.add_handler(self._services.presses.handler(handle, *actions))
+
+
+def _trace_of(press: Press) -> LocalizedMessage | None:
+    """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
+    user, markup = press.update.effective_user, press.message.reply_markup
+    buttons = (button for row in markup.inline_keyboard for button in row) if markup is not None else ()
+    label = next((button.text for button in buttons if button.callback_data == press.data), "")
+    if user is None or not label:
+        return None
+    return LocalizedMessage(
+        "answer.pressed", {"label": label, "name": bounded(user.first_name, MAX_NAME_CHARS)}
+    )

@@ -79,12 +79,11 @@ async def _videos(
 
     Only those of their own private chat: what a group made is the group's.
     """
+    key = ChatKey(person_id)
     if shared is not None:
-        key = ChatKey(person_id, int(shared["topic"]) if shared["topic"] else None)
         version = version_at(await chats.versions.all(key, shared["mark"]), int(shared["number"]))
         found = [] if version is None else [("", shared["mark"], version)]
     else:
-        key = ChatKey(person_id)
         found = [
             (project.name, project.mark, version)
             for project in (await chats.project_list.all(key))[:_PROJECTS]

@@ -30,31 +30,24 @@ from bot.jobs.buttons import (
 )
 from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.generation_choice import choice_buttons
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName, press_id
+from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills import SkillCards
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
 
-MAX_NAME_CHARS = 40  # of whoever pressed a button
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
 _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 """Actions that an example may ask for; the agent would charge for them. A card's author may not start a new project."""
-
-OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
-"""The answer to a press on a job that is not known any more."""
 
 
 class JobButtons(HandlerFamily):
@@ -82,12 +75,13 @@ class JobButtons(HandlerFamily):
     async def _run_prompt(
         self, press: Press, action: RunExample | RunSuggestion | PlaceFiles | TrySample
     ) -> PressReply:
-        words = Words(await self._submitter.language_in(press.update, press.chat))
+        words = await self.words_for(press)
         others = without_button(press.message.reply_markup, press.data)
         prompt = prompt_behind(action, self._submitter.cards, words)
         if prompt is None:
             return PressReply("toast.prompt_gone", buttons=others)
-        job = await prompt_job(self._submitter, press, prompt)
+        needs_clip = isinstance(action, RunExample) and edits_clip(prompt)
+        job = await self.prompt_job(press, prompt, needs_clip=needs_clip)
         if job is None:
             return PressReply("toast.sent_already", buttons=others)
         if isinstance(action, RunExample) and (phrase := action_for(prompt)) in _ACTIONS:
@@ -95,9 +89,6 @@ class JobButtons(HandlerFamily):
             output = requested_output(prompt) if phrase is PhraseAction.EXPORT else ()
             payload = ExportPayload(output=output) if output else None
             job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
-        elif isinstance(action, RunExample):
-            payload_ = job.payload_as(EditPayload).model_copy(update={"needs_clip": edits_clip(prompt)})
-            job = replace(job, payload=payload_)
         elif isinstance(action, TrySample):
             job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
@@ -111,14 +102,10 @@ class JobButtons(HandlerFamily):
     async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:
         """Tick a format or a length, or run the request with what is ticked."""
         submitter, ratio = self._submitter, action.ratio.replace("x", ":")
-        status = await submitter.job_queue.find(press.chat, action.job_id)
-        if status is None:
-            return OLD_JOB
-        if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return not_yours(press.update, status.job.owner_id)
+        status = await self.job_behind(press, action.job_id)
         if not press.is_genuine:
             return OLD_JOB
-        words = Words(await submitter.language_in(press.update, press.chat))
+        words = await self.words_for(press)
         if not action.is_final:
             buttons = choice_buttons(action.job_id, ratio, action.length_s)
             return PressReply(buttons=keyboard(buttons, words))
@@ -128,7 +115,7 @@ class JobButtons(HandlerFamily):
             payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
             text = words.plain("prompt.generation", prompt=job.text.rstrip(" .。"), **form)
             job = replace(job, text=text[:MAX_PROMPT_CHARS], payload=payload)
-        return await send_prompt(submitter, press, job, toast="")
+        return await self.send_prompt(press, job, toast="")
 
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
         """Let the last request that waits be the next one that is rendered."""
@@ -136,8 +123,7 @@ class JobButtons(HandlerFamily):
         job_ids = await submitter.job_queue.current(press.chat, QueueName.MAIN)
         jobs = [status.job for one in job_ids if (status := await submitter.job_queue.find(press.chat, one))]
         for job in jobs:
-            if not await self._permissions.may_change(press.update, job.owner_id):
-                return not_yours(press.update, job.owner_id)
+            await self.ensure_may_change(press, job.owner_id)
         rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
         others = without_button(press.message.reply_markup, press.data)
         if len(rendered) < 2:
@@ -158,11 +144,8 @@ class JobButtons(HandlerFamily):
         | GoOn
         | DropRequest,
     ) -> PressReply:
-        status = await self._submitter.job_queue.find(press.chat, action.job_id)
-        if status is None:
-            return OLD_JOB
-        if not await self._permissions.may_change(press.update, status.job.owner_id):
-            return not_yours(press.update, status.job.owner_id)
+        status = await self.job_behind(press, action.job_id)
+        spoken: dict[str, str] = {}
         match action:
             case KeepExtras():
                 rest = without_actions(press.message.reply_markup, KeepExtras, RemoveExtra)
@@ -177,31 +160,23 @@ class JobButtons(HandlerFamily):
                 prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
             case UseVoice(as_request=as_request):
                 prompt = await self._voice_prompt(press, status.job, as_request=as_request)
+                spoken = {"voice_job_id": action.job_id} if as_request else {}
             case RemoveExtra() | RunOffer() | RunScreenButton():
                 prompt = await self._offered_prompt(press, status.job, action)
         if prompt is None:
             return PressReply("toast.old_button")
-        job = await prompt_job(self._submitter, press, prompt)
-        if job is not None and isinstance(action, UseVoice) and action.as_request:
-            spoken = job.payload_as(EditPayload).model_copy(update={"voice_job_id": action.job_id})
-            job = replace(job, payload=spoken)
+        job = await self.prompt_job(press, prompt, **spoken)
         markup, buttons = press.message.reply_markup, NO_BUTTONS
         # What else stands under a video has to do with the video, and stays.
         if isinstance(action, RemoveExtra):
             buttons = without_button(markup, press.data)
         elif isinstance(action, RunOffer | RunScreenButton):
             buttons = without_actions(markup, RunOffer, RunScreenButton)
-        return await send_prompt(self._submitter, press, job, buttons=buttons)
+        return await self.send_prompt(press, job, buttons=buttons)
 
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
-        job_queue = self._submitter.job_queue
-        status = await job_queue.find(press.chat, action.job_id)
-        if status is None:
-            return OLD_JOB
-        old = status.job
-        if not await self._permissions.may_change(press.update, old.owner_id):
-            return not_yours(press.update, old.owner_id)
-        job = await prompt_job(self._submitter, press, old.text)
+        job_queue, old = self._submitter.job_queue, (await self.job_behind(press, action.job_id)).job
+        job = await self.prompt_job(press, old.text)
         if job is not None:
             files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
@@ -219,13 +194,13 @@ class JobButtons(HandlerFamily):
                     link_job_id=old.id if awaited else "",
                 ),
             )
-        return await send_prompt(self._submitter, press, job)
+        return await self.send_prompt(press, job)
 
     async def _retry(self, press: Press, job: Job) -> PressReply:
         submitter = self._submitter
         again = await retry_of(submitter.job_queue, submitter.chats, job, submitter.clock.now())
         # The new job's own messages say that it goes on.
-        return await send_prompt(submitter, press, again, toast="")
+        return await self.send_prompt(press, again, toast="")
 
     async def _go_on(self, press: Press, job: Job, choice: str) -> PressReply:
         if choice not in set(GoOnChoice):
@@ -234,7 +209,7 @@ class JobButtons(HandlerFamily):
         again = await go_on_with(
             submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
         )
-        return await send_prompt(submitter, press, again, toast="")
+        return await self.send_prompt(press, again, toast="")
 
     async def _voice_prompt(self, press: Press, job: Job, *, as_request: bool) -> str | None:
         """Return the words that say what a spoken message is for, with the name that it has in the project."""
@@ -243,7 +218,7 @@ class JobButtons(HandlerFamily):
         uploaded = await self._submitter.job_queue.load_checkpoint(job, Uploaded, FILES)
         known = [one for one in uploaded.sources.values() if one is not None] if uploaded else []
         name = known[0].name if known else job.files[0].name
-        words = Words(await self._submitter.language_in(press.update, press.chat))
+        words = await self.words_for(press)
         return words.plain("prompt.voice_request" if as_request else "prompt.voice_audio", name=name)
 
     async def _offered_prompt(
@@ -258,67 +233,8 @@ class JobButtons(HandlerFamily):
             return offered_button(answered, action.number)
         if action.extra not in EXTRAS.values():
             return None
-        words = Words(await self._submitter.language_in(press.update, press.chat))
+        words = await self.words_for(press)
         return words.plain(f"prompt.strip_{action.extra}")
-
-
-async def prompt_job(submitter: JobSubmitter, press: Press, prompt: str) -> Job | None:
-    """Make the job of a request that a button sends; ``None`` if the button has sent it before.
-
-    Args:
-        submitter: Stores the job.
-        press: The press.
-        prompt: The request.
-    """
-    message = press.message
-    job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
-    if await submitter.job_queue.find(press.chat, job_id) is not None:
-        return None
-    payload = EditPayload(pressed=_trace_of(press))
-    job = submitter.job(
-        press.update,
-        QueueName.MAIN,
-        JobKind.EDIT,
-        text=prompt,
-        payload=payload,
-        message_id=message.message_id,
-    )
-    return replace(job, id=job_id)
-
-
-def _trace_of(press: Press) -> LocalizedMessage | None:
-    """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
-    user, markup = press.update.effective_user, press.message.reply_markup
-    buttons = (button for row in markup.inline_keyboard for button in row) if markup is not None else ()
-    label = next((button.text for button in buttons if button.callback_data == press.data), "")
-    if user is None or not label:
-        return None
-    return LocalizedMessage(
-        "answer.pressed", {"label": label, "name": bounded(user.first_name, MAX_NAME_CHARS)}
-    )
-
-
-async def send_prompt(
-    submitter: JobSubmitter,
-    press: Press,
-    job: Job | None,
-    toast: str = "toast.sent",
-    buttons: InlineKeyboardMarkup = NO_BUTTONS,
-) -> PressReply:
-    """Store the job behind a button, and remove buttons of its message.
-
-    Args:
-        submitter: Stores the job.
-        press: The press.
-        job: The job; ``None`` if the button has sent it before.
-        toast: Key of the answer when it is stored.
-        buttons: The buttons that stay; none by default.
-    """
-    if job is None:
-        return PressReply("toast.sent_already")
-    if not await submitter.enqueue(press.update, [job]):
-        return PressReply()
-    return PressReply(toast, buttons=buttons)
 
 
 def prompt_behind(

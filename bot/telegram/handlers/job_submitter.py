@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from telegram import ChatMemberUpdated, Message, Update
@@ -15,14 +16,14 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
-from bot.jobs.queue.job_queue import BotFull, JobQueue, PersonFull, QueueFull
+from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
 from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.reading.request import digest_of
-from bot.telegram.sending.send_once import SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
@@ -86,18 +87,19 @@ class JobSubmitter:
             chat is told so instead.
         """
         message = update.message
-        records = [] if message is None else [self.record(message)]
+        records: list[Coroutine[Any, Any, None]] = [] if message is None else [self.record(message)]
         if arrival is None or arrival.kind != "beside":
             records.append(self.chats.extend_ttl(jobs[0].chat))
-        # Side by side: somebody waits for the first sign.
-        jobs, _ = await asyncio.gather(self._in_language(update, jobs), asyncio.gather(*records))
+        jobs = await self.in_language(update, jobs)
+        enqueued: Enqueued
         try:
-            is_new = await self.job_queue.enqueue(jobs, update.update_id, arrival)
+            # In one round trip: somebody waits for the first sign.
+            enqueued, *_ = await asyncio.gather(
+                self.job_queue.enqueue(jobs, update.update_id, arrival), *records
+            )
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
-            refusal = LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
-            if isinstance(error, QuotaExceeded):
-                refusal = quota_exceeded(error.warning, self.job_queue.quotas)
+            refusal = self.refusal_of(error)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
@@ -110,17 +112,23 @@ class JobSubmitter:
                     await self.job_queue.enqueue(urgent, mark)
             return False
         if any(job.kind in COUNTED for job in jobs):
-            await self._warn(update, jobs[-1])
-        return is_new
+            await self._warn(update, jobs[-1], enqueued)
+        return enqueued.is_new
 
-    async def _warn(self, update: Update, job: Job) -> None:
+    def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
+        """Say why there is no room for a job."""
+        if isinstance(error, QuotaExceeded):
+            return quota_exceeded(error.warning, self.job_queue.quotas)
+        return LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
+
+    async def _warn(self, update: Update, job: Job, enqueued: Enqueued) -> None:
         """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
-        scarce, is_paused = await self.job_queue.warnings(job.chat, update.update_id)
         warnings = [
-            await self._saying(update, quota_warning(warning, self.job_queue.quotas)) for warning in scarce
+            await self._saying(update, quota_warning(warning, self.job_queue.quotas))
+            for warning in enqueued.warnings
         ]
         # A part of a request may only have joined another job, which may have begun.
-        if is_paused and await self.job_queue.find(job.chat, job.id) is not None:
+        if enqueued.is_paused and await self.job_queue.find(job.chat, job.id) is not None:
             warnings.append(await self._saying(update, LocalizedMessage("job.paused")))
         if warnings:
             with contextlib.suppress(QueueFull):
@@ -128,9 +136,10 @@ class JobSubmitter:
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
         job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=message))
-        return (await self._in_language(update, [job]))[0]
+        return (await self.in_language(update, [job]))[0]
 
-    async def _in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+    async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+        """Return jobs with the languages that their chats have chosen, or else that of whoever caused the update."""
         codes = [await self._language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)
@@ -230,12 +239,16 @@ class JobSubmitter:
         return language_of(await self._language_code(update, chat))
 
     async def _language_code(self, update: Update, chat: ChatKey) -> str:
-        read = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat))
+        read = await self.chat(update, chat)
         return read.language or language_code(update.effective_user) or ""
+
+    async def chat(self, update: Update, key: ChatKey) -> Chat:
+        """Return what is known of a chat; an update's handlers share one reading for a moment."""
+        return await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", key))
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
-        chat = await self.chats.get_for(_UpdateReader(f"update:{update.update_id}", chat_key(message)))
+        chat = await self.chat(update, chat_key(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
 
 

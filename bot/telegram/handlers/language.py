@@ -6,9 +6,8 @@ from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK
-from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
+from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
@@ -29,12 +28,9 @@ class LanguageHandlers(HandlerFamily):
 
     async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
         if action.language not in languages():
-            if not await self._permissions.may_change(press.update, asker_of(press.message)):
-                return not_yours(press.update, asker_of(press.message))
+            await self.ensure_may_change_view(press)
             return PressReply(show=_show_list)
-        chat = await self._submitter.chats.get(press.chat)
-        if not await self._permissions.may_change_settings(press.update, chat):
-            return PressReply("toast.admins_only")
+        await self.ensure_may_change_settings(press)
         await self._submitter.chats.update(press.chat, ChatFields(language=action.language))
         return PressReply("toast.saved", show=_show_list)
 

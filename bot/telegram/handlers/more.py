@@ -1,21 +1,17 @@
 """What else can be made of a finished video: the button "More", and those that it shows."""
 
-from dataclasses import replace
-
 from telegram import InlineKeyboardMarkup
 
-from bot.jobs.buttons import MakeExtract, RunSuggestion, ShowMore
+from bot.jobs.buttons import MakeExtract, OfferVariations, Post, RunSuggestion, ShowMore
 from bot.jobs.messages import Button
-from bot.jobs.model import JobKind, QueueName, press_id
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.steps.make_extract import FORMS
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_buttons import without_button
-from bot.telegram.reading.addressing import telegram_chat_id_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.keyboards import in_rows, inline_button
-from bot.words import Words
 
 
 class MoreHandlers(HandlerFamily):
@@ -30,9 +26,12 @@ class MoreHandlers(HandlerFamily):
         """Put the other buttons in the place of this one; links stay the last."""
         if not press.is_genuine:
             return OLD_BUTTON
-        words = Words(await self._submitter.language_in(press.update, press.chat))
+        words = await self.words_for(press)
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
+        extra.append(Button("button.variations", OfferVariations()))
         extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
+        if press.chat.is_private and await self._submitter.chats.channels.all(press.chat.chat_id):
+            extra.append(Button("button.post", Post()))
         markup = press.message.reply_markup
         shown = [button for row in markup.inline_keyboard for button in row] if markup is not None else []
         rest = [button for button in shown if button.callback_data != press.data]
@@ -47,18 +46,8 @@ class MoreHandlers(HandlerFamily):
         if file is None or not press.is_genuine:
             return OLD_BUTTON
         others = without_button(message.reply_markup, press.data)
-        job_id = press_id(telegram_chat_id_of(message.chat), message.message_id, press.data)
-        if await self._submitter.job_queue.find(press.chat, job_id) is not None:
-            return PressReply("toast.sent_already", buttons=others)
         payload = ExtractPayload(form=action.form, result_job_id=action.job_id)
-        job = self._submitter.job(
-            press.update,
-            QueueName.MAIN,
-            JobKind.EXTRACT,
-            files=(file,),
-            payload=payload,
-            message_id=message.message_id,
-        )
-        if not await self._submitter.enqueue(press.update, [replace(job, id=job_id)]):
-            return PressReply()
-        return PressReply("toast.extract", buttons=others)
+        job = await self.job_of(press, JobKind.EXTRACT, files=(file,), payload=payload)
+        if job is None:
+            return PressReply("toast.sent_already", buttons=others)
+        return await self.send_prompt(press, job, "toast.extract", others)

@@ -1,17 +1,15 @@
 """Beginning an empty project: ``/new``, which asks back where there is a project, and its buttons."""
 
-from dataclasses import replace
-
 from telegram import Update
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import KeepProject, NewProject
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import JobKind, QueueName, press_id
+from bot.jobs.model import JobKind, QueueName
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 
 _SURE = LocalizedMessage(
@@ -30,10 +28,11 @@ class NewProjectHandlers(HandlerFamily):
         self.on_press(self._keep, KeepProject)
 
     async def begin_or_ask(self, update: Update, context: Context) -> None:
-        """Begin an empty project, or ask first where the present one has something in it."""
+        """Begin an empty project, or ask first where the present one has something in it and would give way."""
         chats = self._submitter.chats
         chat = await chats.get(chat_key(message_of(update)))
-        if await chats.has_content(chat):
+        has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
+        if not has_topics and await chats.has_content(chat):
             await self._submitter.reply(update, _SURE)
         else:
             await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
@@ -43,11 +42,10 @@ class NewProjectHandlers(HandlerFamily):
         if not await self._permissions.may_change(press.update, last_editor):
             return PressReply("new.not_yours")
         # Pressed twice, it must not end the project that was begun after the first press.
-        job_id = press_id(telegram_chat_id_of(press.message.chat), press.message.message_id, action.name)
-        if await self._submitter.job_queue.find(press.chat, job_id) is not None:
+        job = await self.job_of(press, JobKind.NEW, message_id=None)
+        if job is None:
             return OLD_BUTTON
-        job = self._submitter.job(press.update, QueueName.MAIN, JobKind.NEW)
-        await self._submitter.enqueue(press.update, [replace(job, id=job_id)])
+        await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 
     async def _keep(self, press: Press, action: KeepProject) -> PressReply:

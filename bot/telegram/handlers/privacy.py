@@ -9,15 +9,15 @@ from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_PROJECTS
 from bot.chats.versions import MAX_VERSIONS
 from bot.jobs.buttons import ForgetChat, KeepChat
-from bot.jobs.messages import Button, LocalizedMessage, Param, Seconds
-from bot.jobs.model import Job, JobKind, JobState, QueueName, press_id
+from bot.jobs.messages import Button, LocalizedMessage, Param
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.position_message import MessageLocation, position_message_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
@@ -43,8 +43,7 @@ class PrivacyHandlers(HandlerFamily):
         """Store the job that erases, whose position in the queue spares what is asked for after the press."""
         if not await self._permissions.may_change(press.update, None):
             return PressReply("forget.admins_only")
-        message, job_queue = press.message, self._submitter.job_queue
-        erase_id = press_id(telegram_chat_id_of(message.chat), message.message_id, ForgetChat.name)
+        job_queue, erase_id = self._submitter.job_queue, press.job_id
         before = await job_queue.find(press.chat, erase_id)
         if before is not None and before.state is not JobState.CANCELLED:
             # The update may have come before, and the process may have died before it stopped all.
@@ -58,7 +57,7 @@ class PrivacyHandlers(HandlerFamily):
             payload=ForgetPayload(
                 quick_job_ids=await _questions(job_queue, press.chat), topics=tuple(map(str, topics))
             ),
-            message_id=message.message_id,
+            message_id=press.message.message_id,
         )
         if before is None:
             erase = replace(erase, id=erase_id)
@@ -118,9 +117,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
         "versions": MAX_VERSIONS,
         "videos": MAX_RESULTS,
         "job_days": keys.JOB_TTL_S // _DAY_S,
-        "said_for": Seconds(keys.BRIEF_JOB_TTL_S),
         "number_days": max(keys.MESSAGE_NUMBERS_TTL_S, keys.UPDATE_TTL_S) // _DAY_S,
-        "album_days": keys.ALBUM_TTL_S // _DAY_S,
         "quota_days": keys.QUOTA_TTL_S // _DAY_S,
         "guest_days": keys.GUEST_TOKENS_TTL_S // _DAY_S,
     }

@@ -10,9 +10,8 @@ from bot.jobs.position_message import MessageLocation
 from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, ShowView, not_yours
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, ShowView
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.job_buttons import OLD_JOB
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key, is_reply, message_of
 from bot.telegram.receiving.application import Context
@@ -37,8 +36,7 @@ class QuestionHandlers(HandlerFamily):
         if status is None:
             return OLD_JOB
         job = status.job
-        if not await self._permissions.may_change(press.update, job.owner_id):
-            return not_yours(press.update, job.owner_id)
+        await self.ensure_may_change(press, job.owner_id)
         found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), action.number)
         if found is None:
             return OVER

@@ -5,9 +5,11 @@ from telegram.ext import CallbackQueryHandler
 from bot.telegram.handlers.access import AccessGuard
 from bot.telegram.handlers.admin import AdminCommands
 from bot.telegram.handlers.cancel import CancelHandlers
+from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.chat_settings import SettingsHandlers
 from bot.telegram.handlers.edited_messages import EditedMessageHandlers
 from bot.telegram.handlers.group_events import GroupHandlers
+from bot.telegram.handlers.guest_mode import GuestModeHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.ignored_messages import IgnoredMessages
 from bot.telegram.handlers.inline import InlineHandlers
@@ -31,10 +33,11 @@ def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
     login, cancel = LoginHandlers(services), CancelHandlers(services)
     start_help, questions = StartHelpHandlers(services), QuestionHandlers(services)
-    new_project = NewProjectHandlers(services)
-    requests = RequestHandlers(services, cancel, questions, new_project)
+    new_project, posts = NewProjectHandlers(services), ChannelPosts(services)
+    requests = RequestHandlers(services, cancel, questions, new_project, posts)
     AccessGuard(services).register()
     IgnoredMessages(services).register()
+    GuestModeHandlers(services).register()
     AdminCommands(services).register()
     login.register()
     cancel.register()
@@ -54,6 +57,7 @@ def register_handlers(services: HandlerServices) -> None:
         MoreHandlers,
     ):
         family(services).register()
+    posts.register()
     questions.register()
     requests.register_edit()
     start_help.register_unknown()

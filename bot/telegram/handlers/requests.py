@@ -12,11 +12,12 @@ from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName
-from bot.jobs.payloads import ExportPayload, SayPayload
+from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
+from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
@@ -26,8 +27,7 @@ from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, action_for, requested_output
-from bot.words.small_talk import SmallTalk, small_talk
+from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """What says as much as a line, of the emoji that Telegram takes as reactions."""
@@ -42,12 +42,14 @@ class RequestHandlers(HandlerFamily):
         cancel: CancelHandlers,
         questions: QuestionHandlers,
         new_project: NewProjectHandlers,
+        posts: ChannelPosts,
     ) -> None:
         super().__init__(services)
         self._refusals = services.refusals
         self._cancel = cancel
         self._questions = questions
         self._new_project = new_project
+        self._posts = posts
 
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
@@ -70,10 +72,12 @@ class RequestHandlers(HandlerFamily):
         message, request = message_of(update), await self._read(update, context)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
+        if await self._posts.take_caption(update):
+            return None
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
-        phrase = None if has_file or await self._goes_on(update, message) else action_for(text)
-        if phrase is not None:
+        phrase = None if has_file else action_for(text)
+        if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
@@ -100,6 +104,9 @@ class RequestHandlers(HandlerFamily):
                 await self._cancel.cancel(update, context)
             case PhraseAction.NEW:
                 await self._new_project.begin_or_ask(update, context)
+            case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
+                chosen = VariationsPayload(topic=phrase.removeprefix("vary_"))
+                await self._submitter.submit(update, QueueName.QUICK, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]
                 output = requested_output(text) if phrase is PhraseAction.EXPORT else ()

@@ -13,10 +13,10 @@ from bot.jobs.payloads import SkillPayload
 from bot.jobs.steps.show_settings import BACK
 from bot.jobs.steps.show_skills import CARD, LIST, card_view, details_view, list_view
 from bot.skills import LINK_PREFIX
-from bot.telegram.handlers.button_presses import Press, PressReply, not_yours
+from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, asker_of
+from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
@@ -40,8 +40,7 @@ class SkillHandlers(HandlerFamily):
 
     async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
         cards, chats = self._submitter.cards, self._submitter.chats
-        if not await self._permissions.may_change_settings(press.update, await chats.get(press.chat)):
-            return PressReply("toast.admins_only")
+        await self.ensure_may_change_settings(press)
         name = cards.marked(action.mark)
         if name is None:
             return PressReply("toast.skill_gone")
@@ -54,8 +53,7 @@ class SkillHandlers(HandlerFamily):
         return PressReply("toast.skill_chosen", show=show_card)
 
     async def _list(self, press: Press, action: ListSkills) -> PressReply:
-        if not await self._permissions.may_change(press.update, asker_of(press.message)):
-            return not_yours(press.update, asker_of(press.message))
+        await self.ensure_may_change_view(press)
         page = int(action.page) if action.page.isdecimal() else 1
 
         async def show_list(words: Words) -> View:
@@ -71,9 +69,8 @@ class SkillHandlers(HandlerFamily):
         if name is None:
             return PressReply("toast.skill_gone")
         # Everyone may look at a card, but a forged press would put one in the place of any message of the bot.
-        asker_id = asker_of(press.message)
-        if not press.is_genuine and not await self._permissions.may_change(press.update, asker_id):
-            return not_yours(press.update, asker_id)
+        if not press.is_genuine:
+            await self.ensure_may_change_view(press)
 
         async def show(words: Words) -> View:
             card = cards.active(name, words.language)

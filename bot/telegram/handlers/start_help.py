@@ -19,6 +19,7 @@ from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.reading.commands import find_command, nearest_command
 from bot.telegram.receiving.application import Context
+from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import read_payload
 
 
@@ -48,6 +49,9 @@ class StartHelpHandlers(HandlerFamily):
                 payload = EditPayload(needs_clip=edits_clip(typed))
                 await self._submitter.enqueue(update, [replace(job, payload=payload)])
                 return None
+        if argument == GUEST_START and chat_key(message).is_private:
+            await self._submitter.submit(update, QueueName.MAIN, JobKind.EXPORT)
+            return None
         private_answer = read_payload(argument) if argument else None
         if private_answer is not None and chat_key(message).is_private:
             await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
@@ -75,12 +79,11 @@ class StartHelpHandlers(HandlerFamily):
 def help_message(message: Message) -> ListMessage:
     """Say how the bot is used in a chat, with the commands of its menu in the menu's own words."""
     is_private = message.chat.type == ChatType.PRIVATE
-    commands = (
+    commands = tuple(
         LocalizedMessage("help.command", {"command": name, "about": LocalizedMessage(f"command.{name}")})
         for name in (PRIVATE_MENU if is_private else GROUP_MENU)
     )
-    heading = LocalizedMessage("help.private" if is_private else "help.group")
-    return ListMessage(heading, (*commands, LocalizedMessage("help.phrases")))
+    return ListMessage(LocalizedMessage("help.private" if is_private else "help.group"), commands)
 
 
 class _AnyCommand(filters.MessageFilter):

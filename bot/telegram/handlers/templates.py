@@ -1,7 +1,5 @@
 """Requests that are saved to use them again: ``/save``, ``/templates``, and the buttons of the list."""
 
-from dataclasses import replace
-
 from telegram import Message, Update
 
 from bot.chats.chats import ChatFields
@@ -11,12 +9,9 @@ from bot.jobs.buttons import DeleteTemplate, ListTemplates, RunTemplate, ShowTem
 from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
-from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.ask_for_clip import KEPT_FOR
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, not_yours, shown
+from bot.telegram.handlers.button_presses import Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.job_buttons import prompt_job, send_prompt
-from bot.telegram.handlers.permissions import asker_of
 from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
@@ -90,29 +85,20 @@ class TemplateHandlers(HandlerFamily):
         if action.on_next_file:
             waits = LocalizedMessage("templates.waits", {"name": template.name, "prompt": template.prompt})
             reply = await self._look(press, waits)
-            if reply.show is not None:
-                until = self._submitter.clock.now() + KEPT_FOR
-                kept = ChatFields(kept_prompt=template.prompt, kept_prompt_until=until)
-                await chats.update(press.chat, kept)
+            until = self._submitter.clock.now() + KEPT_FOR
+            await chats.update(press.chat, ChatFields(kept_prompt=template.prompt, kept_prompt_until=until))
             return reply
-        job = await prompt_job(self._submitter, press, template.prompt)
-        if job is not None:
-            needs = job.payload_as(EditPayload).model_copy(update={"needs_clip": True})
-            job = replace(job, payload=needs)
-        return await send_prompt(self._submitter, press, job, buttons=NO_BUTTONS)
+        return await self.send_prompt(press, await self.prompt_job(press, template.prompt, needs_clip=True))
 
     async def _delete(self, press: Press, action: DeleteTemplate) -> PressReply:
         chats = self._submitter.chats
-        if not await self._permissions.may_change_settings(press.update, await chats.get(press.chat)):
-            return PressReply("toast.admins_only")
+        await self.ensure_may_change_settings(press)
         await chats.templates.delete(press.chat, action.mark)
         return PressReply("toast.template_deleted", show=shown(await self._all(press.chat)))
 
     async def _look(self, press: Press, view: View) -> PressReply:
         """Show a view to whoever may change the message with the list."""
-        asker = asker_of(press.message)
-        if not await self._permissions.may_change(press.update, asker):
-            return not_yours(press.update, asker)
+        await self.ensure_may_change_view(press)
         return PressReply(show=shown(view))
 
     async def _all(self, key: ChatKey) -> LocalizedMessage | ListMessage:

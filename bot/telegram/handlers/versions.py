@@ -6,22 +6,21 @@ from telegram import Update
 
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version
-from bot.jobs.buttons import Compare, RestoreVersion, ShowVersion
+from bot.jobs.buttons import Compare, MakeVariations, OfferVariations, RestoreVersion, ShowVersion
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, QueueName
-from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
+from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
 from bot.jobs.steps.timeline import timeline
+from bot.jobs.variations import Topic
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
-from bot.telegram.handlers.button_presses import Press, PressReply, not_yours, shown
+from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.handlers.job_buttons import prompt_job, send_prompt, without_button
-from bot.telegram.handlers.permissions import asker_of
+from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.captions import plain_text
 from bot.telegram.sending.formatting import format_lines
 from bot.telegram.sending.pressed_messages import VideoView
-from bot.words import Words
 
 _GONE = PressReply("versions.gone")
 
@@ -35,6 +34,8 @@ class VersionHandlers(HandlerFamily):
         self.on_press(self._show, ShowVersion)
         self.on_press(self._restore, RestoreVersion)
         self.on_press(self._compare, Compare)
+        self.on_press(self._offer_variations, OfferVariations)
+        self.on_press(self._make_variations, MakeVariations)
 
     async def _history(self, update: Update, context: Context) -> None:
         chats, key = self._submitter.chats, chat_key(message_of(update))
@@ -43,9 +44,8 @@ class VersionHandlers(HandlerFamily):
         await self._submitter.reply(update, view)
 
     async def _show(self, press: Press, action: ShowVersion) -> PressReply:
-        asker = asker_of(press.message)
-        if not press.is_genuine and not await self._permissions.may_change(press.update, asker):
-            return not_yours(press.update, asker)
+        if not press.is_genuine:
+            await self.ensure_may_change_view(press)
         versions, version = await self._find(press, action)
         if version is None:
             return _GONE
@@ -65,16 +65,29 @@ class VersionHandlers(HandlerFamily):
         session_id = (await self._submitter.chats.get(press.chat)).session_id
         if session_id is None or project_mark(session_id) != action.mark:
             return PressReply("versions.other_project")
-        words = Words(await self._submitter.language_in(press.update, press.chat))
+        if version.draft_digest == versions[-1].draft_digest:
+            return PressReply("versions.is_current", {"version": version_name(version.number)})
+        words = await self.words_for(press)
         is_undo = version.number == versions[-1].number - 1
         prompt = words.plain("prompt.undo" if is_undo else "prompt.restore_version")
         tracks = plain_text(format_lines(words, timeline(draft, press.chat)[1]))
         others = without_button(press.message.reply_markup, press.data)
-        job = await prompt_job(self._submitter, press, f"{prompt}\n{tracks}")
+        job = await self.prompt_job(press, f"{prompt}\n{tracks}", version=version.number, project=action.mark)
+        return await self.send_prompt(press, job, "toast.undoing", others)
+
+    async def _offer_variations(self, press: Press, action: OfferVariations) -> PressReply:
+        await self._submitter.submit(press.update, QueueName.QUICK, JobKind.OFFER_VARIATIONS)
+        return PressReply(buttons=without_button(press.message.reply_markup, press.data))
+
+    async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
+        if action.topic not in set(Topic) or not press.is_genuine:
+            return OLD_BUTTON
+        words = await self.words_for(press)
+        job = await self.prompt_job(press, words.plain(f"variations.request_{action.topic}"))
         if job is not None:
-            going_back = {"version": version.number, "project": action.mark}
-            job = replace(job, payload=job.payload_as(EditPayload).model_copy(update=going_back))
-        return await send_prompt(self._submitter, press, job, "toast.undoing", others)
+            payload = VariationsPayload(topic=action.topic)
+            job = replace(job, kind=JobKind.VARIATIONS, payload=payload)
+        return await self.send_prompt(press, job)
 
     async def _compare(self, press: Press, action: Compare) -> PressReply:
         _, version = await self._find(press, action)

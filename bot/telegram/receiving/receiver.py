@@ -21,12 +21,20 @@ from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.sending.rate_limiter import wait_s
 
 log = structlog.get_logger(__name__)
 
 POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no updates
 POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "inline_query", "my_chat_member"]
+ALLOWED_UPDATES = [
+    "message",
+    "edited_message",
+    "callback_query",
+    "inline_query",
+    "guest_message",
+    "my_chat_member",
+]
 
 _ANOTHER_POLLER = "another_poller"  # the trouble, of which admins are told
 
@@ -80,7 +88,7 @@ class UpdateReceiver:
                 else:
                     log.warning("receiver.telegram_unreachable", error=type(error).__name__)
                 pause_s = backoff.next_s()
-                await self._clock.sleep(wait_s(error) or pause_s)
+                await self._clock.sleep(wait_s(error) if isinstance(error, RetryAfter) else pause_s)
                 continue
             backoff.reset()
             if not self._is_alone and self._clear_alert is not None:
@@ -171,11 +179,3 @@ class UpdateReceiver:
             read_timeout=hold_s + POLL_MARGIN_S,
         )
         return batch
-
-
-def wait_s(error: TelegramError) -> float | None:
-    """Return how many seconds Telegram asks to wait, or ``None`` if it does not."""
-    if not isinstance(error, RetryAfter):
-        return None
-    after = error.retry_after
-    return float(after) if isinstance(after, int) else after.total_seconds()

@@ -8,12 +8,13 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from telegram import Bot
-from telegram.error import BadRequest, EndPointNotFound, InvalidToken, TelegramError
+from telegram.error import BadRequest, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
 
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
-from bot.telegram.receiving.receiver import ALLOWED_UPDATES, wait_s
+from bot.telegram.receiving.receiver import ALLOWED_UPDATES
+from bot.telegram.sending.rate_limiter import wait_s
 
 log = structlog.get_logger(__name__)
 
@@ -50,9 +51,8 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
             raise
         except (TelegramError, RedisError) as error:
             log.warning("webhook.not_set_yet", error=type(error).__name__)
-            asked_s = wait_s(error) if isinstance(error, TelegramError) else None
             pause_s = backoff.next_s()
-            await clock.sleep(asked_s or pause_s)
+            await clock.sleep(wait_s(error) if isinstance(error, RetryAfter) else pause_s)
 
 
 async def watch_webhook(bot: Bot, clock: Clock, show: Callable[[bool], None]) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import httpx
 import structlog
-from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter, TelegramError
+from telegram.error import BadRequest, ChatMigrated, Forbidden, NetworkError, RetryAfter
 
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.ports import ChatGone, TopicGone
-from bot.runtime import http
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
+from bot.runtime.http import surely_not_sent
 from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, wait_s
 from bot.telegram.sending.refusals import Refusal, is_nobody_there, refusal_of
 
@@ -94,9 +93,3 @@ class TelegramCalls:
                     raise
                 log.info("telegram.away", error=type(error).__name__)
                 await self.clock.sleep(backoff.next_s())
-
-
-def surely_not_sent(error: TelegramError) -> bool:
-    """Return whether a failed call certainly never reached Telegram."""
-    cause = error.__cause__
-    return isinstance(cause, httpx.TransportError) and http.surely_not_sent(cause)

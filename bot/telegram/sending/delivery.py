@@ -15,23 +15,21 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.buttons import Export, ShowMore
-from bot.jobs.checkpoints import Checkpoint, Checkpoints
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, Param, Progress
-from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone, Delivered, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video, smaller_path
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from bot.runtime.web_links import with_host
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.send_once import JobSender
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
@@ -79,8 +77,6 @@ class Delivery:
 
     Args:
         bot: The bot that sends.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
         local: Whether the Bot API server runs in local mode, and reads files by their path.
         send_limit: Size in bytes of the largest file that the server takes.
         work_dir: Directory of the results; a local server has to see it under the same path.
@@ -89,16 +85,12 @@ class Delivery:
     def __init__(
         self,
         bot: TelegramBot,
-        telegram_calls: TelegramCalls,
-        sent: SentMessageLog,
         *,
         local: bool,
         send_limit: int,
         work_dir: Path,
     ) -> None:
         self._bot = bot
-        self._telegram_calls = telegram_calls
-        self._sent = sent
         self._local = local
         self.send_limit = send_limit
         self.sends_arriving = not local  # A local server reads the file itself.
@@ -107,8 +99,7 @@ class Delivery:
 
     async def deliver(
         self,
-        job: Job,
-        checkpoints: Checkpoints,
+        sender: JobSender,
         idempotency_key: str,
         result: Result,
         words: Words,
@@ -121,8 +112,7 @@ class Delivery:
         """Send a result once, in the best form that Telegram takes.
 
         Args:
-            job: The job that is answered.
-            checkpoints: Where the job's sends are saved.
+            sender: Sends for the job that is answered.
             idempotency_key: What is sent; unique within the job.
             result: The video, or what stands for it.
             words: The texts in the chat's language.
@@ -143,14 +133,14 @@ class Delivery:
             possible.add(ResultForm.PRIVATE)
         if may_be_kept:
             possible.add(ResultForm.KEPT)
-        chosen = checkpoints.load(ResultFormChosen, idempotency_key) or self._first_form(result, possible)
+        chosen = sender.checkpoints.load(ResultFormChosen, idempotency_key)
+        chosen = chosen or self._first_form(result, possible)
         while True:
             error: BadRequest | ChatGone | CannotShrink | OutcomeUnknown
             try:
                 return await self._deliver_as(
                     chosen,
-                    job,
-                    checkpoints,
+                    sender,
                     idempotency_key,
                     result,
                     words,
@@ -182,7 +172,7 @@ class Delivery:
                 "delivery.refused", form=chosen.form, refusal=refusal.value, next=form, error=str(error)
             )
             chosen = ResultFormChosen(form=form, refusal=refusal)
-            await checkpoints.save(chosen, idempotency_key)
+            await sender.checkpoints.save(chosen, idempotency_key)
 
     def _possible_forms(self, result: Result) -> set[ResultForm]:
         forms = set()
@@ -207,8 +197,7 @@ class Delivery:
     async def _deliver_as(
         self,
         chosen: ResultFormChosen,
-        job: Job,
-        checkpoints: Checkpoints,
+        sender: JobSender,
         idempotency_key: str,
         result: Result,
         words: Words,
@@ -226,7 +215,7 @@ class Delivery:
                 delivered = await in_private()
                 if chosen.refusal not in (Refusal.CHAT, Refusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
-                    await self._send(job, checkpoints, key, result, there)
+                    await self._send(sender, key, result, there)
                 return replace(delivered, file_id="")
             case ResultForm.SMALLER:
                 smaller = await self._shrink(result, report_progress)
@@ -261,7 +250,7 @@ class Delivery:
         if not caption.is_whole:
             await send_answer()
         prepared = replace(prepared, caption=caption.text, keyboard=markup)
-        delivered = await self._send(job, checkpoints, key, result, prepared)
+        delivered = await self._send(sender, key, result, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
         return delivered if is_whole else replace(delivered, file_id="")
 
@@ -360,7 +349,7 @@ class Delivery:
         return _Prepared(caption, None, path, arriving, as_file, facts, pictures)
 
     async def _send(
-        self, job: Job, checkpoints: Checkpoints, idempotency_key: str, result: Result, prepared: _Prepared
+        self, sender: JobSender, idempotency_key: str, result: Result, prepared: _Prepared
     ) -> Delivered:
         is_text = prepared.is_text(result)
         form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
@@ -368,7 +357,7 @@ class Delivery:
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 fields["rate_limit_args"] = acquired
                 if result.file_id:
@@ -389,10 +378,6 @@ class Delivery:
                         raise NeverArrived from error  # A body without its end is no request.
                     raise
 
-            place = {
-                "message_thread_id": job.chat.topic_id,
-                "reply_parameters": await reply_to(job, chat_id, checkpoints, self._sent),
-            }
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
@@ -406,9 +391,7 @@ class Delivery:
             editable = {name: form[name] for name in form if name not in ("thumbnail", "cover")}
             return await send_in_best_form(call, editable)
 
-        sent = await send_once(
-            checkpoints, idempotency_key, job, self._telegram_calls, self._sent, send, edit
-        )
+        sent = await sender.send(idempotency_key, send, edit)
         return Delivered(
             sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id, sent.picture_id
         )

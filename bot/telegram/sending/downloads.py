@@ -16,15 +16,14 @@ import structlog
 from telegram import Bot, File
 from telegram.error import BadRequest, NetworkError
 
+from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
 from bot.jobs.sample_clip import SAMPLE, open_sample
-from bot.media.audio_conversion import convert_audio
+from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
 from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
-from bot.media.picture_conversion import convert_picture
-from bot.media.video_conversion import convert_video
 from bot.store.errors import UnsafeFile
 from bot.store.files import open_beneath
 from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
@@ -46,6 +45,14 @@ OnCopy = Callable[[str], Awaitable[None]]
 """Takes the path of a copy, without the bot's token in it."""
 
 _TOKEN = "{token}"  # noqa: S105 - a placeholder
+
+
+class FileCopies(Checkpoint):
+    """Copies of files that a local Bot API server made for the job."""
+
+    name = "file_copies"
+    is_shared = True
+    paths: tuple[str, ...] = ()
 
 
 class FileDownloads:
@@ -193,13 +200,7 @@ class FileDownloads:
                         await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
                     except httpx.TransportError as error:
                         raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
-                    match CONVERTED[kind]:
-                        case "jpg":
-                            size = await convert_picture(source, kind, target, file.name)
-                        case "mp4":
-                            size = await convert_video(source, kind, target, file.name)
-                        case audio:
-                            size = await convert_audio(source, kind, target, audio, file.name)
+                    size = await convert_file(source, kind, target, file.name)
             yield size, _read(target)
 
     async def _begin(

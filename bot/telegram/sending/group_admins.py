@@ -1,14 +1,16 @@
 """Who is an admin of a group: implements ``GroupAdmins`` of ``jobs/ports.py``."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 from redis.asyncio import Redis
-from telegram import Bot
+from telegram import Bot, ChatMember, ChatMemberAdministrator, ChatMemberOwner
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
+from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -55,6 +57,23 @@ class CachedGroupAdmins:
         await self._redis.set(name, admins.model_dump_json(), ex=keys.ADMINS_TTL_S)
         return user_id in admins.user_ids
 
+    async def may_post(self, channel_id: int, user_id: int) -> bool:
+        """See ``GroupAdmins``.
+
+        Raises:
+            TelegramError: Telegram does not answer.
+        """
+        try:
+            members = [
+                await self._telegram_calls.call(
+                    channel_id, partial(self._bot.get_chat_member, user_id=member_id), repeatable=True
+                )
+                for member_id in (self._bot.id, user_id)
+            ]
+        except (BadRequest, ChatGone):  # The bot is not in the channel any more, or that is gone.
+            return False
+        return all(map(posts, members))
+
     async def _admins(self, chat_id: int) -> frozenset[int]:
         # Any member may list the admins; getChatMember of others is only for a bot that is an admin itself.
         try:
@@ -64,6 +83,13 @@ class CachedGroupAdmins:
         except BadRequest:
             return frozenset()  # It is no group.
         return frozenset(member.user.id for member in members)
+
+
+def posts(member: ChatMember) -> bool:
+    """Return whether somebody may post in a channel of which they are this member."""
+    if isinstance(member, ChatMemberAdministrator):
+        return bool(member.can_post_messages)
+    return isinstance(member, ChatMemberOwner)
 
 
 def private_chat_url(username: str, start: str = "") -> str:

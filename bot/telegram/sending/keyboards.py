@@ -69,5 +69,5 @@ def _columns(button: InlineKeyboardButton) -> int:
 
 
 def _label(button: Button, words: Words) -> str:
-    label = button.text or words.plain(button.label)
+    label = button.text or words.plain(button.label, **button.params)
     return f"✅ {label}" if button.is_chosen else label

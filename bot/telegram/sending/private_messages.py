@@ -19,7 +19,7 @@ from bot.jobs.messages import (
 from bot.jobs.model import Job
 from bot.jobs.payloads import PrivateAnswerPayload
 
-_START_PAYLOAD = re.compile(r"see_(?P<chat>-\d+)(?:_(?P<topic>\d+))?_(?P<job>[0-9a-f]{16})")
+_START_PAYLOAD = re.compile(r"see_(?P<chat>-?\d+)(?:_(?P<topic>\d+))?_(?P<job>[0-9a-f]{16})")
 
 
 def for_private(message: LocalizedMessage | ListMessage, chat_title: str) -> ListMessage:

@@ -17,24 +17,21 @@ from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAsked,
     Checkpoint,
-    Checkpoints,
     MessageSend,
     SentMessage,
     worked_since,
 )
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
-from bot.jobs.model import Job
 from bot.jobs.ports import ChatGone
 from bot.runtime.clock import Clock
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.send_once import JobSender
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -59,6 +56,7 @@ class ProgressMoved(Checkpoint):
     """Saved before the message is sent again further down: the one that it replaces has to be deleted."""
 
     name = "progress_moved"
+    is_shared = True
     message: SentMessage
 
 
@@ -68,20 +66,17 @@ class ProgressMessage:
     def __init__(
         self,
         bot: TelegramBot,
-        job: Job,
-        checkpoints: Checkpoints,
-        telegram_calls: TelegramCalls,
-        sent: SentMessageLog,
+        sender: JobSender,
         words: Words,
         clock: Clock,
         edit_every_s: float,
     ) -> None:
         self._bot = bot
-        self._job = job
-        self._checkpoints = checkpoints
-        self._telegram_calls = telegram_calls
-        self._rate_limiter = telegram_calls.rate_limiter
-        self._sent = sent
+        self._sender = sender
+        self._job = sender.job
+        self._checkpoints = sender.checkpoints
+        self._telegram_calls = sender.telegram_calls
+        self._rate_limiter = sender.telegram_calls.rate_limiter
         self._words = words
         self._clock = clock
         self._edit_every_s = edit_every_s
@@ -97,10 +92,24 @@ class ProgressMessage:
         self._edits: asyncio.Task[None] | None = None
         self._late_send: asyncio.Task[None] | None = None
         self._is_covered = False  # whether the job itself sent something since
+        self._was_just_sent = False  # nothing can be below it yet
         self._covered_since_s: float | None = None
+        self._part: LocalizedMessage | None = None
+        self._part_begins, self._part_share = 0.0, 1.0  # of the whole job
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """Show from now on which part of the job is being made; see ``ports.Responder``."""
+        self._part, self._part_begins, self._part_share = None, 0.0, 1.0
+        if name is not None:
+            self._part = LocalizedMessage("progress.part", {"number": number, "total": parts, "name": name})
+            self._part_begins, self._part_share = (number - 1) / parts, 1 / parts
 
     def set(self, progress: Progress) -> None:
         """Show this from the next edit on."""
+        fraction, until = (
+            self._part_begins + self._part_share * share for share in (progress.fraction, progress.until)
+        )
+        progress = replace(progress, part=self._part, fraction=fraction, until=until)
         self._bar.set(progress)
         if progress.preview is None:
             progress = replace(progress, preview=self._progress.preview)
@@ -237,7 +246,7 @@ class ProgressMessage:
             "reply_markup": self._keyboard(self._buttons),
         }
 
-        async def send(telegram_chat_id: int, acquired: Acquired) -> Message:
+        async def send(telegram_chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     telegram_chat_id,
@@ -246,21 +255,12 @@ class ProgressMessage:
                     **fields,
                 )
 
-            place = {
-                "message_thread_id": self._job.chat.topic_id,
-                "reply_parameters": await reply_to(
-                    self._job, telegram_chat_id, self._checkpoints, self._sent
-                ),
-            }
+            self._was_just_sent = True
             return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         try:
-            await send_once(
-                self._checkpoints,
+            await self._sender.send(
                 PROGRESS_MESSAGE,
-                self._job,
-                self._telegram_calls,
-                self._sent,
                 send,
                 lambda telegram_chat_id, message_id: self._edit(
                     telegram_chat_id, message_id, text, SendPriority.FREE
@@ -319,9 +319,12 @@ class ProgressMessage:
         message, now_s = self._message, self._clock.monotonic_s()
         if message is None:
             return False
-        is_covered = self._is_covered or (
-            self._job.chat.is_private and await self._sent.is_followed(self._job.chat, message.message_id)
-        )
+        is_covered = self._is_covered
+        if not is_covered and self._job.chat.is_private:
+            if self._was_just_sent:
+                self._was_just_sent = False
+                return False
+            is_covered = await self._sender.sent.is_followed(self._job.chat, message.message_id)
         if not is_covered:
             self._covered_since_s = None
             return False
@@ -449,6 +452,8 @@ def compose(
         params = {"stage": LocalizedMessage(key, params), "left": left}
         key = "progress.with_left" if left_s else "progress.longer"
     lines = [str(format_message(words, key, params))]
+    if progress.part is not None:
+        lines.insert(0, str(format_message(words, progress.part.key, progress.part.params)))
     if not progress.stage.startswith("progress.queued"):
         filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)

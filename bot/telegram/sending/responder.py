@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram import Message
@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked, Checkpoint, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -24,47 +24,33 @@ from bot.jobs.messages import (
     PrivateMessage,
     Progress,
     SampleClip,
+    TextMessage,
     TimelinePicture,
 )
-from bot.jobs.model import Attachment, Job, JobKind
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result, TopicGone
+from bot.jobs.model import Attachment, Job
+from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
-from bot.media import decoder_process as decoding
-from bot.media.file_type import is_decompression_bomb, sniff
-from bot.media.kinds import fitting_name, is_usable, kind_of
-from bot.media.shrink import smaller_path
-from bot.runtime.clock import Clock
-from bot.telegram.reading.attachments import safe_name
-from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.file_messages import edit_to_same, send_as
+from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.downloads import FileCopies
+from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.quoting import reply_to
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.results import result_path
-from bot.telegram.sending.send_once import SentMessageLog, send_once
+from bot.telegram.sending.result_album import ResultAlbum
+from bot.telegram.sending.results import discard_results, result_path
+from bot.telegram.sending.send_once import JobSender, Send
 from bot.telegram.sending.signs import Signs
 from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Words
 
+if TYPE_CHECKING:
+    from bot.telegram.sending.responders import TelegramResponders
+
 log = structlog.get_logger(__name__)
-
-_PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
-"""What Telegram shows as a photo; an animated picture stays a file."""
-
-
-class FileCopies(Checkpoint):
-    """Copies of files that a local Bot API server made for the job."""
-
-    name = "file_copies"
-    paths: tuple[str, ...] = ()
 
 
 class TelegramResponder:
@@ -82,22 +68,21 @@ class TelegramResponder:
         self._checkpoints = checkpoints
         self._bot = responders.bot
         self._telegram_calls = responders.telegram_calls
-        self._sent = responders.sent
+        self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
         self._files = responders.files
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
         self._words = Words(job.language)
+        self._part = 0
         self._signs = Signs(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(
-            responders.bot,
-            job,
-            checkpoints,
-            responders.telegram_calls,
-            responders.sent,
-            self._words,
-            responders.clock,
-            responders.progress_edit_s,
+            responders.bot, self._sender, self._words, responders.clock, responders.progress_edit_s
         )
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        """See ``ports.Responder``."""
+        self._part = number
+        self._progress_message.begin_part(number, parts, name)
 
     def report_progress(self, progress: Progress) -> None:
         """See ``ports.Responder``."""
@@ -145,13 +130,12 @@ class TelegramResponder:
     @property
     def result_path(self) -> Path:
         """See ``ports.Responder``."""
-        return result_path(self._delivery.work_dir, self._job.id)
+        return result_path(self._delivery.work_dir, self._job.id, self._part)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
-        for path in (self.result_path, smaller_path(self.result_path)):
-            with contextlib.suppress(OSError):
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(discard_results, self._delivery.work_dir, self._job.id)
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
@@ -216,13 +200,7 @@ class TelegramResponder:
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
     ) -> None:
         """See ``ports.Responder``."""
-        found = sniff(content)
-        kind = kind_of(found, name, content_type, "document")
-        name = safe_name(name or "file", kind or "bin")
-        if found is not None and kind is not None and is_usable(kind):
-            name = fitting_name(name, kind)  # The agent's name and type may be wrong.
-        if not kind_sent and found in _PHOTO_KINDS and not is_decompression_bomb(content):
-            kind_sent = "photo"
+        name, kind_sent = name_and_kind(name, content_type, content, kind_sent)
         try:
             await self._send_as_or_file(idempotency_key, name, content, kind_sent)
         except (ChatGone, OutcomeUnknown, TelegramError) as error:
@@ -253,20 +231,32 @@ class TelegramResponder:
         await self._send_file(as_file, name, content)
 
     async def _send_file(
-        self, idempotency_key: str, name: str, content: bytes, kind: str = "document", caption: str = ""
+        self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
+        form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 fields |= {"filename": name, "rate_limit_args": acquired}
                 return await send_as(self._bot, kind, chat_id, content, caption, **fields)
 
-            return await send_in_best_form(call, await self._place(chat_id))
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await edit_to_same(self._bot, kind, chat_id, message_id, caption)
+            return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
 
-        await self._send_once(idempotency_key, send, edit)
+        await self._send_once(key, send, edit)
+
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        """See ``ports.Responder``."""
+        try:
+            await self._send_file(idempotency_key, file.name, file.file_id, file.kind, caption)
+        except BadRequest as error:
+            raise FileGone(error.message) from error
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        """See ``ports.Responder``."""
+        return await post_to_channel(self._bot, self._telegram_calls, channel_id, file, caption)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
         """See ``ports.Responder``."""
@@ -303,8 +293,7 @@ class TelegramResponder:
 
         async with self._signs.uploading():
             return await self._delivery.deliver(
-                self._job,
-                self._checkpoints,
+                self._sender,
                 idempotency_key,
                 result,
                 self._words,
@@ -313,6 +302,14 @@ class TelegramResponder:
                 in_private=in_private,
                 may_be_kept=may_be_kept,
             )
+
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        """See ``ports.Responder``."""
+        album = ResultAlbum(self._bot, self._sender, self._delivery, self._words)
+        async with self._signs.uploading():
+            return await album.send(idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
@@ -379,7 +376,7 @@ class TelegramResponder:
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_photo(
                     chat_id,
@@ -390,7 +387,7 @@ class TelegramResponder:
                     **fields,
                 )
 
-            return await send_in_best_form(call, {**form, **await self._place(chat_id)})
+            return await send_in_best_form(call, {**form, **place})
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -411,18 +408,11 @@ class TelegramResponder:
     async def _send_once(
         self,
         idempotency_key: str,
-        send: Callable[[int, Acquired], Awaitable[Message]],
+        send: Send,
         edit: Callable[[int, int], Awaitable[Message | bool]],
     ) -> None:
-        await send_once(
-            self._checkpoints, idempotency_key, self._job, self._telegram_calls, self._sent, send, edit
-        )
+        await self._sender.send(idempotency_key, send, edit)
         self._progress_message.cover()
-
-    async def _place(self, chat_id: int, *, is_reply: bool = True) -> dict[str, Any]:
-        """Return the parameters that say where in the chat a message goes."""
-        reply = await reply_to(self._job, chat_id, self._checkpoints, self._sent) if is_reply else None
-        return {"message_thread_id": self._job.chat.topic_id, "reply_parameters": reply}
 
     async def _send_text(
         self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
@@ -434,14 +424,15 @@ class TelegramResponder:
             "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
         }
 
-        async def send(chat_id: int, acquired: Acquired) -> Message:
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
             async def call(**fields: Any) -> Message:
                 return await self._bot.send_message(
                     chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
                 )
 
-            where = await self._place(chat_id, is_reply=is_reply)
-            return await send_in_best_form(call, {**form, **where}, plain_in_the_end=True)
+            if not is_reply:
+                place["reply_parameters"] = None
+            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
 
         async def edit(chat_id: int, message_id: int) -> Message | bool:
             async def call(**fields: Any) -> Message | bool:
@@ -455,34 +446,3 @@ class TelegramResponder:
             return await send_in_best_form(call, form)
 
         await self._send_once(idempotency_key, send, edit)
-
-
-@dataclass(frozen=True, slots=True)
-class TelegramResponders:
-    """Makes responders, and holds what they share.
-
-    Args:
-        bot: The bot that sends.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        files: Opens files that lie with Telegram.
-        delivery: Sends finished videos.
-        clock: Source of time; tests pass a manual one.
-        progress_edit_s: Least pause between two edits of a progress message, in seconds.
-        encrypt: Encrypts what is kept for somebody's private chat.
-    """
-
-    bot: TelegramBot
-    telegram_calls: TelegramCalls
-    sent: SentMessageLog
-    files: FileDownloads
-    delivery: Delivery
-    clock: Clock
-    progress_edit_s: float
-    encrypt: Callable[[ChatKey, str, str], str]
-
-    def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
-        """See ``ports.ResponderFactory``."""
-        if job.kind in (JobKind.EDIT, JobKind.EXPORT):
-            decoding.start()  # Started by the time the video is there.
-        return TelegramResponder(self, job, checkpoints)

@@ -11,12 +11,24 @@ LEFTOVER_AGE_S = 86_400
 """Results older than this were left by a process that died; nothing needs them any more."""
 
 # The finished file, its smaller version, and one that is being written (see jobs/steps/result_download.py).
-_NAME = re.compile(r"nemovideo-[0-9a-f]{16}(-small)?(\.[0-9a-f]{32}\.part)?\.mp4")
+_NAME = re.compile(r"nemovideo-[0-9a-f]{16}(-\d)?(-small)?(\.[0-9a-f]{32}\.part)?\.mp4")
 
 
-def result_path(directory: Path, job_id: str) -> Path:
-    """Return where a job's result waits. A local Bot API server shows the file's name to the chat."""
-    return directory / f"nemovideo-{job_id}.mp4"
+def result_path(directory: Path, job_id: str, part: int = 0) -> Path:
+    """Return where a job's result waits. A local Bot API server shows the file's name to the chat.
+
+    Args:
+        directory: The directory of all results.
+        job_id: The job.
+        part: The part of the job that it is the result of; 0 if the job has but one.
+    """
+    return directory / (f"nemovideo-{job_id}-{part}.mp4" if part else f"nemovideo-{job_id}.mp4")
+
+
+def discard_results(directory: Path, job_id: str) -> None:
+    """Delete all that is left of a job's results; idempotent."""
+    for path in directory.glob(f"nemovideo-{job_id}*.mp4"):
+        path.unlink(missing_ok=True)
 
 
 def prepare_results(data_dir: Path, shared_dir: Path | None, now_s: float) -> None:

@@ -13,29 +13,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import islice
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
-from redis.asyncio import Redis
-from telegram import Message
+from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, NetworkError
 
-from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
-from bot.store import keys
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.refusals import Refusal, refusal_of
+from bot.telegram.sending.sent_messages import SentMessageLog
 
 log = structlog.get_logger(__name__)
-
-PROBE_LIMIT = 40
-"""How many message numbers are tried to find a lost message."""
-
-PROBE_AHEAD = 5
-"""How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
 SETTLE_S = 2.0
 """Pause before the second look for a lost message: Telegram may still be working on the request."""
@@ -46,168 +39,155 @@ ANSWER_GRACE_S = 0.3
 SENDS_LIMIT = 3
 """How often a send is tried whose outcome stays unknown."""
 
+NEWEST_S = 1.0
+"""How long the newest known number may be read before a send; more of them later would hide the lost message."""
 
-class SentMessageLog:
-    """Message numbers of a chat: the newest known one, and which belong to known messages.
+Send = Callable[[int, Acquired, dict[str, Any]], Awaitable[Message]]
+"""Sends a message, given its chat's id in Telegram, the rate limiter's permission, and the parameters of its place."""
 
-    Private chats and basic groups share one sequence of numbers, the bot's own; supergroups and channels count
-    for themselves.
 
-    Args:
-        redis: The store that holds the numbers.
-    """
+@dataclass(frozen=True, slots=True)
+class JobSender:
+    """Sends the messages of one job to its chat, each of them once."""
 
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+    job: Job  # the job
+    checkpoints: Checkpoints  # where its sends are saved
+    telegram_calls: TelegramCalls  # makes the calls
+    sent: SentMessageLog  # numbers of known messages
 
-    async def record(
+    async def send(
         self,
-        telegram_chat_id: int,
-        message_id: int,
-        chat: ChatKey,
-        request_id: int | None = None,
-        content: str | None = None,
-    ) -> None:
-        """Record that a message is known, so that nobody takes it for a lost one.
+        idempotency_key: str,
+        send: Send,
+        probe_edit: Callable[[int, int], Awaitable[Any]],
+        priority: SendPriority = SendPriority.ANSWER,
+        acquired: Acquired | None = None,
+    ) -> SentMessage:
+        """Send a message unless it is in the chat already.
 
         Args:
-            telegram_chat_id: The id that its chat has in Telegram.
-            message_id: The message.
-            chat: The chat and topic that it is in.
-            request_id: The message with the request that it answers; by default it is a request itself.
-            content: What `JobReader.seen` returns of it; empty if no edit may make it a request, as it did something
-                else. ``None`` for a message of the bot.
+            idempotency_key: What is sent; unique within the job.
+            send: Sends the message, see `Send`.
+            probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+            priority: How urgent the message is.
+            acquired: The rate limiter's permission, if the caller has waited for it.
+
+        Raises:
+            ChatGone: Nobody is there.
+            OutcomeUnknown: Sent several times without an answer, and not found.
+            TelegramError: Refused.
         """
-        key = keys.message_numbers_key(number_sequence(telegram_chat_id))
-        latest = keys.latest_messages_key(str(chat))
-        async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zadd(key, {str(message_id): message_id})
-            pipe.zremrangebyrank(key, 0, -keys.MESSAGE_NUMBERS_KEPT - 1)
-            pipe.expire(key, keys.MESSAGE_NUMBERS_TTL_S)
-            if chat.is_private:
-                pipe.zadd(latest, {str(request_id or message_id): message_id}, gt=True)
-                pipe.zremrangebyrank(latest, 0, -keys.LATEST_MESSAGES_KEPT - 1)
-                pipe.expire(latest, keys.MESSAGE_NUMBERS_TTL_S)
-            if content is not None:
-                pipe.set(keys.seen_key(str(chat), telegram_chat_id, message_id), content, ex=keys.SEEN_TTL_S)
-            await pipe.execute()
-
-    async def is_followed(self, chat: ChatKey, message_id: int, but_by: int | None = None) -> bool:
-        """Return whether another message came after one in a private chat.
-
-        Args:
-            chat: The chat and topic.
-            message_id: The message.
-            but_by: The message with a request whose answers don't count.
-        """
-        rows: list[Any] = await self._redis.zrangebyscore(
-            keys.latest_messages_key(str(chat)), f"({message_id}", "+inf"
-        )
-        return any(row != str(but_by) for row in rows)
-
-    async def newest(self, chat_id: int) -> int:
-        """Return the highest known number, or 0."""
-        rows: list[Any] = await self._redis.zrange(keys.message_numbers_key(number_sequence(chat_id)), -1, -1)
-        return int(rows[0]) if rows else 0
-
-    async def unknown(self, chat_id: int, after: int) -> list[int]:
-        """Return the numbers above ``after`` that may be a lost message, the likeliest first."""
-        key = keys.message_numbers_key(number_sequence(chat_id))
-        rows: list[Any] = await self._redis.zrangebyscore(key, f"({after}", "+inf")
-        known = {int(row) for row in rows}
-        end = max(known, default=after) + PROBE_AHEAD
-        unknown = (number for number in range(after + 1, end + 1) if number not in known)
-        return list(islice(unknown, PROBE_LIMIT))
-
-
-def number_sequence(chat_id: int) -> str:
-    """Return which sequence of message numbers a chat belongs to: ids of supergroups and channels begin with -100."""
-    return str(chat_id) if chat_id < -1_000_000_000_000 else "own"
-
-
-async def send_once(
-    checkpoints: Checkpoints,
-    idempotency_key: str,
-    job: Job,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    send: Callable[[int, Acquired], Awaitable[Message]],
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-    priority: SendPriority = SendPriority.ANSWER,
-    acquired: Acquired | None = None,
-) -> SentMessage:
-    """Send a message unless it is in the chat already.
-
-    Args:
-        checkpoints: Where the job's sends are saved.
-        idempotency_key: What is sent; unique within the job.
-        job: The job that it is about, whose chat it goes to.
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        send: Sends the message, given the chat's id in Telegram and the rate limiter's permission.
-        probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
-        priority: How urgent the message is.
-        acquired: The rate limiter's permission, if the caller has waited for it.
-
-    Raises:
-        ChatGone: Nobody is there.
-        OutcomeUnknown: Sent several times without an answer, and not found.
-        TelegramError: Refused.
-    """
-    chat_id = await telegram_calls.telegram_chat_id(job.chat.chat_id)
-    saved = checkpoints.load(MessageSend, idempotency_key)
-    for _ in range(SENDS_LIMIT):
-        if saved is not None and saved.sent is not None:
-            # The process may have died before it noted the number.
-            await sent.record(saved.sent.telegram_chat_id, saved.sent.message_id, job.chat, job.message_id)
-            return saved.sent
-        if saved is not None:
-            found = await _find_with_retry(chat_id, saved.newest_before, telegram_calls, sent, probe_edit)
-            if found is not None:
-                log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
-                await checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
-                # Noted last: if this attempt dies in between, the next one has to find the message again.
-                await sent.record(chat_id, found.message_id, job.chat, job.message_id)
-                return found
-        # Before anything is saved: an attempt that ends while it waits has nothing to look for.
-        permission = acquired or await telegram_calls.acquire(chat_id, priority)
-        acquired = None
-        saved = MessageSend(newest_before=await sent.newest(chat_id))
-        await checkpoints.save(saved, idempotency_key)
-        try:
-            return await _wait_for_answer(
-                _send(checkpoints, idempotency_key, saved, job, telegram_calls, sent, send, permission)
+        chat_id = await self.telegram_calls.telegram_chat_id(self.job.chat.chat_id)
+        saved = self.checkpoints.load(MessageSend, idempotency_key)
+        for _ in range(SENDS_LIMIT):
+            if saved is not None and saved.sent is not None:
+                await self._record(saved.sent)  # The process may have died before it noted the number.
+                return saved.sent
+            if saved is not None:
+                found = await self._find(chat_id, saved.newest_before, probe_edit)
+                if found is None:
+                    await self.telegram_calls.clock.sleep(SETTLE_S)
+                    found = await self._find(chat_id, saved.newest_before, probe_edit)
+                if found is not None:
+                    log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
+                    await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
+                    # Noted last: if this attempt dies in between, the next one has to find the message again.
+                    await self._record(found)
+                    return found
+            # Before anything is saved: an attempt that ends while it waits has nothing to look for.
+            permission, newest = await self._acquire(chat_id, priority, acquired)
+            acquired = None
+            saved = MessageSend(newest_before=newest)
+            _, reply = await asyncio.gather(
+                self.checkpoints.save(saved, idempotency_key), self._reply_to(chat_id)
             )
-        except OutcomeUnknown:
-            log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
-    raise OutcomeUnknown(idempotency_key)
+            there = partial(self._send_to, send, chat_id, permission, reply)
+            try:
+                return await _wait_for_answer(self._send(idempotency_key, saved, there))
+            except OutcomeUnknown:
+                log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
+        raise OutcomeUnknown(idempotency_key)
 
+    async def _record(self, done: SentMessage) -> None:
+        # Where the message is: a group may just have become a supergroup, which counts for itself.
+        await self.sent.record(done.telegram_chat_id, done.message_id, self.job.chat, self.job.message_id)
 
-async def _send(
-    checkpoints: Checkpoints,
-    idempotency_key: str,
-    saved: MessageSend,
-    job: Job,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    send: Callable[[int, Acquired], Awaitable[Message]],
-    permission: Acquired,
-) -> SentMessage:
-    try:
-        message = await telegram_calls.call(
-            job.chat.chat_id, lambda telegram_chat_id: send(telegram_chat_id, permission), repeatable=False
+    async def _acquire(
+        self, chat_id: int, priority: SendPriority, acquired: Acquired | None
+    ) -> tuple[Acquired, int]:
+        """Return the rate limiter's permission, and the highest number known right before the message is sent."""
+        if acquired is not None:
+            return acquired, await self.sent.newest(chat_id)
+        clock = self.telegram_calls.clock
+        began_s = clock.monotonic_s()
+        permission, newest = await asyncio.gather(
+            self.telegram_calls.acquire(chat_id, priority), self.sent.newest(chat_id)
         )
-    except OutcomeUnknown:
-        raise
-    except Exception:
-        # Refused, or never sent: there is nothing to look for.
-        await checkpoints.delete(MessageSend, idempotency_key)
-        raise
-    done = _sent_message(message)
-    await checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
-    # Where the message is now: a group may just have become a supergroup, which counts for itself.
-    await sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id)
-    return done
+        if clock.monotonic_s() - began_s > NEWEST_S:
+            newest = await self.sent.newest(chat_id)
+        return permission, newest
+
+    async def _reply_to(self, telegram_chat_id: int) -> ReplyParameters | None:
+        """Return how to quote the request.
+
+        Not in a private chat where nothing else came in between; if the request has no message; and if it was made
+        before the group became this supergroup.
+        """
+        job = self.job
+        if job.message_id is None or job.telegram_chat_id != telegram_chat_id:
+            return None
+        if job.chat.is_private:
+            gathered = self.checkpoints.load(Gathered) or Gathered()
+            parts = (file.message_id or 0 for file in job.files)
+            last = max(job.message_id, gathered.last_message_id, *parts)
+            if not await self.sent.is_followed(job.chat, last, but_by=job.message_id):
+                return None
+        return ReplyParameters(job.message_id, allow_sending_without_reply=True)
+
+    async def _send_to(
+        self, send: Send, quoted_in: int, permission: Acquired, reply: ReplyParameters | None, chat_id: int
+    ) -> Message:
+        # In the supergroup that a group has just become, the request has another number.
+        quoted = reply if chat_id == quoted_in else None
+        place = {"message_thread_id": self.job.chat.topic_id, "reply_parameters": quoted}
+        return await send(chat_id, permission, place)
+
+    async def _send(
+        self, idempotency_key: str, saved: MessageSend, send: Callable[[int], Awaitable[Message]]
+    ) -> SentMessage:
+        try:
+            message = await self.telegram_calls.call(self.job.chat.chat_id, send, repeatable=False)
+        except OutcomeUnknown:
+            raise
+        except Exception:
+            # Refused, or never sent: there is nothing to look for.
+            await self.checkpoints.delete(MessageSend, idempotency_key)
+            raise
+        done = sent_message(message)
+        await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
+        await self._record(done)
+        return done
+
+    async def _find(
+        self, chat_id: int, after: int, probe_edit: Callable[[int, int], Awaitable[Any]]
+    ) -> SentMessage | None:
+        for message_id in await self.sent.unknown(chat_id, after):
+
+            async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
+                return await probe_edit(telegram_chat_id, message_id)
+
+            try:
+                answer = await self.telegram_calls.call(chat_id, edit, repeatable=True)
+            except BadRequest as error:
+                if refusal_of(error) is not Refusal.UNMODIFIED:
+                    continue  # No such message, somebody else's, or of another kind.
+                answer = None
+            except NetworkError:
+                continue
+            if isinstance(answer, Message):
+                return sent_message(answer)
+            return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
+        return None
 
 
 async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMessage:
@@ -221,47 +201,8 @@ async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMes
         raise
 
 
-async def _find_with_retry(
-    chat_id: int,
-    after: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-) -> SentMessage | None:
-    found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
-    if found is None:
-        await telegram_calls.clock.sleep(SETTLE_S)
-        found = await _find(chat_id, after, telegram_calls, sent, probe_edit)
-    return found
-
-
-async def _find(
-    chat_id: int,
-    after: int,
-    telegram_calls: TelegramCalls,
-    sent: SentMessageLog,
-    probe_edit: Callable[[int, int], Awaitable[Any]],
-) -> SentMessage | None:
-    for message_id in await sent.unknown(chat_id, after):
-
-        async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
-            return await probe_edit(telegram_chat_id, message_id)
-
-        try:
-            answer = await telegram_calls.call(chat_id, edit, repeatable=True)
-        except BadRequest as error:
-            if refusal_of(error) is not Refusal.UNMODIFIED:
-                continue  # No such message, somebody else's, or of another kind.
-            answer = None
-        except NetworkError:
-            continue
-        if isinstance(answer, Message):
-            return _sent_message(answer)
-        return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
-    return None
-
-
-def _sent_message(message: Message) -> SentMessage:
+def sent_message(message: Message) -> SentMessage:
+    """Return what is kept of a message that was sent."""
     sent = SentMessage(message_id=message.message_id, telegram_chat_id=message.chat.id)
     # A video without sound becomes an animation, which Telegram describes as a document as well.
     for kind in ("video", "animation", "document"):

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,10 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.chats.chats import Chat, ChatFields, Chats
+from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import C, Checkpoint, field_of
-from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
@@ -28,13 +29,13 @@ from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
-from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
 from bot.skills import SkillCards, load_cards
 from bot.web.serve import serve
+from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
 
 SPEED = 100.0
@@ -74,6 +75,12 @@ class MemoryQueue:
     is_stopped: bool = False
     cancelled: list[str] = field(default_factory=list)
     questions: MemoryQuestions = field(default_factory=MemoryQuestions)
+    enqueued: dict[str, Job] = field(default_factory=dict)
+
+    async def enqueue(self, jobs: list[Job], mark: str) -> bool:
+        is_new = mark not in self.enqueued
+        self.enqueued.setdefault(mark, *jobs)
+        return is_new
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         value = self.saved.get(field_of(checkpoint, key))
@@ -134,7 +141,13 @@ class RecordingResponder:
     released: int = 0
     sent_files: dict[str, tuple[str, str, bytes]] = field(default_factory=dict)
     kinds_sent: dict[str, str] = field(default_factory=dict)
+    takes_albums: bool = True
+    album_error: Exception | None = None
+    albums: list[tuple[list[Result], TextMessage]] = field(default_factory=list)
     gone_file_ids: set[str] = field(default_factory=set)
+    again: dict[str, tuple[str, str]] = field(default_factory=dict)
+    posted: list[tuple[int, str, str]] = field(default_factory=list)
+    post_result: str | Exception | None = "https://t.me/c/9/1"
 
     @property
     def stages(self) -> list[str]:
@@ -145,6 +158,9 @@ class RecordingResponder:
     def keys(self) -> list[str]:
         """The keys of the texts that were sent, in order."""
         return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
+
+    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+        self.result_path = self.result_path.with_name(f"result-{number}.mp4" if number else "result.mp4")
 
     def report_progress(self, progress: Progress) -> None:
         self.reported.append(progress)
@@ -173,6 +189,17 @@ class RecordingResponder:
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)
 
+    async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
+        if file.file_id in self.gone_file_ids:
+            raise FileGone
+        self.again.setdefault(idempotency_key, (file.file_id, caption))
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        if isinstance(self.post_result, Exception):
+            raise self.post_result
+        self.posted.append((channel_id, file.file_id, caption))
+        return self.post_result
+
     @contextlib.asynccontextmanager
     async def open_file(self, file: Attachment) -> AsyncIterator[OpenFile]:
         self.opened.append(file.file_id)
@@ -199,6 +226,19 @@ class RecordingResponder:
         self.delivered.append((idempotency_key, result))
         return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
 
+    async def deliver_album(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        if self.album_error is not None:
+            raise self.album_error
+        if not self.takes_albums:
+            return None
+        self.albums.append((list(results), caption))
+        return [
+            Delivered(f"file {number}", message_id=77 + number, telegram_chat_id=4711)
+            for number in range(len(results))
+        ]
+
     async def delete_message(self, address: int, message_id: int, *, only_buttons: bool) -> bool:
         self.deleted.append((address, message_id, only_buttons))
         return self.may_delete
@@ -211,16 +251,36 @@ class RecordingResponder:
 
 
 @dataclass
+class MemoryTopics:
+    """The topics of a private chat, by their ids; without a next one none can be opened."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    next_id: int | None = None
+
+    async def open(self, chat: ChatKey, name: str) -> ChatKey | None:
+        if self.next_id is None:
+            return None
+        self.names[self.next_id] = name
+        return ChatKey(chat.chat_id, self.next_id)
+
+    async def rename(self, topic: ChatKey, name: str) -> bool:
+        if topic.topic_id in self.names:
+            self.names[topic.topic_id] = name
+        return topic.topic_id is None or topic.topic_id in self.names
+
+
+@dataclass
 class Rig:
     """A chat's project at the stand-in, and attempts at its jobs."""
 
     nemo: NemoControl
     projects: Projects
     cards: SkillCards
-    clock: SystemClock
+    clock: FastClock
     responder: RecordingResponder
     credit_limits: CreditLimits
     usual_times: UsualTimes
+    topics: MemoryTopics = field(default_factory=MemoryTopics)
 
     def attempt(
         self,
@@ -285,8 +345,9 @@ async def no_alert(name: str, message: LocalizedMessage) -> None:
 
 
 @pytest.fixture
-async def rig(redis: Redis, tmp_path: Path) -> AsyncIterator[Rig]:
-    clock = SystemClock(SPEED)
+async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    monkeypatch.setattr("bot.jobs.queue.usual_times.EXCHANGE_EVERY_S", 0)
+    clock = FastClock(SPEED)
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     cards = load_cards(platform="test")
     async with AsyncExitStack() as stack:

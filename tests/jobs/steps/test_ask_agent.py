@@ -265,6 +265,22 @@ async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -
     assert [line.key for line in answer.lines] == ["answer.all_tracks", *["status.track"] * 3]
 
 
+async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> None:
+    spoken: dict[str, Any] = a_draft(VIDEO, AUDIO)
+    spoken["t"][1]["name"] = "Voice-over"
+    attempt = rig.attempt(
+        rig.job(text="a cat"),
+        AgentAnswered(text="Done.", has_changed=True, raw_video_announced=True),
+        (KeptDraft(), before_turn(Turn())),
+        (KeptDraft(draft=spoken), AFTER),
+    )
+    await rig.open_project()
+    await ask(rig, attempt)
+    answer = held_answer(attempt)
+    assert isinstance(answer, AgentMessage)
+    assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_other"]
+
+
 BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
 
 
@@ -307,6 +323,18 @@ async def test_an_error_that_changed_nothing_is_told_by_its_kind(
     assert isinstance(message, LocalizedMessage)
     assert (message.key, message.params) == (key, {})
     assert [button.label for button in message.buttons] == buttons
+
+
+async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(BUSY)
+    with pytest.raises(JobEnded) as ended:
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
+            rig.attempt(rig.job(text="trim it"))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "error.turn_busy"
+    assert len(await rig.nemo.messages()) == 1
 
 
 async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:

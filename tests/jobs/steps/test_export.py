@@ -112,6 +112,18 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     assert len(await rig.nemo.renders()) == 1
 
 
+async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_as_a_third(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    first = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(first)
+    started = first.load(RenderStarted)
+    assert started is not None
+    second = rig.attempt(rig.job(kind=JobKind.EXPORT), started.model_copy(update={"number": 2}))
+    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(second)
+    assert second.load(RenderStarted) == started.model_copy(update={"number": 2})
+    assert len(await rig.nemo.renders()) == 1
+
+
 async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))

@@ -1,13 +1,16 @@
 """The chat's list of projects: noted after an edit, left by /new, and opened again."""
 
+from typing import Any
+
 import pytest
 
 from bot.chats.chats import Account, Chat, ChatFields
+from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import OpenProjectPayload
+from bot.jobs.payloads import OpenProjectPayload, SayPayload
 from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.save_version import SaveVersion
@@ -22,13 +25,13 @@ async def edited(rig: Rig, text: str) -> Chat:
     chat = await rig.open_project(a_draft(0))
     await rig.projects.chats.update(chat.key, ChatFields(answer_session_id=chat.session_id))
     draft = (KeptDraft(draft=a_draft(0)), AFTER)
-    await SaveVersion(rig.projects)(rig.attempt(rig.job(text=text), ANSWERED, draft))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(text=text), ANSWERED, draft))
     return chat
 
 
 async def leave(rig: Rig) -> None:
     attempt = rig.attempt(rig.job(kind=JobKind.NEW))
-    await NewProject(rig.projects, attempt._job_queue)(attempt)
+    await NewProject(rig.projects, attempt._job_queue, rig.topics)(attempt)
 
 
 def opening(rig: Rig, chat: Chat) -> Job:
@@ -37,7 +40,7 @@ def opening(rig: Rig, chat: Chat) -> Job:
 
 
 async def open_(rig: Rig, attempt: Attempt) -> None:
-    await OpenProject(rig.projects, attempt._job_queue)(attempt)
+    await OpenProject(rig.projects, attempt._job_queue, rig.topics)(attempt)
 
 
 async def listed(rig: Rig, chat: Chat) -> ListedProject:
@@ -56,7 +59,7 @@ async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> N
 
 async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
     chat = await rig.open_project(a_draft(0))
-    await SaveVersion(rig.projects)(rig.attempt(rig.job(text="trim it")))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(text="trim it")))
     assert await rig.projects.chats.project_list.all(chat.key) == []
 
 
@@ -118,3 +121,62 @@ async def test_a_project_of_another_account_is_not_opened(rig: Rig) -> None:
         await open_(rig, rig.attempt(opening(rig, chat)))
     assert (await rig.projects.chats.get(chat.key)).session_id is None
     await rig.projects.accounts.clear_own_token(chat.key)
+
+
+def in_topic(topic_id: int | None, rig: Rig, **fields: Any) -> Job:
+    return rig.job(chat=ChatKey(4711, topic_id), **fields)
+
+
+def said_elsewhere(attempt: Attempt) -> list[tuple[int | None, str]]:
+    """What was said in other topics, each with its key."""
+    jobs = queue_of(attempt).enqueued.values()
+    payloads = [(job, job.payload_as(SayPayload).message) for job in jobs]
+    return [(job.chat.topic_id, said.key) for job, said in payloads if isinstance(said, LocalizedMessage)]
+
+
+async def test_a_new_project_gets_a_topic_and_the_one_before_stays(rig: Rig) -> None:
+    rig.topics.next_id = 8
+    chat = await edited(rig, "trim it")
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW))
+    await NewProject(rig.projects, attempt._job_queue, rig.topics)(attempt)
+    rig.topics.next_id = 9
+    await NewProject(rig.projects, attempt._job_queue, rig.topics)(again(attempt))
+    assert rig.topics.names == {8: "New project"}
+    assert said_elsewhere(attempt) == [(8, "new.done")]
+    assert rig.responder.keys == ["new.topic"]
+    assert (await rig.projects.chats.get(chat.key)).session_id == chat.session_id
+    # An empty one needs no other topic.
+    empty = rig.attempt(in_topic(8, rig, kind=JobKind.NEW))
+    await NewProject(rig.projects, empty._job_queue, rig.topics)(empty)
+    assert list(rig.topics.names) == [8]
+
+
+@pytest.mark.parametrize("takes_name", [True, False])
+async def test_a_topic_that_nobody_named_gets_the_projects_name(rig: Rig, *, takes_name: bool) -> None:
+    rig.topics.names, key = {8: "New project"}, ChatKey(4711, 8)
+    project = await rig.projects.open(in_topic(8, rig))
+    await rig.projects.chats.update(key, ChatFields(takes_name=takes_name))
+    for text in ("trim it", "add a title"):
+        await SaveVersion(rig.projects, rig.topics)(rig.attempt(in_topic(8, rig, text=text), ANSWERED))
+    assert rig.topics.names == {8: "trim it" if takes_name else "New project"}
+    (listed,) = await rig.projects.chats.project_list.all(ChatKey(4711))
+    assert (listed.session_id, listed.topic_id) == (project.session_id, 8)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_a_project_is_opened_in_its_topic_if_that_is_still_there(rig: Rig, *, is_there: bool) -> None:
+    rig.topics.names = {8: "any"} if is_there else {}
+    project = await rig.projects.open(in_topic(8, rig))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(in_topic(8, rig, text="trim it"), ANSWERED))
+    mark = project_mark(project.session_id)
+    attempt = rig.attempt(rig.job(kind=JobKind.OPEN_PROJECT, payload=OpenProjectPayload(mark=mark)))
+    await open_(rig, attempt)
+    here = (await rig.projects.chats.get(ChatKey(4711))).session_id
+    if is_there:
+        assert (here, rig.topics.names) == (None, {8: "trim it"})
+        assert said_elsewhere(attempt) == [(8, "projects.here")]
+        assert rig.responder.keys == ["projects.in_topic"]
+    else:
+        assert (here, said_elsewhere(attempt)) == (project.session_id, [])
+        (moved,) = await rig.projects.chats.project_list.all(ChatKey(4711, 8))
+        assert moved.topic_id is None

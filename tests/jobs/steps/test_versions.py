@@ -61,11 +61,11 @@ async def test_a_turn_that_changed_the_draft_is_a_version(rig: Rig) -> None:
         (KeptDraft(draft=SECOND), AFTER),
     )
     for each in (attempt, again(attempt)):
-        await SaveVersion(rig.projects)(each)
+        await SaveVersion(rig.projects, rig.topics)(each)
     before, made = await rig.projects.chats.versions.all(chat.key, mark)
     assert (before.number, before.words, before.draft_digest) == (0, "", read_draft(FIRST).digest())
     assert (made.number, made.words, made.draft_digest) == (1, "add a title", read_draft(SECOND).digest())
-    await SaveVersion(rig.projects)(rig.attempt(rig.job(text="hello"), AgentAnswered()))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(text="hello"), AgentAnswered()))
     assert len(await rig.projects.chats.versions.all(chat.key, mark)) == 2
 
 

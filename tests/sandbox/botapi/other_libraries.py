@@ -127,8 +127,57 @@ async def with_aiogram() -> list[str]:
         await run("get_user_profile_photos", lambda: bot.get_user_profile_photos(person))
         await run("get_my_star_balance", bot.get_my_star_balance)
         await run("get_webhook_info", bot.get_webhook_info)
+        video = await run("send_video", lambda: bot.send_video(person, clip, width=4, height=4, duration=1))
+        await with_modes(bot, person, video.video.file_id, run)
         await run("delete_message", lambda: bot.delete_message(**at))
     return failed
+
+
+async def with_modes(bot: Any, person: int, file_id: str, run: Callable[..., Awaitable[Any]]) -> None:
+    """Play guest mode and inline mode with aiogram: what people do comes as its types, and it answers with them."""
+    from aiogram import types
+
+    kinds = ["inline_query", "chosen_inline_result", "guest_message", "callback_query"]
+    switches = {"inline": True, "inline_feedback": True, "guest": True}
+    await asyncio.to_thread(control, "set_bot", bot=bot.id, **switches)
+    group = await asyncio.to_thread(control, "add_chat", type="group", title="G", creator=person)
+    name = (await bot.get_me()).username
+    # So that these kinds are sent from here on.
+    earlier = await run("get_updates", lambda: bot.get_updates(allowed_updates=kinds))
+    first = earlier[-1].update_id + 1 if earlier else 0
+    await asyncio.to_thread(control, "write", user=person, chat=group["id"], text=f"@{name} cut it")
+    (update,) = await run("guest_message", lambda: bot.get_updates(first))
+    text = types.InputTextMessageContent(message_text="At work")
+    keys = types.InlineKeyboardMarkup(
+        inline_keyboard=[[types.InlineKeyboardButton(text="b", callback_data="d")]]
+    )
+    result = types.InlineQueryResultArticle(id="a", title="t", input_message_content=text, reply_markup=keys)
+    query_id = update.guest_message.guest_query_id
+    sent = await run("answer_guest_query", lambda: bot.answer_guest_query(query_id, result))
+    inline: dict[str, Any] = {"inline_message_id": sent.inline_message_id}
+    await run("edit inline", lambda: bot.edit_message_text("Half", **inline, reply_markup=keys))
+    (shown,) = await asyncio.to_thread(control, "messages", chat=group["id"], from_bots=True)
+    press = {"user": person, "chat": group["id"], "message": shown["message_id"], "button": "b"}
+    await asyncio.to_thread(control, "press", **press)
+    (pressed,) = await run("inline press", lambda: bot.get_updates(update.update_id + 1))
+    assert pressed.callback_query.inline_message_id == sent.inline_message_id
+    await run("answer press", lambda: bot.answer_callback_query(pressed.callback_query.id))
+    video = types.InputMediaVideo(media=file_id, caption="Done")
+    await run("inline video", lambda: bot.edit_message_media(video, **inline))
+
+    await asyncio.to_thread(control, "inline_query", user=person, query="cats")
+    (typed,) = await run("inline_query", lambda: bot.get_updates(pressed.update_id + 1))
+    cached = types.InlineQueryResultCachedVideo(id="v", video_file_id=file_id, title="t")
+    await run(
+        "answer_inline_query",
+        lambda: bot.answer_inline_query(
+            typed.inline_query.id, [result, cached], cache_time=0, is_personal=True
+        ),
+    )
+    pick = {"id": typed.inline_query.id, "result": "v", "chat": group["id"]}
+    await asyncio.to_thread(control, "pick", **pick)
+    (chosen,) = await run("chosen_inline_result", lambda: bot.get_updates(typed.update_id + 1))
+    assert chosen.chosen_inline_result.result_id == "v"
 
 
 def with_telebot() -> list[str]:

@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.runtime.clock import SystemClock
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.requests import ENDPOINTS
 from bot.sandbox.samples import make_video
 from bot.web.serve import serve
+from tests.clocks import FastClock
 from tests.sandbox.nemovideo.caller import Caller
 
 CREDITS = "/api/credits/balance/simple"
@@ -216,7 +216,7 @@ async def test_a_wait_that_is_in_vain_says_so(nemo: NemoControl) -> None:
 
 
 async def test_a_fast_clock_makes_it_fast(tmp_path: Path) -> None:
-    app = create_app(tmp_path, clock=SystemClock(speed=1000))
+    app = create_app(tmp_path, clock=FastClock(1000))
     async with serve(app) as url, NemoControl(url) as nemo:
         await nemo.set(pace={"generate_s": 200})
         account = await nemo.add_account()

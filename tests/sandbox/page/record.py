@@ -105,7 +105,7 @@ def converse(page: Page, recorder: Recorder) -> None:
     play = page.browser.find_elements(By.CSS_SELECTOR, ".message:not(.mine) .play")[-1]
     page.browser.execute_script("arguments[0].click()", play)
     recorder.watch(3.4)
-    _write(page, recorder, "lay calm music under it")
+    _write(page, recorder, "add calm music")
     page.one("#text").send_keys(Keys.ENTER)
     recorder.watch_until(page, ".message:not(.mine)", "Music")
     count = _texts(page, ".message:not(.mine)").count("made in")

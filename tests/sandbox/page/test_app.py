@@ -10,6 +10,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from bot.jobs.model import JobKind
 from bot.sandbox.botapi.client import People
 from bot.sandbox.page import create_app, set_scene
 from bot.sandbox.page.clips import CLIPS
@@ -229,3 +230,8 @@ def test_everything_can_be_read(theme: str, written: str) -> None:
     for ground in READ_ON[written]:
         low, high = sorted(brightness(colours[name]) for name in (written, ground))
         assert (high + 0.05) / (low + 0.05) >= LEAST_CONTRAST, ground
+
+
+def test_the_panel_has_a_word_for_every_kind_of_job() -> None:
+    panel = (STATIC / "panel.js").read_text("utf-8")
+    assert {kind for kind in JobKind if panel.count(f" k_{kind}:") != 2} == set()

@@ -4,13 +4,15 @@
 -- Races: of two processes with the same update the second gets 'repeated'. A part that comes while a job is closed
 -- either joins it, and the one who closes it has to look again, or begins a job of its own.
 --
--- KEYS: update mark, album, sender, request, replied album, all waiting jobs, queues in use, waiting jobs of the person
+-- KEYS: update mark, album, sender, request, replied album, all waiting jobs, queues in use, waiting jobs of the person,
+--   pause mark
 -- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, sender_s, request_s, waiting_of_s),
 --   jobs (each: id, key, queue, queue_key, request, queue_limit, person_limit, takes_part, is_main),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
--- Answer: {'new'}, {'repeated'}, {'queue_full'}, {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
+-- Answer: {'new' or 'repeated', quotas of which little is left, whether there is a pause mark}, {'queue_full'},
+--   {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
 -- Needs: quotas.lua, album.lua
-local update_mark, waiting, queues, waiting_of = KEYS[1], KEYS[6], KEYS[7], KEYS[8]
+local update_mark, waiting, queues, waiting_of, paused = KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local keys = {album = KEYS[2], sender = KEYS[3], request = KEYS[4], replied_album = KEYS[5]}
 local args = cjson.decode(ARGV[1])
 local charge, part, ttl = args.charge, args.part, args.ttl
@@ -26,7 +28,8 @@ local function count_waiting_of(enough)
   return redis.call('SCARD', waiting_of)
 end
 
-if redis.call('EXISTS', update_mark) == 1 then return {'repeated'} end
+local known = redis.call('GET', update_mark)
+if known then return {'repeated', known, redis.call('EXISTS', paused)} end
 if part and part.album ~= '' then
   local refusal = redis.call('HGET', keys.album, 'refusal')
   if refusal then
@@ -96,5 +99,6 @@ end
 if verdict == 'kept' and part.album ~= '' then save_album_part(keys, part, ttl) end
 local warnings = charge and charge_job(charge) or {}
 -- cjson writes an empty table as an object.
-redis.call('SET', update_mark, #warnings > 0 and cjson.encode(warnings) or '[]', 'EX', args.update_ttl_s)
-return {'new'}
+warnings = #warnings > 0 and cjson.encode(warnings) or '[]'
+redis.call('SET', update_mark, warnings, 'EX', args.update_ttl_s)
+return {'new', warnings, redis.call('EXISTS', paused)}

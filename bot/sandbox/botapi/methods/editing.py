@@ -16,8 +16,11 @@ _KINDS = frozenset({"photo", "video", "animation", "audio", "document"})
 
 
 def _target(context: Context) -> Message:
-    if context.params.text("inline_message_id"):
-        raise bad_request("MESSAGE_ID_INVALID")
+    if inline_id := context.params.text("inline_message_id"):
+        guest = context.world.guest_message(context.bot, inline_id)
+        if guest is None:
+            raise bad_request("MESSAGE_ID_INVALID")
+        return guest[1]
     chat = context.chat()
     if not context.params.integer("message_id"):
         raise bad_request("message identifier is not specified")
@@ -58,7 +61,7 @@ def _changed(context: Context, message: Message, content: Json) -> Any:
     if before != content:
         message.json["edit_date"] = context.world.now()
     context.world.keep_version(message)
-    return context.with_own_file_ids(message.json)
+    return True if message.inline_id else context.with_own_file_ids(message.json)
 
 
 @method("editMessageText", sends=True)
@@ -95,6 +98,8 @@ async def edit_message_media(context: Context) -> Any:
     if not isinstance(given, dict) or given.get("type") not in _KINDS:
         raise bad_request("can't parse InputMedia: type must be specified")
     options = Params(given)
+    if message.inline_id and (context.params.uploads or str(given.get("media")).startswith("attach://")):
+        raise bad_request("Invalid message content specified")  # Only what is there already, or a link.
     caption = context.read_text("caption", MAX_CAPTION, "caption_entities", options)
     content = await media.from_request(context, str(given["type"]), "media", options)
     return _changed(context, message, {**content, **caption})

@@ -1,9 +1,10 @@
-"""Inline mode: the answer to what somebody types behind the bot's name in any chat.
+"""Inline mode and guest mode: answers to what somebody types behind the bot's name, and to who calls it into a chat.
 
 Only results that Telegram has already, ``InlineQueryResultCached…``, and articles are taken.
 """
 
 import re
+import secrets
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from bot.sandbox.botapi.params import Params
 from bot.sandbox.botapi.state import Json
 
 _QUERY_LIFE = timedelta(seconds=30)
+_QUERY_GONE = "query is too old and response timeout expired or query ID is invalid"
 _MAX_RESULTS = 50
 _MAX_ID_BYTES = 64
 _START_PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -37,7 +39,7 @@ async def answer_inline_query(context: Context) -> Any:
     query = world.inline_queries.get(params.text("inline_query_id"))
     is_open = query is not None and query.bot_id == context.bot.id and query.answer is None
     if query is None or not is_open or world.clock.now() - query.at > _QUERY_LIFE:
-        raise bad_request("query is too old and response timeout expired or query ID is invalid")
+        raise bad_request(_QUERY_GONE)
     given = params.json("results", "inline query results") or []
     if not isinstance(given, list) or not all(isinstance(result, dict) for result in given):
         raise bad_request("can't parse inline query results: expected an Array of InlineQueryResult")
@@ -58,6 +60,26 @@ async def answer_inline_query(context: Context) -> Any:
     }
     world.changes.notify()
     return True
+
+
+@method("answerGuestQuery", sends=True)
+async def answer_guest_query(context: Context) -> Any:
+    """Send a message to the chat into which the bot was called, once and in time."""
+    world, params = context.world, context.params
+    query = world.guest_queries.get(params.text("guest_query_id"))
+    is_open = query is not None and query.bot_id == context.bot.id and query.answer is None
+    if query is None or not is_open or world.clock.now() - query.at > _QUERY_LIFE:
+        raise bad_request(_QUERY_GONE)
+    result = params.json("result", "inline query result")
+    if not isinstance(result, dict) or not 0 < len(str(result.get("id", "")).encode()) <= _MAX_ID_BYTES:
+        raise bad_request("RESULT_ID_INVALID")
+    content = await _content(context, result)
+    keyboard, _ = context.keyboard(Params(result))
+    caller = {"guest_bot_caller_user": query.user}
+    markup = {"reply_markup": keyboard} if keyboard else {}
+    query.answer = world.post(query.chat, {"from": dict(context.bot.user), **content, **caller, **markup})
+    query.answer.inline_id = secrets.token_urlsafe(20)
+    return {"inline_message_id": query.answer.inline_id}
 
 
 async def _content(context: Context, result: Json) -> Json:

@@ -37,6 +37,7 @@ async def get_me(context: Context) -> Any:
         "can_join_groups": True,
         "can_read_all_group_messages": not context.bot.privacy,
         "supports_inline_queries": context.bot.inline,
+        "supports_guest_queries": context.bot.guest,
         "can_connect_to_business": False,
         "has_main_web_app": False,
         "has_topics_enabled": context.bot.topics,

@@ -39,7 +39,7 @@ _REFUSED: dict[str, str] = {
     """,
     "message to delete not found": "deleteEphemeralMessage",
     _QUERY_GONE: """
-        answerChatJoinRequestQuery answerGuestQuery answerPreCheckoutQuery answerShippingQuery
+        answerChatJoinRequestQuery answerPreCheckoutQuery answerShippingQuery
         answerWebAppQuery sendChatJoinRequestWebApp
     """,
     "HIDE_REQUESTER_MISSING": "approveChatJoinRequest declineChatJoinRequest",

@@ -17,7 +17,9 @@ addWords({
     st_pending: "queued", st_processing: "running", st_completed: "done", st_ok: "done", st_error: "refused",
     st_dropped: "interrupted", st_lost: "answer lost", done: "Done",
     k_edit: "edit", k_export: "export", k_new: "new project", k_credits: "credits", k_status: "status", k_link: "link",
-    k_login: "log in", k_logout: "log out", k_hide: "hide a token", k_skill: "skills", k_cancel: "cancel", k_say: "answer",
+    k_login: "log in", k_logout: "log out", k_delete_token: "delete a token", k_skill: "skills", k_settings: "settings", k_cancel: "cancel", k_say: "answer", k_extract: "convert", k_post: "post",
+    k_open_project: "open project", k_compare: "compare", k_forget: "erase", k_watch_upload: "watch upload", k_stats: "statistics",
+    k_announce: "announce", k_private_answer: "private answer",
   },
   zh: {
     jobs: "任务", noJobs: "还没有任务。", accounts: "账号", charged: "已扣除 {n} 积分",
@@ -28,7 +30,9 @@ addWords({
     st_pending: "排队中", st_processing: "进行中", st_completed: "完成", st_ok: "完成", st_error: "被拒绝",
     st_dropped: "中断", st_lost: "回应丢失", done: "已设置",
     k_edit: "剪辑", k_export: "导出", k_new: "新项目", k_credits: "积分", k_status: "进度", k_link: "链接",
-    k_login: "登录", k_logout: "退出登录", k_hide: "隐藏令牌", k_skill: "技能", k_cancel: "取消", k_say: "回复",
+    k_login: "登录", k_logout: "退出登录", k_delete_token: "删除令牌", k_skill: "技能", k_settings: "设置", k_cancel: "取消", k_say: "回复", k_extract: "转换", k_post: "发布",
+    k_open_project: "打开项目", k_compare: "对比", k_forget: "清除数据", k_watch_upload: "等待上传", k_stats: "统计",
+    k_announce: "公告", k_private_answer: "私聊回答",
   },
 });
 

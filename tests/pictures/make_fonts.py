@@ -5,9 +5,9 @@ The originals are Google's static Medium weights, as their npm packages hold the
 - ``@expo-google-fonts/noto-sans-sc`` 0.4.3, ``500Medium/NotoSansSC_500Medium.ttf`` (Noto Sans SC 2.004)
 - ``@expo-google-fonts/noto-emoji`` 0.4.7, ``500Medium/NotoEmoji_500Medium.ttf`` (Noto Emoji 3.006)
 
-Both are under the SIL Open Font License 1.1, whose text lies beside them. To make them again::
+Both are under the SIL Open Font License 1.1, whose text lies in ``bot/pictures/fonts``. To make them again::
 
-    uv run --with fonttools==4.68.0 python bot/pictures/fonts/make.py NotoSansSC_500Medium.ttf NotoEmoji_500Medium.ttf
+    uv run --with fonttools==4.68.0 python tests/pictures/make_fonts.py NotoSansSC_500Medium.ttf NotoEmoji_500Medium.ttf
 """
 
 import sys
@@ -16,7 +16,7 @@ from pathlib import Path
 from fontTools import subset  # type: ignore[import-not-found, unused-ignore]  # asked for above
 from fontTools.ttLib import TTFont  # type: ignore[import-not-found, unused-ignore]  # asked for above
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[2] / "bot" / "pictures" / "fonts"
 
 # Latin with its accents, punctuation, currencies, arrows, kana, full-width forms.
 RANGES = (

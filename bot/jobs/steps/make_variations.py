@@ -1,0 +1,292 @@
+"""Make versions of the project that differ in one thing, and send their videos as one album."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bot.chats.chats import CachedResult
+from bot.chats.project_list import project_mark
+from bot.jobs.buttons import RestoreVersion, ShowVersion
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer, KeptDraft
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.model import JobState
+from bot.jobs.payloads import ExportPayload, VariationsPayload
+from bot.jobs.ports import Delivered, Result, Topics
+from bot.jobs.progress_shares import FETCHED
+from bot.jobs.queue.credit_limits import CreditLimits
+from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.steps.ask_agent import AskAgent
+from bot.jobs.steps.connect import nothing_to_export
+from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.steps.save_version import SaveVersion
+from bot.jobs.steps.service_errors import ended_by
+from bot.jobs.steps.turn_draft import TurnLimits
+from bot.jobs.variations import Topic, style_name, styles, variation_prompt
+from bot.jobs.versions import version_name
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.drafts import Draft
+from bot.nemo.errors import NemoError
+from bot.projects.projects import Projects
+from bot.skills import SkillCards
+from bot.words import Words
+
+BASE = "base"  # key of the draft that all versions begin with
+
+
+class VariationEnded(Checkpoint):
+    """Saved under its number when a version has its video, or has failed."""
+
+    name = "variation"
+    is_shared = True
+    mark: str = ""  # the project's
+    version: int | None = None  # its number among the project's versions; ``None`` if it failed
+    digest: str = ""  # of its draft
+    is_kept: bool = False  # whether its draft is kept, so that it can be rendered again
+    has_changed: bool = False  # whether the agent changed the draft
+    credits_used: int = 0  # 0 if that is unknown, or not to be told
+    credits_left: int = 0
+    failure: LocalizedMessage | None = None  # why it failed
+
+
+class MakeVariations:
+    """Take the steps of an ordinary request once for each version, and deliver all results together.
+
+    It is one job whose parts have their own checkpoints (``Attempt.in_part``), rather than a job for each version:
+    so it is one request in the queue, with one progress message, which is cancelled and taken up again as a whole; and
+    the ordinary steps need not know that their results wait for each other.
+
+    Args:
+        projects: The chats' projects.
+        turn_limits: Times of the agent's answers.
+        cards: The skill cards.
+        credit_limits: Daily limits of what the operator's account spends.
+        usual_times: How long turns and renders usually take.
+        render_limits: Times of a render.
+        topics: Rename the topic of a project that gets its name.
+    """
+
+    name = "make_variations"
+
+    def __init__(
+        self,
+        projects: Projects,
+        turn_limits: TurnLimits,
+        cards: SkillCards,
+        credit_limits: CreditLimits,
+        usual_times: UsualTimes,
+        render_limits: RenderLimits,
+        topics: Topics,
+    ) -> None:
+        self._projects = projects
+        self._ask = AskAgent(projects, turn_limits, cards, credit_limits, usual_times)
+        self._save = SaveVersion(projects, topics)
+        self._export = Export(projects, render_limits, cards, usual_times)
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        base = await self._base(attempt)
+        topic = Topic(attempt.job.payload_as(VariationsPayload).topic)
+        chosen = styles(topic, base)
+        names = [style_name(topic, style) for style in chosen]
+        last: OutgoingMessage | None = None
+        for number, style in enumerate(chosen, 1):
+            if attempt.load(VariationEnded, str(number)) is not None:
+                continue
+            is_changed = any(one.has_changed for one in _ended(attempt, names).values())
+            words = Words(attempt.job.language)
+            prompt = variation_prompt(words, topic, style, base if is_changed else None)
+            with attempt.in_part(number, len(names), names[number - 1]):
+                attempt.replace_job(replace(attempt.job, text=prompt))
+                try:
+                    ended = await self._make(attempt, names)
+                except JobEnded as end:
+                    last, ended = end.message, VariationEnded(failure=_reason(end.message))
+                answered = attempt.load(AgentAnswered) or AgentAnswered()
+                fields = ("has_changed", "credits_used", "credits_left")
+                told = {field: getattr(answered, field) for field in fields}
+                await attempt.save(ended.model_copy(update=told), str(number))
+            await self._hold(attempt, _made(attempt, names), names)
+        await self._deliver(attempt, names, last)
+
+    async def _base(self, attempt: Attempt) -> Draft:
+        """Return the draft that all versions begin with.
+
+        Raises:
+            JobEnded: There is none.
+        """
+        kept = attempt.load(KeptDraft, BASE)
+        if kept is None:
+            try:
+                lost = LostProjectHandler(self._projects, attempt)
+                kept = KeptDraft.of((await self._projects.get_state(attempt.job, lost.end)).draft)
+            except NemoError as error:
+                raise await ended_by(self._projects, attempt.job, error) from error
+            await attempt.save(kept, BASE)
+        draft = kept.read()
+        if draft is None or not draft.is_ready:
+            raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+        return draft
+
+    async def _hold(
+        self, attempt: Attempt, made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage]
+    ) -> None:
+        """Keep what is said of the finished versions if the job is cancelled, or ends before its album."""
+        if made:
+            await attempt.save(HeldAnswer(message=_so_far(made, names)))
+        else:
+            await attempt.delete(HeldAnswer)
+
+    async def _make(self, attempt: Attempt, names: Sequence[LocalizedMessage]) -> VariationEnded:
+        """Take the steps of one version.
+
+        Raises:
+            JobEnded: It failed.
+        """
+        await self._ask(attempt)
+        answered = attempt.load(AgentAnswered)
+        if answered is None or not answered.has_changed:
+            raise JobEnded(LocalizedMessage("variations.unchanged"))
+        await self._save(attempt)
+        chats = self._projects.chats
+        mark = project_mark((await chats.get_for(attempt.job)).session_id or "")
+        versions = await chats.versions.all(attempt.job.chat, mark)
+        made = next((one for one in versions if one.job_id == attempt.part_id), None)
+        if made is None:
+            raise JobEnded(LocalizedMessage("versions.gone"))
+        ended = VariationEnded(
+            mark=mark, version=made.number, digest=made.draft_digest, is_kept=bool(made.packed_draft)
+        )
+        await self._hold(attempt, {**_made(attempt, names), attempt.part: ended}, names)
+        await self._render(attempt, ended)
+        return ended
+
+    async def _render(self, attempt: Attempt, made: VariationEnded) -> Exported:
+        """Render a version and fetch its video, unless that is done, and return what came of it.
+
+        Raises:
+            JobEnded: It failed.
+        """
+        payload = ExportPayload(version=made.version if made.is_kept else None, project=made.mark)
+        attempt.replace_job(replace(attempt.job, payload=payload))
+        if attempt.load(CachedResultGone) is None:
+            await attempt.save(CachedResultGone())  # Files go into one album, whatever was sent before.
+        exported = attempt.load(Exported)
+        while exported is None or (exported.is_fetched and not attempt.responder.result_path.exists()):
+            await self._export.export(attempt)
+            await attempt.wait_for_file()
+            exported = attempt.load(Exported) or Exported()
+        return exported
+
+    async def _deliver(
+        self, attempt: Attempt, names: Sequence[LocalizedMessage], last: OutgoingMessage | None
+    ) -> None:
+        """Send the videos that were made, and ask which version is to be the present one.
+
+        Raises:
+            JobEnded: None was made.
+        """
+        made = _made(attempt, names)
+        if not made:
+            raise JobEnded(last or LocalizedMessage("variations.unchanged"))
+        results = []
+        for number, one in made.items():
+            with attempt.in_part(number, len(names), names[number - 1]):
+                results.append(_result(attempt, await self._render(attempt, one)))
+        lines = [_line(one, names[number - 1]) for number, one in made.items()]
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
+        album = ListMessage(lines[0], tuple(lines[1:]))
+        sent = await attempt.responder.deliver_album("album", results, album)
+        if sent is None:
+            sent = [
+                await attempt.responder.deliver(f"variation.{number}", replace(result, answer=line))
+                for number, result, line in zip(made, results, lines, strict=True)
+            ]
+        for one, result, delivered in zip(made.values(), results, sent, strict=True):
+            await self._save_video(attempt, one, result, delivered)
+        await attempt.delete(HeldAnswer)
+        await attempt.responder.send("choice", _choice(attempt, names))
+
+    async def _save_video(
+        self, attempt: Attempt, made: VariationEnded, result: Result, delivered: Delivered
+    ) -> None:
+        if not delivered.file_id:
+            return
+        chats, key, kind = self._projects.chats, attempt.job.chat, delivered.kind
+        await chats.versions.save_video(
+            key, made.mark, made.digest, delivered.file_id, kind, delivered.picture_id
+        )
+        cached = CachedResult(
+            draft_digest=made.digest, file_id=delivered.file_id, kind=kind, as_file=result.as_file
+        )
+        await chats.save_result(key, cached)
+
+
+def _ended(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, VariationEnded]:
+    found = ((number, attempt.load(VariationEnded, str(number))) for number in range(1, len(names) + 1))
+    return {number: one for number, one in found if one is not None}
+
+
+def _made(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, VariationEnded]:
+    return {number: one for number, one in _ended(attempt, names).items() if one.version is not None}
+
+
+def _reason(message: OutgoingMessage | None) -> LocalizedMessage:
+    if isinstance(message, LocalizedMessage):
+        return replace(message, buttons=())
+    return LocalizedMessage("variations.failed")
+
+
+def _line(ended: VariationEnded, name: LocalizedMessage) -> LocalizedMessage:
+    if ended.version is None:
+        reason = ended.failure or LocalizedMessage("variations.failed")
+        return LocalizedMessage("variations.line_failed", {"name": name, "reason": reason})
+    return LocalizedMessage("variations.line", {"version": version_name(ended.version), "name": name})
+
+
+def _so_far(made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage]) -> ListMessage:
+    """Say which versions are finished, with a button for each that sends its video."""
+    return ListMessage(
+        LocalizedMessage("variations.so_far"),
+        tuple(_line(one, names[number - 1]) for number, one in made.items()),
+        tuple(
+            Button(text=version_name(one.version or 0), action=ShowVersion(one.mark, str(one.version)))
+            for one in made.values()
+        ),
+    )
+
+
+def _choice(attempt: Attempt, names: Sequence[LocalizedMessage]) -> ListMessage:
+    """Ask which version is to be the present one, and say what failed and what all of it took."""
+    ended, made = _ended(attempt, names), _made(attempt, names)
+    latest = list(made.values())[-1].version or 0
+    lines = [_line(one, names[number - 1]) for number, one in ended.items() if number not in made]
+    if used := sum(one.credits_used for one in ended.values()):
+        left = [one.credits_left for one in ended.values() if one.credits_used][-1]
+        lines.append(LocalizedMessage("answer.credits_used", {"n": used, "left": left}))
+    buttons = (
+        Button(
+            "button.use_version",
+            RestoreVersion(one.mark, str(one.version)),
+            params={"version": version_name(one.version or 0)},
+        )
+        for one in made.values()
+        if one.is_kept
+    )
+    heading = LocalizedMessage("variations.ready", {"n": len(made), "version": version_name(latest)})
+    return ListMessage(heading, tuple(lines), tuple(buttons))
+
+
+def _result(attempt: Attempt, exported: Exported) -> Result:
+    return Result(
+        path=attempt.responder.result_path if exported.is_fetched else None,
+        link=exported.link,
+        why_link=exported.why_link,
+        spare_link=exported.spare_link,
+        may_shrink=exported.may_shrink,
+        size=exported.size_bytes,
+        duration_s=exported.duration_s,
+        took_s=exported.took_s,
+        as_file=exported.as_file,
+    )

@@ -1,0 +1,63 @@
+"""Ask what several versions of the project should differ in, with what they take and what is left."""
+
+from bot.jobs.buttons import MakeVariations
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
+from bot.jobs.model import JobState
+from bot.jobs.payloads import VariationsPayload
+from bot.jobs.steps.connect import nothing_to_export
+from bot.jobs.steps.credits_use import EDIT_CREDITS, GENERATION_CREDITS
+from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.steps.service_errors import ended_by, top_up_buttons
+from bot.jobs.variations import VARIATIONS, Topic
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.errors import NemoError
+from bot.projects.projects import Projects
+
+
+class OfferVariations:
+    """Answer with a button for each thing that the versions may differ in; nothing is made or charged yet."""
+
+    name = "offer_variations"
+
+    def __init__(self, projects: Projects) -> None:
+        self._projects = projects
+
+    async def __call__(self, attempt: Attempt) -> None:
+        """See ``Step``."""
+        projects, job = self._projects, attempt.job
+        chat = await projects.chats.get(job.chat)
+        if chat.session_id is None:
+            raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+        lost = LostProjectHandler(projects, attempt)
+        try:
+            state = await projects.get_state(job, lost.end)
+            credits_ = await projects.call(
+                job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=lost.tell
+            )
+        except NemoError as error:
+            raise await ended_by(projects, job, error) from error
+        if state.draft is None or not state.draft.is_ready:
+            raise JobEnded(nothing_to_export(attempt), JobState.DONE)
+        chosen = job.payload_as(VariationsPayload).topic
+        topics = [topic for topic in Topic if topic == chosen] or list(Topic)
+        # A new format of a generated video is a new generation.
+        is_generated = bool(state.generated_media) and not state.video_infos
+        needed = VARIATIONS * EDIT_CREDITS
+        buttons = tuple(
+            Button(f"button.vary_{topic}", MakeVariations(topic), style="success" if chosen else "")
+            for topic in topics
+        )
+        params: dict[str, Param] = {"n": VARIATIONS, "needed": needed}
+        key = "variations.offer"
+        if (
+            job.chat.is_private and credits_.available is not None
+        ):  # A balance is not for everyone in a group.
+            key, params = "variations.offer_of", {**params, "available": round(credits_.available)}
+            if credits_.available < needed:
+                buttons += await top_up_buttons(projects, chat)
+        lines: tuple[LocalizedMessage, ...] = ()
+        if is_generated and Topic.FORMAT in topics:
+            lines = (
+                LocalizedMessage("variations.format_price", {"needed": VARIATIONS * GENERATION_CREDITS}),
+            )
+        await attempt.responder.send("offer", ListMessage(LocalizedMessage(key, params), lines, buttons))

@@ -1,0 +1,90 @@
+"""Posting a finished video to a channel: the buttons, and the message that is its caption."""
+
+from telegram import Update
+from telegram.constants import MessageLimit
+
+from bot.chats.chats import ChatFields
+from bot.chats.key import ChatKey
+from bot.jobs.buttons import Post
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import PostChoice, PostPayload
+from bot.jobs.steps.post_to_channel import CAPTION_FOR
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, shown
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.sending.captions import visible_length
+from bot.words import Html
+
+_NO_CAPTION_AWAITED = ChatFields(caption_job_id=None)
+
+
+class ChannelPosts(HandlerFamily):
+    """Handles these buttons and that message, in private chats: what a group made is the group's."""
+
+    def register(self) -> None:
+        """Add the handlers of the buttons."""
+        self.on_press(self._go_on, Post)
+
+    async def take_caption(self, update: Update) -> bool:
+        """Take a message as the caption that a post waits for, and return whether it is one."""
+        message = message_of(update)
+        chat = await self._submitter.chat(update, chat_key(message))
+        if chat.caption_job_id is None or not message.text:
+            return False
+        status = await self._submitter.job_queue.find(chat.key, chat.caption_job_id)
+        if status is None or status.job.asked_at + CAPTION_FOR < self._submitter.clock.now():
+            return False
+        if visible_length(Html(message.text_html)) > MessageLimit.CAPTION_LENGTH:
+            params = {"limit": int(MessageLimit.CAPTION_LENGTH)}
+            await self._submitter.reply(update, LocalizedMessage("post.caption_too_long", params))
+            return True
+        payload = status.job.payload_as(PostPayload).model_copy(update={"caption": message.text_html})
+        job = self._submitter.job(
+            update, QueueName.QUICK, JobKind.POST, files=status.job.files, payload=payload
+        )
+        await self._submitter.enqueue(update, [job])
+        await self._submitter.chats.update(chat.key, _NO_CAPTION_AWAITED)
+        await self._submitter.record(message, is_answer=True)
+        return True
+
+    async def _begin(self, press: Press) -> PressReply:
+        file, channels = attachment_of(press.message), await self._channels(press.chat)
+        if file is None or not channels:
+            return OLD_BUTTON
+        (channel_id, title), *others = channels.items()
+        payload = PostPayload() if others else PostPayload(channel_id=channel_id, title=title)
+        job = self._submitter.job(press.update, QueueName.QUICK, JobKind.POST, files=(file,), payload=payload)
+        await self._submitter.enqueue(press.update, [job])
+        return PressReply()
+
+    async def _go_on(self, press: Press, action: Post) -> PressReply:
+        if not action.choice:
+            return await self._begin(press)
+        status = await self.job_behind(press, action.job_id)
+        if status.job.kind is not JobKind.POST:
+            return OLD_BUTTON
+        post = status.job.payload_as(PostPayload)
+        match action.choice:
+            case PostChoice.DROP | PostChoice.NO_CAPTION:
+                await self._submitter.chats.update(press.chat, _NO_CAPTION_AWAITED)
+                if action.choice == PostChoice.DROP:
+                    return PressReply(show=shown(LocalizedMessage("post.dropped")))
+                post = post.model_copy(update={"caption": ""})
+            case PostChoice.POST:
+                post = post.model_copy(update={"is_approved": post.caption is not None})
+            case PostChoice.AGAIN:
+                pass
+            case channel_id:
+                # One that is not known any more is asked for again.
+                channels = await self._channels(press.chat)
+                chosen = next((one for one in channels if str(one) == channel_id), 0)
+                post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
+        fields = {"queue": QueueName.QUICK, "message_id": None, "files": status.job.files, "payload": post}
+        if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
+            await self._submitter.enqueue(press.update, [job])
+        return PressReply(buttons=NO_BUTTONS)
+
+    async def _channels(self, chat: ChatKey) -> dict[int, str]:
+        return await self._submitter.chats.channels.all(chat.chat_id) if chat.is_private else {}

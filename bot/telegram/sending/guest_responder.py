@@ -1,0 +1,199 @@
+"""Sends for a job that was asked for in a chat where the bot is a guest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from telegram import InlineKeyboardMarkup
+from telegram.constants import MessageLimit
+from telegram.error import BadRequest
+
+from bot.chats.key import ChatKey
+from bot.jobs.buttons import Cancel
+from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.messages import (
+    AgentMessage,
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+)
+from bot.jobs.model import GuestQuery, Job
+from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.group_admins import private_chat_url
+from bot.telegram.sending.guest_messages import GUEST_START, GuestMessages
+from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
+from bot.telegram.sending.progress_message import ProgressMessage
+from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
+from bot.telegram.sending.responder import TelegramResponder
+from bot.telegram.sending.texts import Text, texts_of
+from bot.words import Html
+
+if TYPE_CHECKING:
+    from bot.telegram.sending.responders import TelegramResponders
+
+log = structlog.get_logger(__name__)
+
+_UNANSWERED_S = 1.0  # pause before the query is looked at again, which intake has yet to answer
+
+
+class GuestProgress(ProgressMessage):
+    """The progress message that is the bot's one answer where it is a guest: it is never sent anew, moved or deleted.
+
+    Attributes:
+        last: What it says in the end, with its buttons; ``None`` if that was not told.
+        is_result: Whether it has become the video.
+    """
+
+    def __init__(self, guests: GuestMessages, query: GuestQuery, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._guests = guests
+        self._query = query
+        self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
+        self.is_result = False
+
+    async def show(self) -> None:
+        """See ``ProgressMessage``."""
+        if self._edits is None and not self.is_result:
+            await self._edit_to(self._compose())
+            self._edits = asyncio.create_task(self._edit_on(), name=f"progress:{self._job.id}")
+
+    async def finish(self, closing: str | None) -> None:
+        """See ``ProgressMessage``."""
+        await self.close()
+        last = (Text(closing), None) if closing is not None else self.last
+        if last is not None and not self.is_result:
+            await self._guests.edit(self._query, *last)
+
+    async def _has_to_move(self) -> bool:
+        return False
+
+    async def _edit_to(self, text: str) -> float:
+        markup = self._keyboard(self._buttons)
+        try:
+            is_edited = await self._guests.edit(self._query, Text(text), markup, SendPriority.EDIT)
+        except EditPostponed as later:
+            self._mark_changed()
+            return later.wait_s
+        if not is_edited and not await self._guests.is_answered(self._query):
+            self._mark_changed()
+            return _UNANSWERED_S
+        self._shown = text
+        return 0.0
+
+    @property
+    def _buttons(self) -> Sequence[Button]:
+        # Only this one works where the bot is a guest; and links to the project are for its owner alone.
+        return (Button("button.cancel", Cancel(self._job.id)),)
+
+
+class GuestResponder(TelegramResponder):
+    """Sends for a guest's job.
+
+    What a job says goes to the person's private chat, as for their other jobs, and the last of it into the message
+    where they asked. Its result is sent to the private chat once, and from there by its file ID into that message. Who
+    has not begun a private chat gets the result by way of the operator's staging chat, or else by a button.
+    """
+
+    def __init__(
+        self, responders: TelegramResponders, job: Job, query: GuestQuery, checkpoints: Checkpoints
+    ) -> None:
+        super().__init__(responders, job, checkpoints)
+        self._guests = responders.guests
+        self._query = query
+        self._progress_message: GuestProgress = GuestProgress(
+            responders.guests,
+            query,
+            responders.bot,
+            job,
+            checkpoints,
+            responders.telegram_calls,
+            responders.sent,
+            self._words,
+            responders.clock,
+            responders.progress_edit_s,
+        )
+        self._end_with(LocalizedMessage("guest.see_private"))
+
+    async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+        """See ``ports.Responder``. The message is kept for a private chat that is yet to begin."""
+        start = ""
+        try:
+            await super().send(idempotency_key, message)
+        except ChatGone:
+            inner = message.message if isinstance(message, PrivateMessage) else message
+            if isinstance(inner, LocalizedMessage):
+                inner = ListMessage(replace(inner, buttons=()), (), inner.buttons)
+            if isinstance(inner, ListMessage):
+                await self._checkpoints.save(encrypted(inner, self._job, self._responders.encrypt))
+                start = start_payload(self._job)
+        if isinstance(message, PrivateMessage):
+            message = for_group(message, is_sent=not start)
+        self._end_with(message, start)
+
+    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+        """See ``ports.Responder``."""
+        start = ""
+        try:
+            delivered = await super().deliver(idempotency_key, result)
+        except ChatGone:
+            start = GUEST_START
+            delivered = await self._deliver_to_staging(f"{idempotency_key}.staging", result)
+        await self._progress_message.close()
+        answer = result.answer
+        if isinstance(answer, AgentMessage):
+            answer = replace(answer, lines=())  # They are about the person's credits and project.
+        caption = caption_of(answer, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
+        if delivered.file_id and await self._guests.show_video(
+            self._query,
+            delivered.file_id,
+            delivered.kind,
+            caption,
+            self._markup("button.private_chat", start),
+        ):
+            self._progress_message.is_result = True
+        elif start:
+            self._end_with(LocalizedMessage("guest.video_waits"), start, "button.get_video")
+        else:
+            self._end_with(LocalizedMessage("deliver.in_private"))
+        return delivered
+
+    async def _deliver_to_staging(self, idempotency_key: str, result: Result) -> Delivered:
+        staging_chat = self._responders.staging_chat
+        if staging_chat is None:
+            return Delivered("")
+        if result.arriving is not None:
+            await result.arriving.wait_for_end()
+        there = replace(
+            self._job,
+            chat=ChatKey(staging_chat),
+            message_id=None,
+            telegram_chat_id=staging_chat,
+            guest_query=None,
+        )
+        bare = Result(
+            path=result.path, size=result.size, file_id=result.file_id, kind=result.kind, took_s=result.took_s
+        )
+        try:
+            responder = TelegramResponder(self._responders, there, self._checkpoints)
+            return await responder._deliver(idempotency_key, bare, may_be_kept=False)
+        except (ChatGone, OutcomeUnknown, BadRequest) as error:
+            log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
+            return Delivered("")
+
+    def _end_with(
+        self, message: OutgoingMessage, start: str = "", button: str = "button.private_chat"
+    ) -> None:
+        if not isinstance(message, PrivateMessage):
+            self._progress_message.last = (texts_of(message, self._words)[0], self._markup(button, start))
+
+    def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
+        url = private_chat_url(self._bot.username, start)
+        return self._progress_message._keyboard([Button(button, url=url)])

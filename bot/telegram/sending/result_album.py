@@ -1,0 +1,131 @@
+"""Sends several finished videos as one album."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+from telegram import InputFile, InputMediaVideo, Message
+from telegram.constants import MediaGroupLimit, MessageLimit, ParseMode
+from telegram.error import BadRequest
+
+from bot.jobs.checkpoints import SentMessage
+from bot.jobs.messages import TextMessage
+from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.media.cover import CoverPictures, make_cover
+from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
+from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.bot import TelegramBot
+from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
+from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.refusals import ResultForm, send_in_best_form
+from bot.telegram.sending.send_once import JobSender, sent_message
+from bot.words import Html, Words
+
+log = structlog.get_logger(__name__)
+
+
+class ResultAlbum:
+    """Sends an album of results.
+
+    Args:
+        bot: The bot that sends.
+        sender: Sends for the job that is answered.
+        delivery: Sends single results; knows what the server takes.
+        words: The texts in the chat's language.
+    """
+
+    def __init__(self, bot: TelegramBot, sender: JobSender, delivery: Delivery, words: Words) -> None:
+        self._words = words
+        self._bot = bot
+        self._sender = sender
+        self._delivery = delivery
+
+    async def send(
+        self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
+    ) -> list[Delivered] | None:
+        """Send an album; see ``ports.Responder.deliver_album``."""
+        sender, checkpoints = self._sender, self._sender.checkpoints
+        size = sum(result.size or 0 for result in results)
+        if (
+            len(results) < MediaGroupLimit.MIN_MEDIA_LENGTH
+            or any(result.as_file or result.path is None for result in results)
+            or size > self._delivery.send_limit  # of the request
+            or checkpoints.load(ResultFormChosen, idempotency_key) is not None
+        ):
+            return None
+        text = caption_of(caption, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
+        form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
+        messages: list[SentMessage] = []
+
+        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
+            async def call(**fields: Any) -> Message:
+                with contextlib.ExitStack() as files:
+                    album = await self._bot.send_media_group(
+                        chat_id,
+                        [self._media(*look, files) for look in looks],
+                        rate_limit_args=acquired,
+                        read_timeout=SEND_TIMEOUT_S,
+                        write_timeout=SEND_TIMEOUT_S,
+                        **fields,
+                    )
+                messages.extend(map(sent_message, album))
+                return album[0]
+
+            return await send_in_best_form(call, {**form, **place})
+
+        async def edit(chat_id: int, message_id: int) -> Message | bool:
+            return await self._bot.edit_message_caption(
+                chat_id, message_id, rate_limit_args=SendPriority.FREE, **form
+            )
+
+        try:
+            looks = [await _look_of(result.path) for result in results if result.path is not None]
+            first = await sender.send(idempotency_key, send, edit)
+        except (NotAVideo, BadRequest, ChatGone, OutcomeUnknown) as error:
+            log.warning("result_album.refused", error=str(error))
+            await checkpoints.save(ResultFormChosen(form=ResultForm.VIDEO), idempotency_key)
+            return None
+        for number in range(1, len(results)):  # Telegram numbers the messages of an album one after another.
+            job = sender.job
+            await sender.sent.record(
+                first.telegram_chat_id, first.message_id + number, job.chat, job.message_id
+            )
+        unknown = [SentMessage(message_id=0, telegram_chat_id=0)] * (len(results) - 1)
+        return [
+            Delivered(one.file_id, one.kind or "video", one.message_id, one.telegram_chat_id, one.picture_id)
+            for one in (messages or [first, *unknown])
+        ]
+
+    def _media(
+        self, path: Path, facts: VideoFacts, pictures: CoverPictures | None, files: contextlib.ExitStack
+    ) -> InputMediaVideo:
+        media: Path | InputFile = path  # A local server gets the path.
+        thumbnail = None  # PTB 22.8 uploads it with a file only, and a cover with a single video only.
+        if self._delivery.sends_arriving:
+            handle = cast(Any, files.enter_context(path.open("rb")))
+            media = InputFile(handle, filename=FILE_NAME, attach=True, read_file_handle=False)
+            thumbnail = None if pictures is None else pictures.thumbnail
+        return InputMediaVideo(
+            media,
+            width=facts.width,
+            height=facts.height,
+            duration=max(1, round(facts.duration_s)),
+            supports_streaming=facts.faststart,
+            thumbnail=thumbnail,
+            filename=FILE_NAME,
+        )
+
+
+async def _look_of(path: Path) -> tuple[Path, VideoFacts, CoverPictures | None]:
+    """Return what Telegram has to be given about a file.
+
+    Raises:
+        NotAVideo: It is none that plays.
+    """
+    facts = await read_video_facts(path)
+    if not facts.is_playable:
+        raise NotAVideo(path.name)
+    return path, facts, await make_cover(path)

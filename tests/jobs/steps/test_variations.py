@@ -1,0 +1,215 @@
+"""Versions that differ in one thing: each made from the same draft, all delivered together, and what fails told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from bot.chats.project_list import project_mark
+from bot.jobs.buttons import MakeVariations as MakeVariationsButton
+from bot.jobs.buttons import RestoreVersion, ShowVersion
+from bot.jobs.checkpoints import AgentAnswered, HeldAnswer
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import Job, JobKind
+from bot.jobs.payloads import VariationsPayload
+from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
+from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.make_variations import MakeVariations, VariationEnded
+from bot.jobs.steps.offer_variations import OfferVariations
+from bot.jobs.steps.turn_draft import TurnLimits
+from bot.jobs.variations import Topic, styles, variation_prompt
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.drafts import read_draft
+from bot.sandbox.nemovideo import scripts
+from bot.words import Words
+from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
+
+NAMES = ["variations.calm", "variations.upbeat", "variations.cinematic"]
+
+
+def a_job(rig: Rig, topic: str = "music", **fields: Any) -> Job:
+    payload = VariationsPayload(topic=topic)
+    return rig.job(**{"kind": JobKind.VARIATIONS, "text": "3 versions", "payload": payload} | fields)
+
+
+async def make(rig: Rig, attempt: Attempt) -> None:
+    turn_limits = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=2)
+    step = MakeVariations(
+        rig.projects,
+        turn_limits,
+        rig.cards,
+        rig.credit_limits,
+        rig.usual_times,
+        RenderLimits(poll_s=1),
+        rig.topics,
+    )
+    await step(attempt)
+
+
+@pytest.fixture
+async def project(rig: Rig) -> str:
+    """A project with a short clip; returns its mark."""
+    chat = await rig.open_project(a_draft(0, seconds=0.5))
+    return project_mark(chat.session_id or "")
+
+
+def last_message(rig: Rig) -> ListMessage:
+    (*_, message) = rig.responder.sent.values()
+    assert isinstance(message, ListMessage)
+    return message
+
+
+async def test_each_version_begins_with_the_same_draft_and_all_come_as_one_album(
+    rig: Rig, project: str
+) -> None:
+    attempt = rig.attempt(a_job(rig))
+    await make(rig, attempt)
+    asked = [message.text for message in await rig.nemo.messages()]
+    assert [text.partition("\n")[0] for text in asked] == [
+        Words("en").plain(f"prompt.variation_{style}") for style in ("calm", "upbeat", "cinematic")
+    ]
+    assert ["- video: clip (0-0.5 s)" in text for text in asked] == [False, True, True]
+    versions = await rig.projects.chats.versions.all(attempt.job.chat, project)
+    assert [(one.number, one.file_id) for one in versions] == [
+        (0, ""),
+        (1, "file 0"),
+        (2, "file 1"),
+        (3, "file 2"),
+    ]
+    assert [len(one.draft.tracks) for one in versions if one.draft] == [1, 2, 2, 2]  # No two kinds of music.
+    ((results, caption),) = rig.responder.albums
+    assert [result.path and result.path.name for result in results] == [f"result-{n}.mp4" for n in (1, 2, 3)]
+    assert isinstance(caption, ListMessage)
+    said = [line.params["name"] for line in (caption.heading, *caption.lines)]
+    assert said == [LocalizedMessage(name) for name in NAMES]
+    choice = last_message(rig)
+    assert [button.action for button in choice.buttons] == [RestoreVersion(project, n) for n in "123"]
+    assert attempt.load(HeldAnswer) is None
+    assert rig.responder.stages.count("progress.turn") >= 3
+
+    await make(rig, again(attempt))
+    assert len(await rig.nemo.messages()) == len(await rig.nemo.renders()) == 3
+
+
+async def test_an_attempt_goes_on_with_the_version_that_was_not_made_and_files_that_are_gone(
+    rig: Rig, project: str
+) -> None:
+    attempt = rig.attempt(a_job(rig))
+    rig.responder.album_error = RuntimeError("killed")
+    with pytest.raises(RuntimeError):
+        await make(rig, attempt)
+    (rig.responder.result_path.parent / "result-2.mp4").unlink()
+    rig.responder.album_error = None
+    await make(rig, again(attempt))
+    assert len(await rig.nemo.messages()) == 3
+    assert len(await rig.nemo.renders()) == 3  # It is fetched again.
+    assert len(rig.responder.albums[0][0]) == 3
+
+
+@pytest.mark.parametrize("lost", ["agent_answered:@2", "variation:2"])
+async def test_an_attempt_that_died_in_a_version_asks_and_renders_it_once(
+    rig: Rig, project: str, lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = rig.attempt(a_job(rig))
+    queue = queue_of(attempt)
+    save = queue.save
+
+    async def dying(claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
+        if lost in values:
+            raise RuntimeError("killed")
+        return await save(claimed, values)
+
+    monkeypatch.setattr(queue, "save", dying)
+    with pytest.raises(RuntimeError):
+        await make(rig, attempt)
+    monkeypatch.undo()
+    await make(rig, again(attempt))
+    assert len(await rig.nemo.messages()) == len(await rig.nemo.renders()) == 3
+    versions = await rig.projects.chats.versions.all(attempt.job.chat, project)
+    assert [one.number for one in versions] == [0, 1, 2, 3]
+    assert len(rig.responder.albums[0][0]) == 3
+
+
+async def test_a_version_that_fails_is_named_and_the_others_are_delivered(rig: Rig, project: str) -> None:
+    attempt = rig.attempt(a_job(rig))
+    await rig.nemo.script(scripts.say("I would rather not."))
+    await make(rig, attempt)
+    ((results, _),) = rig.responder.albums
+    assert len(results) == 2
+    choice = last_message(rig)
+    failed, used = choice.lines
+    assert used == LocalizedMessage("answer.credits_used", {"n": 50, "left": 50})
+    assert failed.key == "variations.line_failed"
+    assert failed.params == {
+        "name": LocalizedMessage("variations.calm"),
+        "reason": LocalizedMessage("variations.unchanged"),
+    }
+    assert choice.heading.params == {"n": 2, "version": "v2"}
+    asked = [message.text for message in await rig.nemo.messages()]
+    assert "Before that" not in asked[1]  # Nothing was changed yet.
+
+
+async def test_a_request_of_which_nothing_came_ends_with_the_reason(rig: Rig, project: str) -> None:
+    await rig.nemo.script(scripts.coded_error(2001), times=3)
+    with pytest.raises(JobEnded) as ended:
+        await make(rig, rig.attempt(a_job(rig)))
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert rig.responder.albums == []
+
+
+async def test_what_is_finished_is_offered_when_the_rest_is_cancelled(rig: Rig, project: str) -> None:
+    attempt = rig.attempt(
+        a_job(rig), *((VariationEnded(mark=project, version=n), str(n)) for n in (1, 2)), AgentAnswered()
+    )
+    await rig.nemo.script(scripts.say("No."), times=-1)
+    rig.responder.album_error = RuntimeError("stopped")
+    with pytest.raises((RuntimeError, JobEnded)):
+        await make(rig, attempt)
+    held = attempt.load(HeldAnswer)
+    assert held is not None
+    assert [button.action for button in held.message.buttons] == [ShowVersion(project, n) for n in "12"]
+
+
+async def test_videos_that_are_no_album_are_sent_one_by_one(rig: Rig, project: str) -> None:
+    rig.responder.takes_albums = False
+    await make(rig, rig.attempt(a_job(rig, "title")))
+    assert [key for key, _ in rig.responder.delivered] == [f"variation.{n}" for n in (1, 2, 3)]
+    answers = [result.answer for _, result in rig.responder.delivered]
+    assert [isinstance(one, LocalizedMessage) and one.params["version"] for one in answers] == [
+        "v1",
+        "v2",
+        "v3",
+    ]
+
+
+async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
+    with pytest.raises(JobEnded):  # There is nothing to vary.
+        await OfferVariations(rig.projects)(rig.attempt(a_job(rig, "", kind=JobKind.OFFER_VARIATIONS)))
+    await rig.open_project(a_draft(0))
+    for topic, offered in (("", list(Topic)), ("title", [Topic.TITLE])):
+        rig.responder.sent.clear()
+        await OfferVariations(rig.projects)(rig.attempt(a_job(rig, topic, kind=JobKind.OFFER_VARIATIONS)))
+        offer = last_message(rig)
+        assert offer.heading == LocalizedMessage(
+            "variations.offer_of", {"n": 3, "needed": 150, "available": 100}
+        )
+        pressed = [button.action for button in offer.buttons if button.action is not None]
+        assert pressed == [MakeVariationsButton(one) for one in offered]
+
+
+def test_a_format_that_the_video_has_is_no_variation() -> None:
+    assert "16:9" not in styles(Topic.FORMAT, read_draft(a_draft(0)))
+    assert len(styles(Topic.FORMAT, read_draft(a_draft(0)))) == 3
+    assert "4:5" in variation_prompt(Words("zh"), Topic.FORMAT, "4:5", None)
+
+
+async def test_parts_have_checkpoints_of_their_own(rig: Rig) -> None:
+    attempt = rig.attempt(a_job(rig))
+    for number in (1, 2):
+        with attempt.in_part(number, 2, LocalizedMessage("variations.calm")):
+            assert attempt.load(AgentAnswered) is None
+            await attempt.save(AgentAnswered(text=f"part {number}"))
+    assert (attempt.load(AgentAnswered) or AgentAnswered()).text == "part 1"  # As others read it.
+    following = again(attempt)
+    with following.in_part(2, 2, LocalizedMessage("variations.calm")):
+        assert (following.load(AgentAnswered) or AgentAnswered()).text == "part 2"

@@ -1,0 +1,69 @@
+"""Commands that are asked for side by side go out together, and each caller gets its own answer."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ResponseError
+
+from bot.store.connect import Store
+
+
+@pytest.fixture
+def writes(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Everything that was written to a connection; one round trip each."""
+    written: list[Any] = []
+    send = AbstractConnection.send_packed_command
+
+    async def record(self: AbstractConnection, command: Any, check_health: bool = True) -> None:
+        written.append(command)
+        await send(self, command, check_health)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", record)
+    return written
+
+
+async def test_what_is_asked_for_side_by_side_is_one_round_trip(redis: Redis, writes: list[Any]) -> None:
+    await redis.ping()
+    writes.clear()
+    answers: Any = await asyncio.gather(
+        redis.set("a", 1), redis.get("a"), redis.incr("a"), redis.hgetall("none")
+    )
+    assert answers == [True, "1", 2, {}]
+    assert len(writes) == 1
+    assert await redis.get("a") == "2"
+    assert len(writes) == 2
+
+
+async def test_an_error_is_its_callers_alone(redis: Redis) -> None:
+    await redis.set("text", "no number")
+    answers = await asyncio.gather(
+        redis.incr("text"), redis.get("text"), redis.hget("text", "field"), return_exceptions=True
+    )
+    assert [type(one) for one in answers] == [ResponseError, str, ResponseError]
+
+
+async def test_who_is_cancelled_takes_nothing_from_the_others(redis: Redis) -> None:
+    one, other = asyncio.ensure_future(redis.incr("n")), asyncio.ensure_future(redis.incr("n"))
+    await asyncio.sleep(0)
+    one.cancel()
+    assert await other == 2
+    assert one.cancelled()
+
+
+async def test_a_lost_connection_is_each_callers_error(store: Store) -> None:
+    redis = store.redis
+    pool = redis.connection_pool
+
+    async def no_connection(*_: Any, **__: Any) -> Any:
+        raise ConnectionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "get_connection", no_connection)
+        answers = await asyncio.gather(redis.get("a"), redis.get("b"), return_exceptions=True)
+        assert [type(one) for one in answers] == [ConnectionError, ConnectionError]
+        with pytest.raises(ConnectionError):
+            await redis.get("a")
+    assert await redis.ping()

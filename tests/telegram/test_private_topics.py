@@ -1,0 +1,37 @@
+"""Topics of private chats: opened, named, and what Telegram says where that is not possible."""
+
+from bot.chats.key import ChatKey
+from bot.telegram.sending.private_topics import PrivateTopics
+from tests.telegram.conftest import Telegram
+from tests.telegram.test_handlers import ANN, PRIVATE, Received, docket, message, received
+
+__all__ = ["docket", "received"]  # fixtures
+
+
+async def test_a_topic_is_opened_and_renamed_where_private_chats_have_them(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.open()
+    key, topics = ChatKey(ada.chat.id), PrivateTopics(telegram.bot, telegram.telegram_calls)
+    assert await topics.open(key, "Sea") is None
+    await telegram.people.ask("set_bot", bot=telegram.people.bot, topics=True)
+    await telegram.bot.get_me()
+    assert await topics.open(ChatKey(-1), "Sea") is None
+    topic = await topics.open(key, "Sea")
+    assert topic
+    assert await topics.rename(topic, "Sea")  # Which it is called already.
+    assert await topics.rename(topic, "x" * 200)
+    assert await ada.chat.topics() == {topic.topic_id: "x" * 128}
+    assert await topics.rename(key, "Sea")
+    assert not await topics.rename(ChatKey(ada.chat.id, 999), "Sea")
+    await telegram.people.faults.error("createForumTopic", code=400, description="Bad Request: not allowed")
+    assert await topics.open(key, "Sea") is None
+
+
+async def test_a_topic_takes_a_name_if_its_person_gave_it_none(received: Received) -> None:
+    for thread_id, is_implicit in ((7, True), (8, False)):
+        created = {"name": "New", "icon_color": 1, "is_name_implicit": is_implicit}
+        place = {"message_id": thread_id, "message_thread_id": thread_id, "is_topic_message": True}
+        assert (
+            await received(message("", PRIVATE, **place, forum_topic_created=created, **{"from": ANN})) == []
+        )
+        assert (await received.chats.get(ChatKey(ANN["id"], thread_id))).takes_name is is_implicit
