@@ -22,8 +22,9 @@ from bot.jobs.buttons import (
     RestoreVersion,
     RunExample,
     RunSuggestion,
-    SetMembersMayChange,
+    Setting,
     ShowSkill,
+    SwitchSetting,
     TrySample,
     unpack,
 )
@@ -322,10 +323,10 @@ def buttons_of(message: Seen) -> list[Button]:
 
 def is_late(button: Button) -> bool:
     """Return whether a button is pressed once the others were: it changes what those need."""
-    action = unpack(button.get("callback_data"))
-    return button.get("style") == "danger" or isinstance(
-        action, KeepExtras | NewProject | RunExample | SetMembersMayChange
-    )
+    match unpack(button.get("callback_data")):
+        case KeepExtras() | NewProject() | RunExample() | SwitchSetting(setting=Setting.MEMBERS_MAY_CHANGE):
+            return True
+    return button.get("style") == "danger"
 
 
 def is_chosen(button: Button) -> bool:

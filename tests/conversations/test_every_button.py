@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.jobs.buttons import Setting
 from bot.sandbox import player
 from bot.sandbox.conversation import read_conversation
 from bot.skills import load_cards
@@ -102,11 +103,7 @@ steps:
 RIGHTS = {
     "asker": {"settings", "language ", "skills 1", "projects 1", "project", "rename_project"}
     | {"retry", "keep", "strip audio", "strip text"},
-    "admin": {
-        f"{setting} {on}"
-        for setting in ("auto", "file", "shrink", "replace", "members")
-        for on in (False, True)
-    }
+    "admin": {f"set {on} {setting}" for setting in Setting for on in (False, True)}
     | {"language en", "language zh", "skill", "forget"},
 }
 """Who at least has to press what changes or ends something for all; whatever is not here, every member may press."""

@@ -189,10 +189,10 @@ def parse(text: str) -> list[Prompt]:
     if first := _FIRST_UNDO.search(text):
         return [Undo(), *parse(text[: first.start()])]
     words = " ".join(text.split())
-    if _UNDO.match(words):
-        return [Undo()]
     if _RESTORE.match(words):
         return [Restore(text.partition("\n")[2])]
+    if _UNDO.match(words):
+        return [Undo()]
     # Format and length of a clip, as the bot's buttons add them.
     chosen = _has(rf"[,，]\s*{_RATIO}[,，]\s*{_TIME}[.。]?$", words)
     generate = _generate(words[: chosen.start()] if chosen else words)
