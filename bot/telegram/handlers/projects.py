@@ -14,7 +14,6 @@ from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.new_project import last_editor_id
 from bot.telegram.reading.addressing import chat_key, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import View
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import bounded
 
@@ -62,7 +61,7 @@ class ProjectHandlers(HandlerFamily):
             await self._submitter.reply(press.update, await self._page(press.chat, 1))
             return PressReply()
         page = int(action.page) if action.page.isdecimal() else 1
-        return await self._look(press, await self._page(press.chat, page))
+        return await self.show_view(press, await self._page(press.chat, page))
 
     async def _show(self, press: Press, action: ShowProject) -> PressReply:
         chats = self._submitter.chats
@@ -70,7 +69,7 @@ class ProjectHandlers(HandlerFamily):
         if project is None:
             return _GONE
         present = (await chats.get(press.chat)).session_id
-        return await self._look(press, project_view(project, present, self._submitter.clock.now()))
+        return await self.show_view(press, project_view(project, present, self._submitter.clock.now()))
 
     async def _open(self, press: Press, action: OpenProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
@@ -83,7 +82,7 @@ class ProjectHandlers(HandlerFamily):
         return PressReply("toast.opening_project" if stored else "", buttons=NO_BUTTONS)
 
     async def _say_how_to_rename(self, press: Press, action: RenameProject) -> PressReply:
-        return await self._look(press, rename_view())
+        return await self.show_view(press, rename_view())
 
     async def _delete(self, press: Press, action: DeleteProject) -> PressReply:
         chats = self._submitter.chats
@@ -98,11 +97,6 @@ class ProjectHandlers(HandlerFamily):
             return PressReply("projects.is_present")  # It was opened since.
         await chats.project_list.delete(press.chat, action.mark)
         return PressReply("toast.project_deleted", show=shown(await self._page(press.chat, 1)))
-
-    async def _look(self, press: Press, view: View) -> PressReply:
-        """Show a view to whoever may change the message with the list."""
-        await self.ensure_may_change_view(press)
-        return PressReply(show=shown(view))
 
     async def _page(self, key: ChatKey, page: int) -> ListMessage:
         present = await self._list_present(key)
