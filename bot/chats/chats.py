@@ -22,9 +22,11 @@ from pydantic import (
 from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 
+from bot.chats.brand import Brands
 from bot.chats.channels import Channels
 from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
+from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import Reader, RecentReadings
 from bot.chats.templates import Templates
@@ -247,34 +249,6 @@ class CachedResult(BaseModel):
     as_file: bool = False
 
 
-class ProjectFile(BaseModel):
-    """A file that was uploaded to one of a chat's projects.
-
-    Attributes:
-        telegram_chat_id: The id in Telegram of the chat whose message brought it.
-        message_id: The id of that message.
-        session_id: The project.
-        name: Its name in the project.
-        file_id: Telegram's handle, with which it can be uploaded again.
-        kind: What Telegram calls it: video, photo, document and so on.
-        size_bytes: Its size as declared; None if Telegram doesn't say.
-        content_type: Its MIME type as declared.
-        unique_id: Telegram's name for its content; another one if the message was edited to hold another file.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    telegram_chat_id: int
-    message_id: int
-    session_id: str
-    name: str
-    file_id: str = ""
-    kind: str = ""
-    size_bytes: int | None = None
-    content_type: str = ""
-    unique_id: str = ""
-
-
 class Chats:
     """The chats in the store. Each write extends the time for which the chat is kept."""
 
@@ -287,6 +261,7 @@ class Chats:
         self.project_list = ProjectList(redis, self._ttl_s)
         self.versions = Versions(redis, self._ttl_s)
         self.templates = Templates(redis, self._ttl_s)
+        self.brands = Brands(redis, self._ttl_s)
         self.channels = Channels(redis, self._ttl_s)
         self.inline_requests = InlineRequests(redis)
         self._change = LuaScript(redis, __package__, "change")

@@ -14,9 +14,9 @@ from bot.chats.chats import (
     Chat,
     ChatFields,
     Chats,
-    ProjectFile,
 )
 from bot.chats.key import ChatKey
+from bot.chats.project_file import ProjectFile
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.store.keys import chat_key, results_key, uploads_key
 

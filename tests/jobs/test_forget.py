@@ -236,6 +236,7 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
         await Forget(job_queue, ChatEraser(redis))(attempt)
         await redis.hset(keys.chat_key(str(general)), "token", "by what still ran")
         await redis.hset(keys.templates_key(str(general)), "mark", "saved by what still ran")
+        await redis.hset(keys.brand_key(str(general)), "ratio", "1:1")
         await job_queue.finish(attempt.claimed, JobState.DONE)
         await clock.advance(PAUSE_S)
     await task
@@ -243,7 +244,7 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
 
     chats = {name async for name in redis.scan_iter(f"{keys.CHAT}*")}
     assert chats == {keys.chat_key("4712:2")}
-    assert not await redis.exists(keys.templates_key(str(general)))
+    assert not await redis.exists(keys.templates_key(str(general)), keys.brand_key(str(general)))
     assert not await redis.exists(*(keys.results_key(str(chat)) for chat in (cats, dogs, general)))
     assert responders.sent == [("f", "forgotten", LocalizedMessage("forget.done"))]
 

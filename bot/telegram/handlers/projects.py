@@ -1,6 +1,10 @@
 """The chat's projects: ``/projects``, ``/rename``, and the buttons of the list."""
 
+import contextlib
+from dataclasses import replace
+
 from telegram import Update
+from telegram.error import TelegramError
 
 from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
@@ -13,7 +17,9 @@ from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, 
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.handlers.new_project import last_editor_id
 from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
+from bot.telegram.sending.pressed_messages import VideoView, View
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import bounded
 
@@ -50,10 +56,7 @@ class ProjectHandlers(HandlerFamily):
         renamed = ListedProject(session_id=chat.session_id, used_at=self._submitter.clock.now(), name=name)
         await chats.project_list.save(key, renamed)
         if key.is_private and key.topic_id is not None:
-            topic = context.bot.edit_forum_topic(
-                key.chat_id, key.topic_id, name, rate_limit_args=SendPriority.FREE
-            )
-            context.application.create_task(topic, update, name="rename topic")
+            context.application.create_task(_rename_topic(context, key, name), update, name="rename topic")
         await self._submitter.reply(update, LocalizedMessage("projects.renamed", {"name": name}))
 
     async def _list(self, press: Press, action: ListProjects) -> PressReply:
@@ -69,7 +72,12 @@ class ProjectHandlers(HandlerFamily):
         if project is None:
             return _GONE
         present = (await chats.get(press.chat)).session_id
-        return await self.show_view(press, project_view(project, present, self._submitter.clock.now()))
+        view = project_view(project, present, self._submitter.clock.now())
+        versions = await chats.versions.all(press.chat, action.mark)
+        shown_as = next((one for one in reversed(versions) if one.file_id), None)
+        if shown_as is None or not press.chat.is_private:
+            return await self.show_view(press, view)
+        return await self.show_view(press, VideoView(shown_as.file_id, shown_as.kind, view, view.buttons))
 
     async def _open(self, press: Press, action: OpenProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
@@ -92,11 +100,24 @@ class ProjectHandlers(HandlerFamily):
         if project is None:
             return _GONE
         if not action.is_sure:
-            return PressReply(show=shown(delete_view(project)))
+            return await self._replace(press, delete_view(project))
         if chat.session_id == project.session_id:
             return PressReply("projects.is_present")  # It was opened since.
         await chats.project_list.delete(press.chat, action.mark)
-        return PressReply("toast.project_deleted", show=shown(await self._page(press.chat, 1)))
+        reply = await self._replace(press, await self._page(press.chat, 1))
+        return replace(reply, toast="toast.project_deleted")
+
+    async def show_view(self, press: Press, view: View) -> PressReply:
+        """Show a view to whoever may change the message with the list."""
+        await self.ensure_may_change_view(press)
+        return await self._replace(press, view)
+
+    async def _replace(self, press: Press, view: View) -> PressReply:
+        """Show a view in the place of the message, or below it where a text can't take the place of a video."""
+        if isinstance(view, LocalizedMessage | ListMessage) and attachment_of(press.message) is not None:
+            await self._submitter.reply(press.update, view)
+            return PressReply(buttons=NO_BUTTONS)
+        return PressReply(show=shown(view))
 
     async def _page(self, key: ChatKey, page: int) -> ListMessage:
         present = await self._list_present(key)
@@ -110,3 +131,10 @@ class ProjectHandlers(HandlerFamily):
         if await chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
             await chats.list_project(chat, self._submitter.clock.now())
         return chat.session_id
+
+
+async def _rename_topic(context: Context, topic: ChatKey, name: str) -> None:
+    with contextlib.suppress(TelegramError):  # Called so already, or gone.
+        await context.bot.edit_forum_topic(
+            topic.chat_id, topic.topic_id or 0, name, rate_limit_args=SendPriority.FREE
+        )

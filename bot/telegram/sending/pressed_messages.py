@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -92,13 +92,17 @@ class PressedMessages:
                 media = INPUT_MEDIA[view.kind](
                     view.file_id, caption=format_list(words, view.caption), parse_mode=ParseMode.HTML
                 )
-                return await self._bot.edit_message_media(
-                    media,
-                    chat_id,
-                    message.message_id,
-                    reply_markup=markup,
-                    rate_limit_args=SendPriority.FREE,
-                )
+                try:
+                    return await self._bot.edit_message_media(
+                        media,
+                        chat_id,
+                        message.message_id,
+                        reply_markup=markup,
+                        rate_limit_args=SendPriority.FREE,
+                    )
+                except BadRequest as error:  # A text can still show its words, if the video is gone.
+                    log.info("pressed_messages.no_video", error=error.message)
+                    view = replace(view.caption, buttons=view.buttons)
             if isinstance(view, AgentMessage):
                 piece = to_pieces(view.markdown)[0]
                 text, formatting = piece.text, {"entities": piece.entities}
