@@ -266,4 +266,4 @@ def _can_see_project(account: Account, chat: Chat) -> bool:
 
 
 def _new_epoch() -> str:
-    return secrets.token_hex(8)
+    return secrets.token_urlsafe(6)
