@@ -10,6 +10,7 @@ from bot.sandbox.nemovideo import drafts
 from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.media import Media
 from bot.sandbox.nemovideo.prompts import (
+    AddBrand,
     AddClips,
     Background,
     Between,
@@ -62,6 +63,9 @@ class AppliedPrompt:
     args: dict[str, Any]
     said: str
     said_zh: str
+
+
+_BRAND_ZH = {"logo": "标志", "intro": "片头", "outro": "片尾"}
 
 
 def is_chinese(text: str, language: str) -> bool:
@@ -175,6 +179,8 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Volume():
             return _volume(draft, prompt)
+        case AddBrand():
+            return _add_brand(session, prompt)
         case Remove("other"):
             drafts.remove_others(draft)
             return AppliedPrompt(
@@ -278,6 +284,13 @@ def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
         f"I trimmed it; it is {seconds_now:g} second{'s' * (seconds_now != 1)} long now.",
         f"已剪好，现在长 {seconds_now:g} 秒。",
     )
+
+
+def _add_brand(session: Session, prompt: AddBrand) -> AppliedPrompt:
+    if (upload := session.find_upload(prompt.file)) is not None:
+        drafts.place_brand(session.draft, upload.as_media(), prompt.part)
+    said = (f"I added your {prompt.part}.", f"已加上你的{_BRAND_ZH[prompt.part]}。")
+    return AppliedPrompt("add_brand", {"file": prompt.file}, *said)
 
 
 def _place_unplaced(session: Session, prompt: Prompt) -> bool:

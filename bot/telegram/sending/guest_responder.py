@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from telegram import InlineKeyboardMarkup
@@ -28,13 +28,14 @@ from bot.jobs.ports import ChatGone, Delivered, Result
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.group_admins import private_chat_url
-from bot.telegram.sending.guest_messages import GUEST_START, GuestMessages
+from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.responder import TelegramResponder
+from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.texts import Text, texts_of
-from bot.words import Html
+from bot.words import Html, Words
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -52,9 +53,11 @@ class GuestProgress(ProgressMessage):
         is_result: Whether it has become the video.
     """
 
-    def __init__(self, guests: GuestMessages, query: GuestQuery, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._guests = guests
+    def __init__(
+        self, responders: TelegramResponders, sender: JobSender, query: GuestQuery, words: Words
+    ) -> None:
+        super().__init__(responders.bot, sender, words, responders.clock, responders.progress_edit_s)
+        self._guests = responders.guests
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
         self.is_result = False
@@ -108,18 +111,7 @@ class GuestResponder(TelegramResponder):
         super().__init__(responders, job, checkpoints)
         self._guests = responders.guests
         self._query = query
-        self._progress_message: GuestProgress = GuestProgress(
-            responders.guests,
-            query,
-            responders.bot,
-            job,
-            checkpoints,
-            responders.telegram_calls,
-            responders.sent,
-            self._words,
-            responders.clock,
-            responders.progress_edit_s,
-        )
+        self._progress_message: GuestProgress = GuestProgress(responders, self._sender, query, self._words)
         self._end_with(LocalizedMessage("guest.see_private"))
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
