@@ -175,6 +175,7 @@ _COMMANDS: Final = (
     Command("history", private=47, group=57, needs_handler=True),
     Command("save", private=48, group=58, needs_handler=True),
     Command("templates", private=49, group=59, needs_handler=True),
+    Command("brand", private=75, group=85, needs_handler=True),
     Command("language", private=80, group=90, needs_handler=True),
     Command("privacy", private=120, group=100, needs_handler=True),
     Command("help", private=150, group=110, needs_handler=True),

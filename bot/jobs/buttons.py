@@ -330,6 +330,22 @@ class ShowSettings(ButtonAction, name="settings"):
     """Show the chat's settings."""
 
 
+class ShowBrand(ButtonAction, name="brand"):
+    """Show the chat's logo, intro, outro and default format."""
+
+
+class SetBrandFormat(ButtonAction, name="brand_format"):
+    """Begin new projects in a format (``9x16``), or in that of the ``clip``."""
+
+    ratio: str
+
+
+class RemoveBrandFile(ButtonAction, name="brand_remove"):
+    """Forget the chat's ``logo``, ``intro`` or ``outro``."""
+
+    part: str
+
+
 class ForgetChat(ButtonAction, name="forget"):
     """Erase all that is kept of the chat."""
 

@@ -29,15 +29,16 @@ def choice_buttons(job_id: str, ratio: str = RATIOS[0], length_s: str = "5") -> 
     return (*ratios, *lengths, go)
 
 
-def choice_message(job_id: str, needed: int, available: float | None) -> LocalizedMessage:
+def choice_message(job_id: str, needed: int, available: float | None, ratio: str) -> LocalizedMessage:
     """Ask for format and length, and say what the clip takes.
 
     Args:
         job_id: The job whose request waits.
         needed: The credits that it takes, about.
         available: The credits that are left; ``None`` if that is unknown or not for everyone in the chat.
+        ratio: The format that is ticked first.
     """
-    buttons, params = choice_buttons(job_id), {"needed": needed}
+    buttons, params = choice_buttons(job_id, ratio), {"needed": needed}
     if available is None:
         return LocalizedMessage("generation.choose", params, buttons)
     told: Mapping[str, Param] = {**params, "available": round(available)}

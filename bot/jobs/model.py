@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo
 
 from bot.chats.key import ChatKey
+from bot.chats.project_file import ProjectFile
 from bot.jobs.job_state import JobState as JobState
 from bot.jobs.payloads import (
     AnnouncePayload,
@@ -104,6 +105,25 @@ class Attachment:
     is_result: bool = False  # whether that message was the bot's, with a finished video
     variants: tuple[Variant, ...] = ()  # smaller versions of a video
     unique_id: str = ""  # Telegram's name for the content, which stays the same where ``file_id`` may change
+
+    @classmethod
+    def of_stored(cls, file: ProjectFile, telegram_chat_id: int) -> Self:
+        """Return a file that a message of a chat brought before.
+
+        Args:
+            file: The file.
+            telegram_chat_id: The id that the chat has in Telegram: a group that has moved starts its message numbers
+                again.
+        """
+        return cls(
+            file_id=file.file_id,
+            kind=file.kind,
+            name=file.name,
+            size=file.size_bytes,
+            content_type=file.content_type,
+            unique_id=file.unique_id,
+            message_id=file.message_id if file.telegram_chat_id == telegram_chat_id else None,
+        )
 
     @property
     def is_text(self) -> bool:

@@ -23,7 +23,7 @@ class EditPayload(Payload):
     lost_project_decided: bool = False  # whether somebody decided what becomes of a lost project's files
     restored_file_ids: tuple[
         str, ...
-    ] = ()  # files of a lost project that are put back, which are not its subject
+    ] = ()  # files of a lost project that are put back, or of the chat's brand, which are not its subject
     needs_clip: bool = False  # whether it is an example that edits a clip
     may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs

@@ -43,6 +43,9 @@ VERSIONS = (
 templates_key = _of_chat(
     f"{NAMESPACE}templates:"
 )  # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
+brand_key = _of_chat(
+    f"{NAMESPACE}brand:"
+)  # CHAT_TTL_DAYS after the last use: its logo, intro, outro and default format, a hash
 channels_key = _of_chat(
     f"{NAMESPACE}channels:"
 )  # CHAT_TTL_DAYS after the last use: where a person let the bot post, a hash

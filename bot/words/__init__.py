@@ -1,6 +1,6 @@
 """The texts that people read and the phrases that they write, in every language with a catalogue."""
 
-from bot.words.generation import asks_for_generation, names_form
+from bot.words.generation import asks_for_generation, names_form, names_format
 from bot.words.phrases import PhraseAction, action_for
 from bot.words.session_language import session_language
 from bot.words.texts import Html, UnknownText, Words, bounded, language_of, languages
@@ -16,5 +16,6 @@ __all__ = [
     "language_of",
     "languages",
     "names_form",
+    "names_format",
     "session_language",
 ]

@@ -20,16 +20,24 @@ _GENERATION_ZH: Final = re.compile(
 )
 
 
-_FORM: Final = re.compile(
-    r"\d\s*[:：x×]\s*\d|\b(?:vertical|portrait|landscape|square|wide(?:screen)?)\b|[竖横]|方形|正方"
-    r"|(?:\d|one|two|three|five|ten|fifteen)[\s-]*(?:s\b|secs?\b|seconds?\b|minutes?\b)|[\d一二三五十]\s*(?:秒|分钟)",
+_FORMAT: Final = re.compile(
+    r"\d\s*[:：x×]\s*\d|\b(?:vertical|portrait|landscape|square|wide(?:screen)?)\b|[竖横]|方形|正方",
+    re.IGNORECASE,
+)
+_LENGTH: Final = re.compile(
+    r"(?:\d|one|two|three|five|ten|fifteen)[\s-]*(?:s\b|secs?\b|seconds?\b|minutes?\b)|[\d一二三五十]\s*(?:秒|分钟)",
     re.IGNORECASE,
 )
 
 
 def names_form(text: str) -> bool:
     """Return whether a request names the format or the length of its video."""
-    return bool(_FORM.search(text))
+    return names_format(text) or bool(_LENGTH.search(text))
+
+
+def names_format(text: str) -> bool:
+    """Return whether a request names the format of its video."""
+    return bool(_FORMAT.search(text))
 
 
 def asks_for_generation(text: str) -> bool:

@@ -29,7 +29,7 @@ class ChatEraser:
     async def erase(self, claimed: ClaimedJob) -> bool:
         """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
 
-        With a topic of a private chat go the person's account, templates, channels and projects.
+        With a topic of a private chat go the person's account, templates, brand, channels and projects.
 
         Args:
             claimed: A job that runs in the main queue.
@@ -41,7 +41,7 @@ class ChatEraser:
         names = [name async for name in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
         if claimed.job.chat.is_private:
             account = str(claimed.job.chat.of_account)
-            shared = (keys.chat_key, keys.templates_key, keys.channels_key, keys.projects_key)
+            shared = (keys.chat_key, keys.templates_key, keys.brand_key, keys.channels_key, keys.projects_key)
             names += [key(account) for key in shared]
             versions = keys.versions_key(account, "*")
             names += [name async for name in self._redis.scan_iter(versions, count=1000)]

@@ -54,16 +54,7 @@ async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attach
     if lost.session_id is None:
         return ()
     return tuple(
-        Attachment(
-            file_id=file.file_id,
-            kind=file.kind,
-            name=file.name,
-            size=file.size_bytes,
-            content_type=file.content_type,
-            unique_id=file.unique_id,
-            # A group that has moved starts its message numbers again.
-            message_id=file.message_id if file.telegram_chat_id == job.telegram_chat_id else None,
-        )
+        Attachment.of_stored(file, job.telegram_chat_id)
         for file in await chats.project_files(job.chat, lost.session_id, MAX_RESTORED_FILES)
     )
 

@@ -65,7 +65,7 @@ from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
 from bot.skills import SkillCards
-from bot.words import Words
+from bot.words import Words, names_format
 from bot.words.screen_talk import remove_screen_talk
 
 log = structlog.get_logger(__name__)
@@ -204,6 +204,7 @@ class _AgentTurn:
         self._attempt = attempt
         self._clock = attempt.clock
         self._lost = LostProjectHandler(projects, attempt)
+        self._form = ""
         self._draft = TurnDraft(projects, limits, attempt, turn)
 
     async def run(self) -> AgentAnswered:
@@ -239,12 +240,12 @@ class _AgentTurn:
         reading = asyncio.create_task(self._spending.read_after())
         try:
             has_answer = bool(received.text.text.strip() or received.question or received.files)
-            draft = await self._draft.read_settled(has_answer=has_answer)
+            draft = await self._draft.read_after_turn(has_answer=has_answer)
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
             reading.cancel()
-        await self._spending.settle(use.used, use.reading)
+        await self._spending.record_use(use.used, use.reading)
         return draft, use
 
     def _prompt_for(self, project: Project) -> str:
@@ -253,7 +254,16 @@ class _AgentTurn:
             first = self._attempt.load(AgentAsked) or AgentAsked()
             is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
-        return prompt
+        return f"{prompt}\n\n{self._form}" if self._form else prompt
+
+    async def _default_format(self, project: Project) -> str:
+        """Return the words for the chat's default format, which go with the project's first request."""
+        job = self._attempt.job
+        is_first = (await self._projects.chats.get_for(job)).answer_session_id != project.session_id
+        if not is_first or names_format(job.text):
+            return ""
+        ratio = (await self._projects.chats.brands.load(job.chat)).ratio
+        return Words(job.language).plain("prompt.default_format", ratio=ratio) if ratio else ""
 
     def _so_far(self) -> AgentTextSoFar:
         return self._attempt.load(AgentTextSoFar, self._turn.key) or AgentTextSoFar()
@@ -268,19 +278,20 @@ class _AgentTurn:
         draft, asked = await self._before_turn(project)
         await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         await self._progress.begin()
+        self._form = await self._default_format(project)
         try:
             await self._read_stream(project, received)
         except NemoError as error:
             if isinstance(error, StreamBroken) or (error.outcome_unknown and not _is_refusal(error)):
                 raise _Broken(str(error)) from error
-            await self._spending.settle(0)
+            await self._spending.record_use(0)
             raise
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
             if _is_refusal(refusal) and not await self._has_changed(project, refusal):
                 received.error = None
-                await self._spending.settle(0)
+                await self._spending.record_use(0)
                 raise refusal
 
     async def _has_changed(self, project: Project, refusal: NemoError) -> bool:
@@ -305,7 +316,7 @@ class _AgentTurn:
             reading = await task
         finally:
             task.cancel()
-        self._spending.ensure_chosen(reading.available)
+        await self._spending.ensure_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
         return state.draft, AgentAsked(

@@ -10,7 +10,7 @@ import structlog
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice, Retry
 from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
-from bot.jobs.generation_choice import choice_message
+from bot.jobs.generation_choice import RATIOS, choice_message
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
@@ -83,7 +83,7 @@ class TurnCredits:
         balance = None if number is None or total is None else BalanceReading(number, total)
         return CreditsReading(credits_.available, balance)
 
-    def ensure_chosen(self, available: float | None) -> None:
+    async def ensure_chosen(self, available: float | None) -> None:
         """Let a clip that is to be generated from words alone wait until its format and length are chosen.
 
         Args:
@@ -104,7 +104,8 @@ class TurnCredits:
             return
         if not names_form(job.text):
             left = available if job.chat.is_private else None
-            raise JobEnded(choice_message(job.id, GENERATION_CREDITS, left), JobState.DONE)
+            ratio = (await self._projects.chats.brands.load(job.chat)).ratio or RATIOS[0]
+            raise JobEnded(choice_message(job.id, GENERATION_CREDITS, left, ratio), JobState.DONE)
 
     async def ensure_enough(self, available: float | None) -> None:
         """Let a generation wait for a decision if there are too few credits left for it.
@@ -150,10 +151,10 @@ class TurnCredits:
             params = {"anew_in": Seconds(self._limits.resets_in_s)}
             raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
 
-    async def settle(self, used: int | None, reading: CreditsReading | None = None) -> None:
+    async def record_use(self, used: int | None, reading: CreditsReading | None = None) -> None:
         """Replace what was reserved with what was used; ``None`` if that can't be told."""
         if self._has_reserved:
-            await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
+            await self._limits.record_use(self._attempt.job, used, reading.balance if reading else None)
 
     async def turns_before(self, project: Project) -> int | None:
         """Count the beginning of a turn of the operator's account, which other chats use too."""

@@ -56,6 +56,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             message = LocalizedMessage(_REFUSED.get(chat.account, "error.nemo_down"), buttons=(retry,))
         case NoCredits():
             message = await _account_message(projects, "error.no_credits_", chat, "button.top_up")
+            message = replace(message, buttons=(*message.buttons, retry))
         case ExportNotInPlan():
             message = await _account_message(projects, "error.export_plan_", chat, "button.upgrade")
             message = replace(message, buttons=(*message.buttons, Button("button.export", Export())))

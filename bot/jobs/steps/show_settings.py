@@ -1,7 +1,7 @@
 """Show the settings of a chat, all in one message; each is changed by its button."""
 
 from bot.chats.chats import Chat, Chats
-from bot.jobs.buttons import ChooseLanguage, ListSkills, Setting, SwitchSetting
+from bot.jobs.buttons import ChooseLanguage, ListSkills, Setting, ShowBrand, SwitchSetting
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
@@ -48,6 +48,7 @@ def settings_view(chat: Chat, cards: SkillCards, words: Words) -> ListMessage:
         *(_switch(one, chat) for one in switches),
         Button("button.language", ChooseLanguage()),
         Button("button.skill", ListSkills()),
+        Button("button.brand", ShowBrand()),
     ]
     if not chat.key.is_private:
         lines.append(_line(Setting.MEMBERS_MAY_CHANGE, chat))

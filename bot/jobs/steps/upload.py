@@ -9,7 +9,7 @@ from statistics import median
 
 import structlog
 
-from bot.chats.chats import ProjectFile
+from bot.chats.project_file import ProjectFile
 from bot.jobs.buttons import Retry, ShowLink
 from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted, UploadUsed
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
@@ -28,6 +28,7 @@ from bot.jobs.refusal_messages import (
     size_refused,
     telegram_refused,
 )
+from bot.jobs.steps.add_brand import add_brand
 from bot.jobs.steps.ask_for_clip import take_kept_prompt
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
@@ -104,6 +105,7 @@ class Upload:
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, gathered)
             await take_in(attempt, gathered)
+            await add_brand(self._projects.chats, attempt)
             attempt.replace_job(await without_known_files(self._projects, attempt, gathered))
             while files := _files_left(attempt)[:FILES_AT_ONCE]:
                 await self._bring(attempt, FILES, partial(self._send_files, attempt, card, files))
@@ -320,7 +322,8 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     gathered = await attempt.gathered()
     if not gathered.parts:
         return opened
-    current = {file.file_id for file in gathered.job.files}
+    beside = attempt.job.payload_as(EditPayload).restored_file_ids
+    current = {*beside, *(file.file_id for file in gathered.job.files)}
     files = tuple(file for file in attempt.job.files if file.file_id in current)
     attempt.replace_job(replace(attempt.job, files=files))
     return {file_id: file for file_id, file in opened.items() if file_id in current}

@@ -1,5 +1,6 @@
 """The agent: runs the parsed prompts of `prompts` on a session's draft and describes what it did."""
 
+import copy
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -9,6 +10,7 @@ from bot.sandbox.nemovideo import drafts
 from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.media import Media
 from bot.sandbox.nemovideo.prompts import (
+    AddBrand,
     AddClips,
     Background,
     Between,
@@ -63,6 +65,9 @@ class AppliedPrompt:
     said_zh: str
 
 
+_BRAND_ZH = {"logo": "标志", "intro": "片头", "outro": "片尾"}
+
+
 def is_chinese(text: str, language: str) -> bool:
     """Return whether to answer in Chinese, by the words or else by the session's language."""
     if any("一" <= letter <= "鿿" for letter in text):
@@ -99,6 +104,15 @@ def undo(session: Session) -> AppliedPrompt:
     if session.earlier:
         session.draft = session.earlier.pop()
     return AppliedPrompt("undo", {}, "I took the last change back.", "已撤销上一步。")
+
+
+def restore(session: Session, tracks: str) -> AppliedPrompt:
+    """Put the newest earlier draft back that has these tracks."""
+    for earlier in reversed(session.earlier):
+        if drafts.has_tracks(earlier, tracks):
+            session.draft = copy.deepcopy(earlier)
+            return AppliedPrompt("restore", {}, "It is as it was before.", "已恢复成之前的样子。")
+    return AppliedPrompt("restore", {}, "I don't have that version.", "没有找到那一版。")
 
 
 def nothing_there(chinese: bool) -> str:
@@ -165,6 +179,8 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             )
         case Volume():
             return _volume(draft, prompt)
+        case AddBrand():
+            return _add_brand(session, prompt)
         case Remove("other"):
             drafts.remove_others(draft)
             return AppliedPrompt(
@@ -179,7 +195,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return AppliedPrompt(
                 "add_clips",
                 {"count": count},
-                f"The timeline has {count} clips now.",
+                f"The timeline has {count} clip{'s' * (count != 1)} now.",
                 f"时间线上现在有 {count} 个片段。",
             )
 
@@ -270,6 +286,13 @@ def _trim(draft: Draft, prompt: Trim | Between) -> AppliedPrompt:
     )
 
 
+def _add_brand(session: Session, prompt: AddBrand) -> AppliedPrompt:
+    if (upload := session.find_upload(prompt.file)) is not None:
+        drafts.place_brand(session.draft, upload.as_media(), prompt.part)
+    said = (f"I added your {prompt.part}.", f"已加上你的{_BRAND_ZH[prompt.part]}。")
+    return AppliedPrompt("add_brand", {"file": prompt.file}, *said)
+
+
 def _place_unplaced(session: Session, prompt: Prompt) -> bool:
     """Place newer uploads: clips are appended if asked to, otherwise they replace the timeline.
 
@@ -277,6 +300,8 @@ def _place_unplaced(session: Session, prompt: Prompt) -> bool:
         Whether there was audio among them.
     """
     waiting = session.take_unplaced()
+    if isinstance(prompt, AddClips) and not waiting:
+        waiting = session.uploads_without_segment()
     if not isinstance(prompt, AddClips | Music) and any(upload.kind != "audio" for upload in waiting):
         drafts.keep(session.draft, 0, 0)
     for upload in waiting:

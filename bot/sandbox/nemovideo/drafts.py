@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 from bot.sandbox.nemovideo.media import Media
 
-VIDEO, AUDIO, TEXT = 0, 1, 7
+VIDEO, AUDIO, OVERLAY, TEXT = 0, 1, 5, 7
 STILL_MS = 3_000
 TITLE_MS = 3_000
 MAX_WIDTH, MAX_HEIGHT = 640, 360
@@ -16,7 +16,7 @@ Segment = dict[str, Any]
 Sound = Literal["everything", "music", "clips"]
 
 _HEARD: dict[Sound, tuple[int, ...]] = {"everything": (VIDEO, AUDIO), "music": (AUDIO,), "clips": (VIDEO,)}
-_TRACK_NAMES = {VIDEO: "Video", AUDIO: "Audio", TEXT: "Text"}
+_TRACK_NAMES = {VIDEO: "Video", AUDIO: "Audio", OVERLAY: "Logo", TEXT: "Text"}
 
 
 def empty(title: str) -> Draft:
@@ -32,6 +32,17 @@ def is_ready(draft: Draft) -> bool:
 def segments(draft: Draft, track_type: int) -> list[Segment]:
     """Return all segments on tracks of a type, first track first."""
     return [segment for track in draft["t"] if track["tt"] == track_type for segment in track["sg"]]
+
+
+def has_tracks(draft: Draft, tracks: str) -> bool:
+    """Return whether a draft has just these tracks, given as lines with the names, times and volume of each."""
+    lines = tracks.splitlines()
+    return len(lines) == len(draft["t"]) and all(
+        all(str(segment["name"]) in line for segment in track["sg"])
+        and f"–{end_ms(track['sg'][-1]) / 1000:g} " in line
+        and ("volume" not in track["sg"][0] or f"{track['sg'][0]['volume']:.0%}" in line)
+        for track, line in zip(draft["t"], lines, strict=True)
+    )
 
 
 def place(draft: Draft, media: Media) -> Segment:
@@ -59,6 +70,26 @@ def place(draft: Draft, media: Media) -> Segment:
     track["sg"].append(segment)
     measure(draft)
     return segment
+
+
+def place_brand(draft: Draft, media: Media, part: Literal["logo", "intro", "outro"]) -> None:
+    """Put an intro before everything else, an outro behind it, or a logo over all of it."""
+    for track in draft["t"]:
+        track["sg"] = [segment for segment in track["sg"] if segment["name"] != media.name]
+    measure(draft)
+    segment = place(draft, media)
+    if part == "logo":
+        track = _track(draft, VIDEO)
+        track["sg"].remove(segment)
+        measure(draft)
+        segment |= {"start": 0, "duration": draft["d"]}
+        _track(draft, OVERLAY)["sg"].append(segment)
+    elif part == "intro":
+        for other in (other for track in draft["t"] for other in track["sg"]):
+            other["start"] += segment["duration"]
+        segment["start"] = 0
+        _track(draft, VIDEO)["sg"].sort(key=lambda one: one["start"])
+    measure(draft)
 
 
 def add_title(draft: Draft, text: str) -> Segment:

@@ -40,6 +40,12 @@ _UNDO = re.compile(
 _FIRST_UNDO = re.compile(
     r"\n\s*(?:before that, put the timeline back|在此之前，先把时间线恢复)", re.IGNORECASE
 )
+_RESTORE = re.compile(r"go back to an earlier version\b|把时间线恢复成之前的版本", re.IGNORECASE)
+_BRAND = re.compile(
+    r"[(（](?:The file |文件 ?)(\S+) ?(?:is my |是我的)(logo|intro|outro|标志|片头|片尾)[^)）]*[)）]",
+    re.IGNORECASE,
+)
+_PARTS: dict[str, Literal["logo", "intro", "outro"]] = {"标志": "logo", "片头": "intro", "片尾": "outro"}
 _RATIO = r"(?<!\d)(\d{1,2})\s*[:：x×比]\s*(\d{1,2})(?!\d)"
 _REMOVE = r"(?:remove|strip|delete|drop|get rid of|without|\bno(?: more)?|去掉|删掉|删除|移除|去除|不要)"
 
@@ -147,13 +153,29 @@ class AddClips:
 
 
 @dataclass(frozen=True, slots=True)
+class AddBrand:
+    """Put an uploaded file before or behind everything, or a logo over it."""
+
+    file: str
+    part: Literal["logo", "intro", "outro"]
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Put the timeline back as it was before the last turn that changed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Put the timeline back as it was when its tracks were these, a line for each."""
+
+    tracks: str
 
 
 Prompt = (
     Generate
     | Undo
+    | Restore
     | Trim
     | Between
     | Ratio
@@ -165,6 +187,7 @@ Prompt = (
     | Volume
     | Remove
     | AddClips
+    | AddBrand
 )
 
 
@@ -179,7 +202,12 @@ def parse(text: str) -> list[Prompt]:
     """
     if first := _FIRST_UNDO.search(text):
         return [Undo(), *parse(text[: first.start()])]
+    if branded := _BRAND.findall(text):
+        brand = [AddBrand(file, _PARTS.get(part, part.lower())) for file, part in branded]
+        return [*parse(_BRAND.sub("", text)), *brand]
     words = " ".join(text.split())
+    if _RESTORE.match(words):
+        return [Restore(text.partition("\n")[2])]
     if _UNDO.match(words):
         return [Undo()]
     # Format and length of a clip, as the bot's buttons add them.

@@ -77,11 +77,22 @@ class Session:
             else:
                 self.unplaced.append(upload.id)
 
+    def find_upload(self, name: str) -> Upload | None:
+        """Return the latest upload of this name, which from now on waits to be placed no more."""
+        found = next((upload for upload in reversed(self.uploads) if upload.name == name), None)
+        self.unplaced = [one for one in self.unplaced if found is None or one != found.id]
+        return found
+
     def take_unplaced(self) -> list[Upload]:
         """Return the uploads that aren't on the timeline yet, and mark them as placed."""
         waiting = [upload for upload in self.uploads if upload.id in self.unplaced]
         self.unplaced.clear()
         return waiting
+
+    def uploads_without_segment(self) -> list[Upload]:
+        """Return the uploads that are on no track."""
+        shown = {segment.get("media_url") for track in self.draft["t"] for segment in track["sg"]}
+        return [upload for upload in self.uploads if upload.as_media().url not in shown]
 
     def state(self) -> dict[str, Any]:
         """Return the agent's state, as the state call shows it."""

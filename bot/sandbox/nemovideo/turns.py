@@ -13,7 +13,7 @@ from bot.sandbox import samples
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
 from bot.sandbox.nemovideo.media import CONTENT_TYPES, Media, Served
-from bot.sandbox.nemovideo.prompts import Generate, Music, Prompt, Undo, parse
+from bot.sandbox.nemovideo.prompts import AddBrand, Generate, Music, Prompt, Restore, Undo, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
 from bot.sandbox.nemovideo.world import World
@@ -161,6 +161,9 @@ class AgentTurn:
     async def _answer(self, text: str, *, quiet: bool = False, free: bool = False) -> None:
         """Run the agent on a message, or on the text of a script."""
         prompts = parse(text)
+        for prompt in prompts:
+            if isinstance(prompt, AddBrand):
+                self._session.find_upload(prompt.file)
         chinese = agent.is_chinese(text, self._session.language)
         shown = _nothing if quiet else self._send
         pace = self._world.settings.pace
@@ -198,6 +201,8 @@ class AgentTurn:
             await self._world.clock.sleep(pace.generate_s if isinstance(prompt, Generate) else pace.edit_s)
             if isinstance(prompt, Undo):
                 done = agent.undo(session)
+            elif isinstance(prompt, Restore):
+                done = agent.restore(session, prompt.tracks)
             else:
                 clip = self._clip(prompt) if isinstance(prompt, Generate) else None
                 done = agent.carry_out(session, prompt, clip)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from telegram import Update
-from telegram.ext import CommandHandler
+from telegram import Message, Update
+from telegram.ext import CommandHandler, filters
 
 from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.receiving.application import Context
@@ -19,6 +19,19 @@ class TextCommandHandler(CommandHandler[Context, Any]):
             return None
         passed = self.filters.check_update(update) if isinstance(update, Update) else False
         return (command.words.split(), passed) if passed else False
+
+
+class CommandInCaption(filters.MessageFilter):
+    """A caption that begins with a command, by whoever wrote it: PTB's command handlers read no captions."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def filter(self, message: Message) -> bool:
+        """See ``MessageFilter``."""
+        command = find_command(message.caption or "", message.get_bot().username)
+        return command is not None and command.name == self._name
 
 
 def text_command(update: Update) -> Command | None:

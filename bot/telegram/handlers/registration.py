@@ -4,6 +4,7 @@ from telegram.ext import CallbackQueryHandler
 
 from bot.telegram.handlers.access import AccessGuard
 from bot.telegram.handlers.admin import AdminCommands
+from bot.telegram.handlers.brand import BrandHandlers
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.chat_settings import SettingsHandlers
@@ -48,6 +49,7 @@ def register_handlers(services: HandlerServices) -> None:
         ProjectHandlers,
         VersionHandlers,
         TemplateHandlers,
+        BrandHandlers,
         InlineHandlers,
         LanguageHandlers,
         SettingsHandlers,

@@ -18,13 +18,14 @@ from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
+from bot.telegram.handlers.command_handler import CommandInCaption
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key, message_of, owner_id
-from bot.telegram.reading.commands import EDIT, find_command, without_mention
+from bot.telegram.reading.commands import EDIT, without_mention
 from bot.telegram.reading.request import Reader, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
@@ -54,8 +55,7 @@ class RequestHandlers(HandlerFamily):
     def register_edit(self) -> None:
         """Add the handlers of ``/edit``."""
         self.on_command(EDIT, self._edit)
-        # PTB's command handlers read no captions, where a request with a file stands.
-        self.on_message(_EditInCaption(), self._edit)
+        self.on_message(CommandInCaption(EDIT), self._edit)
 
     def register_messages(self) -> None:
         """Add the handler of all other messages, behind those of commands."""
@@ -204,14 +204,6 @@ class RequestHandlers(HandlerFamily):
         arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
-
-
-class _EditInCaption(filters.MessageFilter):
-    """A caption that begins with ``/edit``, by whoever wrote it."""
-
-    def filter(self, message: Message) -> bool:
-        command = find_command(message.caption or "", message.get_bot().username)
-        return command is not None and command.name == EDIT
 
 
 def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:

@@ -1,0 +1,54 @@
+"""Bring the chat's logo, intro or outro into a request that asks for it."""
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from bot.chats.brand import BrandPart
+from bot.chats.chats import Chats
+from bot.jobs.model import MAX_PROMPT_CHARS, Attachment
+from bot.jobs.payloads import EditPayload
+from bot.jobs.worker.attempt import Attempt
+from bot.words import Words
+
+_NAMES: Final = {
+    BrandPart.LOGO: r"logos?|watermark|标志|台标|水印",
+    BrandPart.INTRO: r"intros?|opener|片头",
+    BrandPart.OUTRO: r"outros?|end ?card|片尾",
+}
+_ANY: Final = "|".join(_NAMES.values())
+_ASKED: Final = re.compile(
+    r"(?:\b(?:add(?:ing)?|with|put|use|using|include|insert|place|show|apply|attach|begin|start|open|end|close|finish)\b"
+    rf"[^.!?\n]{{0,60}}?\b(?:my|our)\s+(?:{_ANY})(?:(?:\s*(?:,|and|&|plus)\s*)+(?:my |our |the )?(?:{_ANY})){{0,2}}"
+    rf"|[加放用带配贴打接](?:[^。！？\n]{{0,15}}?)我们?的?(?:{_ANY})(?:\s*[和、跟及与]\s*(?:我们?的?)?(?:{_ANY})){{0,2}})",
+    re.IGNORECASE,
+)
+
+
+def asked_parts(text: str) -> tuple[BrandPart, ...]:
+    """Return which files of the chat's own brand a request asks for, by its words."""
+    asked = " ".join(match.group() for match in _ASKED.finditer(text))
+    return tuple(part for part in BrandPart if asked and re.search(_NAMES[part], asked, re.IGNORECASE))
+
+
+async def add_brand(chats: Chats, attempt: Attempt) -> None:
+    """Add the files to those of the request, with a word to the agent what each of them is."""
+    job = attempt.job
+    if not (parts := asked_parts(job.text)):
+        return
+    brand = await chats.brands.load(job.chat)
+    named = [(part, brand.files[part]) for part in parts if part in brand.files]
+    added = tuple(Attachment.of_stored(file, job.telegram_chat_id) for _, file in named)
+    words = Words(job.language)
+    said = "".join(f"\n\n{words.plain(f'prompt.brand_{part}', name=file.name)}" for part, file in named)
+    payload = job.payload_as(EditPayload)
+    # What the request is about is something else.
+    beside = (*payload.restored_file_ids, *(file.file_id for file in added))
+    attempt.replace_job(
+        replace(
+            job,
+            text=f"{job.text[: MAX_PROMPT_CHARS - len(said)]}{said}",
+            files=(*job.files, *added),
+            payload=payload.model_copy(update={"restored_file_ids": beside}),
+        )
+    )

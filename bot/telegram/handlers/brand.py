@@ -1,0 +1,121 @@
+"""A chat's brand: ``/brand``, and its page of the settings."""
+
+from telegram import Update
+
+from bot.chats.brand import BrandPart
+from bot.chats.key import ChatKey
+from bot.chats.project_file import ProjectFile
+from bot.jobs.buttons import RemoveBrandFile, SetBrandFormat, ShowBrand
+from bot.jobs.generation_choice import RATIOS
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.steps.show_settings import BACK
+from bot.media.kinds import category_of, kind_of_name
+from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, shown
+from bot.telegram.handlers.command_handler import CommandInCaption
+from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.reading.commands import find_command
+from bot.telegram.reading.request import words_of
+from bot.telegram.receiving.application import Context
+
+_NAMES = {
+    "logo": BrandPart.LOGO,
+    "标志": BrandPart.LOGO,
+    "intro": BrandPart.INTRO,
+    "片头": BrandPart.INTRO,
+    "outro": BrandPart.OUTRO,
+    "片尾": BrandPart.OUTRO,
+}
+
+_KINDS = {
+    BrandPart.LOGO: ("image",),
+    BrandPart.INTRO: ("video", "image"),
+    BrandPart.OUTRO: ("video", "image"),
+}
+_OF_CLIP = "clip"
+
+
+class BrandHandlers(HandlerFamily):
+    """Handles this command and these buttons."""
+
+    def register(self) -> None:
+        """Add the handlers."""
+        self.on_command("brand", self._brand)
+        self.on_message(CommandInCaption("brand"), self._brand)
+        self.on_press(self._show, ShowBrand)
+        self.on_press(self._set_format, SetBrandFormat)
+        self.on_press(self._remove, RemoveBrandFile)
+
+    async def _brand(self, update: Update, context: Context) -> None:
+        """Show the brand, or set a file of it: the one that the command comes with, or answers."""
+        message, chats = message_of(update), self._submitter.chats
+        command = find_command(words_of(message), context.bot.username)
+        key, part = chat_key(message), _NAMES.get(command.words.casefold() if command is not None else "")
+        if part is None:
+            return await self._submitter.reply(update, await self._view(key))
+        if not await self._permissions.may_change_settings(update, await chats.get(key)):
+            return await self._submitter.reply(update, LocalizedMessage("error.admins_only"))
+        given = attachment_of(message)
+        if given is None and message.reply_to_message is not None:
+            given = attachment_of(message.reply_to_message)
+        if given is None:
+            return await self._submitter.reply(update, LocalizedMessage(f"brand.how_{part}"))
+        card = await self._submitter.card(update, message)
+        file = self._services.refusals.fitting(given, card)
+        refusal = self._services.refusals.refusal(file, card)
+        kind = kind_of_name(file.name)
+        if refusal is None and category_of(kind) not in _KINDS[part]:
+            refusal = LocalizedMessage(f"brand.how_{part}")
+        if refusal is not None:
+            return await self._submitter.reply(update, refusal)
+        stored = ProjectFile(
+            telegram_chat_id=telegram_chat_id_of(message.chat),
+            message_id=file.message_id or 0,
+            session_id="",
+            name=f"{part}.{kind}",
+            file_id=file.file_id,
+            kind=file.kind,
+            size_bytes=file.size,
+            content_type=file.content_type,
+            unique_id=file.unique_id,
+        )
+        await chats.brands.set_file(key, part, stored)
+        await self._submitter.reply(update, LocalizedMessage(f"brand.saved_{part}"))
+
+    async def _show(self, press: Press, action: ShowBrand) -> PressReply:
+        await self.ensure_may_change_view(press)
+        return PressReply(show=shown(await self._view(press.chat)))
+
+    async def _set_format(self, press: Press, action: SetBrandFormat) -> PressReply:
+        ratio = "" if action.ratio == _OF_CLIP else action.ratio.replace("x", ":")
+        if ratio not in ("", *RATIOS):
+            return OLD_BUTTON
+        await self.ensure_may_change_settings(press)
+        await self._submitter.chats.brands.set_ratio(press.chat, ratio)
+        return PressReply("toast.saved", show=shown(await self._view(press.chat)))
+
+    async def _remove(self, press: Press, action: RemoveBrandFile) -> PressReply:
+        if action.part not in set(BrandPart):
+            return OLD_BUTTON
+        await self.ensure_may_change_settings(press)
+        await self._submitter.chats.brands.set_file(press.chat, BrandPart(action.part), None)
+        return PressReply("toast.saved", show=shown(await self._view(press.chat)))
+
+    async def _view(self, key: ChatKey) -> ListMessage:
+        brand = await self._submitter.chats.brands.load(key)
+        form = "brand.format" if brand.ratio else "brand.format_of_clip"
+        lines = [LocalizedMessage(form, {"ratio": brand.ratio} if brand.ratio else {})]
+        lines += [
+            LocalizedMessage(f"brand.has_{part}" if part in brand.files else f"brand.how_{part}")
+            for part in BrandPart
+        ]
+        buttons = [
+            Button(text=ratio, is_chosen=ratio == brand.ratio, action=SetBrandFormat(ratio.replace(":", "x")))
+            for ratio in RATIOS
+        ]
+        buttons.append(
+            Button("button.format_of_clip", is_chosen=not brand.ratio, action=SetBrandFormat(_OF_CLIP))
+        )
+        buttons += [Button(f"button.remove_{part}", RemoveBrandFile(part)) for part in brand.files]
+        return ListMessage(LocalizedMessage("brand.heading"), tuple(lines), (*buttons, BACK))
