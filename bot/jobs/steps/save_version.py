@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
+from bot.chats.project_list import MAX_NAME_CHARS, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, Turn, before_turn
 from bot.jobs.payloads import EditPayload
@@ -37,15 +37,8 @@ class SaveVersion:
             return
         mark = project_mark(chat.session_id)
         after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
-        noted = ListedProject(
-            session_id=chat.session_id,
-            task_id=chat.task_id,
-            account=chat.account,
-            project_epoch=chat.project_epoch,
-            used_at=now,
-            is_lost=False,
-            duration_ms=None if after is None else after.duration_ms,
-        )
+        duration_ms = None if after is None else after.duration_ms
+        noted = chat.listed(chat.session_id, now, is_lost=False, duration_ms=duration_ms)
         words = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
         before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
         made = _versions(attempt, before, after) if answered.has_changed and after is not None else []

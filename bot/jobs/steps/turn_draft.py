@@ -80,7 +80,7 @@ class TurnDraft:
                     break
         return self._unread()
 
-    async def read_settled(self, *, has_answer: bool) -> Draft | None:
+    async def read_after_turn(self, *, has_answer: bool) -> Draft | None:
         """Return the draft; without an answer or a change, look again: the state may lag behind."""
         draft = await self.read()
         for _ in range(SECOND_LOOKS):
