@@ -40,6 +40,7 @@ _UNDO = re.compile(
 _FIRST_UNDO = re.compile(
     r"\n\s*(?:before that, put the timeline back|在此之前，先把时间线恢复)", re.IGNORECASE
 )
+_RESTORE = re.compile(r"go back to an earlier version\b|把时间线恢复成之前的版本", re.IGNORECASE)
 _BRAND = re.compile(
     r"[(（](?:The file |文件 ?)(\S+) ?(?:is my |是我的)(logo|intro|outro|标志|片头|片尾)[^)）]*[)）]",
     re.IGNORECASE,
@@ -164,9 +165,17 @@ class Undo:
     """Put the timeline back as it was before the last turn that changed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Put the timeline back as it was when its tracks were these, a line for each."""
+
+    tracks: str
+
+
 Prompt = (
     Generate
     | Undo
+    | Restore
     | Trim
     | Between
     | Ratio
@@ -197,6 +206,8 @@ def parse(text: str) -> list[Prompt]:
         brand = [AddBrand(file, _PARTS.get(part, part.lower())) for file, part in branded]
         return [*parse(_BRAND.sub("", text)), *brand]
     words = " ".join(text.split())
+    if _RESTORE.match(words):
+        return [Restore(text.partition("\n")[2])]
     if _UNDO.match(words):
         return [Undo()]
     # Format and length of a clip, as the bot's buttons add them.
