@@ -46,7 +46,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
         "message_id": 10 + number,
         "language": "en",
         "asked_at": HandClock().now(),
-        "text": f"wish {number}",
+        "text": f"request {number}",
     }
     return Job(**given | fields)
 
