@@ -1,5 +1,6 @@
 """What the store keeps of each chat: its account and settings, and of each topic its project and latest results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -32,14 +33,8 @@ from bot.chats.recent_readings import Reader, RecentReadings
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
-from bot.store.keys import (
-    ACCOUNT_LOCK_TTL_S,
-    account_lock_key,
-    chat_key,
-    projects_key,
-    results_key,
-    uploads_key,
-)
+from bot.store import keys
+from bot.store.chat_fields import SHORT_NAMES, from_stored, to_stored
 from bot.store.lua_script import LuaScript
 
 DEFAULT_TTL_DAYS = 90
@@ -204,6 +199,23 @@ class Chat(ChatFields):
         """Return whether an edit is followed by an export that nobody asked for."""
         return self.auto_export and not self.lacks_export(now)
 
+    def listed(self, session_id: str, now: datetime, **facts: Any) -> ListedProject:
+        """Return its project as it stands in the list of those that it can go back to.
+
+        Args:
+            session_id: The project.
+            now: When it was used, UTC.
+            facts: What else is known of it.
+        """
+        return ListedProject(
+            session_id=session_id,
+            task_id=self.task_id,
+            account=self.account,
+            project_epoch=self.project_epoch,
+            used_at=now,
+            **facts,
+        )
+
     def is_latest_result(self, telegram_chat_id: int, message_id: int) -> bool:
         """Return whether a message holds the latest finished video.
 
@@ -248,8 +260,6 @@ class Chats:
         self.channels = Channels(redis, self._ttl_s)
         self.inline_requests = InlineRequests(redis)
         self._change = LuaScript(redis, __package__, "change")
-        self._save_latest_result = LuaScript(redis, __package__, "save_latest_result")
-        self._mark_result_in_use = LuaScript(redis, __package__, "mark_result_in_use")
 
     async def get_for(self, job: Reader) -> Chat:
         """Return what is known of a job's chat; its steps share one reading for a moment, see `RecentReadings`."""
@@ -260,14 +270,14 @@ class Chats:
 
         A value that can't be read, such as a token whose encryption key was dropped, counts as not set.
         """
-        account, own = chat_key(str(key.of_account)), chat_key(str(key))
+        account, own = keys.chat_key(str(key.of_account)), keys.chat_key(str(key))
         if own == account:
-            fields = await cast(Any, self._redis.hgetall(own))
+            fields = from_stored(await cast(Any, self._redis.hgetall(own)))
         else:
             async with self._redis.pipeline() as pipe:  # At one moment.
                 pipe.hgetall(account)
                 pipe.hgetall(own)
-                shared, fields = await pipe.execute()
+                shared, fields = map(from_stored, await pipe.execute())
             fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS} | fields
         fields["key"] = key
         try:
@@ -301,19 +311,19 @@ class Chats:
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Keep a chat for its whole time again, as every write does."""
-        await self._change(self._kept(key), changes=[], ttl_s=self._ttl_s)
+        await self._write(key, {})
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
-        name = chat_key(str(key.of_account))
+        name = keys.chat_key(str(key.of_account))
         with self._readings.changing(key):
             async with self._redis.pipeline(transaction=True) as transaction:
-                transaction.hsetnx(name, "client_id", str(uuid4()))
-                transaction.hget(name, "client_id")
+                transaction.hsetnx(name, SHORT_NAMES["client_id"], to_stored(uuid4()))
+                transaction.hget(name, SHORT_NAMES["client_id"])
                 for kept in self._kept(key):
                     transaction.expire(kept, self._ttl_s)
                 _, client_id, *_ = await transaction.execute()
-        return UUID(client_id)
+        return UUID(from_stored({"client_id": client_id})["client_id"])
 
     def person_digest(self, person_id: int) -> str:
         """Return what stands for a person where their id may not be kept."""
@@ -321,9 +331,9 @@ class Chats:
 
     def account_lock(self, key: ChatKey) -> Lock:
         """Return a lock that one job of all the chat's topics has at a time, in whichever process."""
-        name = account_lock_key(str(key.of_account))
+        name = keys.account_lock_key(str(key.of_account))
         # What erases the chat takes the lock as well.
-        return self._redis.lock(name, timeout=ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)
+        return self._redis.lock(name, timeout=keys.ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)
 
     async def replace_client_id(self, key: ChatKey, refused: UUID) -> UUID:
         """Return a new client id in the place of one that was refused, or what another job has put there already."""
@@ -343,7 +353,7 @@ class Chats:
         """
         values: dict[str, Any] = {}
         for change in changes:
-            values |= change.model_dump(mode="json", exclude_unset=True, context=self._cipher(key))
+            values |= change.model_dump(exclude_unset=True, context=self._cipher(key))
 
         new = {name: getattr(one, name) for one in changes for name in one.model_fields_set}
 
@@ -352,12 +362,7 @@ class Chats:
             return chat.model_copy(update=new | default)
 
         with self._readings.changing(key, changed):
-            made = [
-                {"key": chat_key(str(key.of_account if name in SHARED_FIELDS else key)), "name": name}
-                | ({} if value is None else {"value": str(value)})
-                for name, value in values.items()
-            ]
-            await self._change(self._kept(key), changes=made, ttl_s=self._ttl_s)
+            await self._write(key, values)
 
     async def has_content(self, chat: Chat) -> bool:
         """Return whether a chat's project has files, or the agent was ever asked for something in it."""
@@ -378,15 +383,7 @@ class Chats:
             is_lost: Whether NemoVideo no longer has it.
         """
         if chat.session_id is not None and await self.has_content(chat):
-            project = ListedProject(
-                session_id=chat.session_id,
-                task_id=chat.task_id,
-                account=chat.account,
-                project_epoch=chat.project_epoch,
-                used_at=now,
-                is_lost=is_lost,
-            )
-            await self.project_list.save(chat.key, project)
+            await self.project_list.save(chat.key, chat.listed(chat.session_id, now, is_lost=is_lost))
 
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
         """Save which message holds the latest finished video, of the chat's present project.
@@ -398,28 +395,21 @@ class Chats:
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """
-        key, account = before.key, before.key.of_account
-        with self._readings.changing(key):
-            await self._save_latest_result(
-                [chat_key(str(key)), results_key(str(key)), chat_key(str(account))],
-                expected_chat_id=str(before.result_chat_id or ""),
-                expected_message_id=str(before.result_message_id or ""),
-                chat_id=str(telegram_chat_id),
-                message_id=str(message_id),
-                session_id=before.session_id or "",
-                ttl_s=self._ttl_s,
-            )
+        latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
+        changes = latest | {"result_session_id": before.session_id or "", "result_in_use": None}
+        expected = {name: getattr(before, name) or "" for name in latest}
+        with self._readings.changing(before.key):
+            await self._write(before.key, changes, expected)
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Record that somebody still needs a message, if it holds the latest finished video."""
+        latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
         with self._readings.changing(key):
-            await self._mark_result_in_use(
-                [chat_key(str(key))], chat_id=str(telegram_chat_id), message_id=str(message_id)
-            )
+            await self._write(key, {"result_in_use": True}, latest)
 
     async def save_result(self, key: ChatKey, result: CachedResult) -> None:
         """Save a delivered video, so that the same draft is not rendered and uploaded again."""
-        await self._push(key, results_key(str(key)), result, MAX_RESULTS)
+        await self._push(key, keys.results_key(str(key)), result, MAX_RESULTS)
 
     async def find_result(
         self, key: ChatKey, draft_digest: str, *, as_file: bool = False
@@ -431,7 +421,7 @@ class Chats:
             draft_digest: The draft's digest.
             as_file: Whether a file is wanted. A video that could be sent only as a file serves both.
         """
-        for text in await cast(Any, self._redis.lrange(results_key(str(key)), 0, -1)):
+        for text in await cast(Any, self._redis.lrange(keys.results_key(str(key)), 0, -1)):
             result = CachedResult.model_validate_json(text)
             fits = result.as_file == as_file or (as_file and result.kind == "document")
             if result.draft_digest == draft_digest and fits:
@@ -440,13 +430,13 @@ class Chats:
 
     async def save_project_file(self, key: ChatKey, file: ProjectFile) -> None:
         """Save which file of a project a message brought, for replies to that message."""
-        await self._push(key, uploads_key(str(key)), file, MAX_UPLOADS)
+        await self._push(key, keys.uploads_key(str(key)), file, MAX_UPLOADS)
 
     async def find_project_file(
         self, key: ChatKey, telegram_chat_id: int, message_id: int
     ) -> ProjectFile | None:
         """Return the file that a message brought, if it is still known."""
-        for text in await cast(Any, self._redis.lrange(uploads_key(str(key)), 0, -1)):
+        for text in await cast(Any, self._redis.lrange(keys.uploads_key(str(key)), 0, -1)):
             file = ProjectFile.model_validate_json(text)
             if (file.telegram_chat_id, file.message_id) == (telegram_chat_id, message_id):
                 return file
@@ -460,7 +450,7 @@ class Chats:
             session_id: The project.
             limit: How many at most; the latest count.
         """
-        texts = await cast(Any, self._redis.lrange(uploads_key(str(key)), 0, -1))
+        texts = await cast(Any, self._redis.lrange(keys.uploads_key(str(key)), 0, -1))
         every = [ProjectFile.model_validate_json(text) for text in texts]
         by_id = {file.file_id: file for file in every if file.session_id == session_id and file.file_id}
         return list(by_id.values())[:limit][::-1]
@@ -469,7 +459,25 @@ class Chats:
         entry = {"entry": item.model_dump_json(), "kept": limit}
         await self._change([name, *self._kept(key)], changes=[], ttl_s=self._ttl_s, **entry)
 
+    async def _write(
+        self, key: ChatKey, changes: Mapping[str, Any], expected: Mapping[str, Any] | None = None
+    ) -> None:
+        before = {} if expected is None else {"expected": _fields(key, expected)}
+        await self._change(self._kept(key), changes=_fields(key, changes), ttl_s=self._ttl_s, **before)
+
     def _kept(self, key: ChatKey) -> list[str]:
         """Return the keys of what lives as long as a chat."""
-        kept = (chat_key(str(key)), results_key(str(key)), projects_key(str(key.of_projects)))
-        return [*dict.fromkeys((*kept, chat_key(str(key.of_account))))]
+        chats = dict.fromkeys((keys.chat_key(str(key)), keys.chat_key(str(key.of_account))))
+        return [*chats, keys.results_key(str(key)), keys.projects_key(str(key.of_projects))]
+
+
+def _fields(key: ChatKey, values: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return where and as what each value is stored; without a value where it is None."""
+    return [
+        {
+            "key": keys.chat_key(str(key.of_account if name in SHARED_FIELDS else key)),
+            "name": SHORT_NAMES.get(name, name),
+            **({} if value is None else {"value": to_stored(value)}),
+        }
+        for name, value in values.items()
+    ]

@@ -1,5 +1,7 @@
 """Encryption of tokens at rest, with keys that can be rotated."""
 
+import base64
+import contextlib
 import hmac
 import os
 import stat
@@ -7,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
+from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from redis.asyncio import Redis
 
 from bot.store.errors import StoreError
@@ -19,6 +23,8 @@ KEY_FILE = "encryption.key"
 _KEY_FILE_TIMEOUT_S = 10.0
 _MAX_KEY_FILE_BYTES = 1024
 _MARKER = "nemovideo-bot"
+_NONCE_BYTES = 12
+_FERNET_PREFIX = "gAAAA"  # of its version and the first bytes of any time of this century
 
 
 class TokenCipherError(StoreError):
@@ -27,6 +33,8 @@ class TokenCipherError(StoreError):
 
 class TokenCipher:
     """Encrypts and decrypts with a list of keys: the first encrypts, all decrypt.
+
+    AES-GCM takes 90 bytes less a text than Fernet, for each chat with a guest account.
 
     Each text is bound to its place, such as a chat's field: who can write to the store, but has no key, gains nothing
     by copying a text to a place of their own.
@@ -43,15 +51,15 @@ class TokenCipher:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise TokenCipherError("There is no encryption key")
-        fernets = []
+        self._fernets, self._ciphers = [], []
         for position, key in enumerate(keys, start=1):
             try:
-                fernets.append(Fernet(key))
+                self._fernets.append(Fernet(key))
+                self._ciphers.append(AESGCM(base64.urlsafe_b64decode(key)))
             except ValueError:
                 raise TokenCipherError(
                     f"Encryption key {position} is malformed: it has to be 32 bytes in URL-safe base64"
                 ) from None
-        self._fernet = MultiFernet(fernets)
         self._first_key = keys[0].encode()
 
     @classmethod
@@ -89,7 +97,9 @@ class TokenCipher:
             plain: The text.
             place: Where it will be kept, on one line.
         """
-        return self._fernet.encrypt(f"{place}\n{plain}".encode()).decode()
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._ciphers[0].encrypt(nonce, plain.encode(), place.encode())
+        return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
 
     def decrypt(self, secret: str, place: str) -> str:
         """Decrypt a text that any of the keys encrypted.
@@ -101,28 +111,35 @@ class TokenCipher:
         Raises:
             TokenCipherError: No key decrypts it, or it was encrypted for another place.
         """
-        try:
-            encrypted_for, _, plain = self._fernet.decrypt(secret.encode()).decode().partition("\n")
-        except InvalidToken:
-            raise TokenCipherError("No encryption key opens this text") from None
-        if encrypted_for != place:
-            raise TokenCipherError("This text was encrypted for another place")
-        return plain
+        if secret.startswith(_FERNET_PREFIX):
+            return self._decrypt_fernet(secret, place)
+        with contextlib.suppress(ValueError):
+            sealed = base64.urlsafe_b64decode(f"{secret}{'=' * (-len(secret) % 4)}")
+            for cipher in self._ciphers:
+                with contextlib.suppress(InvalidTag):
+                    nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+                    return cipher.decrypt(nonce, text, place.encode()).decode()
+        raise TokenCipherError("No encryption key opens this text here")
+
+    def _decrypt_fernet(self, secret: str, place: str) -> str:
+        """Decrypt a text of the store's versions up to 3, which has its place in itself."""
+        with contextlib.suppress(InvalidToken):
+            of, _, plain = MultiFernet(self._fernets).decrypt(secret.encode()).decode().partition("\n")
+            if of == place:
+                return plain
+        raise TokenCipherError("No encryption key opens this text here")
 
     def digest(self, text: str) -> str:
         """Return a digest that nobody without the first key can find the text to, however few texts there may be."""
         return hmac.digest(self._first_key, text.encode(), "sha256").hex()[:32]
 
-    def rotate(self, secret: str) -> str:
+    def rotate(self, secret: str, place: str) -> str:
         """Encrypt a text again with the first key, for the same place.
 
         Raises:
             TokenCipherError: No key decrypts it.
         """
-        try:
-            return self._fernet.rotate(secret.encode()).decode()
-        except InvalidToken:
-            raise TokenCipherError("No encryption key opens this text") from None
+        return self.encrypt(self.decrypt(secret, place), place)
 
     async def check(self, redis: Redis) -> None:
         """Ensure that this process can decrypt what the other processes on the store encrypt.
@@ -135,7 +152,7 @@ class TokenCipher:
         await redis.set(CIPHER_MARKER, self.encrypt(_MARKER, CIPHER_MARKER), nx=True)
         marker = str(await redis.get(CIPHER_MARKER))
         try:
-            renewed = self.rotate(marker)
+            renewed = self.rotate(marker, CIPHER_MARKER)
         except TokenCipherError:
             raise TokenCipherError(
                 f"The store was written with another encryption key: set ENCRYPTION_KEYS to the same on every"

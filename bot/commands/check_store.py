@@ -18,7 +18,7 @@ from bot.runtime.web_links import is_public_host
 from bot.settings import ENV_FILE, MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
-from bot.store.schema import MIGRATED_VERSION, SCHEMA_VERSION
+from bot.store.schema import MIGRATED_VERSIONS, SCHEMA_VERSION
 from bot.telegram.sending.server_files import directory_problem
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
@@ -140,7 +140,7 @@ async def _schema(redis: Redis) -> Finding:
         return wrong(
             name, problem, "Update the bot, or restore the backup of before: a later release wrote the store"
         )
-    if int(version) == MIGRATED_VERSION:
+    if int(version) in MIGRATED_VERSIONS:
         return ok(name, f"{version}, is migrated to {SCHEMA_VERSION} at start")
     if int(version) < SCHEMA_VERSION:
         problem = f"{version}, this release needs {SCHEMA_VERSION}"

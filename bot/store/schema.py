@@ -1,17 +1,19 @@
-"""The version of the data in the store: the last one is migrated, any other is refused instead of misread."""
+"""The version of the data in the store: the last ones are migrated, any other is refused instead of misread."""
 
 from redis.asyncio import Redis
 
 from bot.store.accounts_migration import share_accounts
+from bot.store.chat_fields import SHORT_NAMES
 from bot.store.errors import SchemaRefused
-from bot.store.keys import SCHEMA
+from bot.store.keys import CHAT, SCHEMA
+from bot.store.lua_script import LuaScript
 
-SCHEMA_VERSION = 3  # raise it with every change to keys, fields or stored values that this release can't read
-MIGRATED_VERSION = 2  # the one that is migrated at start
+SCHEMA_VERSION = 4  # raise it with every change to keys, fields or stored values that this release can't read
+MIGRATED_VERSIONS = (2, 3)  # those that are migrated at start
 
 
 async def ensure_schema(redis: Redis) -> None:
-    """Mark an empty store with this release's version, migrate one of the version before, or check the version.
+    """Mark an empty store with this release's version, migrate one of the versions before, or check the version.
 
     Args:
         redis: The store; several processes may do this at once.
@@ -21,8 +23,11 @@ async def ensure_schema(redis: Redis) -> None:
     """
     await redis.set(SCHEMA, SCHEMA_VERSION, nx=True)
     version = int(await redis.get(SCHEMA) or 0)
-    if version == MIGRATED_VERSION:
-        await share_accounts(redis)
+    if version in MIGRATED_VERSIONS:
+        if version == MIGRATED_VERSIONS[0]:
+            await share_accounts(redis)
+            await redis.set(SCHEMA, MIGRATED_VERSIONS[1])
+        await _shorten_names(redis)
         await redis.set(SCHEMA, SCHEMA_VERSION)
         return
     if version == SCHEMA_VERSION:
@@ -31,3 +36,10 @@ async def ensure_schema(redis: Redis) -> None:
     if version > SCHEMA_VERSION:
         raise SchemaRefused(f"A later {written}: update the bot, or restore the backup of before")
     raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")
+
+
+async def _shorten_names(redis: Redis) -> None:
+    """From version 3 to 4: fields of chats have short names; whoever starts again after a crash finds the rest."""
+    shorten = LuaScript(redis, __package__, "shorten_names")
+    async for name in redis.scan_iter(f"{CHAT}*", count=1000):
+        await shorten([name], names=SHORT_NAMES)

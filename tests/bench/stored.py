@@ -8,6 +8,7 @@ trip, whatever it carries. What an idle bot writes in the same time is subtracte
 from __future__ import annotations
 
 import asyncio
+import secrets
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -77,6 +78,7 @@ async def _bytes() -> tuple[float, float]:
 
 
 async def _save_chat(chats: Chats, key: ChatKey) -> None:
+    epoch = secrets.token_urlsafe(6)
     await chats.update(
         key,
         ChatFields(
@@ -87,8 +89,8 @@ async def _save_chat(chats: Chats, key: ChatKey) -> None:
             user_id=f"anon_{uuid4().hex[:16]}",
             session_id=str(uuid4()),
             task_id=str(uuid4()),
-            account_epoch=uuid4().hex[:16],
-            project_epoch=uuid4().hex[:16],
+            account_epoch=epoch,
+            project_epoch=epoch,
             language="en",
             greeted=True,
         ),

@@ -25,7 +25,7 @@ def test_the_first_key_encrypts_and_all_decrypt() -> None:
     secret = TokenCipher([old]).encrypt("t", "here")
     both = TokenCipher([new, old])
     assert both.decrypt(secret, "here") == "t"
-    assert TokenCipher([new]).decrypt(both.rotate(secret), "here") == "t"
+    assert TokenCipher([new]).decrypt(both.rotate(secret, "here"), "here") == "t"
     with pytest.raises(TokenCipherError, match="No encryption key"):
         TokenCipher([new]).decrypt(secret, "here")
 
@@ -33,12 +33,26 @@ def test_the_first_key_encrypts_and_all_decrypt() -> None:
 def test_a_text_is_read_nowhere_else() -> None:
     old, new = new_key(), new_key()
     secret = TokenCipher([old]).encrypt("t\nmore", "4711 own_token")
-    rotated = TokenCipher([new, old]).rotate(secret)
+    rotated = TokenCipher([new, old]).rotate(secret, "4711 own_token")
     for one in (secret, rotated):
         assert TokenCipher([new, old]).decrypt(one, "4711 own_token") == "t\nmore"
         for place in ("4712 own_token", "4711 token", "4711", ""):
-            with pytest.raises(TokenCipherError, match="another place"):
+            with pytest.raises(TokenCipherError, match="No encryption key opens this text here"):
                 TokenCipher([new, old]).decrypt(one, place)
+
+
+def test_what_an_earlier_version_of_the_store_holds_is_read() -> None:
+    key = new_key()
+    secret = Fernet(key).encrypt(b"4711 own_token\nt\nmore").decode()
+    both = TokenCipher([new_key(), key])
+    assert both.decrypt(secret, "4711 own_token") == "t\nmore"
+    assert (
+        TokenCipher([key]).decrypt(TokenCipher([key]).rotate(secret, "4711 own_token"), "4711 own_token")
+        == "t\nmore"
+    )
+    for cipher, place in ((both, "4712 own_token"), (TokenCipher([new_key()]), "4711 own_token")):
+        with pytest.raises(TokenCipherError):
+            cipher.decrypt(secret, place)
 
 
 @pytest.mark.parametrize("damaged", ["", "gAAAAA", "密", "plain token"])

@@ -19,6 +19,7 @@ from bot.jobs.steps.other_topics import PAUSE_S as OTHER_TOPICS_PAUSE_S
 from bot.jobs.steps.other_topics import wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
+from bot.store.chat_fields import SHORT_NAMES
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job
 
@@ -41,7 +42,7 @@ async def run_of(
 
 
 async def fill(redis: Redis, chat: ChatKey, value: str) -> None:
-    await redis.hset(keys.chat_key(str(chat)), "session_id", value)
+    await redis.hset(keys.chat_key(str(chat)), SHORT_NAMES["session_id"], value)
     await redis.lpush(keys.results_key(str(chat)), value)
     await redis.hset(keys.projects_key(str(chat)), "mark", value)
 
@@ -126,7 +127,7 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
 
     await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
-    assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "new"
+    assert await redis.hget(keys.chat_key(str(CHAT)), SHORT_NAMES["session_id"]) == "new"
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
@@ -138,7 +139,7 @@ async def test_an_earlier_attempt_that_goes_on_regardless_erases_nothing(
     first = await run_of(job_queue, clock, responders, asked)
     await run_of(job_queue, clock, responders, asked)
     assert not await ChatEraser(redis).erase(first.claimed)
-    assert await redis.hget(keys.chat_key(str(CHAT)), "session_id") == "old"
+    assert await redis.hget(keys.chat_key(str(CHAT)), SHORT_NAMES["session_id"]) == "old"
 
 
 async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_chat_back(
@@ -237,6 +238,9 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
         await redis.hset(keys.chat_key(str(general)), "token", "by what still ran")
         await redis.hset(keys.templates_key(str(general)), "mark", "saved by what still ran")
         await redis.hset(keys.brand_key(str(general)), "ratio", "1:1")
+        await redis.hset(keys.channels_key(str(general)), "-1001", "News")
+        await redis.hset(keys.projects_key(str(general)), "mark", "of any topic")
+        await redis.hset(keys.versions_key(str(general), "mark"), "1", "of any topic")
         await job_queue.finish(attempt.claimed, JobState.DONE)
         await clock.advance(PAUSE_S)
     await task
@@ -244,7 +248,9 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
 
     chats = {name async for name in redis.scan_iter(f"{keys.CHAT}*")}
     assert chats == {keys.chat_key("4712:2")}
-    assert not await redis.exists(keys.templates_key(str(general)), keys.brand_key(str(general)))
+    kept = ("nemo:job:", *keys.KEPT_WHEN_FORGOTTEN)
+    left = [name async for name in redis.scan_iter(keys.chat_pattern(str(general)))]
+    assert [name for name in left if not name.startswith(kept)] == []
     assert not await redis.exists(*(keys.results_key(str(chat)) for chat in (cats, dogs, general)))
     assert responders.sent == [("f", "forgotten", LocalizedMessage("forget.done"))]
 

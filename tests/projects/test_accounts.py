@@ -20,6 +20,7 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.store import keys
+from bot.store.chat_fields import SHORT_NAMES
 from bot.store.connect import Store
 from tests.clocks import PATIENCE_S
 
@@ -89,6 +90,8 @@ class Town:
         return str(await self.people.calls())
 
 
+OWN_TOKEN = f"b'{SHORT_NAMES['own_token']}': "  # as `Town.everything` shows a field
+
 _READ: dict[str, Any] = {
     "string": lambda redis, key: redis.get(key),
     "hash": lambda redis, key: redis.hgetall(key),
@@ -131,7 +134,7 @@ async def test_a_token_is_nowhere_to_be_read(town: Town) -> None:
             await town.said(town.ada, "These credits belong to your own")
             kept = await town.everything()
     assert '"kind":"login"' in waiting
-    assert "own_token" in kept
+    assert OWN_TOKEN in kept
     guests = [account.token for account in await town.nemo.accounts() if account.plan == "anonymous"]
     assert guests
     for token in (SECRET, *guests):
@@ -167,7 +170,7 @@ async def test_the_message_is_deleted_also_when_the_check_fails(
         message = await town.ada.say(f"/login {SECRET}")
         await town.said(town.ada, says)
         await town.gone(message, town.ada.chat)
-        assert "own_token" not in await town.everything()
+        assert OWN_TOKEN not in await town.everything()
 
 
 async def test_a_login_is_tried_again_by_its_button(town: Town) -> None:
@@ -211,7 +214,7 @@ async def test_a_token_in_a_group_is_not_used(town: Town, may_delete: bool) -> N
     assert button["url"] == "https://t.me/sandbox_bot?start=login"
     assert (message.id in [seen.id for seen in await club.messages()]) is not may_delete
     assert SECRET not in kept
-    assert "own_token" not in kept
+    assert OWN_TOKEN not in kept
     assert not [request for request in await town.nemo.requests() if request.endpoint == "credits"]
 
 
@@ -305,7 +308,7 @@ async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis:
         await town.ada.say("/language")
         menu = await town.said(town.ada, "Choose a language")
         await town.ada.press(menu, data="1:language:xx")
-    assert await redis.hget(keys.chat_key(str(ChatKey(town.ada.id))), "language") is None
+    assert await redis.hget(keys.chat_key(str(ChatKey(town.ada.id))), SHORT_NAMES["language"]) is None
 
 
 async def test_whatever_is_kept_of_a_chat_ends_some_time(town: Town) -> None:

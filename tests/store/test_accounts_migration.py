@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from bot.store.chat_fields import SHORT_NAMES, from_stored
 from bot.store.connect import Store
 from bot.store.keys import SCHEMA, chat_key
 from bot.store.schema import SCHEMA_VERSION, ensure_schema
@@ -22,7 +23,7 @@ async def put(redis: Redis, chat: str, days: int, fields: dict[str, str]) -> Non
 
 async def fields(redis: Redis, chat: str) -> dict[str, str]:
     found: Any = await redis.hgetall(chat_key(chat))
-    return dict(found)
+    return from_stored(found)
 
 
 async def old_store(redis: Redis) -> None:
@@ -100,7 +101,7 @@ async def test_a_migration_that_died_half_way_is_finished_and_changes_nothing_tw
     await redis.set(SCHEMA, 2)
     await put(redis, "-1:4", 1, {"language": "fr", "session_id": "s4"})
     # Another process works with the new version already.
-    await redis.hset(chat_key("5"), "token", "given since")
+    await redis.hset(chat_key("5"), SHORT_NAMES["token"], "given since")
     await ensure_schema(redis)
     there = await everything(redis)
     assert there["5"] == MIGRATED["5"] | {"token": "given since"}

@@ -5,7 +5,7 @@ from redis.asyncio import Redis
 
 from bot.store.errors import SchemaRefused
 from bot.store.keys import SCHEMA
-from bot.store.schema import MIGRATED_VERSION, SCHEMA_VERSION, ensure_schema
+from bot.store.schema import MIGRATED_VERSIONS, SCHEMA_VERSION, ensure_schema
 
 
 async def test_an_empty_store_gets_the_version_of_this_release(redis: Redis) -> None:
@@ -14,7 +14,7 @@ async def test_an_empty_store_gets_the_version_of_this_release(redis: Redis) -> 
 
 
 @pytest.mark.parametrize(
-    ("version", "advice"), [(MIGRATED_VERSION - 1, "empty store"), (SCHEMA_VERSION + 1, "update the bot")]
+    ("version", "advice"), [(MIGRATED_VERSIONS[0] - 1, "empty store"), (SCHEMA_VERSION + 1, "update the bot")]
 )
 async def test_a_store_of_another_version_is_refused_and_left_as_it_is(
     redis: Redis, version: int, advice: str

@@ -134,7 +134,8 @@ async def test_what_needs_buttons_waits_for_the_private_chat(scene: Scene) -> No
     responder = scene.responder
     await passing(scene.telegram.clock, responder.send("ending", FAILED))
     await passing(scene.telegram.clock, responder.finish_progress(None))
-    assert (await scene.answer()).text == ENGLISH.plain("error.unexpected")
+    shown = [ENGLISH.plain(key) for key in ("error.unexpected", "guest.see_private")]
+    assert [line for line in (await scene.answer()).text.splitlines() if line] == shown
     assert await scene.link() == f"https://t.me/sandbox_bot?start=see_{scene.bo.id}_{scene.job.id}"
     kept = scene.checkpoints.load(PrivateMessageKept)
     assert kept is not None

@@ -9,7 +9,7 @@ class JobField(StrEnum):
     REQUEST = "request"  # the Job as JSON; packed a day after it has ended (see packed_request.py)
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started
-    UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it
+    UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it; absent without any
     CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
     ANNOUNCEMENT_CLAIMED = "announcement_claimed"  # flag: a process sends, or sent, its position in the queue
     CHARGE = "charge"  # what it costs so far, as JSON; see lua/quotas.lua

@@ -118,7 +118,7 @@ def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: in
     return ClaimedJob(
         gathered=gathered,
         attempt=attempt,
-        tries=attempt - int(fields[JobField.UNCOUNTED_ATTEMPTS]),
+        tries=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
         checkpoints=read_checkpoints(fields),
         cancelled=JobField.CANCEL_REQUESTED in fields,
         announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
@@ -276,7 +276,7 @@ class JobQueue(JobReader):
             "key": keys.job_key(chat, job.id),
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
-            "request": STORED_JOB.dump_json(job).decode(),
+            "request": STORED_JOB.dump_json(job, exclude_defaults=True).decode(),
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and job.kind is JobKind.EDIT,

@@ -73,7 +73,7 @@ if refusal then
 end
 
 for _, job in ipairs(jobs) do
-  redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'attempt', 0, 'uncounted_attempts', 0)
+  redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'attempt', 0)
   redis.call('RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then

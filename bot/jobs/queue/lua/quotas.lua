@@ -59,7 +59,7 @@ local function charge_job(charge)
   save_charge(charge.job_key, {
     requests = before.requests + charge.requests,
     bytes = before.bytes + charge.bytes,
-    quota_keys = quota_keys,
+    quota_keys = #quota_keys > 0 and quota_keys or nil,
     totals_key = charge.totals_key,
   })
   return warnings
@@ -71,7 +71,7 @@ local function increase_if_exists(key, resource, by)
 end
 
 local function correct_quotas(charge, resource, by)
-  for _, key in ipairs(charge.quota_keys) do increase_if_exists(key, resource, by) end
+  for _, key in ipairs(charge.quota_keys or {}) do increase_if_exists(key, resource, by) end
 end
 
 -- A file that came without a prompt became a request by an edit.
