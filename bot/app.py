@@ -28,7 +28,7 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
-from bot.jobs.queue.troubles import TroubleWatch
+from bot.jobs.queue.troubles import TroubleChecks
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.turn_draft import TurnLimits
@@ -240,9 +240,9 @@ class App:
         settings = self._settings
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guests = parts.guest_accounts if uses_guests else None
-        check = TroubleWatch(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
+        checks = TroubleChecks(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
         messages = AlertMessages(parts.bot, PressedMessages(parts.bot, parts.telegram_calls))
-        await parts.alerts.run(check.look, messages.show, messages.send)
+        await parts.alerts.run(checks.run, messages.show, messages.send)
 
     @contextlib.asynccontextmanager
     async def _bot(

@@ -199,6 +199,23 @@ class Chat(ChatFields):
         """Return whether an edit is followed by an export that nobody asked for."""
         return self.auto_export and not self.lacks_export(now)
 
+    def listed(self, session_id: str, now: datetime, **facts: Any) -> ListedProject:
+        """Return its project as it stands in the list of those that it can go back to.
+
+        Args:
+            session_id: The project.
+            now: When it was used, UTC.
+            facts: What else is known of it.
+        """
+        return ListedProject(
+            session_id=session_id,
+            task_id=self.task_id,
+            account=self.account,
+            project_epoch=self.project_epoch,
+            used_at=now,
+            **facts,
+        )
+
     def is_latest_result(self, telegram_chat_id: int, message_id: int) -> bool:
         """Return whether a message holds the latest finished video.
 
@@ -366,15 +383,7 @@ class Chats:
             is_lost: Whether NemoVideo no longer has it.
         """
         if chat.session_id is not None and await self.has_content(chat):
-            project = ListedProject(
-                session_id=chat.session_id,
-                task_id=chat.task_id,
-                account=chat.account,
-                project_epoch=chat.project_epoch,
-                used_at=now,
-                is_lost=is_lost,
-            )
-            await self.project_list.save(chat.key, project)
+            await self.project_list.save(chat.key, chat.listed(chat.session_id, now, is_lost=is_lost))
 
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
         """Save which message holds the latest finished video, of the chat's present project.

@@ -25,6 +25,8 @@ _EDITS: Final = re.compile(
     re.I,
 )
 _PICTURE: Final = re.compile(r"\bthis (?:picture|photo|image)\b|这张", re.I)
+_TITLE_WORDS: Final = re.compile(r"\btitles?:|标题[:：]", re.I)
+_LENGTH: Final = re.compile(r"(\d+)[\s-]*(?:s\b|sec|秒)", re.I)
 _CLIP: Final = re.compile(r"\b(?:clip|video)s?\b|\b(?:trim|cut)\b|视频|片段|^剪", re.I)
 
 SHORT_CUT_MS: Final = 15_000
@@ -223,11 +225,6 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
         length_ms = 1000 * sum(file.duration_s or 0 for file in files)
         length = "short_cut" if length_ms > SHORT_CUT_MS else "faster"
         return next_buttons(("as_music", "video_for_audio", length))
-    examples = [
-        Button(text=bounded(example, _LABEL_CHARS), action=RunExample(example_mark(card.name, example)))
-        for example in card.examples
-        if _is_about(example, {file.kind for file in seen})
-    ]
     facts = _Facts(
         about=_topic(card),
         has_picture=True,
@@ -239,8 +236,21 @@ def first_buttons(card: SkillCard, files: Sequence[FileFacts]) -> tuple[Button, 
         is_wide=(seen[0].width or 0) >= (seen[0].height or 0),
         is_tall=(seen[0].height or 0) > (seen[0].width or 0),
     )
-    fitting = _one_a_topic([one for one in (*_TABLE, *_ON_REQUEST) if one.fits(facts)])
-    return (*examples[:2], *next_buttons(suggestion.name for suggestion in fitting))[:MAX_BUTTONS]
+    kinds = {file.kind for file in seen}
+    about = [
+        one for one in card.examples if _is_about(one, kinds) and not _cuts_nothing(one, facts.length_ms)
+    ]
+    examples = about[:2]
+    table = (*_TABLE, *_ON_REQUEST)
+    asked = {one.topic for one in table if one.said.search("\n".join(examples))}
+    rest = [one for one in table if one.fits(facts) and one.topic not in asked]
+    return (
+        *(
+            Button(text=bounded(one, _LABEL_CHARS), action=RunExample(example_mark(card.name, one)))
+            for one in examples
+        ),
+        *next_buttons(suggestion.name for suggestion in _one_a_topic(rest)),
+    )[:MAX_BUTTONS]
 
 
 def edits_clip(example: str) -> bool:
@@ -249,12 +259,18 @@ def edits_clip(example: str) -> bool:
 
 
 def _is_about(example: str, kinds: set[str]) -> bool:
-    """Return whether an example edits something that is there, and such a file."""
-    if not edits_clip(example):
+    """Return whether an example edits something that is there, and such a file, whatever that shows."""
+    if not edits_clip(example) or _TITLE_WORDS.search(example):
         return False
     return ("image" in kinds or not _PICTURE.search(example)) and (
         "video" in kinds or not _CLIP.search(example)
     )
+
+
+def _cuts_nothing(example: str, length_ms: int) -> bool:
+    """Return whether an example cuts to a length that a file, if its own is known, does not have."""
+    length = _LENGTH.search(example)
+    return length is not None and 0 < length_ms <= 1000 * int(length[1])
 
 
 def next_step(name: str) -> Suggestion | None:

@@ -174,7 +174,7 @@ class Accounts:
             raise GuestAccountsUsedUp(
                 error.call, error.message, code=error.code, status=error.status
             ) from None
-        await self._keep(job.chat, given)
+        await self._save_account(job.chat, given)
 
     async def set_own_token(self, key: ChatKey, token: str) -> None:
         """Let a chat work with a token of its own from now on; idempotent."""
@@ -199,7 +199,7 @@ class Accounts:
             elif self._ends_within(chat, RENEW_AHEAD):
                 # The old one still holds: where there is no new one yet, the next call asks again.
                 with contextlib.suppress(NemoError):
-                    await self._keep(job.chat, await self._ask(job, attribution))
+                    await self._save_account(job.chat, await self._ask(job, attribution))
         return True
 
     def _ends_within(self, chat: Chat, time: timedelta) -> bool:
@@ -238,7 +238,7 @@ class Accounts:
         if person is not None:
             await self._guest_accounts.release(person, client_id)
 
-    async def _keep(self, key: ChatKey, given: AnonymousToken) -> None:
+    async def _save_account(self, key: ChatKey, given: AnonymousToken) -> None:
         before = await self._chats.get(key)
         # The answer need not name the account: then it is the one that the client id had before.
         is_other = before.user_id is not None and given.user_id not in (None, before.user_id)

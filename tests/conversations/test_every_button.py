@@ -1,21 +1,17 @@
-"""Every button of the messages that a new person sees is pressed, in both languages: none leads nowhere."""
+"""Every button that people see is pressed, in both languages: none leads nowhere, and videos change as promised."""
 
-import asyncio
-import re
-import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from bot.jobs.buttons import RunExample, unpack
+from bot.jobs.buttons import Setting
 from bot.sandbox import player
-from bot.sandbox.botapi.client import Person, Seen
 from bot.sandbox.conversation import read_conversation
-from bot.sandbox.stage import LOOK_AGAIN_S, PATIENCE_S, Unmet
+from bot.skills import load_cards
 from bot.store.connect import Store
-from bot.words import Words
+from tests.conversations.crawler import Crawler
+from tests.conversations.rendered_video import EXTRAS, SUGGESTIONS
 
 pytestmark = pytest.mark.heavy
 
@@ -23,7 +19,14 @@ SCRIPT = """
 title: Every button
 settings: {{NEMO_TOKEN: nmv_usr_operator, DAILY_JOBS_PER_PERSON: 0, DAILY_JOBS_PER_CHAT: 0, QUEUE_LIMIT: 500}}
 accounts: {{nmv_usr_operator: {{credits: 100000}}}}
-people: {{Ann: {{language: {language}}}}}
+people:
+  Ann: {{language: {language}}}
+  Bea: {{language: {language}}}
+  Cyn: {{language: {language}}}
+  Dan: {{language: {language}}}
+  Eve: {{language: {language}}}
+  Flo: {{language: {language}}}
+  Gus: {{language: {language}}}
 steps:
   - Ann: {{says: /start}}
   - Ann: {{says: /help}}
@@ -33,9 +36,9 @@ steps:
   - Ann: {{says: /credits}}
   - Ann: {{says: /login}}
   - Ann: {{says: /link}}
-  - Ann: {{sends: {{name: beach.mp4, seconds: 2}}}}
+  - Ann: {{sends: {{name: beach.mp4, seconds: 7}}}}
   - bot: {{idle: true}}
-  - Ann: {{sends: {{name: beach.mp4, seconds: 3}}, caption: "{request}"}}
+  - Ann: {{sends: {{name: beach.mp4, seconds: 2}}, caption: "{trim}"}}
   - bot: {{sends: {{}}}}
   - bot: {{idle: true}}
   - Ann: {{says: /status}}
@@ -44,120 +47,129 @@ steps:
   - Ann: {{says: /templates}}
   - Ann: {{says: /new}}
   - Ann: {{says: /forget}}
+  - Ann: {{says: /forget}}
+  - Bea: {{sends: {{name: lake.mp4, seconds: 18}}, caption: "{title}"}}
+  - bot: {{sends: {{}}}}
+  - Cyn: {{says: /skill}}
+  - Cyn: {{presses: "{background}"}}
+  - Cyn: {{sends: {{name: me.mp4, seconds: 7}}, caption: "{trim}"}}
+  - bot: {{sends: {{}}}}
+  - Dan: {{says: /skill}}
+  - Dan: {{presses: "{scenes}"}}
+  - Dan: {{says: "{generate}"}}
+  - bot: {{buttons: "9:16"}}
+  - Eve: {{sends: {{kind: audio, name: song.mp3, seconds: 6}}}}
+  - bot: {{says: song.mp3}}
+  - bot: {{idle: true}}
+  - nemo: {{script: two_stages, args: {{prompt: make a 2 second video of a cat}}, switches: {{pace: {{edit_s: 60}}}}}}
+  - Flo: {{says: "{cat}"}}
+  - bot: {{sends: {{}}}}
+  - nemo: {{switches: {{pace: {{edit_s: 0}}}}}}
+  - Gus: {{sends: {{name: tall.mp4, seconds: 2, width: 90, height: 160}}}}
+  - bot: {{says: tall.mp4}}
   - bot: {{idle: true}}
 """
-MOST_PRESSES = 150
-DEAD_ENDS = ("toast.old_button", "toast.prompt_gone", "toast.skill_gone")
-REFUSALS = (
-    "error.unexpected",
-    "error.queue_full",
-    "quota.over_jobs_person",
-    "error.no_credits_operator",
-    "extract.failed",
-)
-# Pressed once the others were: they take away what those need.
-LATE_STYLE = "danger"
+GROUP = """
+title: Every button in a group
+settings: {{NEMO_TOKEN: nmv_usr_operator, DAILY_JOBS_PER_PERSON: 0, DAILY_JOBS_PER_CHAT: 0, QUEUE_LIMIT: 500}}
+accounts: {{nmv_usr_operator: {{credits: 100000}}}}
+telegram: {{flood_limits: false}}
+people: {{Ann: {{language: {language}}}, Bo: {{language: {language}}}, Cleo: {{language: {language}}}}}
+chats: {{Film club: {{creator: Ann, members: [Cleo, Bo]}}}}
+steps:
+  - Bo: {{says: /start, chat: Film club}}
+  - Bo: {{says: /settings, chat: Film club}}
+  - Bo: {{says: /skill, chat: Film club}}
+  - Bo: {{says: /language, chat: Film club}}
+  - Bo: {{says: /link, chat: Film club}}
+  - Bo: {{sends: {{name: beach.mp4, seconds: 7}}, caption: "/edit {trim}", chat: Film club}}
+  - bot: {{sends: {{}}}}
+  - nemo: {{script: typed_error}}
+  - Bo: {{says: "/edit {title}", chat: Film club}}
+  - bot: {{buttons: "{again}"}}
+  - nemo: {{script: two_stages, args: {{prompt: make a 2 second video of a cat}}, switches: {{pace: {{edit_s: 60}}}}}}
+  - Bo: {{says: "/edit {cat}", chat: Film club}}
+  - bot: {{sends: {{}}}}
+  - nemo: {{switches: {{pace: {{edit_s: 0}}}}}}
+  - bot: {{idle: true}}
+  - Bo: {{says: /status, chat: Film club}}
+  - Bo: {{says: /projects, chat: Film club}}
+  - Bo: {{says: /history, chat: Film club}}
+  - Bo: {{says: /new, chat: Film club}}
+  - Bo: {{says: /forget, chat: Film club}}
+  - Bo: {{says: /forget, chat: Film club}}
+  - bot: {{idle: true}}
+"""
+RIGHTS = {
+    "asker": {"settings", "language ", "skills 1", "projects 1", "project", "rename_project"}
+    | {"retry", "keep", "strip audio", "strip text"},
+    "admin": {f"set {on} {setting}" for setting in Setting for on in (False, True)}
+    | {"language en", "language zh", "skill", "forget"},
+}
+"""Who at least has to press what changes or ends something for all; whatever is not here, every member may press."""
+PROMISES = {
+    *(f"next {name}" for name in SUGGESTIONS),
+    *(f"strip {name}" for name in EXTRAS),
+    "sample",
+    "place",
+    "restore_version",
+}
+REQUESTS = {
+    "en": {
+        "trim": "trim it to 6 seconds",
+        "title": "add a title, make it vertical",
+        "background": "New background",
+        "scenes": "Video from words",
+        "generate": "make a video of a cat",
+        "cat": "a cat please",
+        "again": "Try again",
+    },
+    "zh-hans": {
+        "trim": "剪到 6 秒",
+        "title": "加一个标题，改成竖屏",
+        "background": "更换背景",
+        "scenes": "文字生成视频",
+        "generate": "生成一段小猫的视频",
+        "cat": "来一只小猫",
+        "again": "重试",
+    },
+}
 
 
-class Crawler(player.Player):
-    """Plays a conversation, then presses each button of the bot once."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.language = next(iter(self._conversation.people.values())).language or "en"
-        self.pressed: set[str] = set()
-        self.failures: list[str] = []
-
-    async def play(self) -> None:
-        """See ``Player``."""
-        await super().play()
-        words = Words(self.language)
-        dead_ends = {words.plain(key) for key in DEAD_ENDS}
-        member = next(iter(self._stage.members.values()))
-        async with httpx.AsyncClient(follow_redirects=True) as http:
-            while (found := await self._next(member)) and len(self.pressed) < MOST_PRESSES:
-                message, button = found
-                self.pressed.add(name_of(button))
-                if "url" in button:
-                    await self._follow_link(http, button)
-                    continue
-                before = await snapshot(member)
-                answer = await member.press(message, data=button["callback_data"])
-                await self._wait_until_idle(60)
-                toast = str((answer or {}).get("text") or "")
-                if answer is None:
-                    self.failures.append(f"{button['text']}: no answer")
-                elif toast in dead_ends:
-                    self.failures.append(f"{button['text']}: {toast}")
-                elif not toast and not is_chosen(button) and not await self._changes(member, before):
-                    self.failures.append(f"{button['text']}: nothing happened")
-        starts = {words.plain(key, n=1, anew_in="").partition("{")[0][:12] for key in REFUSALS}
-        messages = await member.chat.messages(from_bots=True, deleted=True)
-        for message in messages:
-            if message.text.startswith(tuple(starts)):
-                self.failures.append(f"the bot said: {message.text}")
-        if self.failures:
-            raise Unmet("\n".join(self.failures))
-
-    async def _changes(self, member: Person, before: list[Any]) -> bool:
-        """Wait for what a press leads to: it may be made by a job that has just begun."""
-        ends_s = time.monotonic() + PATIENCE_S
-        while before == await snapshot(member):
-            if time.monotonic() > ends_s:
-                return False
-            await asyncio.sleep(LOOK_AGAIN_S)
-        return True
-
-    async def _next(self, member: Person) -> tuple[Seen, dict[str, Any]] | None:
-        late = None
-        for message in await member.chat.messages(from_bots=True):
-            for row in message.json.get("reply_markup", {}).get("inline_keyboard", []):
-                for button in row:
-                    if name_of(button) in self.pressed or not {"url", "callback_data"} & button.keys():
-                        continue
-                    if button.get("style") != LATE_STYLE:
-                        return message, button
-                    late = late or (message, button)
-        return late
-
-    async def _follow_link(self, http: httpx.AsyncClient, button: dict[str, Any]) -> None:
-        if not button["url"].startswith("http://127.0.0.1"):
-            return  # Telegram's own, such as sharing.
-        answer = await http.get(button["url"])
-        if not answer.is_success:
-            self.failures.append(f"{button['text']}: {button['url']} gives {answer.status_code}")
-
-
-def name_of(button: dict[str, Any]) -> str:
-    """What stands for a button; versions and positions are alike, and so are examples: each costs a generation."""
-    if isinstance(unpack(button.get("callback_data")), RunExample):
-        return "example"
-    return re.sub(r"\d+", "", button["text"])
-
-
-def is_chosen(button: dict[str, Any]) -> bool:
-    """Whether a button is the choice that holds already, which pressing does not change."""
-    return str(button["text"]).startswith("✅")
-
-
-async def snapshot(member: Person) -> list[tuple[int, str | None, int]]:
-    messages = await member.chat.messages(from_bots=True, deleted=True)
-    return [(one.id, one.deleted_at, len(one.versions)) for one in messages]
-
-
-@pytest.mark.parametrize(("language", "request_"), [("en", "trim it to 2 seconds"), ("zh-hans", "剪到 2 秒")])
-async def test_no_button_leads_nowhere(
-    language: str, request_: str, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def crawl(script: str, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Crawler:
+    """Play a conversation, and press every button that its chats show."""
     crawlers: list[Crawler] = []
 
     def crawler(*args: Any) -> Crawler:
-        crawlers.append(Crawler(*args))
+        crawlers.append(Crawler(load_cards(), *args))
         return crawlers[0]
 
     monkeypatch.setattr(player, "Player", crawler)
     file = tmp_path / "crawl.yaml"
-    file.write_text(SCRIPT.format(language=language, request=request_), encoding="utf-8")
+    file.write_text(script, encoding="utf-8")
     (tmp_path / "work").mkdir()
     assert await player.play(read_conversation(file), tmp_path / "out", tmp_path / "work", store.url) is None
-    assert len(crawlers[0].pressed) > 40
+    return crawlers[0]
+
+
+@pytest.mark.parametrize("language", REQUESTS)
+async def test_every_button_does_what_it_promises(
+    language: str, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = SCRIPT.format(language=language, **REQUESTS[language])
+    crawler = await crawl(script, tmp_path, store, monkeypatch)
+    missing = PROMISES - crawler.seen_in_video
+    assert not missing
+    assert {kind for kind in crawler.seen_in_video if kind.startswith("form")}
+    assert crawler.pressed > 60
+
+
+@pytest.mark.parametrize("language", REQUESTS)
+async def test_every_button_in_a_group_is_for_those_who_may_press_it(
+    language: str, tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawler = await crawl(GROUP.format(language=language, **REQUESTS[language]), tmp_path, store, monkeypatch)
+    for kind, role in crawler.allowed.items():
+        expected = next((one for one, kinds in RIGHTS.items() if kind in kinds), "member")
+        assert (kind, role) == (kind, expected)
+    assert crawler.allowed.keys() >= RIGHTS["asker"] | RIGHTS["admin"]

@@ -11,7 +11,7 @@ import pytest
 from bot.sandbox.botapi.faults import When
 from bot.sandbox.nemovideo.faults import Point as NemoPoint
 from tests.interruptions.expected import EDITING_CREDITS, TITLE
-from tests.interruptions.world import PATIENCE_S, Process, World
+from tests.interruptions.world import PATIENCE_S, Process, World, until
 from tests.interruptions.worlds import Worlds
 
 pytestmark = pytest.mark.heavy
@@ -89,12 +89,49 @@ async def test_a_project_is_opened_once_whenever_the_process_is_killed(worlds: W
         await world.at_rest()
         assert len([seen for seen in await world.said() if "Opened" in seen.text]) == 1
         await world.ada.say(SECOND)
-        await world.videos(2)
+        await world.videos(3)  # With the one that the project was shown by.
         await world.at_rest()
         assert [message.text for message in await world.nemo.messages()] == [TITLE, SECOND]
         assert len(await world.nemo.sessions()) == 1
 
     await worlds.at_each(OPENING, play)
+
+
+TOPICS = {
+    "the topic is being opened": Held(method="createForumTopic"),
+    "the topic is open": Held(method="createForumTopic", when="after"),
+    "its first message is on its way": Held(method="sendMessage"),
+}
+
+
+async def test_a_new_projects_topic_is_used_once_whenever_the_process_is_killed(worlds: Worlds) -> None:
+    async def play(world: World, at: Held) -> None:
+        await world.people.ask("set_bot", bot=world.people.bot, topics=True)
+        first = world.bots.start()
+        await world.prompt()
+        await world.videos()
+        await world.at_rest()
+
+        await kill_at(world, first, at, lambda: world.ada.say("/new"))
+        begun = await world.ada.chat.wait(matching="empty project", timeout_s=PATIENCE_S)
+        await world.at_rest()
+        texts = [seen.text for seen in await world.said()]
+        assert [sum(words in text for text in texts) for words in ("empty project", "opened a topic")] == [
+            1,
+            1,
+        ]
+        # One that was opened before the process could note it stays empty.
+        assert len(await world.ada.chat.topics()) == (2 if at.when == "after" else 1)
+        await world.ada.say(SECOND, thread=begun.json["message_thread_id"])
+        await until(lambda: _has_asked(world, 2))
+        await world.at_rest()
+        assert len(await world.nemo.sessions()) == 2
+
+    await worlds.at_each(TOPICS, play)
+
+
+async def _has_asked(world: World, count: int) -> bool:
+    return len(await world.nemo.messages()) == count
 
 
 async def test_an_edit_is_undone_once_whenever_the_process_is_killed(worlds: Worlds) -> None:

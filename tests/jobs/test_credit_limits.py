@@ -50,7 +50,7 @@ class Till:
 
     async def spend(self, job: Job, used: int, *, told: bool = True) -> None:
         self.balance -= used
-        await self.limits.settle(job, used if told else None, await self.read())
+        await self.limits.record_use(job, used if told else None, await self.read())
 
     async def totals(self) -> dict[str, int]:
         found: Any = await self.redis.hgetall(keys.totals_key(self.clock.now().date().isoformat()))
@@ -128,7 +128,7 @@ async def test_without_a_reading_the_estimate_counts_until_the_next_one_shows_mo
     till.limited(bot=1000)
     job = await till.begin()
     till.balance -= 80
-    await till.limits.settle(job, None)
+    await till.limits.record_use(job, None)
     assert await till.totals() == {"credits": 0, "credits_reserved": 0, "credits_unseen": 50}
     await till.begin()
     assert await till.totals() == {"credits": 80, "credits_reserved": 50, "credits_unseen": 0}
@@ -148,7 +148,7 @@ async def test_a_reading_that_another_one_overtook_is_not_counted_twice(till: Ti
 async def test_topping_up_counts_nothing_and_forgets_no_estimate(till: Till) -> None:
     till.limited(bot=1000)
     job = await till.begin()
-    await till.limits.settle(job, None)
+    await till.limits.record_use(job, None)
     till.balance += 5000
     await till.begin()
     assert await till.totals() == {"credits": 50, "credits_reserved": 50, "credits_unseen": 0}
@@ -157,7 +157,7 @@ async def test_topping_up_counts_nothing_and_forgets_no_estimate(till: Till) -> 
 async def test_a_message_that_was_refused_costs_nothing(till: Till) -> None:
     till.limited(bot=1000, person=1000)
     job = await till.begin()
-    await till.limits.settle(job, 0)
+    await till.limits.record_use(job, 0)
     assert await till.of_person() == 0
     assert sum((await till.totals()).values()) == 0
 

@@ -238,6 +238,9 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
         await redis.hset(keys.chat_key(str(general)), "token", "by what still ran")
         await redis.hset(keys.templates_key(str(general)), "mark", "saved by what still ran")
         await redis.hset(keys.brand_key(str(general)), "ratio", "1:1")
+        await redis.hset(keys.channels_key(str(general)), "-1001", "News")
+        await redis.hset(keys.projects_key(str(general)), "mark", "of any topic")
+        await redis.hset(keys.versions_key(str(general), "mark"), "1", "of any topic")
         await job_queue.finish(attempt.claimed, JobState.DONE)
         await clock.advance(PAUSE_S)
     await task
@@ -245,7 +248,9 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
 
     chats = {name async for name in redis.scan_iter(f"{keys.CHAT}*")}
     assert chats == {keys.chat_key("4712:2")}
-    assert not await redis.exists(keys.templates_key(str(general)), keys.brand_key(str(general)))
+    kept = ("nemo:job:", *keys.KEPT_WHEN_FORGOTTEN)
+    left = [name async for name in redis.scan_iter(keys.chat_pattern(str(general)))]
+    assert [name for name in left if not name.startswith(kept)] == []
     assert not await redis.exists(*(keys.results_key(str(chat)) for chat in (cats, dogs, general)))
     assert responders.sent == [("f", "forgotten", LocalizedMessage("forget.done"))]
 

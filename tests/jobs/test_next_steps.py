@@ -230,6 +230,13 @@ def test_a_new_format_of_a_generated_clip_is_a_new_generation() -> None:
         assert {one for one in offered if one.startswith("vertical")} == {name}
 
 
+def test_a_short_upright_clip_is_offered_what_changes_it() -> None:
+    file = FileFacts("video", duration_s=2, width=1080, height=1920)
+    first, second, third = first_buttons(CARDS.active("video-editor"), [file])
+    assert first.text == "Add calm music", "it is too short to be cut to 5 seconds"
+    assert [second.action, third.action] == [RunSuggestion("add_title"), RunSuggestion("square")]
+
+
 @pytest.mark.parametrize("is_generated", [False, True])
 def test_an_upright_clip_is_offered_no_upright_format(is_generated: bool) -> None:
     offered = next_steps(draft(size=(90, 160)), plain_card(), is_generated=is_generated)

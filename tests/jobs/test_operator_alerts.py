@@ -175,19 +175,19 @@ async def test_a_store_that_takes_no_writes_is_told_once_and_when_it_is_over(
         admins.sent.append((admin, message.key))
         return SentMessage(message_id=len(admins.sent), telegram_chat_id=admin)
 
-    await alerts.look(check, admins.show, send)
+    await alerts.check_once(check, admins.show, send)
     before: Any = await redis.config_get("maxmemory")
     await redis.config_set("maxmemory", "1")
     try:
         for _ in range(3):
-            await alerts.look(check, admins.show, send)
+            await alerts.check_once(check, admins.show, send)
     finally:
         await redis.config_set("maxmemory", before["maxmemory"])
     assert admins.sent == [(ANN, "alert.store_refuses"), (BO, "alert.store_refuses")]
     assert admins.edits == 0
     await admins.clock.advance(120)
     for _ in range(2):
-        await alerts.look(check, admins.show, send)
+        await alerts.check_once(check, admins.show, send)
     assert admins.edits == 2
     assert "✅ Resolved" in admins.shows[1]
 

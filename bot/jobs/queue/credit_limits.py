@@ -55,7 +55,7 @@ class CreditLimits:
         self._limits = limits
         self._alert = alert
         self._reserve = LuaScript(redis, __package__, "reserve_credits", "quotas", "credits")
-        self._settle = LuaScript(redis, __package__, "settle_credits", "quotas", "credits")
+        self._record_use = LuaScript(redis, __package__, "settle_credits", "quotas", "credits")
 
     @property
     def are_set(self) -> bool:
@@ -105,7 +105,7 @@ class CreditLimits:
                 await self._send_alert(day, reached)
         return scope or None
 
-    async def settle(self, job: Job, used: int | None, reading: BalanceReading | None = None) -> None:
+    async def record_use(self, job: Job, used: int | None, reading: BalanceReading | None = None) -> None:
         """Replace the estimate of a message, which has ended, with what it used.
 
         Args:
@@ -114,7 +114,7 @@ class CreditLimits:
             reading: The balance after it; ``None`` if that is unknown.
         """
         known = {} if used is None else {"used": used}
-        await self._settle(
+        await self._record_use(
             [_job_key(job), keys.OPERATOR_BALANCE, keys.totals_key(self._day)],
             ttl_s=keys.QUOTA_TTL_S,
             **known,

@@ -148,12 +148,14 @@ class OperatorAlerts:
             # In real time, as the sweep.
             await asyncio.sleep(CHECK_EVERY_S)
             try:
-                await self.look(check, show, send)
+                await self.check_once(check, show, send)
             except RedisError as error:
                 log.warning("alerts.store_failed", error=type(error).__name__)
         await asyncio.Event().wait()
 
-    async def look(self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage) -> None:
+    async def check_once(
+        self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage
+    ) -> None:
         """Look once for troubles and at the messages about them, if this is the process that does; see ``run``."""
         lease_ms = int(CHECK_EVERY_S * 900)
         try:
@@ -162,7 +164,7 @@ class OperatorAlerts:
                 await self._redis.set(keys.ALERTS_KEEPER, self._id)
         except ResponseError:  # It is read-only, or full.
             if await self._redis.get(keys.ALERTS_KEEPER) == self._id:
-                await self._tell_refusal(show, send)
+                await self._report_refusal(show, send)
             return
         if self._refusal is not None and self._refusal.over_at is None:
             self._refusal.over_at = self._clock.now()
@@ -171,7 +173,7 @@ class OperatorAlerts:
             await check()
             await self.update(show)
 
-    async def _tell_refusal(self, show: ShowMessage, send: SendMessage) -> None:
+    async def _report_refusal(self, show: ShowMessage, send: SendMessage) -> None:
         now, message = self._clock.now(), LocalizedMessage("alert.store_refuses")
         known = self._refusal
         if known is not None and known.over_at is None:

@@ -15,8 +15,8 @@ LOW_CREDITS = 100  # about what one generation takes
 LOW_GUESTS = 2  # guest accounts left
 
 
-class TroubleWatch:
-    """Looks for them.
+class TroubleChecks:
+    """Looks for these troubles.
 
     Args:
         alerts: Tell the admins.
@@ -37,7 +37,7 @@ class TroubleWatch:
         self._statistics = statistics
         self._data_dir = data_dir
 
-    async def look(self) -> None:
+    async def run(self) -> None:
         """Look once, and report what is there and what is not."""
         used = 0 if self._guests is None else await self._guests.used_this_week()
         await self._alerts.watch("guests", guests_alert(used))

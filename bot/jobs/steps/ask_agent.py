@@ -240,12 +240,12 @@ class _AgentTurn:
         reading = asyncio.create_task(self._spending.read_after())
         try:
             has_answer = bool(received.text.text.strip() or received.question or received.files)
-            draft = await self._draft.read_settled(has_answer=has_answer)
+            draft = await self._draft.read_after_turn(has_answer=has_answer)
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
             reading.cancel()
-        await self._spending.settle(use.used, use.reading)
+        await self._spending.record_use(use.used, use.reading)
         return draft, use
 
     def _prompt_for(self, project: Project) -> str:
@@ -284,14 +284,14 @@ class _AgentTurn:
         except NemoError as error:
             if isinstance(error, StreamBroken) or (error.outcome_unknown and not _is_refusal(error)):
                 raise _Broken(str(error)) from error
-            await self._spending.settle(0)
+            await self._spending.record_use(0)
             raise
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
             if _is_refusal(refusal) and not await self._has_changed(project, refusal):
                 received.error = None
-                await self._spending.settle(0)
+                await self._spending.record_use(0)
                 raise refusal
 
     async def _has_changed(self, project: Project, refusal: NemoError) -> bool:

@@ -50,7 +50,7 @@ class AskForClip:
         raise JobEnded(LocalizedMessage(key, {"prompt": job.text}, (anyway,)), JobState.DONE)
 
     async def _has_clip(self, attempt: Attempt) -> bool:
-        on_loss = LostProjectHandler(self._projects, attempt).tell
+        on_loss = LostProjectHandler(self._projects, attempt).report
         try:
             state = await self._projects.get_state(attempt.job, on_loss)
         except NemoError:

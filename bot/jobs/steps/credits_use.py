@@ -151,10 +151,10 @@ class TurnCredits:
             params = {"anew_in": Seconds(self._limits.resets_in_s)}
             raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
 
-    async def settle(self, used: int | None, reading: CreditsReading | None = None) -> None:
+    async def record_use(self, used: int | None, reading: CreditsReading | None = None) -> None:
         """Replace what was reserved with what was used; ``None`` if that can't be told."""
         if self._has_reserved:
-            await self._limits.settle(self._attempt.job, used, reading.balance if reading else None)
+            await self._limits.record_use(self._attempt.job, used, reading.balance if reading else None)
 
     async def turns_before(self, project: Project) -> int | None:
         """Count the beginning of a turn of the operator's account, which other chats use too."""

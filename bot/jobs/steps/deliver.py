@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -16,13 +16,8 @@ from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.progress_shares import FETCHED
 from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.export import (
-    CachedResultGone,
-    Export,
-    Exported,
-    RenderLimits,
-    browser_link,
-)
+from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
@@ -177,7 +172,9 @@ class Deliver:
         answer = None if held is None else held.message
         if version.lines:
             answer = version.lines[0] if answer is None else with_lines(answer, version.lines)
-        return Result(
+        return replace(
+            exported.result(attempt),
+            arriving=attempt.arriving,
             browser_link=link or "",
             project_link=page or "",
             buttons=(
@@ -188,16 +185,4 @@ class Deliver:
             ),
             answer=answer,
             share=version.share,
-            path=attempt.responder.result_path if exported.is_fetched else None,
-            arriving=attempt.arriving,
-            link=exported.link,
-            why_link=exported.why_link,
-            spare_link=exported.spare_link,
-            may_shrink=exported.may_shrink,
-            size=exported.size_bytes,
-            duration_s=exported.duration_s,
-            took_s=exported.took_s,
-            file_id=exported.file_id,
-            kind=exported.kind,
-            as_file=exported.as_file,
         )

@@ -26,11 +26,12 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import EditPayload, ExportPayload
+from bot.jobs.ports import Result
 from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
 from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
-from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
+from bot.jobs.steps.lost_project import LostProjectHandler, browser_link, lost_since_asked
 from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.jobs.steps.service_errors import ended_by
@@ -128,6 +129,22 @@ class Exported(Checkpoint):
     may_shrink: bool = True
     next_steps: tuple[str, ...] = ()
     is_earlier: bool = False
+
+    def result(self, attempt: Attempt) -> Result:
+        """Return what is sent."""
+        return Result(
+            path=attempt.responder.result_path if self.is_fetched else None,
+            link=self.link,
+            why_link=self.why_link,
+            spare_link=self.spare_link,
+            may_shrink=self.may_shrink,
+            size=self.size_bytes,
+            duration_s=self.duration_s,
+            took_s=self.took_s,
+            file_id=self.file_id,
+            kind=self.kind,
+            as_file=self.as_file,
+        )
 
 
 class CachedResultGone(Checkpoint):
@@ -264,7 +281,7 @@ class Export:
                 render = await self._projects.call(
                     attempt.job,
                     lambda p: nemo.get_render(p.credentials, render_id),
-                    on_loss=LostProjectHandler(self._projects, attempt).tell,
+                    on_loss=LostProjectHandler(self._projects, attempt).report,
                 )
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
@@ -322,13 +339,11 @@ class Export:
                 render = await self._projects.call(
                     attempt.job,
                     lambda p: nemo.get_render(p.credentials, render_id),
-                    on_loss=LostProjectHandler(self._projects, attempt).tell,
+                    on_loss=LostProjectHandler(self._projects, attempt).report,
                 )
                 silent = lost = 0
-                if render_began_s is None and render.status not in (
-                    RenderStatus.PENDING,
-                    RenderStatus.UNKNOWN,
-                ):
+                is_begun = render.status not in (RenderStatus.PENDING, RenderStatus.UNKNOWN)
+                if is_begun and render_began_s is None:
                     render_began_s = attempt.clock.monotonic_s()
                     metrics.RENDER.labels("queue").observe(render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
@@ -404,7 +419,7 @@ class Export:
         return await self._projects.call(
             attempt.job,
             lambda project: fetch(nemo, source, path, limit, project, on_start=on_start),
-            on_loss=LostProjectHandler(self._projects, attempt).tell,
+            on_loss=LostProjectHandler(self._projects, attempt).report,
         )
 
     async def _cancel_render(self, attempt: Attempt) -> None:
@@ -445,13 +460,6 @@ def _expected_s(percent: float, elapsed_s: float, times_s: tuple[float, ...]) ->
 def _new_render_id(attempt: Attempt) -> str:
     """Return a new id of the form that the skill documents show, ``render_<ts>``, made unique."""
     return f"render_{round(attempt.clock.now().timestamp() * 1000)}_{secrets.token_hex(8)}"
-
-
-async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
-    """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
-    if not attempt.job.chat.is_private:
-        return None
-    return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).tell)
 
 
 def _nothing_on_timeline(attempt: Attempt, state: ProjectState) -> LocalizedMessage:

@@ -41,7 +41,7 @@ class FirstContact:
         await announce_setup(projects, attempt)
         try:
             if needs_account:
-                await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).tell)
+                await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).report)
             else:
                 await projects.check_account(job)
         except NemoError as error:

@@ -47,7 +47,7 @@ class LostProjectHandler:
         """
         raise JobEnded(await self._message(loss), JobState.DONE)
 
-    async def tell(self, loss: ProjectLoss) -> None:
+    async def report(self, loss: ProjectLoss) -> None:
         """Say so, and let the job go on."""
         await self._send(await self._message(loss))
 
@@ -99,3 +99,10 @@ async def lost_since_asked(projects: Projects, attempt: Attempt) -> ProjectLoss 
     if asked is None or not asked.session_id or chat.lost_session_id != asked.session_id:
         return None
     return ProjectLoss(asked.session_id)
+
+
+async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
+    """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
+    if not attempt.job.chat.is_private:
+        return None
+    return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).report)

@@ -193,7 +193,7 @@ class MakeVariations:
         results = []
         for number, one in made.items():
             with attempt.in_part(number, len(names), names[number - 1]):
-                results.append(_result(attempt, await self._render(attempt, one)))
+                results.append((await self._render(attempt, one)).result(attempt))
         lines = [_line(one, names[number - 1]) for number, one in made.items()]
         attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
         album = ListMessage(lines[0], tuple(lines[1:]))
@@ -276,17 +276,3 @@ def _choice(attempt: Attempt, names: Sequence[LocalizedMessage]) -> ListMessage:
     )
     heading = LocalizedMessage("variations.ready", {"n": len(made), "version": version_name(latest)})
     return ListMessage(heading, tuple(lines), tuple(buttons))
-
-
-def _result(attempt: Attempt, exported: Exported) -> Result:
-    return Result(
-        path=attempt.responder.result_path if exported.is_fetched else None,
-        link=exported.link,
-        why_link=exported.why_link,
-        spare_link=exported.spare_link,
-        may_shrink=exported.may_shrink,
-        size=exported.size_bytes,
-        duration_s=exported.duration_s,
-        took_s=exported.took_s,
-        as_file=exported.as_file,
-    )

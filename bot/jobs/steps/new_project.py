@@ -26,7 +26,7 @@ class TopicOpened(Checkpoint):
     """Saved when the project has a topic; an attempt that dies before leaves an empty one behind."""
 
     name = "topic_opened"
-    topic_id: int
+    topic_id: int = 0
 
 
 class NewProject:
@@ -44,8 +44,8 @@ class NewProject:
         begin = LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
         if (topic := await self._topic(attempt)) is not None:
             await self._projects.chats.update(topic, ChatFields(takes_name=True))
-            await say_in_topic(self._job_queue, attempt, topic, begin)
-            return await attempt.responder.send("new", LocalizedMessage("new.topic"))
+            await attempt.responder.send("new", LocalizedMessage("new.topic"))
+            return await say_in_topic(self._job_queue, attempt, topic, begin)
         if attempt.load(SessionForgotten) is None:
             await self._projects.leave(attempt.job.chat)
             await attempt.save(SessionForgotten())
@@ -72,7 +72,10 @@ class NewProject:
 async def say_in_topic(
     job_queue: JobQueue, attempt: Attempt, topic: ChatKey, message: LocalizedMessage
 ) -> None:
-    """Say something in another topic of a job's chat, once."""
+    """Say something in another topic of a job's chat, once.
+
+    It comes last in its step: of two messages on their way to a chat, a lost one may be taken for the other.
+    """
     payload, job_id = SayPayload(message=message), look_id(attempt.job.id, topic.topic_id or 0)
     job = replace(
         attempt.job,

@@ -32,7 +32,7 @@ class OfferVariations:
         try:
             state = await projects.get_state(job, lost.end)
             credits_ = await projects.call(
-                job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=lost.tell
+                job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=lost.report
             )
         except NemoError as error:
             raise await ended_by(projects, job, error) from error

@@ -46,8 +46,8 @@ class OpenProject:
         name: dict[str, Param] = {"name": name_of(project)}
         if await self._is_elsewhere(key, project):
             here = LocalizedMessage("projects.here", name)
-            await say_in_topic(self._job_queue, attempt, ChatKey(key.chat_id, project.topic_id), here)
-            return await attempt.responder.send("opened", LocalizedMessage("projects.in_topic", name))
+            await attempt.responder.send("opened", LocalizedMessage("projects.in_topic", name))
+            return await say_in_topic(self._job_queue, attempt, ChatKey(key.chat_id, project.topic_id), here)
         # What the agent asked about is not in the project that follows.
         if (job_id := await self._job_queue.questions.job_id(key)) is not None:
             await self._job_queue.cancel(key, QueueName.MAIN, job_id)

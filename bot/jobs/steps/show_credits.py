@@ -31,7 +31,7 @@ class ShowCredits:
             credits_ = await projects.call(
                 attempt.job,
                 lambda p: projects.nemo.get_credits(p.credentials),
-                on_loss=LostProjectHandler(projects, attempt).tell,
+                on_loss=LostProjectHandler(projects, attempt).report,
             )
         except NemoError as error:
             raise await ended_by(projects, attempt.job, error) from error

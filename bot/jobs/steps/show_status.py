@@ -42,7 +42,7 @@ class ShowStatus:
         unplaced: tuple[UnplacedFile, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
             try:
-                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).tell)
+                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
             except NemoError as error:
                 raise await ended_by(projects, attempt.job, error) from error
             draft, unplaced = state.draft, unplaced_files(state)
@@ -123,7 +123,7 @@ class ShowStatus:
             credits_ = await self._projects.call(
                 attempt.job,
                 lambda p: self._projects.nemo.get_credits(p.credentials),
-                on_loss=LostProjectHandler(self._projects, attempt).tell,
+                on_loss=LostProjectHandler(self._projects, attempt).report,
             )
         except NemoError:
             return ()

@@ -1,5 +1,6 @@
 """The agent: runs the parsed prompts of `prompts` on a session's draft and describes what it did."""
 
+import copy
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -105,6 +106,15 @@ def undo(session: Session) -> AppliedPrompt:
     return AppliedPrompt("undo", {}, "I took the last change back.", "已撤销上一步。")
 
 
+def restore(session: Session, tracks: str) -> AppliedPrompt:
+    """Put the newest earlier draft back that has these tracks."""
+    for earlier in reversed(session.earlier):
+        if drafts.has_tracks(earlier, tracks):
+            session.draft = copy.deepcopy(earlier)
+            return AppliedPrompt("restore", {}, "It is as it was before.", "已恢复成之前的样子。")
+    return AppliedPrompt("restore", {}, "I don't have that version.", "没有找到那一版。")
+
+
 def nothing_there(chinese: bool) -> str:
     """Return the answer to an edit of an empty timeline."""
     if chinese:
@@ -185,7 +195,7 @@ def carry_out(session: Session, prompt: Prompt, generated: Media | None = None) 
             return AppliedPrompt(
                 "add_clips",
                 {"count": count},
-                f"The timeline has {count} clips now.",
+                f"The timeline has {count} clip{'s' * (count != 1)} now.",
                 f"时间线上现在有 {count} 个片段。",
             )
 
@@ -290,6 +300,8 @@ def _place_unplaced(session: Session, prompt: Prompt) -> bool:
         Whether there was audio among them.
     """
     waiting = session.take_unplaced()
+    if isinstance(prompt, AddClips) and not waiting:
+        waiting = session.uploads_without_segment()
     if not isinstance(prompt, AddClips | Music) and any(upload.kind != "audio" for upload in waiting):
         drafts.keep(session.draft, 0, 0)
     for upload in waiting:

@@ -34,6 +34,17 @@ def segments(draft: Draft, track_type: int) -> list[Segment]:
     return [segment for track in draft["t"] if track["tt"] == track_type for segment in track["sg"]]
 
 
+def has_tracks(draft: Draft, tracks: str) -> bool:
+    """Return whether a draft has just these tracks, given as lines with the names, times and volume of each."""
+    lines = tracks.splitlines()
+    return len(lines) == len(draft["t"]) and all(
+        all(str(segment["name"]) in line for segment in track["sg"])
+        and f"–{end_ms(track['sg'][-1]) / 1000:g} " in line
+        and ("volume" not in track["sg"][0] or f"{track['sg'][0]['volume']:.0%}" in line)
+        for track, line in zip(draft["t"], lines, strict=True)
+    )
+
+
 def place(draft: Draft, media: Media) -> Segment:
     """Append a video, an image or audio to its track; the first one decides the canvas.
 

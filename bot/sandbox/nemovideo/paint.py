@@ -111,7 +111,7 @@ def title(picture: Image.Image, text: str, scale: float = 1.0, lower_edge: float
     Returns:
         Where a title above it ends.
     """
-    size = max(14, round(picture.height / 9 * scale))
+    size = round(max(14, picture.height / 9) * scale)
     text = text[:60]
     # Whatever was asked for, the words stay inside.
     while size > 14 and font(text, size).getlength(text) > picture.width * 0.95:

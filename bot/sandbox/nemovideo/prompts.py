@@ -30,6 +30,7 @@ _CLIP = (
 )
 # What follows the subject of a generated clip and says how it looks or where it goes.
 _ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
+_WHERE = r"(?:at|on|in|over|to|under|below|above)\b"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
 _UNDO = re.compile(
     r"(?:(?:actually|no|oh|sorry|wait|please|ok|i don't like (?:it|that)|请|还是|算了|不要?了?)[\s,.!，。！]*)*"
@@ -40,6 +41,7 @@ _UNDO = re.compile(
 _FIRST_UNDO = re.compile(
     r"\n\s*(?:before that, put the timeline back|在此之前，先把时间线恢复)", re.IGNORECASE
 )
+_RESTORE = re.compile(r"go back to an earlier version\b|把时间线恢复成之前的版本", re.IGNORECASE)
 _BRAND = re.compile(
     r"[(（](?:The file |文件 ?)(\S+) ?(?:is my |是我的)(logo|intro|outro|标志|片头|片尾)[^)）]*[)）]",
     re.IGNORECASE,
@@ -164,9 +166,17 @@ class Undo:
     """Put the timeline back as it was before the last turn that changed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Put the timeline back as it was when its tracks were these, a line for each."""
+
+    tracks: str
+
+
 Prompt = (
     Generate
     | Undo
+    | Restore
     | Trim
     | Between
     | Ratio
@@ -197,6 +207,8 @@ def parse(text: str) -> list[Prompt]:
         brand = [AddBrand(file, _PARTS.get(part, part.lower())) for file, part in branded]
         return [*parse(_BRAND.sub("", text)), *brand]
     words = " ".join(text.split())
+    if _RESTORE.match(words):
+        return [Restore(text.partition("\n")[2])]
     if _UNDO.match(words):
         return [Undo()]
     # Format and length of a clip, as the bot's buttons add them.
@@ -331,7 +343,7 @@ def _title_size(text: str) -> TitleSize | None:
 
 def _title(text: str) -> Title | None:
     if not _has(
-        rf"\b(?:{_TITLE}|words?|write)\b|标题|字幕|(?<!我的)文字|加上?.{{0,8}}字|写上",
+        rf"\b(?:{_TITLE}|the words?|write)\b|标题|字幕|(?<!我的)文字|加上?.{{0,8}}字|写上",
         text.replace("my text", ""),
     ) or _removed(text):
         return None
@@ -340,7 +352,7 @@ def _title(text: str) -> Title | None:
         or _has(rf"{_TITLE}\s*(?:that says|saying|with the words|reading|called|[:：])\s*(.+)$", text)
         or _has(r"(?:标题|字幕|文字|字(?!幕)|写上?)(?:为|是|写着|叫|[:：])?\s*([^，,]+)$", text)
         or _has(
-            r"\b(?:words?|text|write)\s+(?!on\b|to\b|in\b|at\b)(.+?)(?:\s+(?:at|on|in|over|to|under|below|above)\s.*)?$",
+            rf"\b(?:the words?|text|write)\s+(?!{_WHERE})(.+?)(?:\s+{_WHERE}\s.*)?$",
             text,
         )
     )

@@ -89,6 +89,11 @@ class Session:
         self.unplaced.clear()
         return waiting
 
+    def uploads_without_segment(self) -> list[Upload]:
+        """Return the uploads that are on no track."""
+        shown = {segment.get("media_url") for track in self.draft["t"] for segment in track["sg"]}
+        return [upload for upload in self.uploads if upload.as_media().url not in shown]
+
     def state(self) -> dict[str, Any]:
         """Return the agent's state, as the state call shows it."""
         meta = self.draft.get("m") or {}  # a script may have set anything

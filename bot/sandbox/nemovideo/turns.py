@@ -13,7 +13,7 @@ from bot.sandbox import samples
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
 from bot.sandbox.nemovideo.media import CONTENT_TYPES, Media, Served
-from bot.sandbox.nemovideo.prompts import AddBrand, Generate, Music, Prompt, Undo, parse
+from bot.sandbox.nemovideo.prompts import AddBrand, Generate, Music, Prompt, Restore, Undo, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
 from bot.sandbox.nemovideo.world import World
@@ -201,6 +201,8 @@ class AgentTurn:
             await self._world.clock.sleep(pace.generate_s if isinstance(prompt, Generate) else pace.edit_s)
             if isinstance(prompt, Undo):
                 done = agent.undo(session)
+            elif isinstance(prompt, Restore):
+                done = agent.restore(session, prompt.tracks)
             else:
                 clip = self._clip(prompt) if isinstance(prompt, Generate) else None
                 done = agent.carry_out(session, prompt, clip)

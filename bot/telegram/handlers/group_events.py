@@ -79,4 +79,4 @@ class GroupHandlers(HandlerFamily):
         here = telegram_chat_id_of(change.chat)
         if await self._services.access.refusal(change.from_user.id, change.chat.id, here) is not None:
             return
-        await self._submitter.say_in(update, change, LocalizedMessage(text))
+        await self._submitter.send_to_joined_chat(update, change, LocalizedMessage(text))

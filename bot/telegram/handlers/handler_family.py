@@ -24,6 +24,7 @@ from bot.telegram.handlers.button_presses import (
     Press,
     PressRefused,
     PressReply,
+    shown,
 )
 from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -31,6 +32,7 @@ from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
+from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, bounded
 
 MAX_NAME_CHARS = 40  # of whoever pressed a button
@@ -86,6 +88,11 @@ class HandlerFamily:
     async def ensure_may_change_view(self, press: Press) -> None:
         """Raise `PressRefused` if somebody else asked for the message with the button."""
         await self.ensure_may_change(press, asker_of(press.message))
+
+    async def show_view(self, press: Press, view: View) -> PressReply:
+        """Show a view in the button's message, for whoever asked for that."""
+        await self.ensure_may_change_view(press)
+        return PressReply(show=shown(view))
 
     async def ensure_may_change_settings(self, press: Press, chat: Chat | None = None) -> None:
         """Raise `PressRefused` if the chat's settings leave a change to admins, and none of them has pressed."""

@@ -48,7 +48,9 @@ class JobSubmitter:
         """Answer with a text."""
         await self.submit(update, QueueName.QUICK, JobKind.SAY, SayPayload(message=message))
 
-    async def say_in(self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage) -> None:
+    async def send_to_joined_chat(
+        self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage
+    ) -> None:
         """Say something in a chat that the bot has joined."""
         code = language_code(change.from_user)
         job = Job(

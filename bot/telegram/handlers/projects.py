@@ -64,7 +64,7 @@ class ProjectHandlers(HandlerFamily):
             await self._submitter.reply(press.update, await self._page(press.chat, 1))
             return PressReply()
         page = int(action.page) if action.page.isdecimal() else 1
-        return await self._look(press, await self._page(press.chat, page))
+        return await self.show_view(press, await self._page(press.chat, page))
 
     async def _show(self, press: Press, action: ShowProject) -> PressReply:
         chats = self._submitter.chats
@@ -76,8 +76,8 @@ class ProjectHandlers(HandlerFamily):
         versions = await chats.versions.all(press.chat, action.mark)
         shown_as = next((one for one in reversed(versions) if one.file_id), None)
         if shown_as is None or not press.chat.is_private:
-            return await self._look(press, view)
-        return await self._look(press, VideoView(shown_as.file_id, shown_as.kind, view, view.buttons))
+            return await self.show_view(press, view)
+        return await self.show_view(press, VideoView(shown_as.file_id, shown_as.kind, view, view.buttons))
 
     async def _open(self, press: Press, action: OpenProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
@@ -90,7 +90,7 @@ class ProjectHandlers(HandlerFamily):
         return PressReply("toast.opening_project" if stored else "", buttons=NO_BUTTONS)
 
     async def _say_how_to_rename(self, press: Press, action: RenameProject) -> PressReply:
-        return await self._look(press, rename_view())
+        return await self.show_view(press, rename_view())
 
     async def _delete(self, press: Press, action: DeleteProject) -> PressReply:
         chats = self._submitter.chats
@@ -107,7 +107,7 @@ class ProjectHandlers(HandlerFamily):
         reply = await self._replace(press, await self._page(press.chat, 1))
         return replace(reply, toast="toast.project_deleted")
 
-    async def _look(self, press: Press, view: View) -> PressReply:
+    async def show_view(self, press: Press, view: View) -> PressReply:
         """Show a view to whoever may change the message with the list."""
         await self.ensure_may_change_view(press)
         return await self._replace(press, view)

@@ -14,7 +14,6 @@ from bot.telegram.handlers.button_presses import Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import View
 from bot.words import bounded
 
 _LINE_CHARS = 60
@@ -71,11 +70,11 @@ class TemplateHandlers(HandlerFamily):
         await self._submitter.reply(update, await self._all(chat_key(message_of(update))))
 
     async def _list(self, press: Press, action: ListTemplates) -> PressReply:
-        return await self._look(press, await self._all(press.chat))
+        return await self.show_view(press, await self._all(press.chat))
 
     async def _show(self, press: Press, action: ShowTemplate) -> PressReply:
         template = await self._submitter.chats.templates.find(press.chat, action.mark)
-        return _GONE if template is None else await self._look(press, _view(template))
+        return _GONE if template is None else await self.show_view(press, _view(template))
 
     async def _run(self, press: Press, action: RunTemplate) -> PressReply:
         chats = self._submitter.chats
@@ -84,7 +83,7 @@ class TemplateHandlers(HandlerFamily):
             return _GONE
         if action.on_next_file:
             waits = LocalizedMessage("templates.waits", {"name": template.name, "prompt": template.prompt})
-            reply = await self._look(press, waits)
+            reply = await self.show_view(press, waits)
             until = self._submitter.clock.now() + KEPT_FOR
             await chats.update(press.chat, ChatFields(kept_prompt=template.prompt, kept_prompt_until=until))
             return reply
@@ -95,11 +94,6 @@ class TemplateHandlers(HandlerFamily):
         await self.ensure_may_change_settings(press)
         await chats.templates.delete(press.chat, action.mark)
         return PressReply("toast.template_deleted", show=shown(await self._all(press.chat)))
-
-    async def _look(self, press: Press, view: View) -> PressReply:
-        """Show a view to whoever may change the message with the list."""
-        await self.ensure_may_change_view(press)
-        return PressReply(show=shown(view))
 
     async def _all(self, key: ChatKey) -> LocalizedMessage | ListMessage:
         templates = await self._submitter.chats.templates.all(key)

@@ -55,7 +55,7 @@ async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound
     assert reading.stage == "progress.reading"
     assert reading.fraction < reading.until
     (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.READING), 0, -1)
-    assert float(took_s) >= 20
+    assert 20 <= float(took_s) < 3600
 
 
 async def test_telegram_gets_a_file_ready_while_the_rest_of_its_album_is_still_to_come(rig: Rig) -> None:

@@ -76,6 +76,21 @@ async def test_channels_and_their_discussion(sandbox: Sandbox) -> None:
     assert forwarded["sender_chat"]["id"] == channel.id
 
 
+async def test_only_admins_who_may_post_write_in_a_channel(sandbox: Sandbox) -> None:
+    people = sandbox.people
+    ada = await people.person()
+    channel = await people.new_chat("channel", "News", ada, bot="")
+    await channel.set_member(people.bot, "administrator", by=ada)
+    (update,) = await received(sandbox)
+    assert update["my_chat_member"]["from"]["id"] == ada.id
+    assert update["my_chat_member"]["new_chat_member"]["can_post_messages"] is True
+    assert (await sandbox.call("sendMessage", chat_id=channel.id, text="today"))["ok"]
+    for status, rights in (("administrator", {"can_post_messages": False}), ("member", {})):
+        await channel.set_member(people.bot, status, by=ada, **rights)
+        refused = await sandbox.call("sendMessage", chat_id=channel.id, text="today")
+        assert refused["description"] == "Bad Request: need administrator rights in the channel chat"
+
+
 async def test_unusual_senders(sandbox: Sandbox) -> None:
     people = sandbox.people
     ada = await people.person()

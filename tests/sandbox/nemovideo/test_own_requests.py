@@ -166,3 +166,29 @@ def test_the_agent_says_once_that_it_stands_in() -> None:
     assert second.startswith("I can't do that here.")
     assert "stand in" not in second
     assert agent.small_talk(project, "hello!", chinese=False).startswith("Hi!")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_an_earlier_version_is_put_back_by_its_tracks(
+    caller: Caller, tmp_path: Path, language: str
+) -> None:
+    await caller.upload(make_video(tmp_path / "sea.mp4", 4))
+    for request in ("trim it to 3 seconds", 'add a title "Sea" and calm music', "make it vertical"):
+        await caller.say(request)
+    back = Words(language).plain("prompt.restore_version")
+    await caller.say(f"{back}\n1. Video: sea.mp4 (0–3 s, 100%)")
+    draft = (await caller.state())["draft"]
+    assert (draft["d"], draft["m"]["width"] > draft["m"]["height"]) == (3000, True)
+    assert not titles(draft)
+    await caller.say(f"{back}\n1. Video: lake.mp4 (0–3 s, 100%)")
+    assert (await caller.state())["draft"] == draft
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_files_that_were_cut_away_are_placed_again(
+    caller: Caller, tmp_path: Path, language: str
+) -> None:
+    await caller.upload(make_video(tmp_path / "sea.mp4", 2), make_video(tmp_path / "lake.mp4", 1))
+    await caller.say("trim it to 2 seconds")
+    await caller.say(Words(language).plain("prompt.place_files"))
+    assert [clip["name"] for clip in clips((await caller.state())["draft"])] == ["sea.mp4", "lake.mp4"]

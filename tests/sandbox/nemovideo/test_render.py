@@ -5,8 +5,9 @@ from typing import Any
 
 import av
 import pytest
+from PIL import Image
 
-from bot.sandbox.nemovideo import render
+from bot.sandbox.nemovideo import paint, render
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.encode import Spec, encode
@@ -69,6 +70,15 @@ async def test_an_uploaded_clip_comes_back_edited(caller: Caller, nemo: NemoCont
     assert loudness(path) > 3000
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_title_grows_in_a_small_picture_too() -> None:
+    def white(scale: float) -> int:
+        picture = Image.new("RGB", (160, 90))
+        paint.title(picture, "Sea", scale)
+        return sum(picture.convert("L").histogram()[200:])
+
+    assert white(0.7) < white(1.0) < white(1.4)
 
 
 async def test_words_alone_become_a_video(caller: Caller, nemo: NemoControl, tmp_path: Path) -> None:
