@@ -146,6 +146,9 @@ class RecordingResponder:
             await self.checkpoints.save(MessageSend(), idempotency_key)
         self.responders.sent.append((self.job.id, idempotency_key, message))
 
+    def expect_file(self, file: Attachment) -> None:
+        raise NotImplementedError
+
     def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError
 

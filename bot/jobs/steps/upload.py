@@ -102,6 +102,9 @@ class Upload:
         if not gathered.is_words_alone:
             gathered = await attempt.gathered()  # All that is here goes in one request.
         while True:
+            # While the rest of an album is still to come, Telegram gets ready what is here.
+            for file in () if gathered.closed else gathered.job.files:
+                attempt.responder.expect_file(file)
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, gathered)
             await take_in(attempt, gathered)
