@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -69,6 +70,8 @@ class GuestProgress(ProgressMessage):
 
     async def finish(self, closing: str | None) -> None:
         """See ``ProgressMessage``."""
+        if self._late_send is not None:
+            await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
         last = (Text(closing), None) if closing is not None else self.last
         if last is None or self._is_refused:
