@@ -76,13 +76,11 @@ class Download:
         size_bytes: Its size, if the server declares it; the chunks then have exactly that size.
         chunks: Its bytes. Raises TransportError if they end early.
         content_type: Its media type, as the server declares it.
-        by_link: Whether it comes from the result's link and not from the download call.
     """
 
     size_bytes: int | None
     chunks: AsyncIterator[bytes]
     content_type: str
-    by_link: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,19 +354,15 @@ class NemoClient:
             download, refused = None, None
             if (link := self._link(render.url)) is not None:
                 try:
-                    download = await self._open_download(
-                        stack, Call("GET", link.path), link, credentials, by_link=True
-                    )
+                    download = await self._open_download(stack, Call("GET", link.path), link, credentials)
                 except HostNotAllowed as error:
                     refused = error
                 except NemoError:
                     pass  # the download call may work
             if download is None:
-                call = Call("GET", fallback)
+                url = self._wire.url(fallback)
                 try:
-                    download = await self._open_download(
-                        stack, call, self._wire.url(fallback), credentials, by_link=False
-                    )
+                    download = await self._open_download(stack, Call("GET", fallback), url, credentials)
                 except NemoError as error:
                     if refused is not None:
                         raise refused from error
@@ -387,16 +381,10 @@ class NemoClient:
         if link is None:
             raise UnexpectedAnswer(Call("GET", "/"), "no address of a file")
         async with contextlib.AsyncExitStack() as stack:
-            yield await self._open_download(stack, Call("GET", link.path), link, credentials, by_link=True)
+            yield await self._open_download(stack, Call("GET", link.path), link, credentials)
 
     async def _open_download(
-        self,
-        stack: contextlib.AsyncExitStack,
-        call: Call,
-        url: httpx.URL,
-        credentials: Credentials,
-        *,
-        by_link: bool,
+        self, stack: contextlib.AsyncExitStack, call: Call, url: httpx.URL, credentials: Credentials
     ) -> Download:
         """Open a download; the stack closes it."""
         ends_s = asyncio.get_running_loop().time() + self._timeouts.download_total_s
@@ -419,7 +407,7 @@ class NemoClient:
         size = content_length(response)
         if size == 0:
             raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
-        return Download(size, _until(call, read_chunks(call, response), ends_s), content_type, by_link)
+        return Download(size, _until(call, read_chunks(call, response), ends_s), content_type)
 
     async def _open_media(self, call: Call, url: httpx.URL, credentials: Credentials) -> httpx.Response:
         timeout = self._wire.timeout(self._timeouts.download_stall_s)

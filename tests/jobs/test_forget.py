@@ -54,7 +54,7 @@ async def names(redis: Redis, chat: ChatKey) -> set[str]:
 @pytest.fixture
 async def old(job_queue: JobQueue, redis: Redis) -> Job:
     """A job of the chat that is done, among other things that are kept of it and of its neighbours."""
-    job = new_job(text="my old wish")
+    job = new_job(text="my old request")
     await job_queue.enqueue([job], 1)
     claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "old")
     assert claimed
@@ -69,7 +69,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
-    asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next wish")
+    asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next request")
     await job_queue.enqueue([asked], 2)
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, responders, asked)
@@ -91,7 +91,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
-    assert (await run_of(job_queue, clock, responders, later, "next")).job.text == "my next wish"
+    assert (await run_of(job_queue, clock, responders, later, "next")).job.text == "my next request"
 
 
 async def test_a_chat_whose_queue_is_full_can_be_erased(
@@ -238,6 +238,9 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
         await redis.hset(keys.chat_key(str(general)), "token", "by what still ran")
         await redis.hset(keys.templates_key(str(general)), "mark", "saved by what still ran")
         await redis.hset(keys.brand_key(str(general)), "ratio", "1:1")
+        await redis.hset(keys.channels_key(str(general)), "-1001", "News")
+        await redis.hset(keys.projects_key(str(general)), "mark", "of any topic")
+        await redis.hset(keys.versions_key(str(general), "mark"), "1", "of any topic")
         await job_queue.finish(attempt.claimed, JobState.DONE)
         await clock.advance(PAUSE_S)
     await task
@@ -245,7 +248,9 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
 
     chats = {name async for name in redis.scan_iter(f"{keys.CHAT}*")}
     assert chats == {keys.chat_key("4712:2")}
-    assert not await redis.exists(keys.templates_key(str(general)), keys.brand_key(str(general)))
+    kept = ("nemo:job:", *keys.KEPT_WHEN_FORGOTTEN)
+    left = [name async for name in redis.scan_iter(keys.chat_pattern(str(general)))]
+    assert [name for name in left if not name.startswith(kept)] == []
     assert not await redis.exists(*(keys.results_key(str(chat)) for chat in (cats, dogs, general)))
     assert responders.sent == [("f", "forgotten", LocalizedMessage("forget.done"))]
 

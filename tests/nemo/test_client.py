@@ -355,9 +355,9 @@ VIDEO = bytes(range(256)) * 1000
 MP4 = "video/mp4"
 
 
-async def fetch(nemo: NemoClient, url: str | None) -> tuple[bytes, int | None, bool]:
+async def fetch(nemo: NemoClient, url: str | None) -> tuple[bytes, int | None]:
     async with nemo.download(WHO, Render("r", RenderStatus.COMPLETED, url=url)) as found:
-        return b"".join([chunk async for chunk in found.chunks]), found.size_bytes, found.by_link
+        return b"".join([chunk async for chunk in found.chunks]), found.size_bytes
 
 
 @pytest.fixture
@@ -377,7 +377,7 @@ def nemo_and_media(http: httpx.AsyncClient, service: Service) -> NemoClient:
 
 async def test_a_result_by_its_link(nemo_and_media: NemoClient, service: Service, media: Service) -> None:
     media.will_answer(Response(VIDEO, media_type=MP4))
-    assert await fetch(nemo_and_media, f"{media.url}/a.mp4?sig=1%2B2") == (VIDEO, len(VIDEO), True)
+    assert await fetch(nemo_and_media, f"{media.url}/a.mp4?sig=1%2B2") == (VIDEO, len(VIDEO))
     assert media.requests[0].url.query == "sig=1%2B2"
     assert "authorization" not in media.requests[0].headers
     assert not service.requests
@@ -386,7 +386,7 @@ async def test_a_result_by_its_link(nemo_and_media: NemoClient, service: Service
 async def test_a_link_that_leads_on(nemo_and_media: NemoClient, service: Service, media: Service) -> None:
     service.will_answer(Response(status_code=302, headers={"Location": f"{media.url}/a.mp4"}))
     media.will_answer(Response(VIDEO, media_type=MP4))
-    assert await fetch(nemo_and_media, "/files/a.mp4") == (VIDEO, len(VIDEO), True)
+    assert await fetch(nemo_and_media, "/files/a.mp4") == (VIDEO, len(VIDEO))
     assert service.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert "authorization" not in media.requests[0].headers
 
@@ -405,7 +405,7 @@ async def test_a_bad_link_falls_back(
 ) -> None:
     media.will_answer(answer)
     service.will_answer(Response(VIDEO, media_type=MP4))
-    assert await fetch(nemo_and_media, f"{media.url}/a.mp4") == (VIDEO, len(VIDEO), False)
+    assert await fetch(nemo_and_media, f"{media.url}/a.mp4") == (VIDEO, len(VIDEO))
     (request,) = service.requests
     assert request.url.path == "/api/render/proxy/r/download"
     assert request.headers["x-skill-source"]
@@ -417,7 +417,7 @@ async def test_a_bad_link_falls_back(
 )
 async def test_no_usable_link_falls_back(nemo: NemoClient, service: Service, url: str | None) -> None:
     service.will_answer(Response(VIDEO, media_type="application/octet-stream"))
-    assert await fetch(nemo, url) == (VIDEO, len(VIDEO), False)
+    assert await fetch(nemo, url) == (VIDEO, len(VIDEO))
 
 
 async def test_neither_way_leads_to_a_file(nemo: NemoClient, service: Service) -> None:
@@ -444,4 +444,4 @@ async def test_a_result_of_unknown_length(http: httpx.AsyncClient) -> None:
         await writer.drain()
 
     async with raw_server(talk) as url:
-        assert await fetch(NemoClient(http, url), f"{url}/a.mp4") == (b"video", None, True)
+        assert await fetch(NemoClient(http, url), f"{url}/a.mp4") == (b"video", None)

@@ -53,12 +53,12 @@ async def fetch(
     allowed: Sequence[str],
     link: str,
     timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
-) -> tuple[bytes, bool]:
+) -> bytes:
     async with new_client(SSL_CONTEXT) as http, new_client(SSL_CONTEXT, public_only=True) as media_http:
         source = MediaSource(media_http, AllowedHosts(allowed).allow)
         nemo = NemoClient(http, service.url, retries=NO_WAIT, timeouts=timeouts, media=source)
         async with nemo.download(WHO, Render("r", RenderStatus.COMPLETED, url=link)) as found:
-            return b"".join([chunk async for chunk in found.chunks]), found.by_link
+            return b"".join([chunk async for chunk in found.chunks])
 
 
 def to(url: str) -> Response:
@@ -67,14 +67,14 @@ def to(url: str) -> Response:
 
 async def test_a_host_that_was_named(service: Service, media: Service) -> None:
     media.will_answer(FILE)
-    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == (VIDEO, True)
+    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == VIDEO
     assert "authorization" not in media.requests[0].headers
     assert "x-skill-source" not in media.requests[0].headers
 
 
 async def test_another_host_is_not_asked_and_the_download_call_is(service: Service, media: Service) -> None:
     service.will_answer(FILE)
-    assert await fetch(service, ["https://media.example"], f"{media.url}/a.mp4") == (VIDEO, False)
+    assert await fetch(service, ["https://media.example"], f"{media.url}/a.mp4") == VIDEO
     assert not media.requests
 
 
@@ -96,7 +96,7 @@ async def test_nothing_in_the_network_is_reached_by_a_results_link(
     service.will_answer(FILE)
     port = httpx.URL(media.url).port
     found = await fetch(service, ["https://media.example", "*.nemovideo.ai"], link.format(port=port))
-    assert found == (VIDEO, False)
+    assert found == VIDEO
     assert not media.requests
     assert [request.url.path for request in service.requests] == ["/api/render/proxy/r/download"]
 
@@ -106,7 +106,7 @@ async def test_nothing_in_the_network_is_reached_by_a_results_link(
 )
 async def test_a_relative_link_stays_with_the_service(service: Service, media: Service, link: str) -> None:
     service.will_answer(FILE)
-    assert (await fetch(service, [], link.format(port=httpx.URL(media.url).port)))[0] == VIDEO
+    assert await fetch(service, [], link.format(port=httpx.URL(media.url).port)) == VIDEO
     assert not media.requests
     assert len(service.requests) == 1
 
@@ -130,7 +130,7 @@ async def test_a_redirect_to_a_host_that_was_not_named_is_not_followed(
 ) -> None:
     media.will_answer(to(target.format(other=other.url, other_host=other.url.removeprefix("http://"))))
     service.will_answer(FILE)
-    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == (VIDEO, False)
+    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == VIDEO
     assert len(media.requests) == 1
     assert not other.requests
 
@@ -148,7 +148,7 @@ async def test_redirects_are_followed_where_each_is_allowed(
     media.will_answer(to("/b.mp4"), to(f"{other.url}/c.mp4"))
     other.will_answer(to(f"{service.url}/d.mp4"))
     service.will_answer(FILE)
-    assert await fetch(service, [media.url, other.url], f"{media.url}/a.mp4") == (VIDEO, True)
+    assert await fetch(service, [media.url, other.url], f"{media.url}/a.mp4") == VIDEO
     assert [str(one.url.path) for one in media.requests] == ["/a.mp4", "/b.mp4"]
     assert all("authorization" not in one.headers for one in [*media.requests, *other.requests])
     assert service.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
@@ -157,7 +157,7 @@ async def test_redirects_are_followed_where_each_is_allowed(
 async def test_redirects_in_a_circle_end(service: Service, media: Service) -> None:
     media.will_answer(to(f"{media.url}/a.mp4"))
     service.will_answer(FILE)
-    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == (VIDEO, False)
+    assert await fetch(service, [media.url], f"{media.url}/a.mp4") == VIDEO
     assert len(media.requests) == MAX_REDIRECTS + 1
 
 
@@ -167,7 +167,7 @@ async def test_a_name_that_leads_into_a_private_network_is_not_reached(
     port = httpx.URL(media.url).port
     service.will_answer(FILE)
     named = f"http://localhost:{port}"
-    assert await fetch(service, [named], f"{named}/a.mp4") == (VIDEO, False)
+    assert await fetch(service, [named], f"{named}/a.mp4") == VIDEO
     assert not media.requests
 
 

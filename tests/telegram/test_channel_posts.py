@@ -133,11 +133,18 @@ async def test_a_caption_that_is_too_long_is_asked_for_again(received: Received)
     assert job.kind is JobKind.POST
 
 
-async def test_after_a_while_a_message_is_a_request_again(received: Received) -> None:
+@pytest.mark.parametrize("comes_a_file", [True, False])
+async def test_after_a_file_or_a_while_a_message_is_a_request_again(
+    received: Received, *, comes_a_file: bool
+) -> None:
     await waiting(received)
-    await received.telegram.clock.advance(CAPTION_FOR.total_seconds() + 1)
-    (job,) = await received(message("a cat", PRIVATE, message_id=20, **{"from": ANN}))
-    assert job.kind is JobKind.EDIT
+    if comes_a_file:
+        await received(message("", PRIVATE, message_id=19, video=VIDEO, **{"from": ANN}))
+    else:
+        await received.telegram.clock.advance(CAPTION_FOR.total_seconds() + 1)
+    jobs = await received(message("a cat", PRIVATE, message_id=20, **{"from": ANN}))
+    # With a file that has just come the words are one request.
+    assert [job.kind for job in jobs] == ([] if comes_a_file else [JobKind.EDIT])
 
 
 async def test_each_choice_goes_on_with_the_post_once(received: Received) -> None:

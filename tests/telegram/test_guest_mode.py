@@ -91,7 +91,6 @@ async def test_words_with_a_link_or_without_a_clip(received: Received, bo: Guest
     assert linked.payload_as(EditPayload).links == ("https://files.example.com/a.mp4",)
     (scratch,) = await bo("@sandbox_bot make a 1 second video of a cat")
     assert (scratch.text, scratch.files) == ("make a 1 second video of a cat", ())
-    assert await bo.said() == ENGLISH.plain("progress.queued", position=2)
 
 
 @pytest.mark.parametrize(

@@ -134,11 +134,23 @@ async def test_what_needs_buttons_waits_for_the_private_chat(scene: Scene) -> No
     responder = scene.responder
     await passing(scene.telegram.clock, responder.send("ending", FAILED))
     await passing(scene.telegram.clock, responder.finish_progress(None))
-    assert (await scene.answer()).text == ENGLISH.plain("error.unexpected")
+    shown = [ENGLISH.plain(key) for key in ("error.unexpected", "guest.see_private")]
+    assert [line for line in (await scene.answer()).text.splitlines() if line] == shown
     assert await scene.link() == f"https://t.me/sandbox_bot?start=see_{scene.bo.id}_{scene.job.id}"
     kept = scene.checkpoints.load(PrivateMessageKept)
     assert kept is not None
     assert "retry" in kept.encrypted
+
+
+async def test_of_the_agents_answer_others_see_its_words(scene: Scene) -> None:
+    await scene.bo.open()
+    responder = scene.responder
+    line = LocalizedMessage("answer.credits_used", {"n": 50, "left": 940})
+    await passing(scene.telegram.clock, responder.send("answer", AgentMessage("Hello.", lines=(line,))))
+    await passing(scene.telegram.clock, responder.finish_progress(None))
+    assert (await scene.answer()).text == f"Hello.\n\n{ENGLISH.plain('guest.see_private')}"
+    (private,) = await scene.bo.chat.messages(from_bots=True)
+    assert "940" in private.text
 
 
 async def test_what_is_for_one_person_is_not_said_to_others(scene: Scene) -> None:

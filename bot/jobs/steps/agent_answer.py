@@ -9,18 +9,7 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
-from bot.jobs.checkpoints import (
-    AFTER,
-    FILES,
-    LINKS,
-    AgentAnswered,
-    Checkpoint,
-    HeldAnswer,
-    KeptDraft,
-    Turn,
-    Uploaded,
-    before_turn,
-)
+from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, HeldAnswer, Turn, Uploaded
 from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
     AgentMessage,
@@ -40,6 +29,7 @@ from bot.jobs.steps.credits_use import with_credits
 from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.timeline import timeline
+from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import Call, RateLimited, ServiceError
@@ -107,8 +97,8 @@ async def _whole_answer(
     projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered, said: CleanedAnswer
 ) -> TextMessage | None:
     """Return the agent's words with what changed, what it used and what to do next; ``None`` if it said nothing."""
-    before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
-    after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
+    before = draft_before(attempt, Turn())
+    after = draft_after(attempt)
     extras: tuple[str, ...] = ()
     if answered.raw_video_announced and after is not None:
         extras = _extras(before, after)

@@ -4,9 +4,10 @@ import asyncio
 
 from bot.chats.project_list import MAX_NAME_CHARS, project_mark
 from bot.chats.versions import MAX_WORDS_CHARS, Version, pack_draft
-from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AgentAnswered, Turn
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import Topics
+from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
@@ -36,11 +37,11 @@ class SaveVersion:
         if chat.session_id is None:
             return
         mark = project_mark(chat.session_id)
-        after = (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
+        after = draft_after(attempt)
         duration_ms = None if after is None else after.duration_ms
         noted = chat.listed(chat.session_id, now, is_lost=False, duration_ms=duration_ms)
         words = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
-        before = (attempt.load(KeptDraft, before_turn(Turn())) or KeptDraft()).read()
+        before = draft_before(attempt, Turn())
         made = _versions(attempt, before, after) if answered.has_changed and after is not None else []
         is_named, _ = await asyncio.gather(  # In one round trip.
             self._chats.project_list.save(key, noted, words), self._chats.versions.add(key, mark, *made)

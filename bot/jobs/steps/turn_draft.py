@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.jobs.checkpoints import NO_DRAFT, AgentAsked, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, NO_DRAFT, AgentAsked, KeptDraft, Turn, before_turn
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
@@ -117,7 +117,7 @@ class TurnDraft:
     def _unread(self) -> Draft | None:
         # As if it had changed: an export that shows it costs nothing, asking the agent again does.
         self.is_unread = True
-        return (self._attempt.load(KeptDraft, before_turn(self._turn)) or KeptDraft()).read()
+        return draft_before(self._attempt, self._turn)
 
     async def _read(self) -> Draft | None:
         return (await self._projects.get_state(self._attempt.job, self._lost.end)).draft
@@ -125,6 +125,16 @@ class TurnDraft:
     async def _pause(self, earlier: int) -> None:
         pause_s = self._limits.recovery_every_s if earlier else self._limits.recovery_first_s
         await self._attempt.clock.sleep(pause_s)
+
+
+def draft_before(attempt: Attempt, turn: Turn) -> Draft | None:
+    """Return the draft before a turn as the job has kept it."""
+    return (attempt.load(KeptDraft, before_turn(turn)) or KeptDraft()).read()
+
+
+def draft_after(attempt: Attempt) -> Draft | None:
+    """Return the draft after the latest turn as the job has kept it."""
+    return (attempt.load(KeptDraft, AFTER) or KeptDraft()).read()
 
 
 def digest_of(draft: Draft | None) -> str:

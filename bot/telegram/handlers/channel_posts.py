@@ -31,7 +31,10 @@ class ChannelPosts(HandlerFamily):
         """Take a message as the caption that a post waits for, and return whether it is one."""
         message = message_of(update)
         chat = await self._submitter.chat(update, chat_key(message))
-        if chat.caption_job_id is None or not message.text:
+        if chat.caption_job_id is None:
+            return False
+        if not message.text:  # A file, which begins something else.
+            await self._submitter.chats.update(chat.key, _NO_CAPTION_AWAITED)
             return False
         status = await self._submitter.job_queue.find(chat.key, chat.caption_job_id)
         if status is None or status.job.asked_at + CAPTION_FOR < self._submitter.clock.now():

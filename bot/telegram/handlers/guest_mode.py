@@ -72,12 +72,8 @@ class GuestModeHandlers(HandlerFamily):
             await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
             return await self._answer(update, query, self._submitter.refusal_of(error))
-        status = await self._submitter.job_queue.find(key, job.id)
-        said = LocalizedMessage("guest.working")
-        if status is not None and status.position > 1:
-            said = LocalizedMessage("progress.queued", {"position": status.position})
         cancel = Button("button.cancel", Cancel(job.id))
-        return await self._answer(update, query, replace(said, buttons=(cancel,)))
+        return await self._answer(update, query, LocalizedMessage("guest.working", buttons=(cancel,)))
 
     async def _checked(
         self, update: Update, key: ChatKey, request: Request, username: str

@@ -135,7 +135,7 @@ class GuestMessages:
                 await limiter.pause(chat_id, wait_s(error))
                 raise
 
-        is_patient = priority is not SendPriority.EDIT
+        is_patient = priority is SendPriority.ANSWER
         try:
             await self._telegram_calls.call(query.chat_id, make, repeatable=True, patient=is_patient)
         except BadRequest as error:

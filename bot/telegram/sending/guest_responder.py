@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,22 +15,24 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import (
-    AgentMessage,
     Button,
     ListMessage,
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
+    TextMessage,
+    with_lines,
 )
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.media.shrink import CannotShrink
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
+from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPriority
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.texts import Text, texts_of
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_UNANSWERED_S = 1.0  # pause before the query is looked at again, which intake has yet to answer
+_UNANSWERED_S = 0.25  # pause before a query is looked at again that intake has yet to answer
+_LOOKS = 8  # how often a job that has ended looks
 
 
 class GuestProgress(ProgressMessage):
@@ -50,7 +52,6 @@ class GuestProgress(ProgressMessage):
 
     Attributes:
         last: What it says in the end, with its buttons; ``None`` if that was not told.
-        is_result: Whether it has become the video.
     """
 
     def __init__(
@@ -60,36 +61,43 @@ class GuestProgress(ProgressMessage):
         self._guests = responders.guests
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
-        self.is_result = False
 
-    async def show(self) -> None:
-        """See ``ProgressMessage``."""
-        if self._edits is None and not self.is_result:
-            await self._edit_to(self._compose())
-            self._edits = asyncio.create_task(self._edit_on(), name=f"progress:{self._job.id}")
+    async def become_result(self) -> None:
+        """Leave the message alone from here on: it is the video now."""
+        await self.close()
+        self._is_refused = True
 
     async def finish(self, closing: str | None) -> None:
         """See ``ProgressMessage``."""
         await self.close()
         last = (Text(closing), None) if closing is not None else self.last
-        if last is not None and not self.is_result:
-            await self._guests.edit(self._query, *last)
+        if last is None or self._is_refused:
+            return
+        for _ in range(_LOOKS):
+            if await self._guests.is_answered(self._query):
+                break
+            await self._clock.sleep(_UNANSWERED_S)
+        await self._guests.edit(self._query, *last)
 
-    async def _has_to_move(self) -> bool:
-        return False
+    async def _acquire(self) -> Acquired:
+        while not await self._guests.is_answered(self._query):  # Intake stores the job first.
+            await self._clock.sleep(_UNANSWERED_S)
+        return await self._telegram_calls.acquire(self._query.chat_id, SendPriority.PROGRESS)
+
+    async def _send(self, acquired: Acquired | None) -> None:
+        await self._edit_answer(self._compose(), SendPriority.FREE)
 
     async def _edit_to(self, text: str) -> float:
-        markup = self._keyboard(self._buttons)
         try:
-            is_edited = await self._guests.edit(self._query, Text(text), markup, SendPriority.EDIT)
+            await self._edit_answer(text, SendPriority.EDIT)
         except EditPostponed as later:
             self._mark_changed()
             return later.wait_s
-        if not is_edited and not await self._guests.is_answered(self._query):
-            self._mark_changed()
-            return _UNANSWERED_S
-        self._shown = text
         return 0.0
+
+    async def _edit_answer(self, text: str, priority: SendPriority) -> None:
+        await self._guests.edit(self._query, Text(text), self._keyboard(self._buttons), priority)
+        self._shown = text
 
     @property
     def _buttons(self) -> Sequence[Button]:
@@ -128,6 +136,11 @@ class GuestResponder(TelegramResponder):
                 start = start_payload(self._job)
         if isinstance(message, PrivateMessage):
             message = for_group(message, is_sent=not start)
+        elif isinstance(message, TextMessage):
+            shown = _for_others(message)
+            if shown != message or any(button.action for button in message.buttons):
+                shown = with_lines(shown, (LocalizedMessage("guest.see_private"),))
+            message = shown
         self._end_with(message, start)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
@@ -139,9 +152,7 @@ class GuestResponder(TelegramResponder):
             start = GUEST_START
             delivered = await self._deliver_to_staging(f"{idempotency_key}.staging", result)
         await self._progress_message.close()
-        answer = result.answer
-        if isinstance(answer, AgentMessage):
-            answer = replace(answer, lines=())  # They are about the person's credits and project.
+        answer = None if result.answer is None else _for_others(result.answer)
         caption = caption_of(answer, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
         if delivered.file_id and await self._guests.show_video(
             self._query,
@@ -150,7 +161,7 @@ class GuestResponder(TelegramResponder):
             caption,
             self._markup("button.private_chat", start),
         ):
-            self._progress_message.is_result = True
+            await self._progress_message.become_result()
         elif start:
             self._end_with(LocalizedMessage("guest.video_waits"), start, "button.get_video")
         else:
@@ -176,7 +187,7 @@ class GuestResponder(TelegramResponder):
         try:
             responder = TelegramResponder(self._responders, there, self._checkpoints)
             return await responder._deliver(idempotency_key, bare, may_be_kept=False)
-        except (ChatGone, OutcomeUnknown, BadRequest) as error:
+        except (ChatGone, OutcomeUnknown, BadRequest, CannotShrink) as error:
             log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
             return Delivered("")
 
@@ -189,3 +200,8 @@ class GuestResponder(TelegramResponder):
     def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
         url = private_chat_url(self._bot.username, start)
         return self._progress_message._keyboard([Button(button, url=url)])
+
+
+def _for_others(message: TextMessage) -> TextMessage:
+    """Return a message without its lines: they are about the person's credits and project, or how to answer."""
+    return message if isinstance(message, LocalizedMessage) else replace(message, lines=())
