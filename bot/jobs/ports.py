@@ -211,6 +211,10 @@ class Responder(Protocol):
         """
         ...
 
+    def expect_file(self, file: Attachment) -> None:
+        """Have Telegram get a file ready that is opened in a moment; what goes wrong shows when it is opened."""
+        ...
+
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """Open a file at Telegram.
 

@@ -1,8 +1,9 @@
 """From a render's end to Telegram's answer to the video, over links of limited speed, beside the slower of the two.
 
-NemoVideo and the Bot API are reached through relays that pass so many bytes a second, as long lines do. It
-begins when NemoVideo is asked for the video, right after it said that the render is done, and ends with the answer to
-`sendVideo`. Telegram's cloud takes 50 MB; an own server with `--local` reads the file from the disk, once it is whole.
+NemoVideo and the Bot API are reached through relays that pass so many bytes a second, as long lines do; the peer sends
+the same bytes through one to somebody who throws them away. It begins when NemoVideo is asked for the video, right
+after it said that the render is done, and ends with the answer to `sendVideo`. Telegram's cloud takes 50 MB; an own
+server with `--local` reads the file from the disk, once it is whole.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +24,7 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import bot_process
 from bot.sandbox.services import serve_services
 from tests.bench.overhead import NO_TIME
-from tests.bench.table import Figure
+from tests.bench.table import Figure, ratio, take_turns
 
 MEGABYTE = 1_000_000
 SIZES_MB = (20, 45)
@@ -34,16 +37,36 @@ GOAL = 1.15
 
 
 async def measure() -> list[Figure]:
-    """Each size a few times; the ratio to the transfer of the same bytes over one of the two links."""
+    """Each size a few times, in turns with the transfer of the same bytes over one such link."""
     figures = []
     for size_mb in SIZES_MB:
-        taken = [await _seconds(size_mb) for _ in range(ROUNDS)]
-        ratios = [one * LINK_MB_PER_S / size_mb for one in taken]
-        mean = sum(ratios) / ROUNDS
+        contenders = {"bot": partial(_seconds, size_mb), "transfer": partial(_transfer_s, size_mb)}
+        took = await take_turns(contenders, ROUNDS)
         path = f"render's end → sendVideo's answer, {size_mb} MB, both links {LINK_MB_PER_S:g} MB/s"
-        ours, peer = f"{sum(taken) / ROUNDS:.3g} s", f"one transfer: {size_mb / LINK_MB_PER_S:.3g} s"
-        figures.append(Figure(path, ours, peer, mean, min(ratios), max(ratios), "×", GOAL))
+        peer = "one transfer"
+        figures.append(
+            ratio(path, took["bot"], took["transfer"], unit="s", peer_name=peer, goal=GOAL, at_least=False)
+        )
     return figures
+
+
+async def _transfer_s(size_mb: int) -> float:
+    """Seconds that one link takes for so many bytes, until the answer to them."""
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(size_mb * MEGABYTE)
+        writer.write(b".")
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with server, _capped(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as url:
+        began_s, target = time.monotonic(), urlsplit(url)
+        reader, writer = await asyncio.open_connection(target.hostname, target.port)
+        for _ in range(size_mb):
+            writer.write(bytes(MEGABYTE))
+            await writer.drain()
+        await reader.readexactly(1)
+        writer.close()
+        return time.monotonic() - began_s
 
 
 async def _seconds(size_mb: int) -> float:

@@ -46,7 +46,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
         "message_id": 10 + number,
         "language": "en",
         "asked_at": HandClock().now(),
-        "text": f"wish {number}",
+        "text": f"request {number}",
     }
     return Job(**given | fields)
 
@@ -145,6 +145,9 @@ class RecordingResponder:
         if self.responders.saves_on_send:
             await self.checkpoints.save(MessageSend(), idempotency_key)
         self.responders.sent.append((self.job.id, idempotency_key, message))
+
+    def expect_file(self, file: Attachment) -> None:
+        raise NotImplementedError
 
     def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError

@@ -260,6 +260,11 @@ def test_the_servers_of_a_sites_files_are_no_pages(link: str, is_media: bool) ->
     assert (found.media, found.pages) == (((link,), ()) if is_media else ((), (link,)))
 
 
+def test_a_page_on_such_a_server_is_still_a_page() -> None:
+    (refused,) = find_links("https://media.tiktok.com/@ann/video/1").refused
+    assert refused.site == "TikTok"
+
+
 INSIDE = """
     localhost LOCALHOST localhost. a.localhost 127.0.0.1 127.1 127.0.0.1. 127.255.0.9 0.0.0.0 0 10.0.0.1 172.16.0.1
     172.31.255.255 192.168.1.1 169.254.169.254 100.64.0.1 198.18.0.1 192.0.2.1 224.0.0.1 240.0.0.1

@@ -128,6 +128,26 @@ async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Te
         assert 1 <= await edits(telegram) <= (5 + PROGRESS_EDIT_S * 2) / PROGRESS_EDIT_S + 1
 
 
+async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada: Person) -> None:
+    async with progress_message(telegram, ada) as responder:
+        whole = responder.result_path
+        responder.report_progress(Progress("progress.turn", fraction=0.1, preview=lambda: "of before"))
+        responder.begin_part(2, 3, LocalizedMessage("variations.upbeat"))
+        responder.report_progress(Progress("progress.turn", fraction=0.5))
+        assert responder.result_path != whole
+        await responder.show_progress()
+        text = (await the_message(ada.chat)).text
+        assert text.startswith("Version 2 of 3: upbeat music")
+        assert "50%" in text  # A half of the second third.
+        assert "of before" not in text
+        responder.begin_part(0, 3, None)
+        assert responder.result_path == whole
+        for path in (whole, whole.with_stem(f"{whole.stem}-2"), whole.with_stem(f"{whole.stem}-2-small")):
+            path.touch()
+        await responder.discard_result()
+        assert not list(whole.parent.iterdir())
+
+
 async def test_the_same_text_is_not_sent(telegram: Telegram, ada: Person) -> None:
     async with progress_message(telegram, ada) as responder:
         responder.report_progress(Progress("progress.queued", {"position": 3}))

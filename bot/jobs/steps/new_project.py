@@ -26,7 +26,7 @@ class TopicOpened(Checkpoint):
     """Saved when the project has a topic; an attempt that dies before leaves an empty one behind."""
 
     name = "topic_opened"
-    topic_id: int
+    topic_id: int = 0
 
 
 class NewProject:

@@ -38,7 +38,7 @@ from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import UploadedFile as AcceptedFile
-from bot.nemo.drafts import digest, read_draft
+from bot.nemo.drafts import digest
 from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
@@ -102,6 +102,9 @@ class Upload:
         if not gathered.is_words_alone:
             gathered = await attempt.gathered()  # All that is here goes in one request.
         while True:
+            # While the rest of an album is still to come, Telegram gets ready what is here.
+            for file in () if gathered.closed else gathered.job.files:
+                attempt.responder.expect_file(file)
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, gathered)
             await take_in(attempt, gathered)
@@ -194,9 +197,8 @@ class Upload:
             state = await self._projects.call(
                 attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
             )
-            has_project = bool(state.video_infos) or read_draft(state.draft).is_ready
             message = LocalizedMessage("link.not_fetched")
-            raise JobEnded(links_refused(message, attempt.job, has_project=has_project)) from error
+            raise JobEnded(links_refused(message, attempt.job, has_project=state.has_content)) from error
         await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(

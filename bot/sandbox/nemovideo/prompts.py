@@ -30,6 +30,7 @@ _CLIP = (
 )
 # What follows the subject of a generated clip and says how it looks or where it goes.
 _ASIDE = r",? in the same style\b|,? and put it\b|[，,]\s*(?:风格|接在)"
+_WHERE = r"(?:at|on|in|over|to|under|below|above)\b"
 _QUOTED = r"[\"“”«「『'‘]([^\"“”»」』'’]+)[\"“”»」』'’]"
 _UNDO = re.compile(
     r"(?:(?:actually|no|oh|sorry|wait|please|ok|i don't like (?:it|that)|请|还是|算了|不要?了?)[\s,.!，。！]*)*"
@@ -342,7 +343,7 @@ def _title_size(text: str) -> TitleSize | None:
 
 def _title(text: str) -> Title | None:
     if not _has(
-        rf"\b(?:{_TITLE}|words?|write)\b|标题|字幕|(?<!我的)文字|加上?.{{0,8}}字|写上",
+        rf"\b(?:{_TITLE}|the words?|write)\b|标题|字幕|(?<!我的)文字|加上?.{{0,8}}字|写上",
         text.replace("my text", ""),
     ) or _removed(text):
         return None
@@ -351,7 +352,7 @@ def _title(text: str) -> Title | None:
         or _has(rf"{_TITLE}\s*(?:that says|saying|with the words|reading|called|[:：])\s*(.+)$", text)
         or _has(r"(?:标题|字幕|文字|字(?!幕)|写上?)(?:为|是|写着|叫|[:：])?\s*([^，,]+)$", text)
         or _has(
-            r"\b(?:words?|text|write)\s+(?!on\b|to\b|in\b|at\b)(.+?)(?:\s+(?:at|on|in|over|to|under|below|above)\s.*)?$",
+            rf"\b(?:the words?|text|write)\s+(?!{_WHERE})(.+?)(?:\s+{_WHERE}\s.*)?$",
             text,
         )
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,6 +41,9 @@ CONVERSIONS_AT_ONCE = 2
 
 UNAVAILABLE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses between calls while Telegram says "wrong file_id or the file is temporarily unavailable": a minute in all."""
+
+EXPECTED_S = 60.0
+"""How long a file that was got ready counts as such; its job may have ended before it opened it."""
 
 OnCopy = Callable[[str], Awaitable[None]]
 """Takes the path of a copy, without the bot's token in it."""
@@ -83,8 +87,30 @@ class FileDownloads:
         self._local = local
         self._server_dir = server_dir
         self._unreadable = unreadable
+        self._expected: dict[str, tuple[float, asyncio.Task[File]]] = {}  # since when, by file IDs
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._conversions_of: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    def expect(self, chat_id: int, file: Attachment) -> None:
+        """Have Telegram get a file ready that is opened in a moment; an own server fetches it whole before it answers.
+
+        Args:
+            chat_id: The own id of the chat that will need it.
+            file: The file.
+        """
+        now_s = self._telegram_calls.clock.monotonic_s()
+        self._expected = {
+            file_id: (since_s, finding)
+            for file_id, (since_s, finding) in self._expected.items()
+            if now_s - since_s < EXPECTED_S
+        }
+        if file.file_id in self._expected or file.file_id == SAMPLE.file_id:
+            return
+        finding = asyncio.create_task(self._find_file(chat_id, file), name=f"expect:{file.file_id}")
+        finding.add_done_callback(
+            lambda task: task.cancelled() or task.exception()
+        )  # Whoever opens it hears.
+        self._expected[file.file_id] = (now_s, finding)
 
     @contextlib.asynccontextmanager
     async def open(
@@ -156,7 +182,11 @@ class FileDownloads:
     async def _get_file(
         self, chat_id: int, file: Attachment, stack: contextlib.AsyncExitStack, on_copy: OnCopy | None
     ) -> tuple[int, bytes, AsyncIterator[bytes]]:
-        telegram_file = await self._find_file(chat_id, file)
+        since_s, finding = self._expected.pop(file.file_id, (-math.inf, None))
+        if finding is None or self._telegram_calls.clock.monotonic_s() - since_s >= EXPECTED_S:
+            telegram_file = await self._find_file(chat_id, file)
+        else:
+            telegram_file = await finding
         if not telegram_file.file_path:
             raise FileGone(file.name)
         path, known_size = telegram_file.file_path, telegram_file.file_size or file.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.messages import (
-    AgentMessage,
     Button,
     ListMessage,
     LocalizedMessage,
@@ -26,6 +26,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.media.shrink import CannotShrink
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.group_admins import private_chat_url
@@ -67,6 +68,8 @@ class GuestProgress(ProgressMessage):
 
     async def finish(self, closing: str | None) -> None:
         """See ``ProgressMessage``."""
+        if self._late_send is not None:
+            await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
         last = (Text(closing), None) if closing is not None else self.last
         if last is None or self._is_refused:
@@ -134,10 +137,11 @@ class GuestResponder(TelegramResponder):
                 start = start_payload(self._job)
         if isinstance(message, PrivateMessage):
             message = for_group(message, is_sent=not start)
-        elif isinstance(message, TextMessage) and any(button.action for button in message.buttons):
-            if isinstance(message, ListMessage):
-                message = replace(message, lines=())  # How to answer, which is not possible here.
-            message = with_lines(message, (LocalizedMessage("guest.see_private"),))
+        elif isinstance(message, TextMessage):
+            shown = _for_others(message)
+            if shown != message or any(button.action for button in message.buttons):
+                shown = with_lines(shown, (LocalizedMessage("guest.see_private"),))
+            message = shown
         self._end_with(message, start)
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
@@ -149,9 +153,7 @@ class GuestResponder(TelegramResponder):
             start = GUEST_START
             delivered = await self._deliver_to_staging(f"{idempotency_key}.staging", result)
         await self._progress_message.close()
-        answer = result.answer
-        if isinstance(answer, AgentMessage):
-            answer = replace(answer, lines=())  # They are about the person's credits and project.
+        answer = None if result.answer is None else _for_others(result.answer)
         caption = caption_of(answer, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
         if delivered.file_id and await self._guests.show_video(
             self._query,
@@ -186,7 +188,7 @@ class GuestResponder(TelegramResponder):
         try:
             responder = TelegramResponder(self._responders, there, self._checkpoints)
             return await responder._deliver(idempotency_key, bare, may_be_kept=False)
-        except (ChatGone, OutcomeUnknown, BadRequest) as error:
+        except (ChatGone, OutcomeUnknown, BadRequest, CannotShrink) as error:
             log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
             return Delivered("")
 
@@ -199,3 +201,8 @@ class GuestResponder(TelegramResponder):
     def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
         url = private_chat_url(self._bot.username, start)
         return self._progress_message._keyboard([Button(button, url=url)])
+
+
+def _for_others(message: TextMessage) -> TextMessage:
+    """Return a message without its lines: they are about the person's credits and project, or how to answer."""
+    return message if isinstance(message, LocalizedMessage) else replace(message, lines=())

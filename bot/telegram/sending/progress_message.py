@@ -95,6 +95,7 @@ class ProgressMessage:
         if name is not None:
             self._part = LocalizedMessage("progress.part", {"number": number, "total": parts, "name": name})
             self._part_begins, self._part_share = (number - 1) / parts, 1 / parts
+            self._progress = replace(self._progress, preview=None)  # Those words were of the part before.
 
     def set(self, progress: Progress) -> None:
         """Show this from the next edit on."""

@@ -104,6 +104,10 @@ class TelegramResponder:
         await self._signs.close()
         await self._progress_message.close()
 
+    def expect_file(self, file: Attachment) -> None:
+        """See ``ports.Responder``."""
+        self._files.expect(self._job.chat.chat_id, file)
+
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """See ``ports.Responder``."""
         return self._files.open(self._job.chat.chat_id, file, self._save_copy)

@@ -200,6 +200,9 @@ class RecordingResponder:
         self.posted.append((channel_id, file.file_id, caption))
         return self.post_result
 
+    def expect_file(self, file: Attachment) -> None:
+        self.opened.append(f"expected {file.file_id}")
+
     @contextlib.asynccontextmanager
     async def open_file(self, file: Attachment) -> AsyncIterator[OpenFile]:
         self.opened.append(file.file_id)

@@ -195,10 +195,18 @@ async def test_what_was_paid_for_is_never_asked_for_again_where_the_project_cann
     held_answer(attempt)  # It waits for the export, which costs nothing.
 
 
-async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500, "code": 5000},
+        {"status": 200, "body": '{"code": 0, "data": {}}', "content_type": "application/json"},
+    ],
+    ids=["refused", "without figures"],
+)
+async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault: dict[str, Any]) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"edit": TRIM}, {"text": "I trimmed it. Check your account billing page."}])
-    await rig.nemo.fault("credits", times=-1, status=500, code=5000)
+    await rig.nemo.fault("credits", times=-1, **fault)
     attempt = rig.attempt(rig.job(text=TRIM))
     with stamina.set_testing(True, attempts=3):  # without its pauses
         assert await ask(rig, attempt) == ""
@@ -335,6 +343,27 @@ async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked
     assert isinstance(ended.value.message, LocalizedMessage)
     assert ended.value.message.key == "error.turn_busy"
     assert len(await rig.nemo.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ({"code": 2999, "message": "KeyError: 'x'"}, "error.turn_unknown"),
+        ({"code": 2999, "message": "real people are not supported"}, "error.turn_person"),
+        ({"status": 400, "message": "KeyError: 'x'"}, "error.refused"),
+    ],
+)
+async def test_a_refused_message_is_told_by_its_kind_where_it_has_a_code(
+    rig: Rig, fault: dict[str, Any], key: str
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.fault("message", times=-1, **fault)
+    with pytest.raises(JobEnded) as ended:
+        await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
+            rig.attempt(rig.job(text="trim it"))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == key
 
 
 async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:
