@@ -37,7 +37,7 @@ from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPrior
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.texts import Text, texts_of
-from bot.words import Html, Words
+from bot.words import Html
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -55,10 +55,8 @@ class GuestProgress(ProgressMessage):
         last: What it says in the end, with its buttons; ``None`` if that was not told.
     """
 
-    def __init__(
-        self, responders: TelegramResponders, sender: JobSender, query: GuestQuery, words: Words
-    ) -> None:
-        super().__init__(responders.bot, sender, words, responders.clock, responders.progress_edit_s)
+    def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
+        super().__init__(responders.bot, sender, responders.progress_edit_s)
         self._guests = responders.guests
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
@@ -122,7 +120,7 @@ class GuestResponder(TelegramResponder):
         super().__init__(responders, job, checkpoints)
         self._guests = responders.guests
         self._query = query
-        self._progress_message: GuestProgress = GuestProgress(responders, self._sender, query, self._words)
+        self._progress_message: GuestProgress = GuestProgress(responders, self._sender, query)
         self._end_with(LocalizedMessage("guest.see_private"))
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
