@@ -435,7 +435,6 @@ class App:
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
-            self._clock,
             settings.progress_edit_s,
             parts.chats.encrypt,
             GuestMessages(bot, telegram_calls, parts.redis),

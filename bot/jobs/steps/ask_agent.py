@@ -245,7 +245,7 @@ class _AgentTurn:
             use = reading.result() if reading.done() else CreditsUse()
         finally:
             reading.cancel()
-        await self._spending.record_use(use.used, use.reading)
+        await self._spending.record_use(use)
         return draft, use
 
     def _prompt_for(self, project: Project) -> str:
@@ -284,14 +284,14 @@ class _AgentTurn:
         except NemoError as error:
             if isinstance(error, StreamBroken) or (error.outcome_unknown and not _is_refusal(error)):
                 raise _Broken(str(error)) from error
-            await self._spending.record_use(0)
+            await self._spending.record_use(CreditsUse(0))
             raise
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
             if _is_refusal(refusal) and not await self._has_changed(project, refusal):
                 received.error = None
-                await self._spending.record_use(0)
+                await self._spending.record_use(CreditsUse(0))
                 raise refusal
 
     async def _has_changed(self, project: Project, refusal: NemoError) -> bool:

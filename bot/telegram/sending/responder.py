@@ -45,7 +45,6 @@ from bot.telegram.sending.results import discard_results, result_path
 from bot.telegram.sending.send_once import JobSender, Send
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.texts import Text, texts_of
-from bot.words import Words
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -72,12 +71,10 @@ class TelegramResponder:
         self._files = responders.files
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
-        self._words = Words(job.language)
+        self._words = self._sender.words
         self._part = 0
         self._activity_signals = ActivitySignals(responders.bot, job, responders.telegram_calls)
-        self._progress_message = ProgressMessage(
-            responders.bot, self._sender, self._words, responders.clock, responders.progress_edit_s
-        )
+        self._progress_message = ProgressMessage(responders.bot, self._sender, responders.progress_edit_s)
 
     def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
         """See ``ports.Responder``."""
@@ -300,7 +297,6 @@ class TelegramResponder:
                 self._sender,
                 idempotency_key,
                 result,
-                self._words,
                 report_progress=self.report_progress,
                 send_answer=send_answer,
                 in_private=in_private,
@@ -311,7 +307,7 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[Delivered] | None:
         """See ``ports.Responder``."""
-        album = ResultAlbum(self._bot, self._sender, self._delivery, self._words)
+        album = ResultAlbum(self._bot, self._sender, self._delivery)
         async with self._activity_signals.uploading():
             return await album.send(idempotency_key, results, caption)
 
