@@ -174,6 +174,12 @@ PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or e
 QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
 TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
 PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many requests each person made on one day, a sorted set
+ACCOUNTS_SPENT = (
+    f"{NAMESPACE}accounts:spent:"  # QUOTA_TTL_S: credits that each account spent on one day, a sorted set
+)
+ACCOUNTS_LEFT = (
+    f"{NAMESPACE}accounts:left:"  # QUOTA_TTL_S: what each had when it was last read on one day, a hash
+)
 
 ACCESS_DENIED_TTL_S = 86_400
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
@@ -198,6 +204,16 @@ def totals_key(day: str) -> str:
 def people_key(day: str) -> str:
     """Return the key of how many requests each person made on a day."""
     return f"{PEOPLE}{day}"
+
+
+def accounts_spent_key(day: str) -> str:
+    """Return the key of what each account spent on a day."""
+    return f"{ACCOUNTS_SPENT}{day}"
+
+
+def accounts_left_key(day: str) -> str:
+    """Return the key of what each account had left on a day."""
+    return f"{ACCOUNTS_LEFT}{day}"
 
 
 inline_request_key = _of_chat(

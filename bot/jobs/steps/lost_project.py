@@ -8,7 +8,7 @@ from bot.jobs.checkpoints import AgentAsked, ProjectLost, Turn
 from bot.jobs.messages import Button, LocalizedMessage, Param
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.retry import MAX_RESTORED_FILES
+from bot.jobs.queue.retry_jobs import MAX_RESTORED_FILES
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import LossReason, ProjectLoss, Projects
 

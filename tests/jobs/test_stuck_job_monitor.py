@@ -15,7 +15,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
-from bot.jobs.worker.stuck_job_warnings import Ages, StuckJobMonitor
+from bot.jobs.worker.stuck_job_monitor import Ages, StuckJobMonitor
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
