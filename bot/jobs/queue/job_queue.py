@@ -101,7 +101,7 @@ class ClaimedJob:
 
     @property
     def job(self) -> Job:
-        """What was asked."""
+        """The job with all parts of its request."""
         return self.gathered.job
 
 

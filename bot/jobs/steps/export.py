@@ -131,7 +131,7 @@ class Exported(Checkpoint):
     is_earlier: bool = False
 
     def result(self, attempt: Attempt) -> Result:
-        """Return what is sent."""
+        """Return what the responder is given to send."""
         return Result(
             path=attempt.responder.result_path if self.is_fetched else None,
             link=self.link,

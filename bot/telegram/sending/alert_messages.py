@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class AlertMessages:
-    """Sends and edits them."""
+    """Edits the messages of alerts, and sends them while the store takes no writes."""
 
     def __init__(self, bot: TelegramBot, messages: PressedMessages) -> None:
         self._bot = bot
