@@ -351,7 +351,7 @@ class ForgetChat(ButtonAction, name="forget"):
 
 
 class KeepChat(ButtonAction, name="keep_chat"):
-    """Erase nothing."""
+    """Keep what is kept of the chat: erase nothing."""
 
 
 def pack(action: ButtonAction) -> str:

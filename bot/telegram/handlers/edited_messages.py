@@ -13,7 +13,7 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.queue.retry import not_uploaded
+from bot.jobs.queue.retry_jobs import not_uploaded
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -68,6 +68,7 @@ class EditedMessageHandlers(HandlerFamily):
         payload = SayPayload(
             message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
         )
+        # While the request still waits, enqueue.lua replaces its part and drops the offer.
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None
 

@@ -28,8 +28,8 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
