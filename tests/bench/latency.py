@@ -46,7 +46,8 @@ application.run_polling()
 
 
 @contextlib.asynccontextmanager
-async def _process(*command: str | Path, **settings: str) -> AsyncIterator[None]:
+async def running(*command: str | Path, **settings: str) -> AsyncIterator[None]:
+    """Run a process with settings in its environment."""
     process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **settings})
     try:
         yield
@@ -77,8 +78,8 @@ async def measure() -> list[Figure]:
             }
             rounds: dict[str, list[list[float]]] = {TOKEN: [], PEER_TOKEN: []}
             async with (
-                _process(CONSOLE_SCRIPT, "run", **settings),
-                _process(sys.executable, "-c", PTB_BOT, PEER_TOKEN, url),
+                running(CONSOLE_SCRIPT, "run", **settings),
+                running(sys.executable, "-c", PTB_BOT, PEER_TOKEN, url),
             ):
                 for _ in range(1 + ROUNDS):
                     for token, measured in rounds.items():
