@@ -141,7 +141,7 @@ class Crowd:
             case ["api", "auth", "anonymous-token"]:
                 return {"token": f"token{number}", "user_id": f"user{number}", "credits": 100}
             case ["api", "credits", *_]:
-                return {"available_credits": 100, "total_credits": 100}
+                return {"available": 100, "frozen": 0, "total": 100}
             case ["api", "auth", "claim-token"]:
                 return {"claim_token": f"claim{number}", "expires_in": 604_800}
             case ["api", "tasks", *_]:
