@@ -70,6 +70,12 @@ class ProjectState:
     task_id: str | None
     user_id: str | None = None
 
+    @property
+    def has_content(self) -> bool:
+        """Whether there is something to edit: uploads, generated media, or a timeline with a segment."""
+        is_ready = self.draft is not None and self.draft.is_ready
+        return bool(self.video_infos or self.generated_media) or is_ready
+
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:

@@ -81,6 +81,24 @@ CREDITS_LEFT = Gauge(
 CREDITS_TODAY = Gauge(
     "nemovideo_credits_today", "Credits that it spent since midnight UTC; the same for every process."
 )
+ACCOUNTS_SPENT = Gauge(
+    "nemovideo_accounts_credits_today",
+    "Credits that the accounts of chats spent since midnight UTC, by kind: own (/login) or guest.",
+    ["kind"],
+)
+ACCOUNTS_LEFT = Gauge(
+    "nemovideo_accounts_credits_left",
+    "Credits of those that were used since midnight UTC, when each was last read.",
+    ["kind"],
+)
+TOP_ACCOUNT_SPENT = Gauge(
+    "nemovideo_account_credits_today",
+    "Credits of the accounts that spent most since midnight UTC; a chat is a keyed hash of its id.",
+    ["kind", "chat"],
+)
+TOP_ACCOUNT_LEFT = Gauge(
+    "nemovideo_account_credits_left", "What those had left when they were last read.", ["kind", "chat"]
+)
 GUEST_TOKENS_LEFT = Gauge(
     "nemovideo_guest_tokens_left", "Guest accounts that NemoVideo still allows this week, approximately."
 )

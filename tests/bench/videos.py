@@ -34,7 +34,6 @@ from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.sent_messages import SentMessageLog
-from bot.words import Words
 from tests.bench.process import forget_peak, memory_mb, peak_mb
 from tests.bench.servers import SENT_BYTES, serve_sink
 from tests.bench.table import Figure, alone
@@ -180,7 +179,6 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
                 JobSender(new_job(), Notebook(), telegram_calls, SentMessageLog(redis)),
                 "delivered",
                 result,
-                Words("en"),
                 report_progress=lambda _: None,
                 send_answer=_no_answer,
             )

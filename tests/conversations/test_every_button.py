@@ -79,6 +79,7 @@ chats: {{Film club: {{creator: Ann, members: [Cleo, Bo]}}}}
 steps:
   - Bo: {{says: /start, chat: Film club}}
   - Bo: {{says: /settings, chat: Film club}}
+  - Bo: {{says: /settings, chat: Film club}}
   - Bo: {{says: /skill, chat: Film club}}
   - Bo: {{says: /language, chat: Film club}}
   - Bo: {{says: /link, chat: Film club}}
@@ -101,9 +102,10 @@ steps:
   - bot: {{idle: true}}
 """
 RIGHTS = {
-    "asker": {"settings", "language ", "skills 1", "projects 1", "project", "rename_project"}
+    "asker": {"settings", "brand", "language ", "skills 1", "projects 1", "project", "rename_project"}
     | {"retry", "keep", "strip audio", "strip text"},
     "admin": {f"set {on} {setting}" for setting in Setting for on in (False, True)}
+    | {f"brand_format {format_}" for format_ in ("clip", "9x16", "1x1", "16x9")}
     | {"language en", "language zh", "skill", "forget"},
 }
 """Who at least has to press what changes or ends something for all; whatever is not here, every member may press."""

@@ -1,21 +1,34 @@
 """What those who run the bot do: pause, a word to all who wait, how it stands."""
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from docket import Docket
+from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.messages import ListMessage, LocalizedMessage, UncutText
+from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import AnnouncePayload, SayPayload
+from bot.jobs.queue.account_credits import (
+    TOP_ACCOUNTS,
+    AccountCredits,
+    AccountsToday,
+    AccountSums,
+    AccountUse,
+)
 from bot.jobs.queue.job_queue import Enqueued, JobQueue
 from bot.jobs.queue.statistics import ActiveChat
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.store_metrics import update_metrics
+from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
 from bot.jobs.worker.supervisor import up_since, worker_name
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
@@ -40,6 +53,19 @@ async def run_of(
     attempt = Attempt(claimed, job_queue, clock)
     attempt.responder = responders.open(job, attempt)
     return attempt
+
+
+async def shown_stats(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> dict[str, Mapping[str, Param]]:
+    asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
+    await job_queue.enqueue([asked], f"stats {len(responders.sent)}")
+    attempt = await run_of(job_queue, clock, responders, asked)
+    await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
+    await job_queue.finish(attempt.claimed, JobState.DONE)
+    _, _, told = responders.sent[-1]
+    assert isinstance(told, ListMessage)
+    return {line.key: line.params for line in (told.heading, *told.lines)}
 
 
 async def test_in_a_pause_no_prompt_begins_in_any_process_and_what_runs_goes_on(
@@ -145,14 +171,7 @@ async def test_the_numbers_are_those_of_today(
         ActiveChat(CLUB, 0, "en"),
         ActiveChat(CHAT, 1, "en"),
     ]
-    asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
-    await job_queue.enqueue([asked], 4)
-    await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(
-        await run_of(job_queue, clock, responders, asked)
-    )
-    (told,) = [message for _, _, message in responders.sent]
-    assert isinstance(told, ListMessage)
-    shown = {line.key: line.params for line in (told.heading, *told.lines)}
+    shown = await shown_stats(job_queue, redis, clock, responders)
     assert shown["stats.heading"] == {"jobs": 4}
     assert shown["stats.ended"] == {"done": 1, "failed": 1, "cancelled": 0}
     assert shown["stats.now"] == {"running": 1, "waiting": 1}
@@ -163,6 +182,55 @@ async def test_the_numbers_are_those_of_today(
     assert "stats.paused" not in shown
     assert "stats.given_up" not in shown
     assert await redis.ttl(keys.totals_key(clock.now().date().isoformat())) > 0
+
+
+async def test_the_accounts_of_chats_are_summed_and_those_that_spent_most_are_named(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    accounts = AccountCredits(redis, clock)
+    for chat_id in range(1, 20):
+        await accounts.record("guest", chat_id, used=50, left=50)
+    await accounts.record("guest", 7, used=30, left=20)
+    await accounts.record("own", -100123, used=200, left=1800)
+    today = await job_queue.statistics.accounts.today()
+    assert today.sums == {"own": AccountSums(1, 200, 1800), "guest": AccountSums(19, 980, 920)}
+    assert today.top[:2] == (AccountUse("own", -100123, 200, 1800), AccountUse("guest", 7, 80, 20))
+    assert len(today.top) == TOP_ACCOUNTS
+    for key in (keys.ACCOUNTS_SPENT, keys.ACCOUNTS_LEFT):
+        assert 0 < await redis.ttl(f"{key}{clock.now().date().isoformat()}") <= keys.QUOTA_TTL_S
+
+    shown = await shown_stats(job_queue, redis, clock, responders)
+    assert shown["stats.accounts_guest"] == {"n": 19, "spent": 980, "left": 920}
+    assert shown["stats.accounts_own"] == {"n": 1, "spent": 200, "left": 1800}
+    assert shown["stats.account_own"] == {"chat": "-100123", "spent": 200, "left": 1800}
+    clock.set_wall(86_400)
+    assert await job_queue.statistics.accounts.today() == AccountsToday({}, ())
+
+
+async def test_the_wait_for_a_video_is_split_once_it_is_known(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
+) -> None:
+    assert "stats.render_wait" not in await shown_stats(job_queue, redis, clock, responders)
+    for work, took_s in ((Work.RENDER, 40), (Work.RENDER_QUEUE, 10), (Work.DOWNLOAD, 3)):
+        await redis.rpush(keys.usual_times_key(work), took_s, took_s, took_s)
+    shown = await shown_stats(job_queue, redis, clock, responders)
+    assert shown["stats.render_wait"] == {"queue": Seconds(10), "render": Seconds(30), "download": Seconds(3)}
+
+
+async def test_metrics_hide_chats_and_name_few(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:
+    for chat_id in range(1000, 1020):
+        await AccountCredits(redis, clock).record("guest", chat_id, used=chat_id, left=5)
+    for _ in range(2):
+        await update_metrics(
+            job_queue.statistics, StuckJobMonitor(redis, clock, 60), GuestAccountCounter(redis, clock), b"key"
+        )
+    text = generate_latest().decode()
+    assert 'nemovideo_accounts_credits_today{kind="guest"} 20190.0' in text
+    assert 'nemovideo_accounts_credits_left{kind="guest"} 100.0' in text
+    named = re.findall(r'^nemovideo_account_credits_today{chat="([0-9a-f]{12})",kind="guest"}', text, re.M)
+    assert len(named) == TOP_ACCOUNTS
+    assert "1019.0" in text
+    assert '"1019"' not in text
 
 
 def test_a_workers_name_tells_since_when_it_is_there() -> None:

@@ -189,7 +189,9 @@ async def test_a_repeated_update_adds_nothing(job_queue: JobQueue, redis: Redis)
 
 
 async def test_in_a_full_queue_a_part_still_joins_and_a_new_prompt_does_not(job_queue: JobQueue) -> None:
-    await accept(job_queue, *[words(number, f"wish {number}", sent_at=number * 10) for number in range(1, 5)])
+    await accept(
+        job_queue, *[words(number, f"request {number}", sent_at=number * 10) for number in range(1, 5)]
+    )
     await accept(job_queue, ALBUM[0])
     await accept(job_queue, ALBUM[1])
     with pytest.raises(QueueFull):

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from bot.chats.chats import ChatFields, Chats
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage, field_of
+from bot.jobs.message_location import MessageLocation
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.position_message import MessageLocation
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt

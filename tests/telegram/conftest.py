@@ -112,7 +112,6 @@ class Telegram:
             self.sent,
             self.files(),
             self.delivery(),
-            self.clock,
             PROGRESS_EDIT_S,
             lambda chat, use, text: f"encrypted {text}",
             self.guests,

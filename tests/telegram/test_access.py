@@ -10,7 +10,7 @@ async def test_of_those_turned_away_only_the_answer_is_kept_and_not_for_long(
 ) -> None:
     async with open_world(tmp_path, store) as world, world.bot(ALLOWED_USERS=(1,)):
         bo = await world.person("Bo")
-        refused = await ask(bo, "a secret wish of mine")
+        refused = await ask(bo, "a secret request of mine")
         assert "only open to certain people" in refused.text
         await bo.say("another one")
 

@@ -17,7 +17,6 @@ from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video, pad
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.send_once import JobSender
-from bot.words import Words
 from tests.clocks import passing
 from tests.media.test_shrink import noise
 from tests.media.test_video_facts import frame_of
@@ -42,7 +41,6 @@ async def deliver(
         JobSender(job, checkpoints or Notebook(), telegram.telegram_calls, telegram.sent),
         "delivered",
         result,
-        Words("en"),
         report_progress=lambda _: None,
         send_answer=never,
     )

@@ -194,7 +194,7 @@ async def test_edit_in_answer_to_a_channels_post_takes_its_video(received: Recei
         **{"from": TELEGRAM},
     )
     said = message(
-        "/edit shorter", GROUP, reply_to_message=post["message"], message_thread_id=7, **{"from": ANN}
+        "/edit shorter", GROUP, reply_to_message=post["message"], message_thread_id=5, **{"from": ANN}
     )
     (job,) = await received(said)
     kept = await redis.hgetall(keys.job_key(str(job.chat), job.id))

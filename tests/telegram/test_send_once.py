@@ -20,10 +20,15 @@ from tests.telegram.conftest import Died, Notebook, Start, Telegram
 
 
 async def once(
-    telegram: Telegram, chat_id: int, checkpoints: Notebook, text: str = "hello", key: str = "said"
+    telegram: Telegram,
+    chat_id: int,
+    checkpoints: Notebook,
+    text: str = "hello",
+    key: str = "said",
+    acquired: Acquired | None = None,
 ) -> SentMessage:
-    async def send(chat: int, acquired: Acquired, _place: dict[str, Any]) -> Message:
-        return await telegram.bot.send_message(chat, text, rate_limit_args=acquired)
+    async def send(chat: int, permission: Acquired, _place: dict[str, Any]) -> Message:
+        return await telegram.bot.send_message(chat, text, rate_limit_args=permission)
 
     async def edit(chat: int, message_id: int) -> Message | bool:
         return await telegram.bot.edit_message_text(
@@ -32,7 +37,7 @@ async def once(
 
     job = new_job(chat=ChatKey(chat_id), message_id=None)
     sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
-    return await passing(telegram.clock, sender.send(key, send, edit))
+    return await passing(telegram.clock, sender.send(key, send, edit, acquired=acquired))
 
 
 async def said(chat: ChatHandle) -> list[str]:
@@ -49,6 +54,17 @@ async def test_a_message_is_sent_once(telegram: Telegram) -> None:
     checkpoints = Notebook()
     done = await once(telegram, ada.chat.id, checkpoints)
     assert await once(telegram, ada.chat.id, checkpoints) == done
+    assert await said(ada.chat) == ["hello"]
+
+
+async def test_a_place_that_was_waited_for_is_not_waited_for_again(
+    telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    acquired = await telegram.telegram_calls.acquire(ada.chat.id, SendPriority.ANSWER)
+    monkeypatch.setattr(telegram.telegram_calls, "acquire", None)  # cannot be called
+    await once(telegram, ada.chat.id, Notebook(), acquired=acquired)
     assert await said(ada.chat) == ["hello"]
 
 

@@ -25,6 +25,7 @@ async def test_the_latest_request_is_saved_with_the_answers_to_the_agents_questi
     received: Received,
 ) -> None:
     (edit,) = await received(message("make it calm", PRIVATE, **{"from": ANN}))
+    assert not edit.is_press
     await received.chats.update(KEY, ChatFields(answer_job_id=edit.id))
     turn = Turn(number=2, prompt="1. Which look?: Film")
     await received.job_queue.save_waiting(edit, {field_of(Turn): turn.model_dump(mode="json")})
@@ -59,6 +60,7 @@ async def test_a_template_runs_now_or_waits_for_the_next_file(received: Received
     now = pack(RunTemplate(on_next_file=False, mark=SAVED.mark))
     (job,) = await received(press(now, ANN, PRIVATE))
     assert (job.kind, job.text, job.payload_as(EditPayload).needs_clip) == (JobKind.EDIT, "trim it", True)
+    assert job.is_press
     assert await received(press(now, ANN, PRIVATE)) == []  # Pressed twice.
     later = pack(RunTemplate(on_next_file=True, mark=SAVED.mark))
     assert await received(press(later, ANN, PRIVATE)) == []

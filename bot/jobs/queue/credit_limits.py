@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.model import Job
+from bot.jobs.queue.account_credits import AccountCredits
 from bot.jobs.queue.quotas import seconds_until_reset
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -50,17 +51,13 @@ class CreditLimits:
     """
 
     def __init__(self, redis: Redis, clock: Clock, limits: DailyCredits, alert: Alert) -> None:
+        self.accounts = AccountCredits(redis, clock)
         self._redis = redis
         self._clock = clock
         self._limits = limits
         self._alert = alert
         self._reserve = LuaScript(redis, __package__, "reserve_credits", "quotas", "credits")
         self._record_use = LuaScript(redis, __package__, "settle_credits", "quotas", "credits")
-
-    @property
-    def are_set(self) -> bool:
-        """Return whether there is any limit."""
-        return bool(self._limits.bot or self._limits.person)
 
     @property
     def resets_in_s(self) -> float:

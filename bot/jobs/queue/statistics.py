@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.model import STORED_JOB, QueueName
+from bot.jobs.queue.account_credits import AccountCredits
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.runtime.clock import Clock
@@ -43,9 +44,10 @@ class DayTotals:
 
 
 class QueueStatistics:
-    """Reads the figures."""
+    """Reads the figures of all queues."""
 
     def __init__(self, redis: Redis, docket: Docket, clock: Clock) -> None:
+        self.accounts = AccountCredits(redis, clock)
         self._redis = redis
         self._docket = docket
         self._clock = clock

@@ -18,7 +18,9 @@ class Work(StrEnum):
     EDIT = "edit"  # a turn of the agent that generates nothing
     SOUND = "sound"  # a turn in which audio is generated
     GENERATION = "generation"  # a turn in which video is generated
-    RENDER = "render"
+    RENDER = "render"  # from the call for it to its end
+    RENDER_QUEUE = "render_queue"  # from that call until it is begun
+    DOWNLOAD = "download"  # of its video
     REQUEST = "request"  # a whole request, from its start to its result
 
 
@@ -28,6 +30,8 @@ BEFORE_LEARNING_S: Mapping[Work, tuple[float, ...]] = {
     Work.SOUND: (90.0,),
     Work.GENERATION: (200.0,),
     Work.RENDER: (60.0,),
+    Work.RENDER_QUEUE: (0.0,),
+    Work.DOWNLOAD: (5.0,),
     Work.REQUEST: (90.0,),
 }
 """Seconds by the service's documents, until enough was learned."""

@@ -11,7 +11,6 @@ from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.drafts import read_draft
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
 
@@ -55,7 +54,7 @@ class AskForClip:
             state = await self._projects.get_state(attempt.job, on_loss)
         except NemoError:
             return True  # The steps that follow say what is wrong.
-        return bool(state.video_infos or state.generated_media) or read_draft(state.draft).is_ready
+        return state.has_content
 
 
 async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:

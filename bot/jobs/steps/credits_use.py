@@ -29,6 +29,9 @@ GENERATION_CREDITS = 100
 EDIT_CREDITS = 50
 """What any other message takes, about."""
 
+_COUNTED = {Account.OWN: "own", Account.ANONYMOUS: "guest"}
+"""Accounts whose use is counted for each; the operator's shows in the falls of its balance."""
+
 PATIENCE_S = 3.0  # for the reading before a message
 GRACE_S = 0.5  # for the reading after it, once everything else is known
 
@@ -50,6 +53,7 @@ class CreditsUse:
     )
     left: int = 0  # credits after it
     reading: CreditsReading | None = None  # the reading after it
+    account: Account = Account.NONE  # whose account it was
 
 
 class TurnCredits:
@@ -151,10 +155,13 @@ class TurnCredits:
             params = {"anew_in": Seconds(self._limits.resets_in_s)}
             raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
 
-    async def record_use(self, used: int | None, reading: CreditsReading | None = None) -> None:
-        """Replace what was reserved with what was used; ``None`` if that can't be told."""
+    async def record_use(self, use: CreditsUse) -> None:
+        """Replace what was reserved with what was used, and count what was used of an account of the chat's own."""
+        job, reading = self._attempt.job, use.reading
         if self._has_reserved:
-            await self._limits.record_use(self._attempt.job, used, reading.balance if reading else None)
+            await self._limits.record_use(job, use.used, reading.balance if reading else None)
+        if use.used is not None and (kind := _COUNTED.get(use.account)):
+            await self._limits.accounts.record(kind, job.chat.chat_id, use.used, use.left)
 
     async def turns_before(self, project: Project) -> int | None:
         """Count the beginning of a turn of the operator's account, which other chats use too."""
@@ -164,7 +171,7 @@ class TurnCredits:
     async def read_after(self) -> CreditsUse:
         """Return what the message used, and what is left after it."""
         asked = self._attempt.load(AgentAsked, self._turn.key)
-        if asked is None or not (self._limits.are_set or self._attempt.job.chat.is_private):
+        if asked is None:
             return CreditsUse()
         try:
             project = await self._projects.open(self._attempt.job)
@@ -178,7 +185,8 @@ class TurnCredits:
         left = reading.available
         if not is_alone or left is None or asked.credits_before is None:
             return CreditsUse(reading=reading)
-        return CreditsUse(max(0, round(asked.credits_before - left)), round(left), reading)
+        used = max(0, round(asked.credits_before - left))
+        return CreditsUse(used, round(left), reading, project.account)
 
 
 def with_credits(message: TextMessage | None, answered: AgentAnswered) -> TextMessage | None:

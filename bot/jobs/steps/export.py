@@ -131,7 +131,7 @@ class Exported(Checkpoint):
     is_earlier: bool = False
 
     def result(self, attempt: Attempt) -> Result:
-        """Return what is sent."""
+        """Return what the responder is given to send."""
         return Result(
             path=attempt.responder.result_path if self.is_fetched else None,
             link=self.link,
@@ -346,6 +346,7 @@ class Export:
                 if is_begun and render_began_s is None:
                     render_began_s = attempt.clock.monotonic_s()
                     metrics.RENDER.labels("queue").observe(render_began_s - began_s)
+                    await self._usual_times.learn(Work.RENDER_QUEUE, render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
@@ -395,10 +396,12 @@ class Export:
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if number == FETCHES or isinstance(error, ExportNotInPlan):
                     raise
-                log.warning("fetch.broke", tried=number, error=str(error))
+                log.warning("fetch.failed", tried=number, error=str(error))
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
-                metrics.RENDER.labels("download").observe(attempt.clock.monotonic_s() - began_s)
+                took_s = attempt.clock.monotonic_s() - began_s
+                metrics.RENDER.labels("download").observe(took_s)
+                await self._usual_times.learn(Work.DOWNLOAD, took_s)
                 return await _save(
                     attempt,
                     exported,

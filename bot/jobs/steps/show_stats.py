@@ -1,6 +1,7 @@
 """Show the operator what the bot did today and does now."""
 
 from datetime import UTC, datetime
+from statistics import median
 
 from redis.asyncio import Redis
 
@@ -8,6 +9,7 @@ from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Secon
 from bot.jobs.queue.given_up import given_up
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.statistics import DayTotals
+from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
@@ -42,6 +44,7 @@ class ShowStats:
             ),
             LocalizedMessage("stats.tokens", {"left": left, "most": GUEST_ACCOUNTS_PER_WEEK}),
         ]
+        lines += await self._render_wait()
         lines += await self._credits(today)
         if today.top_people:
             most = ", ".join(f"{person} ({requests})" for person, requests in today.top_people)
@@ -69,9 +72,30 @@ class ShowStats:
         heading = LocalizedMessage("stats.heading", {"jobs": today.requests})
         await attempt.responder.send("stats", ListMessage(heading, tuple(lines)))
 
-    async def _credits(self, today: DayTotals) -> list[LocalizedMessage]:
-        """Return what the operator's account spent and has, if it was used lately."""
-        left = await self._job_queue.statistics.credits_left()
-        if left is None:
+    async def _render_wait(self) -> list[LocalizedMessage]:
+        """Return how long a video usually takes from the agent's last word on, once that was learned."""
+        times_s = await UsualTimes(self._redis).load()
+        if times_s[Work.RENDER] is BEFORE_LEARNING_S[Work.RENDER]:
             return []
-        return [LocalizedMessage("stats.credits", {"spent": today.credits, "left": left})]
+        whole_s, queue_s = median(times_s[Work.RENDER]), median(times_s[Work.RENDER_QUEUE])
+        params: dict[str, Param] = {
+            "queue": Seconds(queue_s),
+            "render": Seconds(max(0.0, whole_s - queue_s)),
+            "download": Seconds(median(times_s[Work.DOWNLOAD])),
+        }
+        return [LocalizedMessage("stats.render_wait", params)]
+
+    async def _credits(self, today: DayTotals) -> list[LocalizedMessage]:
+        """Return what the accounts that were used lately spent and have: the operator's, and those of chats."""
+        statistics = self._job_queue.statistics
+        left, accounts = await statistics.credits_left(), await statistics.accounts.today()
+        lines = []
+        if left is not None:
+            lines.append(LocalizedMessage("stats.credits", {"spent": today.credits, "left": left}))
+        for kind, sums in accounts.sums.items():
+            params: dict[str, Param] = {"n": sums.count, "spent": sums.spent, "left": sums.left}
+            lines.append(LocalizedMessage(f"stats.accounts_{kind}", params))
+        for use in accounts.top:
+            params = {"chat": str(use.chat_id), "spent": use.spent, "left": use.left}
+            lines.append(LocalizedMessage(f"stats.account_{use.kind}", params))
+        return lines

@@ -38,7 +38,7 @@ from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import UploadedFile as AcceptedFile
-from bot.nemo.drafts import digest, read_draft
+from bot.nemo.drafts import digest
 from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
@@ -146,7 +146,7 @@ class Upload:
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
-                log.warning("upload.broke", tried=number, error=str(error))
+                log.warning("upload.failed", tried=number, error=str(error))
                 await attempt.clock.sleep(PAUSE_S * number)
             else:
                 return
@@ -197,9 +197,8 @@ class Upload:
             state = await self._projects.call(
                 attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
             )
-            has_project = bool(state.video_infos) or read_draft(state.draft).is_ready
             message = LocalizedMessage("link.not_fetched")
-            raise JobEnded(links_refused(message, attempt.job, has_project=has_project)) from error
+            raise JobEnded(links_refused(message, attempt.job, has_project=state.has_content)) from error
         await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(

@@ -28,8 +28,8 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
@@ -102,7 +102,6 @@ class Delivery:
         sender: JobSender,
         idempotency_key: str,
         result: Result,
-        words: Words,
         *,
         report_progress: Callable[[Progress], None],
         send_answer: Callable[[], Awaitable[None]],
@@ -115,11 +114,11 @@ class Delivery:
             sender: Sends for the job that is answered.
             idempotency_key: What is sent; unique within the job.
             result: The video, or what stands for it.
-            words: The texts in the chat's language.
             report_progress: Shows how far a smaller version is.
             send_answer: Sends the whole answer, where only its beginning fits under the result.
-            in_private: Sends the result to the person who asked in a group; ``None`` if there is nobody.
-            may_be_kept: Whether the news that the result is kept in the chat's project will do.
+            in_private: Sends the result to the private chat of the person who asked, as a last resort; ``None`` if the
+                job is not of a group, or has no such person.
+            may_be_kept: Whether a text that the result stays in the project may stand in for it, as a last resort.
 
         Raises:
             FileGone: Telegram no longer takes the ``file_id``; the video has to be rendered again.
@@ -139,14 +138,7 @@ class Delivery:
             error: BadRequest | ChatGone | CannotShrink | OutcomeUnknown
             try:
                 return await self._deliver_as(
-                    chosen,
-                    sender,
-                    idempotency_key,
-                    result,
-                    words,
-                    report_progress,
-                    send_answer,
-                    in_private,
+                    chosen, sender, idempotency_key, result, report_progress, send_answer, in_private
                 )
             except CannotShrink as refused:
                 error, refusal = refused, Refusal.TOO_LARGE
@@ -160,11 +152,9 @@ class Delivery:
                     log.info("delivery.file_id_refused", error=refused.message)
                     raise FileGone(result.file_id) from refused
                 error, refusal = refused, refusal_of(refused)
-            if refusal is Refusal.THREAD and chosen.refusal is not Refusal.THREAD:
-                form: ResultForm | None = (
-                    chosen.form
-                )  # No topic was named in the end, so it is worth a second try.
-            else:
+            form: ResultForm | None = chosen.form
+            # After a topic that is gone none was named in the end: a second try is worth it.
+            if refusal is not Refusal.THREAD or chosen.refusal is Refusal.THREAD:
                 form = next_form(chosen.form, refusal, possible)
             if form is None:
                 raise error
@@ -200,11 +190,11 @@ class Delivery:
         sender: JobSender,
         idempotency_key: str,
         result: Result,
-        words: Words,
         report_progress: Callable[[Progress], None],
         send_answer: Callable[[], Awaitable[None]],
         in_private: Callable[[], Awaitable[Delivered]] | None,
     ) -> Delivered:
+        words = sender.words
         key = idempotency_key if chosen.form is ResultForm.VIDEO else f"{idempotency_key}.{chosen.form}"
         buttons = self._link_buttons(result, chosen.form)
         if result.arriving is not None and chosen.refusal is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPrior
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.texts import Text, texts_of
-from bot.words import Html, Words
+from bot.words import Html
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -54,10 +55,8 @@ class GuestProgress(ProgressMessage):
         last: What it says in the end, with its buttons; ``None`` if that was not told.
     """
 
-    def __init__(
-        self, responders: TelegramResponders, sender: JobSender, query: GuestQuery, words: Words
-    ) -> None:
-        super().__init__(responders.bot, sender, words, responders.clock, responders.progress_edit_s)
+    def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
+        super().__init__(responders.bot, sender, responders.progress_edit_s)
         self._guests = responders.guests
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
@@ -69,6 +68,8 @@ class GuestProgress(ProgressMessage):
 
     async def finish(self, closing: str | None) -> None:
         """See ``ProgressMessage``."""
+        if self._late_send is not None:
+            await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
         last = (Text(closing), None) if closing is not None else self.last
         if last is None or self._is_refused:
@@ -119,7 +120,7 @@ class GuestResponder(TelegramResponder):
         super().__init__(responders, job, checkpoints)
         self._guests = responders.guests
         self._query = query
-        self._progress_message: GuestProgress = GuestProgress(responders, self._sender, query, self._words)
+        self._progress_message: GuestProgress = GuestProgress(responders, self._sender, query)
         self._end_with(LocalizedMessage("guest.see_private"))
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:

@@ -23,15 +23,14 @@ from bot.jobs.checkpoints import (
 )
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
 from bot.jobs.ports import ChatGone
-from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
-from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -63,22 +62,15 @@ class ProgressMoved(Checkpoint):
 class ProgressMessage:
     """Shows the newest progress of a job, and edits no more often than every few seconds."""
 
-    def __init__(
-        self,
-        bot: TelegramBot,
-        sender: JobSender,
-        words: Words,
-        clock: Clock,
-        edit_every_s: float,
-    ) -> None:
+    def __init__(self, bot: TelegramBot, sender: JobSender, edit_every_s: float) -> None:
         self._bot = bot
         self._sender = sender
         self._job = sender.job
         self._checkpoints = sender.checkpoints
         self._telegram_calls = sender.telegram_calls
         self._rate_limiter = sender.telegram_calls.rate_limiter
-        self._words = words
-        self._clock = clock
+        self._words = sender.words
+        self._clock = clock = sender.telegram_calls.clock
         self._edit_every_s = edit_every_s
         self._progress = Progress("progress.queued", {"position": 1})
         self._bar = ProgressBar(self._progress, clock)

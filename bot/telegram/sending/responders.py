@@ -7,7 +7,6 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.model import Job, JobKind
 from bot.media import decoder_process as decoding
-from bot.runtime.clock import Clock
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery
@@ -28,7 +27,6 @@ class TelegramResponders:
         sent: Numbers of known messages.
         files: Opens files that lie with Telegram.
         delivery: Sends finished videos.
-        clock: Source of time; tests pass a manual one.
         progress_edit_s: Least pause between two edits of a progress message, in seconds.
         encrypt: Encrypts what is kept for somebody's private chat.
         guests: Answers where the bot is a guest.
@@ -40,7 +38,6 @@ class TelegramResponders:
     sent: SentMessageLog
     files: FileDownloads
     delivery: Delivery
-    clock: Clock
     progress_edit_s: float
     encrypt: Callable[[ChatKey, str, str], str]
     guests: GuestMessages

@@ -20,9 +20,9 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import ResultForm, send_in_best_form
 from bot.telegram.sending.send_once import JobSender, sent_message
-from bot.words import Html, Words
+from bot.telegram.sending.send_refusals import ResultForm, send_in_best_form
+from bot.words import Html
 
 log = structlog.get_logger(__name__)
 
@@ -34,11 +34,9 @@ class ResultAlbum:
         bot: The bot that sends.
         sender: Sends for the job that is answered.
         delivery: Sends single results; knows what the server takes.
-        words: The texts in the chat's language.
     """
 
-    def __init__(self, bot: TelegramBot, sender: JobSender, delivery: Delivery, words: Words) -> None:
-        self._words = words
+    def __init__(self, bot: TelegramBot, sender: JobSender, delivery: Delivery) -> None:
         self._bot = bot
         self._sender = sender
         self._delivery = delivery
@@ -56,7 +54,7 @@ class ResultAlbum:
             or checkpoints.load(ResultFormChosen, idempotency_key) is not None
         ):
             return None
-        text = caption_of(caption, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
+        text = caption_of(caption, Html(""), sender.words, MessageLimit.CAPTION_LENGTH).text
         form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
         messages: list[SentMessage] = []
 

@@ -25,8 +25,9 @@ from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import Refusal, refusal_of
+from bot.telegram.sending.send_refusals import Refusal, refusal_of
 from bot.telegram.sending.sent_messages import SentMessageLog
+from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,11 @@ class JobSender:
     checkpoints: Checkpoints  # where its sends are saved
     telegram_calls: TelegramCalls  # makes the calls
     sent: SentMessageLog  # numbers of known messages
+
+    @property
+    def words(self) -> Words:
+        """The texts in the chat's language."""
+        return Words(self.job.language)
 
     async def send(
         self,

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 import stamina
+from redis.asyncio import Redis
 
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
+from bot.jobs.queue.account_credits import AccountCredits, AccountSums
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.agent_answer import wants_export
@@ -290,6 +293,18 @@ async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> N
 
 
 BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
+
+
+@pytest.mark.parametrize("chat_id", [4711, -1001234567890])
+async def test_what_a_chats_account_spent_is_counted_also_where_it_is_not_shown(
+    rig: Rig, redis: Redis, chat_id: int
+) -> None:
+    attempt = rig.attempt(rig.job(text="a cat video of 5 seconds, 16:9", chat=ChatKey(chat_id)))
+    await rig.nemo.script([{"edit": "make a 5 second video of a cat"}, {"text": "Here is your cat."}])
+    await ask(rig, attempt)
+    today = await AccountCredits(redis, rig.clock).today()
+    assert today.sums == {"guest": AccountSums(count=1, spent=100, left=0)}
+    assert [(use.chat_id, use.spent) for use in today.top] == [(chat_id, 100)]
 
 
 async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:

@@ -6,6 +6,7 @@ from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment
+from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileUnavailable
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.usual_times import Work
@@ -14,7 +15,7 @@ from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.samples import make_audio
 from bot.store import keys
-from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
+from tests.jobs.steps.conftest import Rig, a_draft, a_file, a_part, again, queue_of
 
 
 @pytest.fixture
@@ -170,3 +171,18 @@ async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:
     message = rig.responder.sent["received"]
     assert isinstance(message, ListMessage)
     assert message.heading.key == "upload.received"
+
+
+@pytest.mark.parametrize("has_clip", [True, False])
+async def test_behind_a_link_that_cannot_be_fetched_a_project_with_a_clip_goes_on(
+    rig: Rig, has_clip: bool
+) -> None:
+    await rig.open_project(a_draft(0) if has_clip else None)
+    await rig.nemo.fault("upload", status=400, message="nothing there")
+    links = EditPayload(links=("https://cdn.example.com/a.mp4",))
+    with pytest.raises(JobEnded) as ended:
+        await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(rig.job(payload=links)))
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "link.not_fetched"
+    label = "button.run_on_current" if has_clip else "button.run_without_link"
+    assert label in [button.label for button in ended.value.message.buttons]

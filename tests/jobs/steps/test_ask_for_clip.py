@@ -1,0 +1,73 @@
+"""An example that edits a clip waits for one, and runs with the next file."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.chats.chats import ChatFields
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.payloads import EditPayload
+from bot.jobs.steps.ask_for_clip import AskForClip, take_kept_prompt
+from bot.jobs.worker.attempt import JobEnded
+from tests.jobs.steps.conftest import Rig, a_draft, a_file, again
+
+EXAMPLE = "Put me on a beach"
+
+
+async def keep(rig: Rig, *, minutes: float = 60) -> None:
+    until = rig.clock.now() + timedelta(minutes=minutes)
+    await rig.projects.chats.update(rig.job().chat, ChatFields(kept_prompt=EXAMPLE, kept_prompt_until=until))
+
+
+async def kept(rig: Rig) -> str | None:
+    return (await rig.projects.chats.get(rig.job().chat)).kept_prompt
+
+
+@pytest.mark.parametrize("has_clip", [True, False])
+async def test_an_example_without_a_clip_asks_for_one_and_is_kept(rig: Rig, has_clip: bool) -> None:
+    await rig.open_project(a_draft(0) if has_clip else None)
+    attempt = rig.attempt(rig.job(text=EXAMPLE, payload=EditPayload(needs_clip=True)))
+    if has_clip:
+        await AskForClip(rig.projects)(attempt)
+        assert await kept(rig) is None
+        return
+    with pytest.raises(JobEnded) as ended:
+        await AskForClip(rig.projects)(attempt)
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "example.needs_clip"
+    assert await kept(rig) == EXAMPLE
+
+
+async def test_the_next_file_without_words_runs_it_once_also_when_its_process_dies(rig: Rig) -> None:
+    await keep(rig)
+    attempt = rig.attempt(rig.job(text="", files=(a_file(),)))
+    await take_kept_prompt(rig.projects.chats, attempt)
+    assert attempt.job.text == EXAMPLE
+    assert await kept(rig) is None
+    following = again(attempt)
+    await take_kept_prompt(rig.projects.chats, following)
+    assert following.job.text == EXAMPLE
+
+
+@pytest.mark.parametrize("with_file", [True, False])
+async def test_words_of_their_own_drop_it(rig: Rig, with_file: bool) -> None:
+    await keep(rig)
+    attempt = rig.attempt(rig.job(text="trim it", files=(a_file(),) if with_file else ()))
+    await take_kept_prompt(rig.projects.chats, attempt)
+    assert attempt.job.text == "trim it"
+    assert await kept(rig) is None
+
+
+async def test_a_file_that_comes_later_may_be_meant_for_anything(rig: Rig) -> None:
+    await keep(rig, minutes=-1)
+    attempt = rig.attempt(rig.job(text="", files=(a_file(),)))
+    await take_kept_prompt(rig.projects.chats, attempt)
+    assert attempt.job.text == ""
+    assert await kept(rig) is None
+
+
+async def test_a_job_without_words_and_files_leaves_it(rig: Rig) -> None:
+    await keep(rig)
+    attempt = rig.attempt(rig.job(text=""))
+    await take_kept_prompt(rig.projects.chats, attempt)
+    assert await kept(rig) == EXAMPLE
