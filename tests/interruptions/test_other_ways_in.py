@@ -49,10 +49,10 @@ async def test_a_template_is_saved_and_run_once_whenever_the_process_is_killed(w
         await world.ada.press(listed, "title", timeout_s=PATIENCE_S)
         one = await world.ada.chat.wait(message=saved.id, versions=3, timeout_s=PATIENCE_S)
         if at.method:
-            await world.ada.press(one, "Use on project", timeout_s=PATIENCE_S)
+            await world.ada.press(one, "Use on this one", timeout_s=PATIENCE_S)
         else:
             await kill_at(
-                world, first, at, lambda: world.ada.press(one, "Use on project", timeout_s=PATIENCE_S)
+                world, first, at, lambda: world.ada.press(one, "Use on this one", timeout_s=PATIENCE_S)
             )
         await world.videos(2)
         await world.at_rest()
