@@ -147,6 +147,34 @@ async def test_after_a_file_or_a_while_a_message_is_a_request_again(
     assert [job.kind for job in jobs] == ([] if comes_a_file else [JobKind.EDIT])
 
 
+@pytest.mark.parametrize("text", ["cancel", "/cancel", "取消"])
+async def test_a_post_that_waits_for_its_caption_can_be_cancelled(received: Received, text: str) -> None:
+    await waiting(received)
+    (told,) = await received(message(text, PRIVATE, message_id=20, **{"from": ANN}), times=2)
+    assert said_key(told) == "post.dropped"
+    (again,) = await received(message("/cancel", PRIVATE, message_id=21, **{"from": ANN}))
+    assert said_key(again) == "job.nothing_to_cancel"
+    (request,) = await received(message("a cat", PRIVATE, message_id=22, **{"from": ANN}))
+    assert request.kind is JobKind.EDIT
+
+
+@pytest.mark.parametrize(
+    ("button", "kind"), [(Post(PostChoice.NO_CAPTION, "0123456789abcdef"), JobKind.POST), (Post(), JobKind.EDIT)]
+)
+async def test_a_reply_to_something_else_is_no_caption(
+    received: Received, button: Post, kind: JobKind
+) -> None:
+    await waiting(received)
+    keyboard = [[{"text": "x", "callback_data": pack(button)}]]
+    replied = {
+        **message("x", PRIVATE, message_id=9)["message"],
+        "reply_markup": {"inline_keyboard": keyboard},
+    }
+    said = message("a cat", PRIVATE, message_id=20, reply_to_message=replied, **{"from": ANN})
+    (job,) = await received(said)
+    assert job.kind is kind
+
+
 async def test_each_choice_goes_on_with_the_post_once(received: Received) -> None:
     job = await waiting(received)
     (plain,) = await received(pressed(pack(Post(PostChoice.NO_CAPTION, job.id))))
