@@ -159,7 +159,8 @@ async def test_a_post_that_waits_for_its_caption_can_be_cancelled(received: Rece
 
 
 @pytest.mark.parametrize(
-    ("button", "kind"), [(Post(PostChoice.NO_CAPTION, "0123456789abcdef"), JobKind.POST), (Post(), JobKind.EDIT)]
+    ("button", "kind"),
+    [(Post(PostChoice.NO_CAPTION, "0123456789abcdef"), JobKind.POST), (Post(), JobKind.EDIT)],
 )
 async def test_a_reply_to_something_else_is_no_caption(
     received: Received, button: Post, kind: JobKind
