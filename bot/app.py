@@ -35,7 +35,7 @@ from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.store_metrics import update_metrics
-from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
+from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
 from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
 from bot.media.transcription import Transcriber
 from bot.nemo.answers import tokens_link
@@ -46,8 +46,8 @@ from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
 from bot.runtime.clock import Clock, SystemClock
-from bot.runtime.file_limits import raise_open_files
 from bot.runtime.http import Transport, new_client, tls_context
+from bot.runtime.open_file_limit import raise_open_files
 from bot.runtime.role import Role
 from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings

@@ -36,5 +36,5 @@ class Channels:
                 await transaction.execute()
 
     async def delete(self, person_id: int, channel_id: int) -> None:
-        """Forget a channel."""
+        """Take a channel off a person's list."""
         await cast(Any, self._redis.hdel(channels_key(str(person_id)), str(channel_id)))

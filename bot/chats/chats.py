@@ -29,7 +29,7 @@ from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
-from bot.chats.recent_readings import Reader, RecentReadings
+from bot.chats.recent_readings import ChatReader, RecentReadings
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
@@ -261,7 +261,7 @@ class Chats:
         self.inline_requests = InlineRequests(redis)
         self._change = LuaScript(redis, __package__, "change")
 
-    async def get_for(self, job: Reader) -> Chat:
+    async def get_for(self, job: ChatReader) -> Chat:
         """Return what is known of a job's chat; its steps share one reading for a moment, see `RecentReadings`."""
         return await self._readings.get(job.chat, job.id, lambda: self.get(job.chat))
 
@@ -391,7 +391,8 @@ class Chats:
         A worker that comes too late changes nothing: another video has been saved since it read the chat.
 
         Args:
-            before: The chat as it was read before the video was delivered.
+            before: The chat as it was read before the video was delivered: gives the project of the video, and the
+                latest video then. If another one has been saved since, nothing is written.
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """

@@ -14,17 +14,17 @@ READING_S = 1.0
 """How long what was read of a chat serves the same job."""
 
 
-class Reader(Protocol):
-    """Whoever reads; a job is one."""
+class ChatReader(Protocol):
+    """Whoever reads what is stored of a chat: mostly a job."""
 
     @property
     def id(self) -> str:
-        """Tells it from others."""
+        """What tells it from other readers."""
         ...
 
     @property
     def chat(self) -> ChatKey:
-        """The chat that it is about."""
+        """The chat that it works for."""
         ...
 
 

@@ -70,7 +70,7 @@ class Templates:
         return True
 
     async def delete(self, key: ChatKey, mark: str) -> None:
-        """Forget a template."""
+        """Delete a template."""
         await cast(Any, self._redis.hdel(_name(key), mark))
 
 

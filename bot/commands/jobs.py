@@ -13,9 +13,9 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import AgentAnswered, JobProgress, StepTime
+from bot.jobs.message_location import find_position_message
 from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
-from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.album import read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.given_up import GivenUp
@@ -26,7 +26,7 @@ from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.open_questions import parse_member
 from bot.jobs.queue.packed_request import unpack
 from bot.jobs.queue.quotas import QuotaExceeded
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
 from bot.settings import Settings
@@ -281,7 +281,7 @@ class JobAdmin:
 
     async def _close_messages(self, job: Job, state: JobState) -> None:
         """Let a worker close the message with the job's position or question; only it can reach Telegram."""
-        if state is not JobState.ASKING and await position_message_of(self._job_queue, job) is None:
+        if state is not JobState.ASKING and await find_position_message(self._job_queue, job) is None:
             return
         close = replace(
             job,
@@ -309,7 +309,7 @@ class JobAdmin:
             )
         if row.job.kind not in RETRYABLE:
             raise CommandRefused(f"Job {job_id} is of the kind {row.job.kind}, which can't be tried again")
-        again = await retry_of(self._job_queue, self._chats, row.job, self._clock.now())
+        again = await make_retry_job(self._job_queue, self._chats, row.job, self._clock.now())
         if again is None:
             raise CommandRefused(f"Job {job_id} was tried again already")
         try:

@@ -239,7 +239,7 @@ class OfferVariations(ButtonAction, name="offer_variations"):
 class MakeVariations(ButtonAction, name="make_variations"):
     """Make versions of the project that differ in their ``music``, ``title`` or ``format``."""
 
-    topic: str
+    aspect: str
 
 
 class Compare(ButtonAction, name="compare"):
@@ -351,7 +351,7 @@ class ForgetChat(ButtonAction, name="forget"):
 
 
 class KeepChat(ButtonAction, name="keep_chat"):
-    """Erase nothing."""
+    """Keep what is kept of the chat: erase nothing."""
 
 
 def pack(action: ButtonAction) -> str:

@@ -301,7 +301,7 @@ class Checkpoints(Protocol):
         ...
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        """Forget a checkpoint."""
+        """Delete a checkpoint."""
         ...
 
 

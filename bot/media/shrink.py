@@ -66,7 +66,7 @@ def smaller_path(path: Path) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """How a pass encodes."""
+    """The sizes and rates at which one pass encodes."""
 
     width: int  # in pixels
     height: int  # in pixels

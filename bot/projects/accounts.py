@@ -11,6 +11,7 @@ import structlog
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject
+from bot.chats.recent_readings import ChatReader
 from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import Call, ClientIdMissing, NemoError, RateLimited
@@ -31,18 +32,8 @@ RESET_ON_ACCOUNT_CHANGE = ChatFields(session_id=None, task_id=None, export_refus
 """What ends with an account: another one can't see its project, and may have another plan."""
 
 
-class Requester(Protocol):
-    """Whoever a call is made for; a job is one."""
-
-    @property
-    def id(self) -> str:
-        """Tells it from others."""
-        ...
-
-    @property
-    def chat(self) -> ChatKey:
-        """The chat whose project the call is about."""
-        ...
+class Requester(ChatReader, Protocol):
+    """Whoever a call about a chat's project is made for: mostly a job."""
 
     @property
     def owner_id(self) -> int:

@@ -1,1 +1,1 @@
-"""What every process needs: clock, logs, metrics, HTTP transport, backoff, file limits."""
+"""What every process needs: clock, logs, metrics, HTTP transport, backoff, open file limit."""

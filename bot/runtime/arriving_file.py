@@ -98,7 +98,7 @@ class ArrivingReader:
         await self._file.wait_for(self._handle.tell() + size_bytes)
 
     def read(self, size_bytes: int = -1) -> bytes:
-        """Read what is there."""
+        """Return the next bytes, as far as they have arrived."""
         return self._handle.read(size_bytes)
 
     def tell(self) -> int:

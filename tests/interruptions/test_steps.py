@@ -11,7 +11,7 @@ import signal
 import pytest
 
 from bot.jobs.queue.given_up import given_up
-from bot.jobs.worker.stuck_job_warnings import Ages, StuckJobMonitor
+from bot.jobs.worker.stuck_job_monitor import Ages, StuckJobMonitor
 from bot.runtime.clock import SystemClock
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script

@@ -28,7 +28,7 @@ from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.store_metrics import update_metrics
-from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
+from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
 from bot.jobs.worker.supervisor import up_since, worker_name
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys

@@ -24,7 +24,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.packed_request import pack, unpack
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job
@@ -99,12 +99,12 @@ async def test_a_failed_job_is_still_tried_again_with_all_it_needs(
         text="Make it vertical", files=(FILE,), payload=EditPayload(links=("https://a.example/b.mp4",))
     )
     await ended(job_queue, job, JobState.FAILED, (Turn(number=2, prompt="The blue one"), ""))
-    before = await retry_of(job_queue, chats, job, clock.now())
+    before = await make_retry_job(job_queue, chats, job, clock.now())
     assert before is not None
     await a_day_later(job_queue, clock)
     found = await job_queue.find(CHAT, job.id)
     assert found is not None
-    assert await retry_of(job_queue, chats, found.job, found.job.asked_at) == replace(
+    assert await make_retry_job(job_queue, chats, found.job, found.job.asked_at) == replace(
         before, asked_at=found.job.asked_at
     )
     assert await bytes_of(redis, job) <= 1024
@@ -118,7 +118,7 @@ async def test_what_failed_after_the_answer_is_still_exported(
     await a_day_later(job_queue, clock)
     found = await job_queue.find(CHAT, job.id)
     assert found is not None
-    again = await retry_of(job_queue, chats, found.job, clock.now())
+    again = await make_retry_job(job_queue, chats, found.job, clock.now())
     assert again is not None
     assert again.kind is JobKind.EXPORT
 

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from bot.chats.chats import ChatFields, Chats
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage, field_of
+from bot.jobs.message_location import MessageLocation
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.position_message import MessageLocation
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
@@ -132,3 +132,22 @@ async def test_a_job_that_has_begun_is_left_alone(
     positions.update_behind(claimed)
     await asyncio.wait_for(edited.wait(), 10)
     assert responders.edited == []
+
+
+async def test_one_that_waits_for_its_chats_limits_holds_no_place_of_the_worker(
+    job_queue: JobQueue, positions: PositionMessages, responders: Responders
+) -> None:
+    may_send = asyncio.Event()
+
+    async def limits() -> None:
+        await may_send.wait()
+
+    responders.announcing = limits
+    jobs = [new_job(number) for number in range(2)]
+    await job_queue.enqueue(jobs, 1)
+    await begin(job_queue)
+    async with asyncio.timeout(10):
+        await positions.send(EDIT, jobs[1].id)
+    assert responders.shown == []
+    may_send.set()
+    await eventually(lambda: responders.shown == [(jobs[1].id, 1)])

@@ -14,7 +14,7 @@ import pytest
 from bot.jobs.checkpoints import Turn
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.change_list import change_lines
-from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.nemo.bounded_drafts import bounded_draft
 from bot.nemo.drafts import Draft
@@ -140,6 +140,7 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
         responder=responder,
         save=save,
         load=lambda *_: None,
+        turn_id=lambda number: number,
         job=SimpleNamespace(text="hi", language="en"),
     )
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))
@@ -153,7 +154,7 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
             *[cast(Any, SimpleNamespace(show=lambda *_: None))] * 2,
         )
         received = ask_agent._Received()
-        await turn._consume(project, received, Silence(clock, 600, 900))
+        await turn._consume(project, received, StreamTimeout(clock, 600, 900))
     return received.text.text
 
 

@@ -129,8 +129,8 @@ async def test_a_request_has_a_reaction_as_long_as_it_takes(
     responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
     responder.acknowledge()
     async with asyncio.timeout(0.5):
-        assert responder._signs._beginning is not None
-        await responder._signs._beginning
+        assert responder._activity_signals._beginning is not None
+        await responder._activity_signals._beginning
     assert await reactions(telegram, ada.chat) == ["👀"]
     assert len(await telegram.people.calls("sendChatAction")) == 1
     await responder.conclude(is_done=is_done)

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from bot.telegram.sending.refusals import Refusal, ResultForm, next_form
+from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form
 
 VIDEO, FILE, SMALLER, LINK, PRIVATE, KEPT = ResultForm
 ALL = frozenset(ResultForm)

@@ -44,7 +44,7 @@ class DayTotals:
 
 
 class QueueStatistics:
-    """Reads the figures."""
+    """Reads the figures of all queues."""
 
     def __init__(self, redis: Redis, docket: Docket, clock: Clock) -> None:
         self.accounts = AccountCredits(redis, clock)

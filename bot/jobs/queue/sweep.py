@@ -1,6 +1,8 @@
 """Finds queues that lost their ticket: a crash came between storing a job and adding one. Closes old questions.
 
-Only queues in which something waits or runs are looked at, so an idle chat costs nothing.
+Only queues in which something waits or runs are looked at, so an idle chat costs nothing. The job of a killed
+process needs none: docket delivers its ticket again after DEAD_WORKER_S, and claim.lua gives that
+ticket its job back.
 """
 
 import structlog
@@ -35,8 +37,8 @@ class QueueSweep:
 
     async def is_due(self) -> bool:
         """Return whether the caller is the one process of all that sweeps now."""
-        lease_ms = int(SWEEP_EVERY_S * 900)
-        return bool(await self._redis.set(keys.SWEEP_LEASE, 1, nx=True, px=lease_ms))
+        lock_ms = int(SWEEP_EVERY_S * 900)
+        return bool(await self._redis.set(keys.SWEEP_LOCK, 1, nx=True, px=lock_ms))
 
     async def run(self) -> int:
         """Sweep once.

@@ -32,7 +32,7 @@ class AgentFiles:
 
     @property
     def count(self) -> int:
-        """How many there were."""
+        """How many files the agent sent so far."""
         return len(self._seen)
 
     async def send(self, file: AgentFile) -> None:

@@ -34,7 +34,7 @@ from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.steps.silence import Silence
+from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
 from bot.jobs.steps.turn_progress import TurnProgress
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -327,9 +327,9 @@ class _AgentTurn:
         )
 
     async def _read_stream(self, project: Project, received: _Received) -> None:
-        silence = Silence(self._clock, self._limits.silent_s, self._limits.total_s)
-        consumer = asyncio.create_task(self._consume(project, received, silence))
-        watchdog = asyncio.create_task(silence.wait_until_too_long())
+        stream_timeout = StreamTimeout(self._clock, self._limits.silent_s, self._limits.total_s)
+        consumer = asyncio.create_task(self._consume(project, received, stream_timeout))
+        watchdog = asyncio.create_task(stream_timeout.wait_until_over())
         try:
             await asyncio.wait({consumer, watchdog}, return_when=asyncio.FIRST_COMPLETED)
             if not consumer.done():
@@ -347,7 +347,7 @@ class _AgentTurn:
         await self._attempt.save(RawVideoAnnounced())
         self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
 
-    async def _consume(self, project: Project, received: _Received, silence: Silence) -> None:
+    async def _consume(self, project: Project, received: _Received, stream_timeout: StreamTimeout) -> None:
         saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question, False
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._attempt.turn_id(self._turn.number))
@@ -357,7 +357,7 @@ class _AgentTurn:
             async for event in events:
                 if isinstance(event, KeepAlive):
                     continue
-                silence.end()
+                stream_timeout.reset()
                 if isinstance(event, AgentFile):
                     await files.send(event)
                     received.files = files.count

@@ -8,7 +8,7 @@ from bot.jobs.checkpoints import AgentAsked, ProjectLost, Turn
 from bot.jobs.messages import Button, LocalizedMessage, Param
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.retry import MAX_RESTORED_FILES
+from bot.jobs.queue.retry_jobs import MAX_RESTORED_FILES
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import LossReason, ProjectLoss, Projects
 
@@ -48,7 +48,7 @@ class LostProjectHandler:
         raise JobEnded(await self._message(loss), JobState.DONE)
 
     async def report(self, loss: ProjectLoss) -> None:
-        """Say so, and let the job go on."""
+        """Tell the chat what it lost, and let the job go on."""
         await self._send(await self._message(loss))
 
     async def offer_if_undecided(self, chat: Chat) -> None:

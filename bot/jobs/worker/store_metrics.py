@@ -5,7 +5,7 @@ import math
 
 from bot.jobs.queue.account_credits import KINDS
 from bot.jobs.queue.statistics import QueueStatistics
-from bot.jobs.worker.stuck_job_warnings import StuckJobMonitor
+from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.runtime import metrics
 

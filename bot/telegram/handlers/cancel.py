@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from telegram import Update
 
 from bot.jobs.buttons import Cancel, EditHeard
+from bot.jobs.message_location import find_position_message
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
-from bot.jobs.position_message import position_message_of
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
@@ -53,7 +53,7 @@ class CancelHandlers(HandlerFamily):
         status = await self.job_behind(press, action.job_id)
         match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
             case JobState.QUEUED:
-                where = await position_message_of(job_queue, status.job)
+                where = await find_position_message(job_queue, status.job)
                 if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
                     rest = without_button(press.message.reply_markup, press.data)
                     return PressReply(
@@ -85,7 +85,7 @@ def close_position_message(
     """Make what lets the message that told a stopped job's position say that it is stopped."""
 
     async def close(job: Job) -> None:
-        if (message := await position_message_of(job_queue, job)) is not None:
+        if (message := await find_position_message(job_queue, job)) is not None:
             await messages.close(message, Words(job.language))
 
     return close

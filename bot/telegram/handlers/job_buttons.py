@@ -33,7 +33,7 @@ from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload
-from bot.jobs.queue.retry import go_on_with, not_uploaded, retry_of
+from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills import SkillCards
@@ -109,7 +109,7 @@ class JobButtons(HandlerFamily):
         if not action.is_final:
             buttons = choice_buttons(action.job_id, ratio, action.length_s)
             return PressReply(buttons=keyboard(buttons, words))
-        job = await retry_of(submitter.job_queue, submitter.chats, status.job, submitter.clock.now())
+        job = await make_retry_job(submitter.job_queue, submitter.chats, status.job, submitter.clock.now())
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
             payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
@@ -198,7 +198,7 @@ class JobButtons(HandlerFamily):
 
     async def _retry(self, press: Press, job: Job) -> PressReply:
         submitter = self._submitter
-        again = await retry_of(submitter.job_queue, submitter.chats, job, submitter.clock.now())
+        again = await make_retry_job(submitter.job_queue, submitter.chats, job, submitter.clock.now())
         # The new job's own messages say that it goes on.
         return await self.send_prompt(press, again, toast="")
 
@@ -206,7 +206,7 @@ class JobButtons(HandlerFamily):
         if choice not in set(GoOnChoice):
             return PressReply("toast.old_button")
         submitter = self._submitter
-        again = await go_on_with(
+        again = await make_resumed_job(
             submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
         )
         return await self.send_prompt(press, again, toast="")

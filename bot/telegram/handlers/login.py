@@ -10,10 +10,10 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, MessageHandler, filters
 
+from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
-from bot.jobs.position_message import MessageLocation
 from bot.runtime.tokens import has_bot_token, has_token, token_in
 from bot.telegram.handlers.handler_family import HandlerFamily
 from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of

@@ -5,8 +5,8 @@ from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
 from bot.jobs.checkpoints import SentMessage
+from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.position_message import MessageLocation
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.pressed_messages import PressedMessages, View
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class AlertMessages:
-    """Sends and edits them."""
+    """Edits the messages of alerts, and sends them while the store takes no writes."""
 
     def __init__(self, bot: TelegramBot, messages: PressedMessages) -> None:
         self._bot = bot

@@ -14,7 +14,7 @@ from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.http import surely_not_sent
 from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, wait_s
-from bot.telegram.sending.refusals import Refusal, is_nobody_there, refusal_of
+from bot.telegram.sending.send_refusals import Refusal, is_nobody_there, refusal_of
 
 log = structlog.get_logger(__name__)
 
@@ -91,5 +91,5 @@ class TelegramCalls:
                     raise OutcomeUnknown(error.message) from error
                 if self.clock.monotonic_s() >= gives_up_s:
                     raise
-                log.info("telegram.away", error=type(error).__name__)
+                log.info("telegram.unreachable", error=type(error).__name__)
                 await self.clock.sleep(backoff.next_s())

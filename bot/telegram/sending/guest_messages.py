@@ -17,7 +17,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.pressed_messages import INPUT_MEDIA
 from bot.telegram.sending.rate_limiter import SendPriority, wait_s
-from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.texts import Text
 from bot.words import Html
 

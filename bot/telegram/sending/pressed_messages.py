@@ -12,16 +12,16 @@ from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocume
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.ports import ChatGone
-from bot.jobs.position_message import MessageLocation
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
-from bot.telegram.sending.refusals import send_in_best_form
+from bot.telegram.sending.send_refusals import send_in_best_form
 from bot.words import Words
 
 log = structlog.get_logger(__name__)

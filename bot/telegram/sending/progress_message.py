@@ -29,8 +29,8 @@ from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
-from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.words import Words
 
 log = structlog.get_logger(__name__)

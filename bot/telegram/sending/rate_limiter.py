@@ -76,7 +76,7 @@ class EditPostponed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A limit."""
+    """A limit as a bucket of tokens: each call takes one, and waits where none is left."""
 
     per_s: float  # tokens that come in a second
     burst: int  # tokens in a full bucket
@@ -168,7 +168,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         """Do nothing; whoever opened the store closes it."""
 
     async def shutdown(self) -> None:
-        """Do nothing, likewise."""
+        """Do nothing; whoever opened the store closes it."""
 
     async def process_request(
         self,

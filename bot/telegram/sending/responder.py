@@ -30,6 +30,7 @@ from bot.jobs.messages import (
 from bot.jobs.model import Attachment, Job
 from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
+from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
@@ -39,11 +40,10 @@ from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.result_album import ResultAlbum
 from bot.telegram.sending.results import discard_results, result_path
 from bot.telegram.sending.send_once import JobSender, Send
-from bot.telegram.sending.signs import Signs
+from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.texts import Text, texts_of
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class TelegramResponder:
         self.sends_arriving = self._delivery.sends_arriving
         self._words = self._sender.words
         self._part = 0
-        self._signs = Signs(responders.bot, job, responders.telegram_calls)
+        self._activity_signals = ActivitySignals(responders.bot, job, responders.telegram_calls)
         self._progress_message = ProgressMessage(responders.bot, self._sender, responders.progress_edit_s)
 
     def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
@@ -101,7 +101,7 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
-        await self._signs.close()
+        await self._activity_signals.close()
         await self._progress_message.close()
 
     def expect_file(self, file: Attachment) -> None:
@@ -187,15 +187,15 @@ class TelegramResponder:
 
     async def react(self, emoji: str) -> bool:
         """See ``ports.Responder``."""
-        return await self._signs.react(emoji)
+        return await self._activity_signals.react(emoji)
 
     def acknowledge(self) -> None:
         """See ``ports.Responder``."""
-        self._signs.acknowledge()
+        self._activity_signals.acknowledge()
 
     async def conclude(self, *, is_done: bool) -> None:
         """See ``ports.Responder``."""
-        await self._signs.conclude(is_done=is_done)
+        await self._activity_signals.conclude(is_done=is_done)
 
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
@@ -288,11 +288,13 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> Delivered:
+        """Deliver to this chat alone; see ``Delivery.deliver`` for the arguments."""
+
         async def send_answer() -> None:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
-        async with self._signs.uploading():
+        async with self._activity_signals.uploading():
             return await self._delivery.deliver(
                 self._sender,
                 idempotency_key,
@@ -308,7 +310,7 @@ class TelegramResponder:
     ) -> list[Delivered] | None:
         """See ``ports.Responder``."""
         album = ResultAlbum(self._bot, self._sender, self._delivery)
-        async with self._signs.uploading():
+        async with self._activity_signals.uploading():
             return await album.send(idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:

@@ -20,8 +20,8 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import ResultForm, send_in_best_form
 from bot.telegram.sending.send_once import JobSender, sent_message
+from bot.telegram.sending.send_refusals import ResultForm, send_in_best_form
 from bot.words import Html
 
 log = structlog.get_logger(__name__)

@@ -25,7 +25,7 @@ from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.refusals import Refusal, refusal_of
+from bot.telegram.sending.send_refusals import Refusal, refusal_of
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 

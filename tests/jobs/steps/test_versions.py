@@ -12,7 +12,7 @@ from bot.jobs.checkpoints import AFTER, AgentAnswered, HeldAnswer, KeptDraft, Tu
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.jobs.steps.deliver import Deliver
 from bot.jobs.steps.export import Export, RenderLimits
 from bot.jobs.steps.save_version import SaveVersion
@@ -121,7 +121,7 @@ async def test_a_version_that_is_gone_is_not_rendered(rig: Rig, payload: dict[st
 async def test_a_retry_after_the_turn_shows_the_same_version(rig: Rig) -> None:
     job = rig.job(text="undo", payload=EditPayload(version=1, project="mark"))
     queue = queue_of(rig.attempt(job, AgentAnswered(has_changed=True)))
-    retry = await retry_of(queue, rig.projects.chats, job, rig.clock.now())  # type: ignore[arg-type]
+    retry = await make_retry_job(queue, rig.projects.chats, job, rig.clock.now())  # type: ignore[arg-type]
     assert retry is not None
     assert (retry.kind, retry.payload) == (JobKind.EXPORT, ExportPayload(version=1, project="mark"))
 

@@ -4,7 +4,7 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
-from bot.telegram.sending.refusals import MessageForm, Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.send_refusals import MessageForm, Refusal, refusal_of, send_in_best_form
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from bot.runtime.file_limits import FILES_PER_JOB, OTHER_FILES, raise_open_files
+from bot.runtime.open_file_limit import FILES_PER_JOB, OTHER_FILES, raise_open_files
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Signs of life that need no message: a reaction to the request, and what Telegram shows at the top of the chat."""
+"""Signals of activity that need no message: a reaction to the request, and what Telegram shows atop the chat."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ ACTION_EVERY_S = 4.5
 """Pause between two actions of a chat; Telegram shows one for five seconds."""
 
 
-class Signs:
-    """Shows signs of life for one job; a chat that takes none is left without.
+class ActivitySignals:
+    """Shows that one job has begun, is done or sends its video; failures are ignored, except in `react`.
 
     Args:
         bot: The bot that sends.
@@ -60,7 +60,7 @@ class Signs:
 
     def acknowledge(self) -> None:
         """Show in the background that the request has arrived."""
-        self._beginning = asyncio.create_task(self._begin(), name=f"signs:{self._job.id}")
+        self._beginning = asyncio.create_task(self._begin(), name=f"activity_signals:{self._job.id}")
 
     async def conclude(self, *, is_done: bool) -> None:
         """Let the reaction say that the request is done, or take it away. Never fails."""

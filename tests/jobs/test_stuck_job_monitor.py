@@ -15,7 +15,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
-from bot.jobs.worker.stuck_job_warnings import Ages, StuckJobMonitor
+from bot.jobs.worker.stuck_job_monitor import Ages, StuckJobMonitor
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
 from tests.clocks import HandClock
@@ -45,7 +45,7 @@ async def again(job_queue: JobQueue, job: Job, ticket: str) -> ClaimedJob:
 async def warned(monitor: StuckJobMonitor) -> list[str]:
     with capture_logs() as logs:
         await monitor.check()
-    return [entry["job"] for entry in logs if entry["event"] == "job.silent"]
+    return [entry["job"] for entry in logs if entry["event"] == "job.stuck"]
 
 
 async def test_the_oldest_job_and_the_one_that_saved_nothing_for_longest(

@@ -8,7 +8,7 @@ from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, Upload
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.retry import retry_of
+from bot.jobs.queue.retry_jobs import make_retry_job
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job
 
@@ -27,7 +27,7 @@ async def retried(job_queue: JobQueue, redis: Redis, project: str, *saved: tuple
             JOB, {field_of(type(checkpoint), key): checkpoint.model_dump(mode="json")}
         )
     await chats.update(CHAT, ChatFields(session_id=project))
-    again = await retry_of(job_queue, chats, JOB, HandClock().now())
+    again = await make_retry_job(job_queue, chats, JOB, HandClock().now())
     assert again is not None
     return again
 

@@ -1,4 +1,4 @@
-"""The message that tells a waiting job's position in the queue."""
+"""Where a message is, and which one shows a waiting job's position in the queue."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class MessageLocation:
     message_id: int
 
 
-async def position_message_of(job_queue: JobQueue, job: Job) -> MessageLocation | None:
+async def find_position_message(job_queue: JobQueue, job: Job) -> MessageLocation | None:
     """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
     send = await job_queue.load_checkpoint(job, MessageSend, PROGRESS_MESSAGE)
     if send is None or send.sent is None:

@@ -1,4 +1,4 @@
-"""Retrying a job: the new job does what is left of it."""
+"""Jobs for the buttons Retry and Go on: each does what is left of an old job. Nothing here retries by itself."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,7 @@ MAX_RESTORED_FILES = 10
 """The latest files of a lost project that can be put back: as many as go in one upload."""
 
 
-async def go_on_with(
+async def make_resumed_job(
     job_queue: JobQueue, chats: Chats, old: Job, choice: GoOnChoice, asked_at: datetime
 ) -> Job | None:
     """Make the job that goes on with one that waited for a decision; return ``None`` if there is one already.
@@ -26,7 +26,7 @@ async def go_on_with(
         choice: What was decided.
         asked_at: When, UTC.
     """
-    job = await retry_of(job_queue, chats, old, asked_at)
+    job = await make_retry_job(job_queue, chats, old, asked_at)
     if job is None:
         return None
     payload = job.payload_as(EditPayload)
@@ -59,7 +59,7 @@ async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attach
     )
 
 
-async def retry_of(job_queue: JobQueue, chats: Chats, old: Job, asked_at: datetime) -> Job | None:
+async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: datetime) -> Job | None:
     """Make the job that retries another one, without storing it; return ``None`` if there is one already.
 
     Args:

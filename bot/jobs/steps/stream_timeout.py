@@ -1,12 +1,12 @@
-"""How long a stream of the agent has been silent."""
+"""The timeout of the agent's stream: of its silences, and of the whole."""
 
 from __future__ import annotations
 
 from bot.runtime.clock import Clock
 
 
-class Silence:
-    """Measures the silence, and the length of the whole stream.
+class StreamTimeout:
+    """Times out a stream that is silent for too long, or takes too long in all.
 
     Args:
         clock: Source of time; tests pass a manual one.
@@ -20,12 +20,12 @@ class Silence:
         self._total_s = total_s
         self._began_s = self._last_s = clock.monotonic_s()
 
-    def end(self) -> None:
-        """Note that something other than a keep-alive came."""
+    def reset(self) -> None:
+        """Begin the silence anew, as something other than a keep-alive came; the time in all goes on."""
         self._last_s = self._clock.monotonic_s()
 
-    async def wait_until_too_long(self) -> None:
-        """Return when there has been only silence for too long, or the stream takes too long in all."""
+    async def wait_until_over(self) -> None:
+        """Return when the stream has been silent for too long, or takes too long in all."""
         while True:
             end_s = min(self._last_s + self._silent_s, self._began_s + self._total_s)
             left_s = end_s - self._clock.monotonic_s()
