@@ -69,9 +69,8 @@ PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or e
 LATER_JOBS = f"{NAMESPACE}jobs:later"  # while any wait: jobs that begin at a later time, by when
 SWEEP_LOCK = f"{NAMESPACE}sweep:lock"  # seconds: one process sweeps for all
 ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: the parts of an album seen so far, and its job, a hash
-LATEST_JOB = (
-    f"{NAMESPACE}latest_job:"  # LATEST_JOB_TTL_S: id of the job that a person's newest message belongs to
-)
+# LATEST_JOB_TTL_S: id of the job that a person's newest message belongs to
+LATEST_JOB = f"{NAMESPACE}latest_job:"
 JOB_OF_MESSAGE = f"{NAMESPACE}job_of_message:"  # JOB_TTL_S: id of the job that a message belongs to
 SEEN = f"{NAMESPACE}seen:"  # SEEN_TTL_S: what a message held when it was last seen, a digest
 WAITING_JOBS = f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in main queues, by when they came

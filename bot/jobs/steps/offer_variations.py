@@ -49,9 +49,8 @@ class OfferVariations:
         )
         params: dict[str, Param] = {"n": VARIATIONS, "needed": needed}
         key = "variations.offer"
-        if (
-            job.chat.is_private and credits_.available is not None
-        ):  # A balance is not for everyone in a group.
+        # A balance is not for everyone in a group.
+        if job.chat.is_private and credits_.available is not None:
             key, params = "variations.offer_of", {**params, "available": round(credits_.available)}
             if credits_.available < needed:
                 buttons += await top_up_buttons(projects, chat)
