@@ -391,7 +391,8 @@ class Chats:
         A worker that comes too late changes nothing: another video has been saved since it read the chat.
 
         Args:
-            before: The chat as it was read before the video was delivered.
+            before: The chat as it was read before the video was delivered: gives the project of the video, and the
+                latest video then. If another one has been saved since, nothing is written.
             telegram_chat_id: The chat's id in Telegram.
             message_id: The id of the message with the video.
         """

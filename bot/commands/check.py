@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.commands.check_services import LISTEN_S, TelegramCheck, check_nemovideo
 from bot.commands.check_store import check_disk, check_store, is_polled
-from bot.media.cage import NOTHING
-from bot.media.decoder_process import NotDecoded, cage_in_force
+from bot.media.decoder_isolation import NOTHING
+from bot.media.decoder_process import NotDecoded, active_isolation
 from bot.pictures.lettering import EMOJI_FONT, TEXT_FONT, has_glyph
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 from bot.runtime.clock import Clock
@@ -99,14 +99,14 @@ async def _check_store(settings: Settings, clock: Clock) -> tuple[list[Finding],
 
 async def _check_decoders() -> Finding:
     """Check what keeps a decoder that a file took over from everything else."""
-    name = "decoders: caged by"
+    name = "decoders: isolated by"
     try:
-        in_force = await cage_in_force()
+        mechanisms = await active_isolation()
     except NotDecoded as error:
         return wrong(name, str(error), "Reinstall the bot; until then videos have no cover and no length")
-    if in_force == NOTHING:
+    if mechanisms == NOTHING:
         return not_asked(name, "nothing: this system has no seccomp or Landlock, or refuses them")
-    return ok(name, in_force)
+    return ok(name, mechanisms)
 
 
 def check_fonts(glyphs: tuple[tuple[str, Path, str], ...] = GLYPHS) -> list[Finding]:

@@ -42,9 +42,8 @@ class Setting(StrEnum):
     SEND_AS_FILE = "send_as_file"  # send videos as files, or as videos
     SHRINK_RESULTS = "shrink_results"  # send a smaller version of videos that are too large, or only a link
     REPLACE_RESULTS = "replace_results"  # delete the earlier video when a new one arrives, or keep it
-    MEMBERS_MAY_CHANGE = (
-        "members_may_change"  # let all members of a group change its settings, or only its admins
-    )
+    # Let all members of a group change its settings, or only its admins.
+    MEMBERS_MAY_CHANGE = "members_may_change"
 
 
 class SwitchSetting(ButtonAction, name="set"):
@@ -239,7 +238,7 @@ class OfferVariations(ButtonAction, name="offer_variations"):
 class MakeVariations(ButtonAction, name="make_variations"):
     """Make versions of the project that differ in their ``music``, ``title`` or ``format``."""
 
-    topic: str
+    aspect: str
 
 
 class Compare(ButtonAction, name="compare"):

@@ -190,13 +190,11 @@ class Progress:
     params: Mapping[str, Param] = field(default_factory=dict)  # values of its placeholders
     fraction: float = 0.0  # done of the whole job, 0 to 1
     preview: Callable[[], str] | None = None  # returns the agent's words so far; None keeps the earlier ones
-    expected_s: float = (
-        0.0  # seconds that the stage usually still takes; the bar moves towards ``until`` meanwhile
-    )
+    # Seconds that the stage usually still takes; the bar moves towards ``until`` meanwhile.
+    expected_s: float = 0.0
     until: float = 0.0  # where the stage ends, 0 to 1
-    times_s: tuple[
-        float, ...
-    ] = ()  # how long others took from here, for the time left in the text; empty for none
+    # How long others took from here, for the time left in the text; empty for none.
+    times_s: tuple[float, ...] = ()
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
     buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
     part: LocalizedMessage | None = None  # the part of the job that it is about, if the job has several

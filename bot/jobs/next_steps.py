@@ -36,7 +36,7 @@ _WORTH_SPEEDING_MS = 6_000
 _SOFT = 0.2
 
 
-class Topic(Enum):
+class SuggestionTopic(Enum):
     """What a suggestion, or a card, is about."""
 
     TITLE = "title"
@@ -63,7 +63,7 @@ class FileFacts:
 class _Facts:
     """What the table decides by."""
 
-    about: Topic | None  # the topic of the skill card, if it has one
+    about: SuggestionTopic | None  # the topic of the skill card, if it has one
     has_picture: bool  # whether there is video or an image
     has_title: bool  # whether there is a text track
     has_music: bool  # whether there is an audio track that is not somebody speaking
@@ -79,7 +79,7 @@ class Suggestion:
     """One thing to do next."""
 
     name: str  # its id, which the keys of its texts end with
-    topic: Topic  # what it is about
+    topic: SuggestionTopic  # what it is about
     fits: Callable[[_Facts], bool]  # tells whether it makes sense for a draft
     said: re.Pattern[str]  # matches a prompt that asked for just this, in any language
 
@@ -94,89 +94,89 @@ class Suggestion:
         return f"prompt.{self.name}"
 
 
-def _suggestion(name: str, topic: Topic, fits: Callable[[_Facts], bool], said: str) -> Suggestion:
+def _suggestion(name: str, topic: SuggestionTopic, fits: Callable[[_Facts], bool], said: str) -> Suggestion:
     return Suggestion(name, topic, fits, re.compile(said, re.IGNORECASE))
 
 
 _TABLE: Final = (
     _suggestion(
         "add_title",
-        Topic.TITLE,
+        SuggestionTopic.TITLE,
         lambda f: f.has_picture and not f.has_title,
         r"\btitles?\b|\btext\b|标题|文字",
     ),
     _suggestion(
         "calm_music",
-        Topic.MUSIC,
+        SuggestionTopic.MUSIC,
         lambda f: f.has_picture and not f.has_music,
         r"\bmusic\b|\bbgm\b|\bsong\b|\bsoundtrack\b|音乐|配乐",
     ),
     _suggestion(
         "softer_music",
-        Topic.MUSIC,
+        SuggestionTopic.MUSIC,
         lambda f: f.has_music and (f.volume is None or f.volume > _SOFT),
         r"\bsoft|\bquiet|\bvolume\b|\bloud|音量|轻一点|小声|大声",
     ),
     _suggestion(
         "short_cut",
-        Topic.LENGTH,
+        SuggestionTopic.LENGTH,
         lambda f: f.has_picture and f.length_ms > SHORT_CUT_MS,
         r"\b(?:15|fifteen)\b|15\s*秒|十五秒",
     ),
     _suggestion(
         "bigger_title",
-        Topic.TITLE,
+        SuggestionTopic.TITLE,
         lambda f: f.has_title,
         r"\bbigger\b|\blarger\b|更大|放大|变大|大一点|大一些",
     ),
     _suggestion(
         "blur_background",
-        Topic.BACKGROUND,
-        lambda f: f.about is Topic.BACKGROUND and f.has_picture,
+        SuggestionTopic.BACKGROUND,
+        lambda f: f.about is SuggestionTopic.BACKGROUND and f.has_picture,
         r"\bblur|虚化|模糊",
     ),
     _suggestion(
         "next_scene",
-        Topic.SCENE,
-        lambda f: f.about is Topic.SCENE and f.has_picture,
+        SuggestionTopic.SCENE,
+        lambda f: f.about is SuggestionTopic.SCENE and f.has_picture,
         r"\bnext scene\b|下一个场景|下一幕",
     ),
     _suggestion(
         "vertical",
-        Topic.FORMAT,
+        SuggestionTopic.FORMAT,
         lambda f: f.has_picture and f.is_wide and not f.is_generated,
         r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
     ),
     _suggestion(
         "vertical_anew",
-        Topic.FORMAT,
+        SuggestionTopic.FORMAT,
         lambda f: f.has_picture and f.is_wide and f.is_generated,
         r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
     ),
     _suggestion(
         "other_music",
-        Topic.MUSIC,
+        SuggestionTopic.MUSIC,
         lambda f: f.has_music,
         r"\banother\b.*\bmusic\b|\bother music\b|\bdifferent music\b|换.*(?:音乐|配乐)",
     ),
     _suggestion(
         "faster",
-        Topic.LENGTH,
+        SuggestionTopic.LENGTH,
         lambda f: f.has_picture and f.length_ms >= _WORTH_SPEEDING_MS,
         r"\bfast|\bspeed|\bslow|加速|快一|快点|慢",
     ),
 )
 
 _ON_REQUEST: Final = (
-    _suggestion("subtitles", Topic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),
+    _suggestion("subtitles", SuggestionTopic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),
     _suggestion(
         "square",
-        Topic.FORMAT,
+        SuggestionTopic.FORMAT,
         lambda f: f.has_picture and f.is_tall,
         r"\bsquare\b|1\s*[:：]\s*1|方",
     ),
-    _suggestion("as_music", Topic.MUSIC, lambda f: not f.has_picture, r"\bmusic\b|音乐"),
-    _suggestion("video_for_audio", Topic.SCENE, lambda f: not f.has_picture, r"\bvideo\b|视频"),
+    _suggestion("as_music", SuggestionTopic.MUSIC, lambda f: not f.has_picture, r"\bmusic\b|音乐"),
+    _suggestion("video_for_audio", SuggestionTopic.SCENE, lambda f: not f.has_picture, r"\bvideo\b|视频"),
 )
 """Suggestions that stand in "More", or under files that arrive."""
 
@@ -187,10 +187,10 @@ _BY_NAME: Final = {suggestion.name: suggestion for suggestion in (*_TABLE, *_ON_
 
 # The first match counts: "background music" is about music.
 _ABOUT: Final = (
-    (Topic.MUSIC, re.compile(r"music|audio|song|sound", re.IGNORECASE)),
-    (Topic.BACKGROUND, re.compile(r"background|backdrop", re.IGNORECASE)),
-    (Topic.TITLE, re.compile(r"caption|title", re.IGNORECASE)),
-    (Topic.SCENE, re.compile(r"sora|generat|text.to.video", re.IGNORECASE)),
+    (SuggestionTopic.MUSIC, re.compile(r"music|audio|song|sound", re.IGNORECASE)),
+    (SuggestionTopic.BACKGROUND, re.compile(r"background|backdrop", re.IGNORECASE)),
+    (SuggestionTopic.TITLE, re.compile(r"caption|title", re.IGNORECASE)),
+    (SuggestionTopic.SCENE, re.compile(r"sora|generat|text.to.video", re.IGNORECASE)),
 )
 
 
@@ -285,7 +285,7 @@ def next_buttons(names: Iterable[str]) -> tuple[Button, ...]:
 
 def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[Suggestion]:
     """Yield the first of each topic, or all the others."""
-    seen: set[Topic] = set()
+    seen: set[SuggestionTopic] = set()
     for one in fitting:
         if (one.topic not in seen) is first:
             yield one
@@ -310,7 +310,7 @@ def _facts(draft: Draft, card: SkillCard) -> _Facts:
     )
 
 
-def _topic(card: SkillCard) -> Topic | None:
+def _topic(card: SkillCard) -> SuggestionTopic | None:
     said = f"{card.name} {card.display_name}"
     return next((topic for topic, pattern in _ABOUT if pattern.search(said)), None)
 

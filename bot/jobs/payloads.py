@@ -46,7 +46,7 @@ class ExportPayload(Payload):
 class VariationsPayload(Payload):
     """A request for versions of the project that differ in one thing."""
 
-    topic: str = ""  # a ``variations.Topic``; empty while it is not chosen
+    aspect: str = ""  # a ``variations.VariationAspect``; empty while it is not chosen
 
 
 class ExtractPayload(Payload):

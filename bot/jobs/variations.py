@@ -11,7 +11,7 @@ from bot.words import Words
 VARIATIONS = 3
 
 
-class Topic(StrEnum):
+class VariationAspect(StrEnum):
     """What the versions differ in."""
 
     MUSIC = "music"
@@ -20,30 +20,30 @@ class Topic(StrEnum):
 
 
 _STYLES = {
-    Topic.MUSIC: ("calm", "upbeat", "cinematic"),
-    Topic.TITLE: ("bold", "question", "playful"),
-    Topic.FORMAT: ("9:16", "1:1", "16:9", "4:5"),
+    VariationAspect.MUSIC: ("calm", "upbeat", "cinematic"),
+    VariationAspect.TITLE: ("bold", "question", "playful"),
+    VariationAspect.FORMAT: ("9:16", "1:1", "16:9", "4:5"),
 }
 
 
-def styles(topic: Topic, draft: Draft) -> Sequence[str]:
+def styles(aspect: VariationAspect, draft: Draft) -> Sequence[str]:
     """Return what makes each version; a format that the draft has already is none.
 
     Args:
-        topic: What they differ in.
+        aspect: What they differ in.
         draft: The draft that all of them begin with.
     """
-    return [one for one in _STYLES[topic] if not _is_format_of(draft, one)][:VARIATIONS]
+    return [one for one in _STYLES[aspect] if not _is_format_of(draft, one)][:VARIATIONS]
 
 
-def style_name(topic: Topic, style: str) -> LocalizedMessage:
+def style_name(aspect: VariationAspect, style: str) -> LocalizedMessage:
     """Return what a version is called."""
-    if topic is Topic.FORMAT:
+    if aspect is VariationAspect.FORMAT:
         return LocalizedMessage("variations.format", {"ratio": style})
     return LocalizedMessage(f"variations.{style}")
 
 
-def variation_prompt(words: Words, topic: Topic, style: str, base: Draft | None) -> str:
+def variation_prompt(words: Words, aspect: VariationAspect, style: str, base: Draft | None) -> str:
     """Return the message that asks the agent for one version.
 
     NemoVideo has no call that puts a draft back, so the same message asks for that: a message of its own would be
@@ -51,11 +51,11 @@ def variation_prompt(words: Words, topic: Topic, style: str, base: Draft | None)
 
     Args:
         words: The texts in the chat's language.
-        topic: What the versions differ in.
+        aspect: What the versions differ in.
         style: What makes this one.
         base: The draft that it begins with; ``None`` if the project is still as it was.
     """
-    if topic is Topic.FORMAT:
+    if aspect is VariationAspect.FORMAT:
         prompt = words.plain("prompt.variation_format", ratio=style)
     else:
         prompt = words.plain(f"prompt.variation_{style}")

@@ -2,8 +2,8 @@
 
 One small fork server has the decoders loaded, holds no secret, and forks once for each piece of work. The child has
 bounds that the kernel enforces (memory, CPU time, wall time, bytes written), gets files handed over open, and answers
-in JSON. It can reach nothing else (see `cage`): its modules are loaded first, and no path means anything to it. It ends
-with all that it may have started when the process that waits for it goes away, for whatever reason.
+in JSON. It can reach nothing else (see `decoder_isolation`): its modules are loaded first, and no path means anything
+to it. It ends with all that it may have started when the process that waits for it goes away, for whatever reason.
 
     facts = await run(work, bounds=Bounds(wall_s=30, cpu_s=30), files=[file])
 
@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO, Any
 from weakref import WeakKeyDictionary
 
-from bot.media import cage
+from bot.media import decoder_isolation
 from bot.runtime.process_memory import hide_memory
 
 MEMORY_BYTES = 2 * 1024**3
@@ -118,13 +118,13 @@ def start() -> None:
         _server.start()
 
 
-async def cage_in_force() -> str:
-    """Return what keeps decoders from everything else, as the kernel here offers it; ``cage.NOTHING`` if nothing does.
+async def active_isolation() -> str:
+    """Return what isolates decoders, as the kernel here offers it; ``decoder_isolation.NOTHING`` if nothing does.
 
     Raises:
         NotDecoded: No decoder can be started.
     """
-    return str(await run(cage.in_force, bounds=Bounds(wall_s=10, cpu_s=10)))
+    return str(await run(decoder_isolation.active_mechanisms, bounds=Bounds(wall_s=10, cpu_s=10)))
 
 
 async def _run(
@@ -154,7 +154,7 @@ async def _run(
         raise NotDecoded("the decoder crashed or exceeded its bounds")
     try:
         outcome = json.loads(answer)
-        _log_cage(str(outcome["cage"]))
+        _log_isolation(str(outcome["isolation"]))
         if "error" in outcome:
             raise NotDecoded(str(outcome["error"]))
         return outcome["result"]
@@ -173,19 +173,21 @@ async def _receive(connection: socket.socket) -> bytes:
     return b""
 
 
-_logged_cage = ""
+_logged_isolation = ""
 
 
-def _log_cage(in_force: str) -> None:
+def _log_isolation(mechanisms: str) -> None:
     """Log what is around the decoders when it is first known; not hidden from those who look for warnings."""
-    global _logged_cage
-    if in_force == _logged_cage:
+    global _logged_isolation
+    if mechanisms == _logged_isolation:
         return
-    _logged_cage = in_force
+    _logged_isolation = mechanisms
     import structlog
 
     log = structlog.get_logger(__name__)
-    (log.warning if in_force == cage.NOTHING else log.info)("decoding.cage", in_force=in_force[:100])
+    (log.warning if mechanisms == decoder_isolation.NOTHING else log.info)(
+        "decoding.isolation", mechanisms=mechanisms[:100]
+    )
 
 
 def _report_death(work: str) -> None:
@@ -322,7 +324,7 @@ def _serve_one(connection: socket.socket, server: int) -> None:
     """Do one piece of work, in a child with nothing but its connection and its files."""
     with contextlib.suppress(OSError):
         os.setpgid(0, 0)
-    cage.end_with_parent(server)
+    decoder_isolation.end_with_parent(server)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(0, 2)  # What a decoder writes there could be anything, escape sequences included.
@@ -337,11 +339,11 @@ def _serve_one(connection: socket.socket, server: int) -> None:
     try:
         work = getattr(importlib.import_module(module), function)
         _apply(Bounds(**request["bounds"]))
-        cage.close()
+        decoder_isolation.isolate()
         outcome = {"result": work(*fds, *request["args"])}
     except Exception as error:
         outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
-    answer = json.dumps({**outcome, "cage": cage.in_force()}).encode() + b"\n"
+    answer = json.dumps({**outcome, "isolation": decoder_isolation.active_mechanisms()}).encode() + b"\n"
     while answer:
         answer = answer[os.write(connection.fileno(), answer) :]  # A file's call: sockets have none left.
 

@@ -44,9 +44,8 @@ class LossReason(StrEnum):
     """Why a chat's project can't be used any more."""
 
     SESSION_GONE = "session_gone"  # NemoVideo no longer has it
-    OPERATOR_REFUSED = (
-        "operator_refused"  # the operator's account is out, and a guest account takes its place
-    )
+    # The operator's account is out, and a guest account takes its place.
+    OPERATOR_REFUSED = "operator_refused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Hosts that results may be fetched from, and which addresses are public.
+"""Hosts that results may be fetched from.
 
 A name may resolve differently each time, and a redirect may lead elsewhere. So every URL on the way is checked against
 the allowed hosts, and the resolved address is checked where the connection is made (`http`).
@@ -19,14 +19,6 @@ MAX_HOST_CHARS: Final = 253
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 _PORTS: Final = {"https": 443, "http": 80}
-
-# Reserved, or a cloud's own, though some version of Python takes them for public: anycast of 6to4 relays (RFC 7526),
-# a provider's metadata, and what documents use (RFC 9637).
-_NOT_PUBLIC: Final = tuple(
-    ipaddress.ip_network(net) for net in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16")
-)
-
-_TRANSLATED: Final = tuple(ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +109,3 @@ class AllowedHosts:
     def allow(self, scheme: str, host: str, port: int | None) -> bool:
         """Return whether files may be fetched from this scheme, host and port (the scheme's own if ``None``)."""
         return any(rule.matches(scheme, host, port) for rule in self._rules)
-
-
-def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return whether an address is public, also by the IPv4 address that it may contain."""
-    if isinstance(address, ipaddress.IPv6Address):
-        # These contain an arbitrary IPv4 address; no media server uses them.
-        if address.ipv4_mapped or address.sixtofour or address.teredo:
-            return False
-        if any(address in net for net in _TRANSLATED):
-            return False
-    if any(address in net for net in _NOT_PUBLIC):
-        return False
-    # is_global varies between versions of Python for some ranges: the other properties must agree with it.
-    return address.is_global and not (
-        address.is_private
-        or address.is_loopback
-        or address.is_link_local
-        or address.is_multicast
-        or address.is_reserved
-        or address.is_unspecified
-        or (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
-    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Backoff:
-    """Pauses that grow with each failure in a row, without end.
+    """Pauses for as many retries as it takes; each is longer than the one before, up to ``longest_s``.
 
         backoff = Backoff()
         while not await connect():

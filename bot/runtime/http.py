@@ -33,8 +33,8 @@ from httpx_aiohttp import AiohttpTransport
 from httpx_aiohttp.transport import AiohttpResponseStream
 from opentelemetry.trace import SpanKind
 
-from bot.runtime.allowed_hosts import is_public
 from bot.runtime.arriving_file import ArrivingReader
+from bot.runtime.public_addresses import is_public
 from bot.runtime.tracing import traced
 
 MAX_CONNECTIONS = 10_000

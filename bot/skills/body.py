@@ -26,9 +26,8 @@ _MAX_LABEL_CHARS = 200
 _MAX_LINES = 2000
 _MAX_LINE_CHARS = 1000
 _MAX_SIZE_LIMIT_BYTES = 4 * 1024**3
-_MIN_SIZE_LIMIT_BYTES = (
-    20 * 1024**2
-)  # a smaller size is that of something else, such as a result for a messenger
+# A smaller size is that of something else, such as a result for a messenger.
+_MIN_SIZE_LIMIT_BYTES = 20 * 1024**2
 
 HEADING = re.compile(r"#{1,6}[ \t]+(.+)")
 ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+){1,3}(.+)")

@@ -9,7 +9,7 @@ from bot.store.keys import CHAT, chat_key
 from bot.store.lua_script import LuaScript
 
 
-async def share_accounts(redis: Redis) -> None:
+async def migrate_2_to_3(redis: Redis) -> None:
     """Give each chat one account, the one that was used last; whoever starts again after a crash finds the rest.
 
     Args:

@@ -71,7 +71,7 @@ class EmbeddedStore:
             if clock.time() - watched_since_s > STABLE_S:
                 backoff.reset()
             pause_s = backoff.next_s()
-            log.warning("store.gone", pause_s=pause_s)
+            log.warning("store.lost", pause_s=pause_s)
             await asyncio.sleep(pause_s)
             try:
                 await _finish_in_thread(server.ensure_running)

@@ -2,7 +2,7 @@
 
 from redis.asyncio import Redis
 
-from bot.store.accounts_migration import share_accounts
+from bot.store.accounts_migration import migrate_2_to_3
 from bot.store.chat_fields import SHORT_NAMES
 from bot.store.errors import SchemaRefused
 from bot.store.keys import CHAT, SCHEMA
@@ -25,9 +25,9 @@ async def ensure_schema(redis: Redis) -> None:
     version = int(await redis.get(SCHEMA) or 0)
     if version in MIGRATED_VERSIONS:
         if version == MIGRATED_VERSIONS[0]:
-            await share_accounts(redis)
+            await migrate_2_to_3(redis)
             await redis.set(SCHEMA, MIGRATED_VERSIONS[1])
-        await _shorten_names(redis)
+        await _migrate_3_to_4(redis)
         await redis.set(SCHEMA, SCHEMA_VERSION)
         return
     if version == SCHEMA_VERSION:
@@ -38,7 +38,7 @@ async def ensure_schema(redis: Redis) -> None:
     raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")
 
 
-async def _shorten_names(redis: Redis) -> None:
+async def _migrate_3_to_4(redis: Redis) -> None:
     """From version 3 to 4: fields of chats have short names; whoever starts again after a crash finds the rest."""
     shorten = LuaScript(redis, __package__, "shorten_names")
     async for name in redis.scan_iter(f"{CHAT}*", count=1000):

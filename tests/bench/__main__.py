@@ -36,6 +36,7 @@ NAMES = (
     "calls",
     "latency",
     "crowd",
+    "fairness",
     "sweep",
     "stored",
 )

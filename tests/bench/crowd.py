@@ -88,7 +88,7 @@ async def measure() -> list[Figure]:
             many.cpu_ms / max(few_ms),
             many.cpu_ms / min(few_ms),
             "×",
-            1.3,
+            1.2,
         ),
         alone(f"{path}: memory a job", [many.memory_kb], unit="KB", goal=60),
         alone(f"{path}: latest answer to a press", [many.latest_s], unit="s", goal=1),

@@ -36,6 +36,7 @@ class Crowd:
         ended: Chats whose progress message was taken away after it: the last that a job does.
         delays_s: Of all presses that were answered, in their order.
         sends: Messages that the bot sent.
+        signs_s: How long each chat waited for the first reaction or message, from its first request on.
     """
 
     def __init__(self) -> None:
@@ -44,6 +45,8 @@ class Crowd:
         self.ended: set[int] = set()
         self.delays_s: list[float] = []
         self.sends = 0
+        self.signs_s: dict[int, float] = {}
+        self._wrote_s: dict[int, float] = {}
         self._updates: list[dict[str, Any]] = []
         self._update_ids = itertools.count(1)
         self._message_ids = itertools.count(1)
@@ -54,6 +57,7 @@ class Crowd:
 
     def write(self, chat_id: int, text: str) -> None:
         """Somebody writes to the bot in private."""
+        self._wrote_s.setdefault(chat_id, time.monotonic())
         self._push({"message": _message(next(self._message_ids), chat_id, text, chat_id)})
 
     def press(self, chat_id: int) -> None:
@@ -69,6 +73,21 @@ class Crowd:
                     "chat_instance": "1",
                     "message": message,
                     "data": "of long ago",
+                }
+            }
+        )
+
+    def leave(self, chat_id: int) -> None:
+        """Somebody blocks the bot, which cancels all that they have asked for."""
+        member, bot = {"status": "member"}, {"id": BOT_ID, "is_bot": True, "first_name": "Bot"}
+        self._push(
+            {
+                "my_chat_member": {
+                    "chat": {"id": chat_id, "type": "private", "first_name": f"Ada{chat_id}"},
+                    "from": _person(chat_id),
+                    "date": int(time.time()),
+                    "old_chat_member": {**member, "user": bot},
+                    "new_chat_member": {"status": "kicked", "user": bot, "until_date": 0},
                 }
             }
         )
@@ -121,6 +140,8 @@ class Crowd:
         match path.split("/")[1:]:
             case ["api", "auth", "anonymous-token"]:
                 return {"token": f"token{number}", "user_id": f"user{number}", "credits": 100}
+            case ["api", "credits", *_]:
+                return {"available": 100, "frozen": 0, "total": 100}
             case ["api", "auth", "claim-token"]:
                 return {"claim_token": f"claim{number}", "expires_in": 604_800}
             case ["api", "tasks", *_]:
@@ -130,6 +151,9 @@ class Crowd:
         raise ValueError(f"nobody answers {path}")
 
     def _of_telegram(self, method: str, form: dict[str, str]) -> Any:
+        if method in ("sendMessage", "setMessageReaction"):
+            chat_id = int(form["chat_id"])
+            self.signs_s.setdefault(chat_id, time.monotonic() - self._wrote_s[chat_id])
         match method:
             case "getMe":
                 return {"id": BOT_ID, "is_bot": True, "first_name": "Bot", "username": "a_bot"}

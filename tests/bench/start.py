@@ -22,7 +22,7 @@ from bot.sandbox.services import Services, serve_services
 from tests.bench.table import Figure, alone, take_turns
 
 ROUNDS = 5
-GOAL_S = 1.5
+GOAL_S = 0.6
 PATIENCE_S = 60.0
 
 CONSOLE_SCRIPT = Path(sys.executable).with_name("nemovideo-bot")

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from bot.commands import check, check_store
 from bot.commands.check import GLYPHS, check_fonts, run_checks
 from bot.commands.check_findings import Finding, Verdict, ok
-from bot.media import cage, decoder_process
+from bot.media import decoder_isolation, decoder_process
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import People
 from bot.sandbox.services import Services, serve_services
@@ -323,21 +323,21 @@ async def test_a_full_disk(settings: Settings, tmp_path: Path, monkeypatch: pyte
     assert wrongs(await found(changed(settings, **local))).keys() == names
 
 
-async def test_what_cages_decoders_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_force = (await found(settings))["decoders: caged by"]
-    assert (in_force.verdict, in_force.found) == (Verdict.OK, await decoder_process.cage_in_force())
+async def test_what_isolates_decoders_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    mechanisms = (await found(settings))["decoders: isolated by"]
+    assert (mechanisms.verdict, mechanisms.found) == (Verdict.OK, await decoder_process.active_isolation())
 
     async def nothing() -> str:
-        return cage.NOTHING
+        return decoder_isolation.NOTHING
 
-    monkeypatch.setattr(check, "cage_in_force", nothing)
-    assert (await found(settings))["decoders: caged by"].verdict is Verdict.NOT_ASKED
+    monkeypatch.setattr(check, "active_isolation", nothing)
+    assert (await found(settings))["decoders: isolated by"].verdict is Verdict.NOT_ASKED
 
     async def broken() -> str:
         raise decoder_process.NotDecoded("the decoder crashed or exceeded its bounds")
 
-    monkeypatch.setattr(check, "cage_in_force", broken)
-    assert "decoders: caged by" in wrongs(await found(settings))
+    monkeypatch.setattr(check, "active_isolation", broken)
+    assert "decoders: isolated by" in wrongs(await found(settings))
 
 
 def test_fonts_that_are_broken(tmp_path: Path) -> None:

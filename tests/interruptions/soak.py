@@ -59,15 +59,17 @@ class Plan:
 
     Args:
         chats: People, each in a private chat.
-        requests: For each of them, the first with a clip.
+        prompts: Requests of each of them, the first with a clip.
         kills: How often a process or the store is ended.
         seed: Of what is chosen.
+        every_s: Seconds between two ends, in the mean.
     """
 
     chats: int
     prompts: int
     kills: int
     seed: int
+    every_s: float = 0.8
 
 
 @dataclass(slots=True)
@@ -171,7 +173,7 @@ async def _end_again_and_again(
     await bystander.open()
     answers = []
     for _ in range(plan.kills):
-        await asyncio.sleep(choose.uniform(0.1, 1.5))
+        await asyncio.sleep(choose.uniform(0.1, 2 * plan.every_s - 0.1))
         number = choose.choice((signal.SIGKILL, signal.SIGTERM))
         if choose.random() < STORE_SHARE:
             tally.ended[f"store {number.name}"] += 1
@@ -343,9 +345,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--chats", type=int, default=50)
-    parser.add_argument("--requests", type=int, default=6)
+    parser.add_argument("--requests", dest="prompts", type=int, default=6)
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--every-s", type=float, default=0.8)
     plan = Plan(**vars(parser.parse_args()))
     tally = asyncio.run(play(plan))
     print(report(plan, tally))

@@ -75,7 +75,7 @@ async def test_a_full_disk_is_waited_for(worlds: Worlds) -> None:
 
                 async def went_away() -> bool:
                     # It confirms nothing that is not on the disk: it ends, and is started again and again.
-                    return "store.gone" in await asyncio.to_thread(world.bots.tell)
+                    return "store.lost" in await asyncio.to_thread(world.bots.tell)
 
                 await until(went_away)
                 await asyncio.sleep(FULL_S)  # not for anything to happen: this is how long it is full
@@ -96,7 +96,7 @@ async def test_what_is_written_meanwhile_is_answered_afterwards(world: World) ->
             await world.prompt()
 
             async def went_away() -> bool:
-                return "store.gone" in await asyncio.to_thread(world.bots.tell)
+                return "store.lost" in await asyncio.to_thread(world.bots.tell)
 
             await until(went_away)
 

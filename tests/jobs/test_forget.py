@@ -185,9 +185,9 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     chat = str(CHAT)
-    assert not await redis.exists(keys.album_key(chat, "1"), keys.sender_key(chat, 1))
+    assert not await redis.exists(keys.album_key(chat, "1"), keys.latest_job_key(chat, 1))
     assert await redis.hget(keys.album_key(chat, "2"), "job") == prompt.id
-    assert await redis.get(keys.sender_key(chat, 2)) == prompt.id
+    assert await redis.get(keys.latest_job_key(chat, 2)) == prompt.id
     found = await job_queue.find_by_message(CHAT, CHAT.chat_id, 2)
     assert found
     assert found.job.id == prompt.id

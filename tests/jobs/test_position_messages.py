@@ -132,3 +132,22 @@ async def test_a_job_that_has_begun_is_left_alone(
     positions.update_behind(claimed)
     await asyncio.wait_for(edited.wait(), 10)
     assert responders.edited == []
+
+
+async def test_one_that_waits_for_its_chats_limits_holds_no_place_of_the_worker(
+    job_queue: JobQueue, positions: PositionMessages, responders: Responders
+) -> None:
+    may_send = asyncio.Event()
+
+    async def limits() -> None:
+        await may_send.wait()
+
+    responders.announcing = limits
+    jobs = [new_job(number) for number in range(2)]
+    await job_queue.enqueue(jobs, 1)
+    await begin(job_queue)
+    async with asyncio.timeout(10):
+        await positions.send(EDIT, jobs[1].id)
+    assert responders.shown == []
+    may_send.set()
+    await eventually(lambda: responders.shown == [(jobs[1].id, 1)])

@@ -45,7 +45,7 @@ async def again(job_queue: JobQueue, job: Job, ticket: str) -> ClaimedJob:
 async def warned(monitor: StuckJobMonitor) -> list[str]:
     with capture_logs() as logs:
         await monitor.check()
-    return [entry["job"] for entry in logs if entry["event"] == "job.silent"]
+    return [entry["job"] for entry in logs if entry["event"] == "job.stuck"]
 
 
 async def test_the_oldest_job_and_the_one_that_saved_nothing_for_longest(

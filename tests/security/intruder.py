@@ -97,7 +97,7 @@ def leave_a_grandchild(pid_file: int, *, and_stay: bool) -> None:
 
 def answer_deeply() -> Any:
     """Return an answer that JSON's reader can't take."""
-    os.write(_connection(), b'{"cage": "", "result": ' + b"[" * 200_000 + b"]" * 200_000 + b"}\n")
+    os.write(_connection(), b'{"isolation": "", "result": ' + b"[" * 200_000 + b"]" * 200_000 + b"}\n")
     os._exit(0)
 
 

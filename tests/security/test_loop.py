@@ -140,6 +140,7 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
         responder=responder,
         save=save,
         load=lambda *_: None,
+        turn_id=lambda number: number,
         job=SimpleNamespace(text="hi", language="en"),
     )
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))

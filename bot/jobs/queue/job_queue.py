@@ -231,8 +231,8 @@ class JobQueue(JobReader):
             "total_limit": self._total_limit,
             "ttl": {
                 "album_s": keys.ALBUM_TTL_S,
-                "sender_s": keys.SENDER_TTL_S,
-                "request_s": keys.JOB_TTL_S,
+                "latest_job_s": keys.LATEST_JOB_TTL_S,
+                "job_of_message_s": keys.JOB_TTL_S,
                 "waiting_of_s": keys.WAITING_OF_TTL_S,
             },
             "jobs": [self._enqueue_entry(job, takes_part=arrival is not None) for job in jobs],
@@ -245,8 +245,8 @@ class JobQueue(JobReader):
             [
                 keys.update_mark(chat, update_id),
                 keys.album_key(chat, part.album if part else ""),
-                keys.sender_key(chat, jobs[0].owner_id),
-                keys.request_key(chat, jobs[0].telegram_chat_id, part.message_id if part else 0),
+                keys.latest_job_key(chat, jobs[0].owner_id),
+                keys.job_of_message_key(chat, jobs[0].telegram_chat_id, part.message_id if part else 0),
                 keys.album_key(chat, arrival.replied_album if arrival else ""),
                 keys.WAITING_JOBS,
                 keys.QUEUES,

@@ -52,7 +52,7 @@ class JobReader:
             telegram_chat_id: The id that the chat had in Telegram when the message was sent.
             message_id: The message.
         """
-        key = keys.request_key(str(chat), telegram_chat_id, message_id)
+        key = keys.job_of_message_key(str(chat), telegram_chat_id, message_id)
         job_id: Any = await self._redis.get(key)
         return None if job_id is None else await self.find(chat, job_id)
 
@@ -63,7 +63,7 @@ class JobReader:
 
     async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
         """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
-        job_id: Any = await self._redis.get(keys.sender_key(str(chat), owner_id))
+        job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), owner_id))
         if job_id is None:
             return False
         key = keys.job_key(str(chat), job_id)

@@ -111,7 +111,7 @@ class OperatorAlerts:
 
         Args:
             name: Its name.
-            message: What it is; ``None`` if all is well.
+            message: What it is; ``None`` if there is no such trouble: an open one is then marked as over.
         """
         if message is None:
             return await self.clear(name)
@@ -157,13 +157,13 @@ class OperatorAlerts:
         self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage
     ) -> None:
         """Look once for troubles and at the messages about them, if this is the process that does; see ``run``."""
-        lease_ms = int(CHECK_EVERY_S * 900)
+        lock_ms = int(CHECK_EVERY_S * 900)
         try:
-            is_ours = await self._redis.set(keys.ALERTS_LEASE, self._id, nx=True, px=lease_ms)
+            is_ours = await self._redis.set(keys.ALERTS_LOCK, self._id, nx=True, px=lock_ms)
             if is_ours:
-                await self._redis.set(keys.ALERTS_KEEPER, self._id)
+                await self._redis.set(keys.ALERTS_LAST_OWNER, self._id)
         except ResponseError:  # It is read-only, or full.
-            if await self._redis.get(keys.ALERTS_KEEPER) == self._id:
+            if await self._redis.get(keys.ALERTS_LAST_OWNER) == self._id:
                 await self._report_refusal(show, send)
             return
         if self._refusal is not None and self._refusal.over_at is None:

@@ -37,8 +37,8 @@ class QueueSweep:
 
     async def is_due(self) -> bool:
         """Return whether the caller is the one process of all that sweeps now."""
-        lease_ms = int(SWEEP_EVERY_S * 900)
-        return bool(await self._redis.set(keys.SWEEP_LEASE, 1, nx=True, px=lease_ms))
+        lock_ms = int(SWEEP_EVERY_S * 900)
+        return bool(await self._redis.set(keys.SWEEP_LOCK, 1, nx=True, px=lock_ms))
 
     async def run(self) -> int:
         """Sweep once.

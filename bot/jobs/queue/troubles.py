@@ -16,7 +16,7 @@ LOW_GUESTS = 2  # guest accounts left
 
 
 class TroubleChecks:
-    """Looks for these troubles.
+    """Checks guest accounts, credits and disk space, and reports to the admins what runs low.
 
     Args:
         alerts: Tell the admins.
@@ -38,7 +38,7 @@ class TroubleChecks:
         self._data_dir = data_dir
 
     async def run(self) -> None:
-        """Look once, and report what is there and what is not."""
+        """Check each once. Without a message, `watch` marks the trouble as over."""
         used = 0 if self._guests is None else await self._guests.used_this_week()
         await self._alerts.watch("guests", guests_alert(used))
         await self._alerts.watch("credits_left", credits_alert(await self._statistics.credits_left()))

@@ -48,9 +48,8 @@ class CreditsReading:
 class CreditsUse:
     """What a message used."""
 
-    used: int | None = (
-        None  # credits; ``None`` if that can't be told, as other chats used the account meanwhile
-    )
+    # Credits; ``None`` if that can't be told, as other chats used the account meanwhile.
+    used: int | None = None
     left: int = 0  # credits after it
     reading: CreditsReading | None = None  # the reading after it
     account: Account = Account.NONE  # whose account it was
@@ -102,9 +101,8 @@ class TurnCredits:
         # With no credits at all NemoVideo refuses by itself.
         if self._turn.number > 1 or not is_from_words or available == 0:
             return
-        if (
-            payload.is_form_chosen or payload.pressed is not None
-        ):  # A button under an answer says all there is.
+        # A button under an answer says all there is.
+        if payload.is_form_chosen or payload.pressed is not None:
             return
         if not names_form(job.text):
             left = available if job.chat.is_private else None

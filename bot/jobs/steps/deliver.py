@@ -79,7 +79,7 @@ class Deliver:
         try:
             delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
         except NeverArrived:
-            log.warning("deliver.fetch_broke")
+            log.warning("deliver.fetch_failed")
             attempt.arriving = None
             exported = await self._export_again(attempt)
             delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))

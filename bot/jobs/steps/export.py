@@ -396,7 +396,7 @@ class Export:
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if number == FETCHES or isinstance(error, ExportNotInPlan):
                     raise
-                log.warning("fetch.broke", tried=number, error=str(error))
+                log.warning("fetch.failed", tried=number, error=str(error))
                 await attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
                 took_s = attempt.clock.monotonic_s() - began_s

@@ -23,7 +23,7 @@ from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.jobs.variations import Topic, style_name, styles, variation_prompt
+from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
@@ -87,16 +87,16 @@ class MakeVariations:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         base = await self._base(attempt)
-        topic = Topic(attempt.job.payload_as(VariationsPayload).topic)
-        chosen = styles(topic, base)
-        names = [style_name(topic, style) for style in chosen]
+        aspect = VariationAspect(attempt.job.payload_as(VariationsPayload).aspect)
+        chosen = styles(aspect, base)
+        names = [style_name(aspect, style) for style in chosen]
         last: OutgoingMessage | None = None
         for number, style in enumerate(chosen, 1):
             if attempt.load(VariationEnded, str(number)) is not None:
                 continue
             is_changed = any(one.has_changed for one in _ended(attempt, names).values())
             words = Words(attempt.job.language)
-            prompt = variation_prompt(words, topic, style, base if is_changed else None)
+            prompt = variation_prompt(words, aspect, style, base if is_changed else None)
             with attempt.in_part(number, len(names), names[number - 1]):
                 attempt.replace_job(replace(attempt.job, text=prompt))
                 try:

@@ -8,7 +8,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.credits_use import EDIT_CREDITS, GENERATION_CREDITS
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import ended_by, top_up_buttons
-from bot.jobs.variations import VARIATIONS, Topic
+from bot.jobs.variations import VARIATIONS, VariationAspect
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
@@ -38,25 +38,24 @@ class OfferVariations:
             raise await ended_by(projects, job, error) from error
         if state.draft is None or not state.draft.is_ready:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
-        chosen = job.payload_as(VariationsPayload).topic
-        topics = [topic for topic in Topic if topic == chosen] or list(Topic)
+        chosen = job.payload_as(VariationsPayload).aspect
+        aspects = [aspect for aspect in VariationAspect if aspect == chosen] or list(VariationAspect)
         # A new format of a generated video is a new generation.
         is_generated = bool(state.generated_media) and not state.video_infos
         needed = VARIATIONS * EDIT_CREDITS
         buttons = tuple(
-            Button(f"button.vary_{topic}", MakeVariations(topic), style="success" if chosen else "")
-            for topic in topics
+            Button(f"button.vary_{aspect}", MakeVariations(aspect), style="success" if chosen else "")
+            for aspect in aspects
         )
         params: dict[str, Param] = {"n": VARIATIONS, "needed": needed}
         key = "variations.offer"
-        if (
-            job.chat.is_private and credits_.available is not None
-        ):  # A balance is not for everyone in a group.
+        # A balance is not for everyone in a group.
+        if job.chat.is_private and credits_.available is not None:
             key, params = "variations.offer_of", {**params, "available": round(credits_.available)}
             if credits_.available < needed:
                 buttons += await top_up_buttons(projects, chat)
         lines: tuple[LocalizedMessage, ...] = ()
-        if is_generated and Topic.FORMAT in topics:
+        if is_generated and VariationAspect.FORMAT in aspects:
             lines = (
                 LocalizedMessage("variations.format_price", {"needed": VARIATIONS * GENERATION_CREDITS}),
             )

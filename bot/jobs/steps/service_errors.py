@@ -74,7 +74,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             message = LocalizedMessage("error.busy" if is_busy else "error.refused", buttons=(retry,))
         case _:
             message = LocalizedMessage("error.nemo_down", buttons=(retry,))
-    log.warning("nemo.refused", error=type(error).__name__, code=error.code, status=error.status)
+    log.warning("nemo.call_failed", error=type(error).__name__, code=error.code, status=error.status)
     is_lacking = isinstance(error, NoCredits | ExportNotInPlan)
     if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
         return JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)))

@@ -146,7 +146,7 @@ class Upload:
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
-                log.warning("upload.broke", tried=number, error=str(error))
+                log.warning("upload.failed", tried=number, error=str(error))
                 await attempt.clock.sleep(PAUSE_S * number)
             else:
                 return

@@ -54,9 +54,8 @@ class Attempt(StoredCheckpoints):
         self.clock = clock
         self.responder: Responder
         self.interruption: Interruption | None = None
-        self.shows_cancelled = (
-            False  # whether it says that it was stopped: what it saves then stops it no more
-        )
+        # Whether it says that it was stopped: what it saves then stops it no more.
+        self.shows_cancelled = False
         self.given_up_for = ""  # the error's name
         self.part = 0  # which of the job's parts is being made, from 1; 0 outside of them
         self.arriving: ArrivingFile | None = None  # the result, while the rest of it is fetched

@@ -32,6 +32,10 @@ ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
 _BUSY_POSITION = 2
 """From this position on a group is busy: a reaction says that a request waits, without a message."""
 
+HOLD_S = 0.1
+"""How long a position message may hold one of the worker's places. One that waits for its chat's limits goes on
+without: a chat that asks for fifty things would keep everybody else waiting."""
+
 _CANCELLED = LocalizedMessage("progress.cancelled")
 
 
@@ -82,13 +86,19 @@ class PositionMessages:
         """
         task = asyncio.create_task(self._send(queue, job_id), name=f"position:{job_id}")
         self._sends.add(task)
+        task.add_done_callback(self._end)
         try:
-            await asyncio.wait({task})
-            if not task.cancelled():
-                task.result()
-        finally:
-            self._sends.discard(task)
+            await asyncio.wait({task}, timeout=HOLD_S)
+        except asyncio.CancelledError:
             task.cancel()
+            raise
+        if task.done() and not task.cancelled():
+            task.result()
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._sends.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.warning("positions.not_sent", error=type(error).__name__)
 
     def update_behind(self, claimed: ClaimedJob) -> None:
         """Tell the jobs behind one that begins their new positions, in the background."""

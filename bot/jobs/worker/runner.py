@@ -159,9 +159,8 @@ class JobRunner:
             attempt.interrupt(Interruption.CANCELLED)
         try:
             state = await attempt.run(self._run_to_end(attempt))
-            while (
-                attempt.interruption is Interruption.CANCELLED
-            ):  # Again if Cancel was pressed again meanwhile.
+            # Again if Cancel was pressed again meanwhile.
+            while attempt.interruption is Interruption.CANCELLED:
                 attempt.interruption, attempt.shows_cancelled = None, True
                 state = await attempt.run(self._show_cancelled(attempt))
             return await self._end(attempt, ticket, state or JobState.CANCELLED)

@@ -71,7 +71,7 @@ class StuckJobMonitor:
                 await self._redis.zrem(keys.SAVED_JOBS, job)
                 await self._redis.zrem(keys.STARTED_JOBS, job)
                 continue
-            log.warning("job.silent", job=job.rpartition(":")[2], silent_s=round(silent_s))
+            log.warning("job.stuck", job=job.rpartition(":")[2], silent_s=round(silent_s))
 
 
 def _age_s(first: list[Any], now_s: float) -> float:

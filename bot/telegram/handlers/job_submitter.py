@@ -107,9 +107,8 @@ class JobSubmitter:
             mark = _refusal_mark(update, arrival)
             try:
                 await self.job_queue.enqueue([*urgent, await self._saying(update, refusal)], mark)
-            except (
-                QueueFull
-            ):  # Asked over and over: so many answers are on their way that one more says nothing.
+            except QueueFull:
+                # Asked over and over: so many answers are on their way that one more says nothing.
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False

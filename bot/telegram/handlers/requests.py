@@ -26,7 +26,7 @@ from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, without_mention
-from bot.telegram.reading.request import Reader, Request, read_request, words_of
+from bot.telegram.reading.request import ReadingContext, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
@@ -89,7 +89,7 @@ class RequestHandlers(HandlerFamily):
     async def _read(self, update: Update, context: Context) -> Request:
         message = message_of(update)
         knows_replied = await self._submitter.knows_replied(message)
-        return read_request(message, Reader(context.bot.id, context.bot.username, knows_replied))
+        return read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
 
     async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
@@ -105,7 +105,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.NEW:
                 await self._new_project.begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
-                chosen = VariationsPayload(topic=phrase.removeprefix("vary_"))
+                chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
                 await self._submitter.submit(update, QueueName.QUICK, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]

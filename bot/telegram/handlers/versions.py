@@ -11,7 +11,7 @@ from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
 from bot.jobs.steps.timeline import timeline
-from bot.jobs.variations import Topic
+from bot.jobs.variations import VariationAspect
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
@@ -80,12 +80,12 @@ class VersionHandlers(HandlerFamily):
         return PressReply(buttons=without_button(press.message.reply_markup, press.data))
 
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
-        if action.topic not in set(Topic) or not press.is_genuine:
+        if action.aspect not in set(VariationAspect) or not press.is_genuine:
             return OLD_BUTTON
         words = await self.words_for(press)
-        job = await self.prompt_job(press, words.plain(f"variations.request_{action.topic}"))
+        job = await self.prompt_job(press, words.plain(f"variations.request_{action.aspect}"))
         if job is not None:
-            payload = VariationsPayload(topic=action.topic)
+            payload = VariationsPayload(aspect=action.aspect)
             job = replace(job, kind=JobKind.VARIATIONS, payload=payload)
         return await self.send_prompt(press, job)
 

@@ -91,5 +91,5 @@ class TelegramCalls:
                     raise OutcomeUnknown(error.message) from error
                 if self.clock.monotonic_s() >= gives_up_s:
                     raise
-                log.info("telegram.away", error=type(error).__name__)
+                log.info("telegram.unreachable", error=type(error).__name__)
                 await self.clock.sleep(backoff.next_s())

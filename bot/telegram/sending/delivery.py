@@ -116,8 +116,9 @@ class Delivery:
             result: The video, or what stands for it.
             report_progress: Shows how far a smaller version is.
             send_answer: Sends the whole answer, where only its beginning fits under the result.
-            in_private: Sends the result to the person who asked in a group; ``None`` if there is nobody.
-            may_be_kept: Whether the news that the result is kept in the chat's project will do.
+            in_private: Sends the result to the private chat of the person who asked, as a last resort; ``None`` if the
+                job is not of a group, or has no such person.
+            may_be_kept: Whether a text that the result stays in the project may stand in for it, as a last resort.
 
         Raises:
             FileGone: Telegram no longer takes the ``file_id``; the video has to be rendered again.

@@ -27,9 +27,8 @@ GUEST_START: Final = "guest"
 """What a link to the private chat brings along to get a video there that could not be put where it was asked for."""
 
 
-_ANSWER_TIMEOUT_S = (
-    10.0  # for all tries, while the update is not confirmed; a query is answered soon or not at all
-)
+# For all tries, while the update is not confirmed; a query is answered soon or not at all.
+_ANSWER_TIMEOUT_S = 10.0
 
 
 class GuestMessages:

@@ -288,6 +288,8 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> Delivered:
+        """Deliver to this chat alone; see ``Delivery.deliver`` for the arguments."""
+
         async def send_answer() -> None:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))

@@ -59,10 +59,11 @@ async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound
     assert 20 <= float(took_s) < 3600
 
 
-async def test_telegram_gets_a_file_ready_while_the_rest_of_its_album_is_still_to_come(rig: Rig) -> None:
-    await rig.open_project()
-    file = a_file()
-    rig.responder.files = {file.file_id: b"clip"}
+async def test_telegram_gets_a_file_ready_while_the_rest_of_its_album_is_still_to_come(
+    rig: Rig, sound: bytes
+) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
     attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert rig.responder.opened == [f"expected {file.file_id}", file.file_id]

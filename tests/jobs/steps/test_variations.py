@@ -17,7 +17,7 @@ from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.make_variations import MakeVariations, VariationEnded
 from bot.jobs.steps.offer_variations import OfferVariations
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.jobs.variations import Topic, styles, variation_prompt
+from bot.jobs.variations import VariationAspect, styles, variation_prompt
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import read_draft
 from bot.sandbox.nemovideo import scripts
@@ -27,8 +27,8 @@ from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 NAMES = ["variations.calm", "variations.upbeat", "variations.cinematic"]
 
 
-def a_job(rig: Rig, topic: str = "music", **fields: Any) -> Job:
-    payload = VariationsPayload(topic=topic)
+def a_job(rig: Rig, aspect: str = "music", **fields: Any) -> Job:
+    payload = VariationsPayload(aspect=aspect)
     return rig.job(**{"kind": JobKind.VARIATIONS, "text": "3 versions", "payload": payload} | fields)
 
 
@@ -240,9 +240,9 @@ async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
     with pytest.raises(JobEnded):  # There is nothing to vary.
         await OfferVariations(rig.projects)(rig.attempt(a_job(rig, "", kind=JobKind.OFFER_VARIATIONS)))
     await rig.open_project(a_draft(0))
-    for topic, offered in (("", list(Topic)), ("title", [Topic.TITLE])):
+    for aspect, offered in (("", list(VariationAspect)), ("title", [VariationAspect.TITLE])):
         rig.responder.sent.clear()
-        await OfferVariations(rig.projects)(rig.attempt(a_job(rig, topic, kind=JobKind.OFFER_VARIATIONS)))
+        await OfferVariations(rig.projects)(rig.attempt(a_job(rig, aspect, kind=JobKind.OFFER_VARIATIONS)))
         offer = last_message(rig)
         assert offer.heading == LocalizedMessage(
             "variations.offer_of", {"n": 3, "needed": 150, "available": 100}
@@ -252,9 +252,9 @@ async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
 
 
 def test_a_format_that_the_video_has_is_no_variation() -> None:
-    assert "16:9" not in styles(Topic.FORMAT, read_draft(a_draft(0)))
-    assert len(styles(Topic.FORMAT, read_draft(a_draft(0)))) == 3
-    assert "4:5" in variation_prompt(Words("zh"), Topic.FORMAT, "4:5", None)
+    assert "16:9" not in styles(VariationAspect.FORMAT, read_draft(a_draft(0)))
+    assert len(styles(VariationAspect.FORMAT, read_draft(a_draft(0)))) == 3
+    assert "4:5" in variation_prompt(Words("zh"), VariationAspect.FORMAT, "4:5", None)
 
 
 async def test_parts_have_checkpoints_of_their_own(rig: Rig) -> None:

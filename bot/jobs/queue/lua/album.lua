@@ -4,7 +4,7 @@
 --   kind ('asked', 'beside' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
 --   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file,
 --   file_unique_id ('' without a file), sent_at_s, now_s
--- keys: album, sender, request, replied_album.
+-- keys: album, latest_job, job_of_message, replied_album.
 --
 -- An album is a hash: 'part:<message_id>' for each part seen, 'job' (id), 'refusal' (why the whole of it is refused).
 -- Keys of jobs are made from their ids: which job is meant is known only here.
@@ -71,8 +71,8 @@ local function add_part(keys, job, id, part, ttl)
   end
   redis.call('HINCRBY', job, 'part_count', 1)
   save_text(job, part)
-  redis.call('SET', keys.sender, id, 'EX', ttl.sender_s)
-  redis.call('SET', keys.request, id, 'EX', ttl.request_s)
+  redis.call('SET', keys.latest_job, id, 'EX', ttl.latest_job_s)
+  redis.call('SET', keys.job_of_message, id, 'EX', ttl.job_of_message_s)
   if part.album ~= '' then
     save_album_part(keys, part, ttl)
     redis.call('HSET', keys.album, 'job', id)
@@ -116,7 +116,7 @@ end
 --              replaced until the upload of the job's files has begun
 local function find_job(keys, part, job_prefix)
   if part.kind == 'edited' then
-    local id = redis.call('GET', keys.request)
+    local id = redis.call('GET', keys.job_of_message)
     if not id then return 'unknown' end
     local message_id = part.message_id
     local offered, text, stored, uploading = unpack(redis.call('HMGET', job_prefix .. id,
@@ -131,7 +131,7 @@ local function find_job(keys, part, job_prefix)
   local id = part.album ~= '' and redis.call('HGET', keys.album, 'job')
   if id and find_open_job(job_prefix, id) then return 'joined', id end
   if id and redis.call('EXISTS', job_prefix .. id) == 1 then return 'late', id end
-  id = redis.call('GET', keys.sender)
+  id = redis.call('GET', keys.latest_job)
   local job = find_open_job(job_prefix, id)
   if job and is_adjacent(job, part) then return 'joined', id end
   return part.kind == 'asked' and 'new' or 'kept'

@@ -1,6 +1,7 @@
 -- Count what a message to the agent used of a chat's account.
 --
 -- Guarantee: the sums of a kind are those of its accounts.
+-- Races: the balance that comes last stands, and the sums follow it.
 --
 -- KEYS: credits that each account spent, credits that each had last, totals; all of one day
 -- Argument: account, kind, used, left, ttl_s

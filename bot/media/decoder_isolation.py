@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 NOTHING = "nothing"
-"""What ``in_force`` says where the kernel offers neither."""
+"""What ``active_mechanisms`` returns where the kernel offers neither."""
 
 # linux/prctl.h
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
@@ -92,7 +92,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-_in_force = NOTHING
+_active = NOTHING
 
 
 def end_with_parent(parent: int) -> None:
@@ -107,9 +107,9 @@ def end_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-def close() -> None:
-    """Close the cage around this process, for good. It must have one thread, and all its modules loaded."""
-    global _in_force
+def isolate() -> None:
+    """Isolate this process for good. It must have one thread, and all its modules loaded."""
+    global _active
     if sys.platform != "linux":
         return
     libc = ctypes.CDLL(None, use_errno=True)
@@ -117,12 +117,12 @@ def close() -> None:
         return
     # Landlock first: its system calls are not among the allowed ones.
     closed = [name for name in (_restrict_files(libc), _filter_calls(libc)) if name]
-    _in_force = " and ".join(closed) or NOTHING
+    _active = " and ".join(closed) or NOTHING
 
 
-def in_force() -> str:
-    """Return what is around this process: the parts' names, or ``NOTHING``."""
-    return _in_force
+def active_mechanisms() -> str:
+    """Return what isolates this process: the names of the mechanisms, or ``NOTHING``."""
+    return _active
 
 
 def _restrict_files(libc: ctypes.CDLL) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import structlog.testing
 
-from bot.media import cage, decoder_process
+from bot.media import decoder_isolation, decoder_process
 from bot.media.decoder_process import Bounds, NotDecoded, run
 from bot.runtime.process_memory import hide_memory
 from tests.clocks import eventually
@@ -36,13 +36,13 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="seccomp and Landlock
 def kernel_without(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Without]:
-    """Decoders on a kernel that lacks a part of the cage: the name of a function there."""
+    """Decoders on a kernel that lacks a part of the isolation: the name of a function there."""
     monkeypatch.setattr(decoder_process, "_server", server := decoder_process._ForkServer())
 
     def without(part: str) -> None:
         directory = tmp_path_factory.mktemp("site")
         (directory / "sitecustomize.py").write_text(
-            f"from bot.media import cage\ncage.{part} = lambda *_: None\n"
+            f"from bot.media import decoder_isolation\ndecoder_isolation.{part} = lambda *_: None\n"
         )
         monkeypatch.setenv("PYTHONPATH", str(directory))
 
@@ -72,7 +72,7 @@ ALLOWED = (
 
 @pytest.mark.parametrize("machine", HEADERS)
 def test_the_numbers_are_those_of_the_calls_that_may_be_made(machine: str) -> None:
-    header, architecture = HEADERS[machine], cage._ARCHITECTURES[machine]
+    header, architecture = HEADERS[machine], decoder_isolation._ARCHITECTURES[machine]
     if not header.exists():
         pytest.skip("the kernel's headers are not installed")
     defined = re.findall(r"^#define __NR(?:3264)?_(\w+) (\d+)$", header.read_text("utf-8"), re.M)
@@ -93,7 +93,7 @@ async def test_a_decoder_reaches_nothing_but_what_it_was_handed(tmp_path: Path) 
 @linux
 async def test_landlock_alone_refuses_files_and_the_network(kernel_without: Without, tmp_path: Path) -> None:
     kernel_without("_filter_calls")
-    if "Landlock" not in await run(cage.in_force, bounds=BOUNDS):
+    if "Landlock" not in await run(decoder_isolation.active_mechanisms, bounds=BOUNDS):
         pytest.skip("this kernel has no Landlock")
     (tmp_path / "secret").write_text("110201543:secret")
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -133,33 +133,33 @@ async def test_a_decoder_reads_and_writes_what_it_was_handed_and_may_start_threa
 
 
 @linux
-async def test_the_log_says_once_what_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_process, "_logged_cage", "")
+async def test_the_log_says_once_what_isolates_decoders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoder_process, "_logged_isolation", "")
     with structlog.testing.capture_logs() as logs:
         await run(echo, bounds=BOUNDS)
         await run(echo, bounds=BOUNDS)
-    (line,) = [line for line in logs if line["event"] == "decoding.cage"]
+    (line,) = [line for line in logs if line["event"] == "decoding.isolation"]
     assert line["log_level"] == "info"
-    assert "seccomp" in line["in_force"]
-    assert await run(cage.in_force, bounds=BOUNDS) == line["in_force"]
+    assert "seccomp" in line["mechanisms"]
+    assert await run(decoder_isolation.active_mechanisms, bounds=BOUNDS) == line["mechanisms"]
 
 
 async def test_without_the_kernels_help_decoding_works_and_the_log_warns(
     kernel_without: Without, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kernel_without("close")
-    monkeypatch.setattr(decoder_process, "_logged_cage", "")
+    kernel_without("isolate")
+    monkeypatch.setattr(decoder_process, "_logged_isolation", "")
     with structlog.testing.capture_logs() as logs:
         assert await run(echo, 1, bounds=BOUNDS) == [1]
-    (line,) = [line for line in logs if line["event"] == "decoding.cage"]
-    assert (line["log_level"], line["in_force"]) == ("warning", cage.NOTHING)
+    (line,) = [line for line in logs if line["event"] == "decoding.isolation"]
+    assert (line["log_level"], line["mechanisms"]) == ("warning", decoder_isolation.NOTHING)
 
 
 @pytest.mark.parametrize("and_stay", [False, True])
 async def test_what_a_decoder_started_ends_with_it(
     kernel_without: Without, tmp_path: Path, *, and_stay: bool
 ) -> None:
-    kernel_without("close")
+    kernel_without("isolate")
     pid_file = tmp_path / "pids"
     with pid_file.open("wb") as out:
         work = asyncio.create_task(run(_leave_and_stay if and_stay else _leave, bounds=BOUNDS, files=[out]))
