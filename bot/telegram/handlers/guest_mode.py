@@ -24,7 +24,7 @@ from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.texts import Text
 from bot.words import Words
-from bot.words.phrases import small_talk
+from bot.words.phrases import PhraseAction, action_for, small_talk
 
 
 class GuestModeHandlers(HandlerFamily):
@@ -91,7 +91,7 @@ class GuestModeHandlers(HandlerFamily):
             refusal = LocalizedMessage("guest.file_refused", buttons=(there,))
         elif request.is_refused and request.left_out:
             refusal = request.left_out[0]
-        elif not request.prompt:
+        elif not request.prompt or _is_for_private_chat(request.prompt, has_file=bool(part.files)):
             refusal = LocalizedMessage("guest.how", {"bot": f"@{username}"})
         elif (talk := small_talk(request.prompt)) is not None:
             refusal = LocalizedMessage(f"small_talk.{talk}")
@@ -147,6 +147,12 @@ class GuestModeHandlers(HandlerFamily):
                     edit = guests.edit(job.guest_query, Text(words.text(key)), keyboard([link], words))
                     context.application.create_task(edit, update, name="guest press")
         self._services.presses.answer(update, context.application, reply)
+
+
+def _is_for_private_chat(prompt: str, *, has_file: bool) -> bool:
+    """Return whether words such as "cancel" or "help" ask for no edit: the agent would charge for them."""
+    phrase = action_for(prompt)
+    return phrase is not None and not (has_file and phrase is PhraseAction.EXPORT)
 
 
 class _PressAsGuest(CallbackQueryHandler[Context, None]):
