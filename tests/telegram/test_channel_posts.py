@@ -147,6 +147,13 @@ async def test_after_a_file_or_a_while_a_message_is_a_request_again(
     assert [job.kind for job in jobs] == ([] if comes_a_file else [JobKind.EDIT])
 
 
+async def test_an_older_question_leaves_the_caption_of_a_later_post_alone(received: Received) -> None:
+    older, later = await waiting(received), await waiting(received)
+    await received(pressed(pack(Post(PostChoice.DROP, older.id))))
+    (job,) = await received(message("a cat", PRIVATE, message_id=20, **{"from": ANN}))
+    assert (job.kind, job.files) == (JobKind.POST, later.files)
+
+
 @pytest.mark.parametrize("text", ["cancel", "/cancel", "取消"])
 async def test_a_post_that_waits_for_its_caption_can_be_cancelled(received: Received, text: str) -> None:
     await waiting(received)

@@ -85,7 +85,9 @@ class ChannelPosts(HandlerFamily):
         post = status.job.payload_as(PostPayload)
         match action.choice:
             case PostChoice.DROP | PostChoice.NO_CAPTION:
-                await self._submitter.chats.update(press.chat, _NO_CAPTION_AWAITED)
+                chat = await self._submitter.chats.get(press.chat)
+                if chat.caption_job_id == action.job_id:  # Not that of a post that was begun since.
+                    await self._submitter.chats.update(press.chat, _NO_CAPTION_AWAITED)
                 if action.choice == PostChoice.DROP:
                     return PressReply(show=shown(LocalizedMessage("post.dropped")))
                 post = post.model_copy(update={"caption": ""})
