@@ -112,6 +112,13 @@ async def test_what_is_no_request_is_answered_alone(
     assert "reply_markup" not in (await bo.answers())[-1]
 
 
+async def test_a_guest_is_told_that_the_bot_is_paused(received: Received, bo: Guest) -> None:
+    await received.job_queue.pause()
+    (job,) = await bo("@sandbox_bot make a cat")
+    assert await bo.said() == ENGLISH.plain("job.paused")
+    assert pack(Cancel(job.id)) in str((await bo.answers())[-1]["reply_markup"])
+
+
 async def test_a_file_that_can_not_be_used_is_refused(received: Received, bo: Guest) -> None:
     large = {**VIDEO, "file_size": 25_000_000}
     replied = {"message_id": 3, "date": 1, "chat": GROUP, "from": bo.user, "video": large}

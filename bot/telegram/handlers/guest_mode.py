@@ -69,11 +69,12 @@ class GuestModeHandlers(HandlerFamily):
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
             job = replace(job, text=f"{job.text}{PARAGRAPH}{quoted}")
         try:
-            await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
+            enqueued = await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
             return await self._answer(update, query, self._submitter.refusal_of(error))
         cancel = Button("button.cancel", Cancel(job.id))
-        return await self._answer(update, query, LocalizedMessage("guest.working", buttons=(cancel,)))
+        said = "job.paused" if enqueued.is_paused else "guest.working"
+        return await self._answer(update, query, LocalizedMessage(said, buttons=(cancel,)))
 
     async def _checked(
         self, update: Update, key: ChatKey, request: Request, username: str
