@@ -196,6 +196,13 @@ async def test_each_choice_goes_on_with_the_post_once(received: Received) -> Non
     assert await received(pressed(pack(Post(PostChoice.DROP, plain.id)))) == []
 
 
+async def test_nothing_is_posted_to_a_channel_that_was_banned_since(received: Received) -> None:
+    job = await waiting(received)
+    (plain,) = await received(pressed(pack(Post(PostChoice.NO_CAPTION, job.id))))
+    await received.access.ban(CHANNEL["id"])
+    assert await received(pressed(pack(Post(PostChoice.POST, plain.id)))) == []
+
+
 async def test_what_was_not_shown_is_not_posted(received: Received) -> None:
     job = await waiting(received)
     (forged,) = await received(pressed(pack(Post(PostChoice.POST, job.id))))

@@ -100,6 +100,8 @@ class ChannelPosts(HandlerFamily):
                 channels = await self._channels(press.chat)
                 chosen = next((one for one in channels if str(one) == channel_id), 0)
                 post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
+        if await self._services.access.refusal(press.chat.chat_id, post.channel_id) is not None:
+            return OLD_BUTTON  # The channel was banned since.
         fields = {"queue": QueueName.QUICK, "message_id": None, "files": status.job.files, "payload": post}
         if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
             await self._submitter.enqueue(press.update, [job])
