@@ -56,6 +56,9 @@ from tests.conversations.rendered_video import (
 )
 
 MOST_PRESSES = 200
+TOLD_S = 3.0
+"""How long to wait for a change, in real seconds, where a toast has told already what there is to tell."""
+
 DEAD_ENDS = ("toast.old_button", "toast.prompt_gone", "toast.skill_gone")
 REFUSALS = (
     "error.unexpected",
@@ -78,7 +81,6 @@ NOT_THEIRS = (
 """Answers to somebody who may not press a button."""
 
 Button = dict[str, Any]
-MessageState = tuple[int, str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ class Press:
         message: The message that it is under.
         button: The button.
         check: What it promises to change in the video, if anything.
-        messages: The bot's messages in the chat, as `snapshot` returns them.
+        known: The numbers of the bot's messages in the chat.
         drafts: The drafts of all projects, by their sessions.
         asked: How many messages the agent had got.
     """
@@ -112,7 +114,7 @@ class Press:
     message: Seen
     button: Button
     check: Check | None
-    messages: list[MessageState]
+    known: set[int]
     drafts: dict[str, Draft]
     asked: int
 
@@ -177,7 +179,9 @@ class Crawler(player.Player):
         """Let those with fewer rights press first, until somebody may."""
         drafts = {session.id: deepcopy(session.draft) for session in self._services.nemo.sessions.values()}
         asked, check = len(self._services.nemo.messages), await self._promise_of(place, button)
-        press = Press(place, message, button, check, await snapshot(place.chat), drafts, asked)
+        known = {one.id for one in await place.chat.messages(from_bots=True, deleted=True)}
+        press = Press(place, message, button, check, known, drafts, asked)
+        stored = await self._stored(place)
         for role, person in place.people.items():
             answer = await person.press(message, data=button["callback_data"])
             await self._wait_until_idle(PATIENCE_S)
@@ -187,8 +191,7 @@ class Crawler(player.Player):
             if toast not in in_any_language(NOT_THEIRS):
                 self.allowed[kind_of(button)] = role
                 return await self._check_press(press, toast)
-            now = [one for one in await place.chat.messages(from_bots=True) if one.id == message.id]
-            if not any(button in buttons_of(one) for one in now) or len(self._services.nemo.messages) > asked:
+            if stored != await self._stored(place) or len(self._services.nemo.messages) > asked:
                 self._fail(button, f"something happened though {role} may not press it")
         return self._fail(button, "nobody may press it")
 
@@ -196,8 +199,10 @@ class Crawler(player.Player):
         """Check what came of a press."""
         if toast in in_any_language(DEAD_ENDS):
             self._fail(press.button, toast)
-        elif not toast and not is_chosen(press.button) and not await self._changes(press):
-            self._fail(press.button, "nothing happened")
+        elif not is_chosen(press.button):
+            is_changed = await self._changes(press, TOLD_S if toast else PATIENCE_S)
+            if not is_changed and not toast:
+                self._fail(press.button, "nothing happened")
         sent = self._services.nemo.messages[press.asked :]
         for one in sent:
             if not parse(one.text):
@@ -218,6 +223,10 @@ class Crawler(player.Player):
             self._fail(press.button, f"{describe(was)} became {describe(now)}")
         else:
             self.seen_in_video.add(kind_of(press.button))
+
+    async def _stored(self, place: Place) -> object:
+        """Return what the bot keeps of a chat: its settings, skill, language and project."""
+        return await self._redis.hgetall(keys.chat_key(str(place.chat.id)))
 
     def _fail(self, button: Button, what: str) -> None:
         self._failures.append(f"{button['text']}: {what}")
@@ -259,23 +268,25 @@ class Crawler(player.Player):
 
     async def _look_at_result(self, press: Press) -> Look | None:
         """Look at the newest video that came of a press; ``None`` if none did."""
-        seen = {number for number, _, _ in press.messages}
         messages = await press.place.chat.messages(from_bots=True)
-        videos = [one for one in messages if one.id not in seen and "video" in one.json]
+        videos = [one for one in messages if one.id not in press.known and "video" in one.json]
         if not videos:
             return None
         path = self._work_dir / "result.mp4"
         await self._people.save(videos[-1].media["file_id"], path)
         return await asyncio.to_thread(look_at, path)
 
-    async def _changes(self, press: Press) -> bool:
-        """Wait for what a press leads to: it may be made by a job that has just begun."""
-        ends_s = time.monotonic() + PATIENCE_S
-        while press.messages == await snapshot(press.place.chat):
+    async def _changes(self, press: Press, within_s: float) -> bool:
+        """Wait until a pressed button is gone or was answered by a message: both may come after the press."""
+        ends_s = time.monotonic() + within_s
+        while True:
+            messages = {one.id: one for one in await press.place.chat.messages(from_bots=True, deleted=True)}
+            here = messages[press.message.id]
+            if here.deleted_at or press.button not in buttons_of(here) or messages.keys() - press.known:
+                return True
             if time.monotonic() > ends_s:
                 return False
             await asyncio.sleep(LOOK_AGAIN_S)
-        return True
 
     async def _next(self, places: Sequence[Place]) -> tuple[Place, Seen, Button] | None:
         late = None
@@ -341,9 +352,3 @@ def kind_of(button: Button) -> str:
         return str(button["text"])
     values = [str(value) for name, value in asdict(action).items() if name not in _OF_ONE]
     return " ".join([action.name, *values])
-
-
-async def snapshot(chat: ChatHandle) -> list[MessageState]:
-    """Return the bot's messages: their numbers, which are gone, and how often each was edited."""
-    messages = await chat.messages(from_bots=True, deleted=True)
-    return [(one.id, one.deleted_at, len(one.versions)) for one in messages]

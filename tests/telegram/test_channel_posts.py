@@ -147,6 +147,42 @@ async def test_after_a_file_or_a_while_a_message_is_a_request_again(
     assert [job.kind for job in jobs] == ([] if comes_a_file else [JobKind.EDIT])
 
 
+async def test_an_older_question_leaves_the_caption_of_a_later_post_alone(received: Received) -> None:
+    older, later = await waiting(received), await waiting(received)
+    await received(pressed(pack(Post(PostChoice.DROP, older.id))))
+    (job,) = await received(message("a cat", PRIVATE, message_id=20, **{"from": ANN}))
+    assert (job.kind, job.files) == (JobKind.POST, later.files)
+
+
+@pytest.mark.parametrize("text", ["cancel", "/cancel", "取消"])
+async def test_a_post_that_waits_for_its_caption_can_be_cancelled(received: Received, text: str) -> None:
+    await waiting(received)
+    (told,) = await received(message(text, PRIVATE, message_id=20, **{"from": ANN}), times=2)
+    assert said_key(told) == "post.dropped"
+    (again,) = await received(message("/cancel", PRIVATE, message_id=21, **{"from": ANN}))
+    assert said_key(again) == "job.nothing_to_cancel"
+    (request,) = await received(message("a cat", PRIVATE, message_id=22, **{"from": ANN}))
+    assert request.kind is JobKind.EDIT
+
+
+@pytest.mark.parametrize(
+    ("button", "kind"),
+    [(Post(PostChoice.NO_CAPTION, "0123456789abcdef"), JobKind.POST), (Post(), JobKind.EDIT)],
+)
+async def test_a_reply_to_something_else_is_no_caption(
+    received: Received, button: Post, kind: JobKind
+) -> None:
+    await waiting(received)
+    keyboard = [[{"text": "x", "callback_data": pack(button)}]]
+    replied = {
+        **message("x", PRIVATE, message_id=9)["message"],
+        "reply_markup": {"inline_keyboard": keyboard},
+    }
+    said = message("a cat", PRIVATE, message_id=20, reply_to_message=replied, **{"from": ANN})
+    (job,) = await received(said)
+    assert job.kind is kind
+
+
 async def test_each_choice_goes_on_with_the_post_once(received: Received) -> None:
     job = await waiting(received)
     (plain,) = await received(pressed(pack(Post(PostChoice.NO_CAPTION, job.id))))
@@ -158,6 +194,18 @@ async def test_each_choice_goes_on_with_the_post_once(received: Received) -> Non
     (retry,) = await received(pressed(pack(Post(PostChoice.AGAIN, approved.id))))
     assert retry.payload == approved.payload
     assert await received(pressed(pack(Post(PostChoice.DROP, plain.id)))) == []
+
+
+async def test_nothing_is_posted_to_a_channel_that_was_banned_since(received: Received) -> None:
+    in_private = {**PRIVATE, "id": BO["id"]}  # Bans don't hold for the bot's admins, such as Ann.
+    await received(rights(received, may_post=True, by=BO))
+    (job,) = await received(pressed(POST, in_private, BO))
+    (plain,) = await received(pressed(pack(Post(PostChoice.NO_CAPTION, job.id)), in_private, BO))
+    await received.access.ban(CHANNEL["id"])
+    assert await received(pressed(pack(Post(PostChoice.POST, plain.id)), in_private, BO)) == []
+    await received.access.unban(CHANNEL["id"])
+    (approved,) = await received(pressed(pack(Post(PostChoice.POST, plain.id)), in_private, BO))
+    assert approved.payload_as(PostPayload).is_approved
 
 
 async def test_what_was_not_shown_is_not_posted(received: Received) -> None:

@@ -97,6 +97,9 @@ async def test_words_with_a_link_or_without_a_clip(received: Received, bo: Guest
     ("words", "key"),
     [
         ("@sandbox_bot", "guest.how"),
+        ("@sandbox_bot cancel", "guest.how"),
+        ("帮助 @sandbox_bot", "guest.how"),
+        ("@sandbox_bot export", "guest.how"),
         ("@sandbox_bot trim it to 2 seconds", "guest.needs_clip"),
         ("@sandbox_bot thanks!", "small_talk.thanks"),
     ],
@@ -107,6 +110,13 @@ async def test_what_is_no_request_is_answered_alone(
     assert await bo(words) == []
     assert await bo.said() == ENGLISH.plain(key, bot="@sandbox_bot")
     assert "reply_markup" not in (await bo.answers())[-1]
+
+
+async def test_a_guest_is_told_that_the_bot_is_paused(received: Received, bo: Guest) -> None:
+    await received.job_queue.pause()
+    (job,) = await bo("@sandbox_bot make a cat")
+    assert await bo.said() == ENGLISH.plain("job.paused")
+    assert pack(Cancel(job.id)) in str((await bo.answers())[-1]["reply_markup"])
 
 
 async def test_a_file_that_can_not_be_used_is_refused(received: Received, bo: Guest) -> None:

@@ -18,9 +18,11 @@ _NAMES: Final = {
 }
 _ANY: Final = "|".join(_NAMES.values())
 _ASKED: Final = re.compile(
-    r"(?:\b(?:add(?:ing)?|with|put|use|using|include|insert|place|show|apply|attach|begin|start|open|end|close|finish)\b"
+    r"(?:(?<!not )(?<!n't )(?<!n\u2019t )(?<!never )(?<!without )"
+    r"\b(?:add(?:ing)?|with|put|use|using|include|insert|place|show|apply|attach|begin|start|open|end|close|finish)\b"
     rf"[^.!?\n]{{0,60}}?\b(?:my|our)\s+(?:{_ANY})(?:(?:\s*(?:,|and|&|plus)\s*)+(?:my |our |the )?(?:{_ANY})){{0,2}}"
-    rf"|[加放用带配贴打接](?:[^。！？\n]{{0,15}}?)我们?的?(?:{_ANY})(?:\s*[和、跟及与]\s*(?:我们?的?)?(?:{_ANY})){{0,2}})",
+    r"|(?<![不别])(?<!不要)(?<!不用)"
+    rf"[加放用带配贴打接](?:[^。！？\n]{{0,15}}?)我们?的?(?:{_ANY})(?:\s*[和、跟及与]\s*(?:我们?的?)?(?:{_ANY})){{0,2}})",
     re.IGNORECASE,
 )
 

@@ -222,7 +222,7 @@ class _AgentTurn:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_loss=self._lost.offer,
+                on_loss=self._lost.end if self._attempt.part else self._lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))

@@ -100,6 +100,7 @@ class MakeVariations:
             with attempt.in_part(number, len(names), names[number - 1]):
                 attempt.replace_job(replace(attempt.job, text=prompt))
                 try:
+                    await self._ensure_same_project(attempt, names, last)
                     ended = await self._make(attempt, names)
                 except JobEnded as end:
                     last, ended = end.message, VariationEnded(failure=_reason(end.message))
@@ -128,6 +129,15 @@ class MakeVariations:
         if draft is None or not draft.is_ready:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
         return draft
+
+    async def _ensure_same_project(
+        self, attempt: Attempt, names: Sequence[LocalizedMessage], last: OutgoingMessage | None
+    ) -> None:
+        """Raise ``JobEnded`` if the project was lost: one that takes its place has nothing to begin with."""
+        session_id = (await self._projects.chats.get(attempt.job.chat)).session_id
+        marks = {one.mark for one in _made(attempt, names).values()}
+        if session_id is None or not marks <= {project_mark(session_id)}:
+            raise JobEnded(last)
 
     async def _hold(
         self, attempt: Attempt, made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage]
@@ -176,7 +186,9 @@ class MakeVariations:
         while exported is None or (exported.is_fetched and not attempt.responder.result_path.exists()):
             await self._export.export(attempt)
             await attempt.wait_for_file()
-            exported = attempt.load(Exported) or Exported()
+            exported = attempt.load(Exported)
+            if exported is None:
+                raise JobEnded(nothing_to_export(attempt))  # The agent has emptied the timeline.
         return exported
 
     async def _deliver(
@@ -206,7 +218,9 @@ class MakeVariations:
         for one, result, delivered in zip(made.values(), results, sent, strict=True):
             await self._save_video(attempt, one, result, delivered)
         await attempt.delete(HeldAnswer)
-        await attempt.responder.send("choice", _choice(attempt, names))
+        versions = await self._projects.chats.versions.all(attempt.job.chat, made[max(made)].mark)
+        latest = versions[-1].number if versions else 0
+        await attempt.responder.send("choice", _choice(attempt, names, latest))
 
     async def _save_video(
         self, attempt: Attempt, made: VariationEnded, result: Result, delivered: Delivered
@@ -257,10 +271,9 @@ def _so_far(made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage
     )
 
 
-def _choice(attempt: Attempt, names: Sequence[LocalizedMessage]) -> ListMessage:
+def _choice(attempt: Attempt, names: Sequence[LocalizedMessage], latest: int) -> ListMessage:
     """Ask which version is to be the present one, and say what failed and what all of it took."""
     ended, made = _ended(attempt, names), _made(attempt, names)
-    latest = list(made.values())[-1].version or 0
     lines = [_line(one, names[number - 1]) for number, one in ended.items() if number not in made]
     if used := sum(one.credits_used for one in ended.values()):
         left = [one.credits_left for one in ended.values() if one.credits_used][-1]

@@ -12,7 +12,8 @@ from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.channel_posts import ChannelPosts
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
 from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key, message_of
@@ -24,6 +25,10 @@ from bot.words import Words
 class CancelHandlers(HandlerFamily):
     """Handles ``/cancel`` and the button Cancel."""
 
+    def __init__(self, services: HandlerServices, posts: ChannelPosts) -> None:
+        super().__init__(services)
+        self._posts = posts
+
     def register(self) -> None:
         """Add the handlers."""
         self.on_command("cancel", self.cancel)
@@ -31,7 +36,9 @@ class CancelHandlers(HandlerFamily):
         self.on_press(self._edit_heard, EditHeard)
 
     async def cancel(self, update: Update, context: Context) -> None:
-        """Stop one's own first job; an admin of the group may stop that of others."""
+        """Stop one's own first job; an admin of the group may stop that of others. What is asked last goes first."""
+        if await self._posts.drop(update):
+            return None
         chat, job_queue = chat_key(message_of(update)), self._submitter.job_queue
         job_ids = await job_queue.current(chat, QueueName.MAIN)
         if not job_ids:

@@ -1,18 +1,18 @@
 """Posting a finished video to a channel: the buttons, and the message that is its caption."""
 
-from telegram import Update
+from telegram import Message, Update
 from telegram.constants import MessageLimit
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import Post
+from bot.jobs.buttons import Post, unpack
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.payloads import PostChoice, PostPayload
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, shown
 from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.captions import visible_length
 from bot.words import Html
@@ -30,27 +30,41 @@ class ChannelPosts(HandlerFamily):
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
         message = message_of(update)
-        chat = await self._submitter.chat(update, chat_key(message))
-        if chat.caption_job_id is None:
+        if (asking := await self._asking_job(update)) is None:
             return False
         if not message.text:  # A file, which begins something else.
-            await self._submitter.chats.update(chat.key, _NO_CAPTION_AWAITED)
+            await self._submitter.chats.update(asking.chat, _NO_CAPTION_AWAITED)
             return False
-        status = await self._submitter.job_queue.find(chat.key, chat.caption_job_id)
-        if status is None or status.job.asked_at + CAPTION_FOR < self._submitter.clock.now():
+        if is_reply(message) and not _asks_for_caption(message.reply_to_message):
             return False
         if visible_length(Html(message.text_html)) > MessageLimit.CAPTION_LENGTH:
             params = {"limit": int(MessageLimit.CAPTION_LENGTH)}
             await self._submitter.reply(update, LocalizedMessage("post.caption_too_long", params))
             return True
-        payload = status.job.payload_as(PostPayload).model_copy(update={"caption": message.text_html})
-        job = self._submitter.job(
-            update, QueueName.QUICK, JobKind.POST, files=status.job.files, payload=payload
-        )
+        payload = asking.payload_as(PostPayload).model_copy(update={"caption": message.text_html})
+        job = self._submitter.job(update, QueueName.QUICK, JobKind.POST, files=asking.files, payload=payload)
         await self._submitter.enqueue(update, [job])
-        await self._submitter.chats.update(chat.key, _NO_CAPTION_AWAITED)
+        await self._submitter.chats.update(asking.chat, _NO_CAPTION_AWAITED)
         await self._submitter.record(message, is_answer=True)
         return True
+
+    async def drop(self, update: Update) -> bool:
+        """Drop the post that waits for its caption, and return whether there was one."""
+        if (asking := await self._asking_job(update)) is None:
+            return False
+        await self._submitter.reply(update, LocalizedMessage("post.dropped"))
+        await self._submitter.chats.update(asking.chat, _NO_CAPTION_AWAITED)
+        return True
+
+    async def _asking_job(self, update: Update) -> Job | None:
+        """Return the job that asked for a caption and waits for it still."""
+        chat = await self._submitter.chat(update, chat_key(message_of(update)))
+        if chat.caption_job_id is None:
+            return None
+        status = await self._submitter.job_queue.find(chat.key, chat.caption_job_id)
+        if status is None or status.job.asked_at + CAPTION_FOR < self._submitter.clock.now():
+            return None
+        return status.job
 
     async def _begin(self, press: Press) -> PressReply:
         file, channels = attachment_of(press.message), await self._channels(press.chat)
@@ -71,7 +85,9 @@ class ChannelPosts(HandlerFamily):
         post = status.job.payload_as(PostPayload)
         match action.choice:
             case PostChoice.DROP | PostChoice.NO_CAPTION:
-                await self._submitter.chats.update(press.chat, _NO_CAPTION_AWAITED)
+                chat = await self._submitter.chats.get(press.chat)
+                if chat.caption_job_id == action.job_id:  # Not that of a post that was begun since.
+                    await self._submitter.chats.update(press.chat, _NO_CAPTION_AWAITED)
                 if action.choice == PostChoice.DROP:
                     return PressReply(show=shown(LocalizedMessage("post.dropped")))
                 post = post.model_copy(update={"caption": ""})
@@ -84,6 +100,8 @@ class ChannelPosts(HandlerFamily):
                 channels = await self._channels(press.chat)
                 chosen = next((one for one in channels if str(one) == channel_id), 0)
                 post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
+        if await self._services.access.refusal(press.chat.chat_id, post.channel_id) is not None:
+            return OLD_BUTTON  # The channel was banned since.
         fields = {"queue": QueueName.QUICK, "message_id": None, "files": status.job.files, "payload": post}
         if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
             await self._submitter.enqueue(press.update, [job])
@@ -91,3 +109,10 @@ class ChannelPosts(HandlerFamily):
 
     async def _channels(self, chat: ChatKey) -> dict[int, str]:
         return await self._submitter.chats.channels.all(chat.chat_id) if chat.is_private else {}
+
+
+def _asks_for_caption(message: Message | None) -> bool:
+    markup = None if message is None else message.reply_markup
+    rows = () if markup is None else markup.inline_keyboard
+    actions = (unpack(str(button.callback_data)) for row in rows for button in row)
+    return any(isinstance(one, Post) and one.choice == PostChoice.NO_CAPTION for one in actions)

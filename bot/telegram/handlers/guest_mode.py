@@ -24,7 +24,7 @@ from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.texts import Text
 from bot.words import Words
-from bot.words.phrases import small_talk
+from bot.words.phrases import PhraseAction, action_for, small_talk
 
 
 class GuestModeHandlers(HandlerFamily):
@@ -69,11 +69,12 @@ class GuestModeHandlers(HandlerFamily):
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
             job = replace(job, text=f"{job.text}{PARAGRAPH}{quoted}")
         try:
-            await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
+            enqueued = await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
             return await self._answer(update, query, self._submitter.refusal_of(error))
         cancel = Button("button.cancel", Cancel(job.id))
-        return await self._answer(update, query, LocalizedMessage("guest.working", buttons=(cancel,)))
+        said = "job.paused" if enqueued.is_paused else "guest.working"
+        return await self._answer(update, query, LocalizedMessage(said, buttons=(cancel,)))
 
     async def _checked(
         self, update: Update, key: ChatKey, request: Request, username: str
@@ -91,7 +92,7 @@ class GuestModeHandlers(HandlerFamily):
             refusal = LocalizedMessage("guest.file_refused", buttons=(there,))
         elif request.is_refused and request.left_out:
             refusal = request.left_out[0]
-        elif not request.prompt:
+        elif not request.prompt or _is_for_private_chat(request.prompt, has_file=bool(part.files)):
             refusal = LocalizedMessage("guest.how", {"bot": f"@{username}"})
         elif (talk := small_talk(request.prompt)) is not None:
             refusal = LocalizedMessage(f"small_talk.{talk}")
@@ -147,6 +148,12 @@ class GuestModeHandlers(HandlerFamily):
                     edit = guests.edit(job.guest_query, Text(words.text(key)), keyboard([link], words))
                     context.application.create_task(edit, update, name="guest press")
         self._services.presses.answer(update, context.application, reply)
+
+
+def _is_for_private_chat(prompt: str, *, has_file: bool) -> bool:
+    """Return whether words such as "cancel" or "help" ask for no edit: the agent would charge for them."""
+    phrase = action_for(prompt)
+    return phrase is not None and not (has_file and phrase is PhraseAction.EXPORT)
 
 
 class _PressAsGuest(CallbackQueryHandler[Context, None]):

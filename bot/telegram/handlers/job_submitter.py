@@ -88,11 +88,11 @@ class JobSubmitter:
             Whether they are stored now for the first time. If there is no room for them, or a quota is used up, the
             chat is told so instead.
         """
+        jobs = await self.in_language(update, jobs)
         message = update.message
         records: list[Coroutine[Any, Any, None]] = [] if message is None else [self.record(message)]
         if arrival is None or arrival.kind != "beside":
             records.append(self.chats.extend_ttl(jobs[0].chat))
-        jobs = await self.in_language(update, jobs)
         enqueued: Enqueued
         try:
             # In one round trip: somebody waits for the first sign.

@@ -32,9 +32,9 @@ from bot.telegram.handlers.versions import VersionHandlers
 
 def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
-    login, cancel = LoginHandlers(services), CancelHandlers(services)
+    login, posts = LoginHandlers(services), ChannelPosts(services)
     start_help, questions = StartHelpHandlers(services), QuestionHandlers(services)
-    new_project, posts = NewProjectHandlers(services), ChannelPosts(services)
+    new_project, cancel = NewProjectHandlers(services), CancelHandlers(services, posts)
     requests = RequestHandlers(services, cancel, questions, new_project, posts)
     AccessGuard(services).register()
     IgnoredMessages(services).register()

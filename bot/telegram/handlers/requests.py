@@ -72,11 +72,11 @@ class RequestHandlers(HandlerFamily):
         message, request = message_of(update), await self._read(update, context)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
-        if await self._posts.take_caption(update):
-            return None
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
         phrase = None if has_file else action_for(text)
+        if phrase is not PhraseAction.CANCEL and await self._posts.take_caption(update):
+            return None
         if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:

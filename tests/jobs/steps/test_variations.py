@@ -1,6 +1,6 @@
 """Versions that differ in one thing: each made from the same draft, all delivered together, and what fails told."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -147,6 +147,60 @@ async def test_a_version_that_fails_is_named_and_the_others_are_delivered(rig: R
     assert choice.heading.params == {"n": 2, "version": "v2"}
     asked = [message.text for message in await rig.nemo.messages()]
     assert "Before that" not in asked[1]  # Nothing was changed yet.
+
+
+async def after_version(
+    rig: Rig, attempt: Attempt, number: int, happen: Callable[[], Awaitable[None]], patch: pytest.MonkeyPatch
+) -> ListMessage:
+    """Make the versions, with something that happens right after one of them; return the question at the end."""
+    queue = queue_of(attempt)
+    save = queue.save
+
+    async def saving(claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
+        outcome = await save(claimed, values)
+        if f"variation:{number}" in values:
+            await happen()
+        return outcome
+
+    patch.setattr(queue, "save", saving)
+    await make(rig, attempt)
+    return last_message(rig)
+
+
+async def test_the_present_version_is_told_if_its_video_failed(
+    rig: Rig, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def happen() -> None:
+        await rig.nemo.fault("render", times=-1, status=503)
+
+    choice = await after_version(rig, rig.attempt(a_job(rig)), 2, happen, monkeypatch)
+    assert choice.heading.params == {"n": 2, "version": "v3"}
+    assert [line.key for line in choice.lines] == ["variations.line_failed", "answer.credits_used"]
+
+
+async def test_no_version_begins_in_a_project_that_took_the_place_of_a_lost_one(
+    rig: Rig, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def happen() -> None:
+        (session,) = await rig.nemo.sessions()
+        await rig.nemo.drop_session(session.id)
+
+    choice = await after_version(rig, rig.attempt(a_job(rig)), 1, happen, monkeypatch)
+    assert len(await rig.nemo.messages()) == 1
+    failed = [line.params["reason"] for line in choice.lines if line.key == "variations.line_failed"]
+    assert [isinstance(one, LocalizedMessage) and one.key for one in failed] == ["lost.no_files"] * 2
+
+
+async def test_a_version_with_nothing_in_it_has_no_video(
+    rig: Rig, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def happen() -> None:
+        await rig.nemo.script([{"draft": a_draft()}, {"text": "I removed everything."}])
+
+    choice = await after_version(rig, rig.attempt(a_job(rig)), 2, happen, monkeypatch)
+    ((results, _),) = rig.responder.albums
+    assert [result.path is not None for result in results] == [True, True]
+    assert choice.heading.params == {"n": 2, "version": "v3"}
 
 
 async def test_a_request_of_which_nothing_came_ends_with_the_reason(rig: Rig, project: str) -> None:
