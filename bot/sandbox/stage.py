@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 """How long to wait for expectations outside of chats, in real seconds."""
 
 CANCEL_MARK = "✖"
-"""Start of the cancel button's text, which only progress messages have."""
+"""Start of the cancel button's text; under a progress message it stops the job."""
 
 MEDIA_KINDS = ("video", "photo", "document")
 
@@ -110,7 +110,11 @@ def is_progress_message(message: Seen) -> bool:
         for version in (message.versions[-1:] if is_guests else message.versions)
         for row in version.get("reply_markup", {}).get("inline_keyboard", [])
     ]
-    return any(button["text"].startswith(CANCEL_MARK) for row in rows for button in row)
+    return any(
+        button["text"].startswith(CANCEL_MARK) and ":cancel:" in button.get("callback_data", "")
+        for row in rows
+        for button in row
+    )
 
 
 def describe(message: Seen) -> str:

@@ -156,13 +156,13 @@ async def test_a_step_can_end_the_job_with_its_answer(
     [
         (JobEnded(None, JobState.DONE), HELD),
         (
-            JobEnded(LocalizedMessage("export.failed", buttons=(EXPORT,))),
-            AgentMessage("I cut it.", (EXPORT,), (LocalizedMessage("export.failed"),)),
+            JobEnded(LocalizedMessage("export.failed_busy", buttons=(EXPORT,))),
+            AgentMessage("I cut it.", (EXPORT,), (LocalizedMessage("export.failed_busy"),)),
         ),
         (
-            JobEnded(ListMessage(LocalizedMessage("export.failed"), (LocalizedMessage("job.paused"),))),
+            JobEnded(ListMessage(LocalizedMessage("export.failed_busy"), (LocalizedMessage("job.paused"),))),
             AgentMessage(
-                "I cut it.", (), (LocalizedMessage("export.failed"), LocalizedMessage("job.paused"))
+                "I cut it.", (), (LocalizedMessage("export.failed_busy"), LocalizedMessage("job.paused"))
             ),
         ),
     ],

@@ -87,8 +87,8 @@ async def test_refused_tags_of_our_own_words_are_not_shown(telegram: Telegram) -
     await telegram.people.faults.error(
         "sendMessage", code=400, description="Bad Request: can't parse entities: no end tag"
     )
-    _, messages = await said(telegram, LocalizedMessage("export.failed", {"reason": "<90>"}))
-    assert "Press Export" in messages[0].text
+    _, messages = await said(telegram, LocalizedMessage("projects.opened", {"name": "<90>"}))
+    assert "Opened" in messages[0].text
     assert "<90>" in messages[0].text
     assert not re.search(r"</?b>|&\w+;", messages[0].text)
 
@@ -157,7 +157,7 @@ async def test_a_pressed_button_gets_no_reaction(telegram: Telegram) -> None:
 
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:
     _, messages = await said(
-        telegram, LocalizedMessage("export.failed", {"reason": "<b>&</b> <script>"}, RETRY)
+        telegram, LocalizedMessage("projects.opened", {"name": "<b>&</b> <script>"}, RETRY)
     )
     assert "<b>&</b> <script>" in messages[0].text
 

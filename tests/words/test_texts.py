@@ -61,9 +61,7 @@ def test_plurals(n: int, text: str) -> None:
 
 
 def test_what_others_wrote_is_escaped_and_html_is_not() -> None:
-    assert EN.text("export.failed", reason="<b>&{reason}").startswith(
-        "The video couldn't be exported: &lt;b&gt;&amp;{reason}."
-    )
+    assert EN.text("projects.opened", name="<b>&{name}") == "📂 Opened <b>&lt;b&gt;&amp;{name}</b>."
     link = EN.link("https://nemovideo.com/?a=1&b=2", "here")
     assert link == '<a href="https://nemovideo.com/?a=1&amp;b=2">here</a>'
     assert link in EN.text("deliver.link_too_large", size="51 MB", limit="50 MB", link=link)
@@ -122,9 +120,9 @@ def test_sizes(size_bytes: int, text: str) -> None:
 
 @given(st.text())
 def test_no_string_breaks_out_of_a_text(value: str) -> None:
-    shown = EN.text("export.failed", reason=value)
+    shown = EN.text("projects.opened", name=value)
     assert re.findall(r"<[^>]*>", shown) == ["<b>", "</b>"]
-    before, after = EN.text("export.failed", reason="|").split("|")
+    before, after = EN.text("projects.opened", name="|").split("|")
     inner = html.unescape(shown.removeprefix(before).removesuffix(after))
     assert len(inner) <= MAX_PARAM_CHARS
 
@@ -147,4 +145,4 @@ def test_direction_overrides_and_controls_are_left_out() -> None:
 def test_a_text_is_html_for_the_next() -> None:
     inner = EN.text("change.text", before="<", after=">")
     assert isinstance(inner, Html)
-    assert inner in EN.text("export.failed", reason=inner)
+    assert inner in EN.text("projects.opened", name=inner)

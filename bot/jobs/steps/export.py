@@ -261,8 +261,7 @@ class Export:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
         kind = failure_kind(render.error or "" if render is not None else "")
-        params: dict[str, Param] = {"reason": LocalizedMessage(f"export.reason_{kind}")}
-        raise JobEnded(LocalizedMessage("export.failed", params, (_again(attempt),)))
+        raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(attempt),)))
 
     async def _one_render(self, attempt: Attempt, raw_draft: RawDraft, number: int) -> Render:
         nemo = self._projects.nemo

@@ -14,7 +14,7 @@ from bot.telegram.receiving.application import Context
 
 _SURE = LocalizedMessage(
     "new.sure",
-    buttons=(Button("button.keep_project", KeepProject()), Button("button.new_project", NewProject())),
+    buttons=(Button("button.stay_in_project", KeepProject()), Button("button.new_project", NewProject())),
 )
 
 

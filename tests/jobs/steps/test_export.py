@@ -16,10 +16,12 @@ from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimi
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
+from bot.nemo.failures import FailureKind
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Credentials
 from bot.store import keys
 from tests.jobs.steps.conftest import Rig, a_draft, again
+from tests.words.test_catalogues import texts
 
 LIMITS = RenderLimits(poll_s=1)
 
@@ -249,8 +251,12 @@ async def test_why_no_render_starts_is_told(rig: Rig) -> None:
             rig.attempt(rig.job(kind=JobKind.EXPORT))
         )
     assert isinstance(ended.value.message, LocalizedMessage)
-    reason = LocalizedMessage("export.reason_busy")
-    assert (ended.value.message.key, ended.value.message.params["reason"]) == ("export.failed", reason)
+    assert ended.value.message.key == "export.failed_busy"
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_every_reason_has_a_text_of_its_own(kind: FailureKind) -> None:
+    assert {f"export.failed_{kind}", f"error.turn_{kind}"} <= set(texts("en"))
 
 
 async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
