@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from selenium.webdriver import Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 
 from bot.sandbox import samples
 from tests.sandbox.page.browser import CHROMIUM, DRIVER, Page, chromium, sandbox
@@ -128,8 +129,12 @@ def files_are_attached_and_dropped(page: Page, tmp_path: Path) -> None:
     page.browser.find_element(By.ID, "files").send_keys("\n".join(map(str, files)))
     assert [one.text.split("\n")[0] for one in page.all("#attached li")] == names
     page.say("holidays")
-    album = page.one(".message.mine", "holidays").find_elements(By.CSS_SELECTOR, ".album img")
-    assert len(album) == 3
+
+    def pictures() -> list[WebElement]:
+        return page.one(".message.mine", "holidays").find_elements(By.CSS_SELECTOR, ".album img")
+
+    page.until(lambda: len(pictures()) == 3, "all three pictures")
+    album = pictures()
     # Of three pictures, the first fills a row.
     page.until(lambda: album[0].size["width"] > 1.8 * album[1].size["width"] > 0, "a mosaic")
     assert page.browser.execute_script(IS_AT_END)
