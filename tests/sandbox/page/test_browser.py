@@ -154,7 +154,7 @@ def the_panel_switches_and_shows(page: Page, tmp_path: Path) -> None:
     page.click("#panel-toggle")
     page.click("#panel [data-switch=noCredits]")
     page.say("make a 2 second video of a dog")
-    assert "credits" in page.answer("credits", 40).text
+    page.answer("credits are used up", 40)
     page.one("#panel section[aria-label=Accounts] li", "0 credits")
     page.one("#panel section[aria-label=Jobs] li", "make a 2 second video of a dog")
 
