@@ -162,7 +162,7 @@ async def _play(
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         async with bot_process(services, work_dir / "bot", **chosen):
             await people.wait_calls("getMe", timeout_s=PATIENCE_S)
-            crowd = _Crowd(load, services, clip)
+            crowd = _Crowd(load, services, clip, min(PAUSE_S[1], duration_s / 2))
             sent = await _commands(store.redis)
             began_s = asyncio.get_running_loop().time()
             async with crowd.writing([await people.person(f"Ada{number}") for number in range(chats)]):
@@ -189,12 +189,20 @@ def numbers(settings: Settings) -> dict[str, str]:
 
 
 class _Crowd:
-    """People who each ask for something, wait for the answer, and go on after a pause."""
+    """People who each ask for something, wait for the answer, and go on after a pause.
 
-    def __init__(self, load: Load, services: Services, clip: Path) -> None:
+    Args:
+        load: Where their requests are noted.
+        services: The stand-ins.
+        clip: A video that they send.
+        first_within_s: By when each has asked for the first time; in a short load too, there is something to measure.
+    """
+
+    def __init__(self, load: Load, services: Services, clip: Path, first_within_s: float) -> None:
         self._load = load
         self._services = services
         self._clip = clip
+        self._first_within_s = first_within_s
         self._clock = SystemClock()
         self._open: dict[str, Request] = {}
 
@@ -233,7 +241,7 @@ class _Crowd:
 
     async def _one(self, person: Person) -> None:
         await person.open()
-        await self._clock.sleep(random.uniform(0, PAUSE_S[1]))  # noqa: S311 - nothing secret
+        await self._clock.sleep(random.uniform(0, self._first_within_s))  # noqa: S311 - nothing secret
         while True:
             (kind,) = random.choices(REQUESTS, SHARES)  # noqa: S311
             is_edit = not kind.startswith("/")
