@@ -190,7 +190,7 @@ def the_bots_links_lead_to_pages(page: Page, tmp_path: Path) -> None:
     page.say("make a 1 second video of a cat")
     page.answer("made in", 60)
     page.say("/link")
-    links = page.answer("Register", 40).find_elements(By.CSS_SELECTOR, ".keys a")
+    links = page.answer("keep it private", 40).find_elements(By.CSS_SELECTOR, ".keys a")
     assert len(links) == 2
     chat = page.browser.current_window_handle
     for link, words in zip(links, ("Your project", "Register"), strict=True):
