@@ -140,7 +140,9 @@ async def soak(plan: Plan, world: World, store: ExternalStore) -> Tally:
 
 def _start(world: World, role: str) -> Process:
     # On a busy machine one job may meet many of the ends; when to give up is another test's.
-    return world.bots.start(role, NEMO_TOKEN=TOKEN, DEAD_WORKER_S=DEAD_WORKER_S, JOB_TRIES="100")
+    # Nobody is told of a daily limit: that would count as another answer.
+    limits = {"JOB_TRIES": "100", "DAILY_JOBS_PER_PERSON": "0"}
+    return world.bots.start(role, NEMO_TOKEN=TOKEN, DEAD_WORKER_S=DEAD_WORKER_S, **limits)
 
 
 async def _ask(world: World, person: Person, prompts: int, pause_s: float) -> list[Prompt]:
