@@ -139,24 +139,27 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
 async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redis) -> None:
     assert SHORT_NAMES.keys() == ChatFields.model_fields.keys()
     assert len(LONG_NAMES) == len(SHORT_NAMES)
-    saved = ChatFields(
-        client_id=uuid4(),
-        account=Account.ANONYMOUS,
-        token=f"nmv_anon_{uuid4().hex}",
-        token_expires_at=NOW,
-        user_id="anon_0123456789abcdef",
-        session_id=str(uuid4()),
-        task_id=str(uuid4()),
-        account_epoch="01234567",
-        project_epoch="01234567",
-        language="zh",
-        greeted=True,
-    )
-    await chats.update(KEY.of_account, saved)
-    assert await chats.get(KEY.of_account) == Chat(key=KEY.of_account, **dict(saved))
-    size_bytes = await redis.memory_usage(chat_key(str(KEY.of_account)), samples=0)
-    assert size_bytes is not None
-    assert size_bytes < 350  # with what the store needs beside: 400
+    sizes = []
+    for number in range(10):  # Random tokens: one chat in forty takes the store's next larger block.
+        key = ChatKey(KEY.chat_id + number).of_account
+        saved = ChatFields(
+            client_id=uuid4(),
+            account=Account.ANONYMOUS,
+            token=f"nmv_anon_{uuid4().hex}",
+            token_expires_at=NOW,
+            user_id="anon_0123456789abcdef",
+            session_id=str(uuid4()),
+            task_id=str(uuid4()),
+            account_epoch="01234567",
+            project_epoch="01234567",
+            language="zh",
+            greeted=True,
+        )
+        await chats.update(key, saved)
+        assert await chats.get(key) == Chat(key=key, **dict(saved))
+        sizes.append(await redis.memory_usage(chat_key(str(key)), samples=0) or 0)
+    assert min(sizes) > 0
+    assert sum(sizes) / len(sizes) < 350  # with what the store needs beside: 400
 
 
 @pytest.mark.parametrize("text", ["~", "~~", "~" + "a" * 22, "b3d7c1a0-0000-4000-8000-000000000001"])
