@@ -314,9 +314,7 @@ async def _compare_nemo(world: World, people: list[Person], asked: list[Prompt],
     for person in people:
         texts = [prompt.text for prompt in asked if prompt.person is person and not prompt.unsure]
         again = [prompt.text for prompt in asked if prompt.person is person and prompt.unsure]
-        heard = next(
-            (heard for heard in by_session.values() if texts[0] in heard or set(again) & set(heard)), []
-        )
+        heard = next((heard for heard in by_session.values() if set(texts + again) & set(heard)), [])
         if sorted(heard) != sorted(texts + again):
             tally.faults.append(f"{person.json['first_name']}: NemoVideo was asked {heard}")
         if [text for text in heard if text in texts] != texts:
