@@ -24,6 +24,7 @@ from bot.runtime.setting_types import (
     WebhookSecret,
     environment_proxy,
 )
+from bot.runtime.terminal import CommandError
 
 MEBIBYTE = 1024 * 1024
 
@@ -49,7 +50,7 @@ HTTP_LISTEN = "127.0.0.1:8080"  # the web app's address when the webhook needs o
 RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")  # paths that the web app serves besides the webhook's
 
 
-class WrongSettings(Exception):
+class WrongSettings(CommandError):
     """Some settings are not valid.
 
     Args:
@@ -57,7 +58,7 @@ class WrongSettings(Exception):
     """
 
     def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(f"Wrong setting {line}" for line in lines))
         self.lines = lines
 
 
