@@ -1,11 +1,17 @@
 """The types of settings, each with what a value has to look like."""
 
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from pydantic import AfterValidator, Field, SecretStr
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from bot.runtime.allowed_hosts import HostRule
+
+_T = TypeVar("_T")
 
 
 def _web_address(value: str) -> str:
@@ -49,6 +55,26 @@ def _redis_address(value: SecretStr) -> SecretStr:
     return value
 
 
+def _host(value: str) -> str:
+    try:
+        HostRule.parse(value)
+    except ValueError:
+        raise ValueError("must be a host, such as cdn.example or *.example") from None
+    return value
+
+
+def _encryption_key(value: SecretStr) -> SecretStr:
+    try:
+        Fernet(value.get_secret_value())
+    except ValueError:
+        raise ValueError("must be 32 bytes in URL-safe base64") from None
+    return value
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def revealed(secret: SecretStr | None) -> str | None:
     """Return the value of a setting that may not be set."""
     return secret.get_secret_value() if secret else None
@@ -84,3 +110,6 @@ Amount = Annotated[int, Field(ge=0, le=1_000_000)]  # of what a day allows
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy_address)]
+Host = Annotated[str, AfterValidator(_host)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
+CommaSeparated = Annotated[tuple[_T, ...], NoDecode, BeforeValidator(_split)]
