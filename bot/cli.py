@@ -20,7 +20,7 @@ import typer
 
 from bot.chats.key import ChatKey
 from bot.jobs.job_state import JobState
-from bot.runtime.role import Role
+from bot.runtime.process import Role
 from bot.runtime.terminal import EXIT_INTERRUPTED, EXIT_WRONG, CommandError, progress
 
 if TYPE_CHECKING:
@@ -84,9 +84,8 @@ def run(
         gc.disable()  # Imports leave no garbage, and looking for it slows them down.
         from bot.app import App
         from bot.runtime.clock import SystemClock
-        from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
-        from bot.runtime.process_memory import hide_memory
+        from bot.runtime.process import collect_rarely, hide_memory
         from bot.runtime.tracing import configure_tracing
         from bot.settings import load_settings
 

@@ -11,7 +11,6 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.runtime.setting_names import unknown_names
 from bot.runtime.setting_types import (
     Amount,
     BotToken,
@@ -24,6 +23,7 @@ from bot.runtime.setting_types import (
     WebAddress,
     WebhookSecret,
     environment_proxy,
+    unknown_names,
 )
 from bot.runtime.terminal import CommandError
 

@@ -11,7 +11,7 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
-from bot.runtime.role import Role
+from bot.runtime.process import Role
 from bot.runtime.setting_types import revealed
 from bot.runtime.terminal import EXIT_TELEGRAM, CommandError
 from bot.settings import Settings
