@@ -26,7 +26,7 @@ from bot.runtime.terminal import progress
 if TYPE_CHECKING:
     from bot.app import App
     from bot.commands.jobs import JobAdmin, JobRow
-    from bot.jobs.queue.given_up import GivenUp
+    from bot.jobs.queue.job_reader import GivenUp
 
 EXIT_WRONG = 1
 EXIT_SETTINGS = 2  # also of a wrong command line, as everywhere
