@@ -26,7 +26,7 @@ from bot.runtime.terminal import EXIT_INTERRUPTED, EXIT_WRONG, CommandError, pro
 if TYPE_CHECKING:
     from bot.app import App
     from bot.commands.jobs import JobAdmin, JobRow
-    from bot.jobs.queue.given_up import GivenUp
+    from bot.jobs.queue.job_reader import GivenUp
 
 DRAIN_TIMEOUT_S = 8.0  # after SIGTERM; systemd, compose and Kubernetes kill after 20 s and more
 

@@ -568,7 +568,7 @@ class TestSweep:
         assert await redis.zcard(keys.QUEUES) == 0
 
     async def test_one_process_sweeps_for_all(self, job_queue: JobQueue) -> None:
-        assert [await job_queue.is_sweep_due() for _ in range(3)] == [True, False, False]
+        assert [await job_queue.sweeps.is_due() for _ in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize(
