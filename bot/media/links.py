@@ -13,14 +13,13 @@ from typing import Final
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from bot.media.direct_links import direct_link
+from bot.media.kinds import CONTENT_TYPES
 from bot.media.sites import SiteGroup, find_site
 from bot.runtime.allowed_hosts import ascii_host
 from bot.runtime.public_addresses import is_public_host, is_within
 from bot.runtime.web_links import MAX_LINK_CHARS, TOKEN_HOSTS
 
-MEDIA_ENDINGS: Final = frozenset(
-    ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
-)
+MEDIA_ENDINGS: Final = frozenset((*CONTENT_TYPES, "jpeg"))
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
 MAX_LINKS = 10  # as many as an album has files
