@@ -14,7 +14,7 @@ from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
@@ -53,20 +53,12 @@ class JobSubmitter:
         self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage
     ) -> None:
         """Say something in a chat that the bot has joined."""
-        code = language_code(change.from_user)
-        job = Job(
-            id=new_job_id(),
-            chat=ChatKey(change.chat.id),
-            queue=QueueName.QUICK,
-            kind=JobKind.SAY,
+        job = say_job(
+            ChatKey(change.chat.id),
+            text,
             owner_id=change.from_user.id,
-            message_id=None,
-            language=language_of(code),
-            language_code=code or "",
-            payload=SayPayload(message=text),
+            language=language_of(language_code(change.from_user)),
             asked_at=self.clock.now(),
-            telegram_chat_id=telegram_chat_id_of(change.chat),
-            chat_title=change.chat.title or "",
         )
         with contextlib.suppress(QueueFull):
             await self.job_queue.enqueue([job], update.update_id)

@@ -321,7 +321,7 @@ class Rig:
 
 def queue_of(attempt: Attempt) -> MemoryQueue:
     """The queue in memory that an attempt works with."""
-    return cast(MemoryQueue, attempt._job_queue)
+    return cast(MemoryQueue, attempt.job_queue)
 
 
 def again(attempt: Attempt) -> Attempt:

@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -8,7 +7,6 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.ports import FileTooLarge
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.export import Export, Exported, RenderLimits
 from bot.jobs.steps.make_extract import MakeExtract
@@ -27,7 +25,7 @@ def attempt_at(rig: Rig, form: str) -> Attempt:
 async def make(rig: Rig, attempt: Attempt) -> LocalizedMessage | None:
     """Take the step; return the message that it ended with, if it did."""
     try:
-        await MakeExtract(rig.projects, cast(JobQueue, queue_of(attempt)))(attempt)
+        await MakeExtract(rig.projects)(attempt)
     except JobEnded as end:
         return end.message if isinstance(end.message, LocalizedMessage) else None
     return None
