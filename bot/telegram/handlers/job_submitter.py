@@ -14,7 +14,7 @@ from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id, say_job
+from bot.jobs.model import Attachment, Job, JobKind, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
