@@ -15,9 +15,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 from bot.media.direct_links import direct_link
 from bot.media.kinds import CONTENT_TYPES
 from bot.media.sites import SiteGroup, find_site
-from bot.runtime.allowed_hosts import ascii_host
-from bot.runtime.public_addresses import is_public_host, is_within
-from bot.runtime.web_links import MAX_LINK_CHARS, TOKEN_HOSTS
+from bot.runtime.hosts import MAX_LINK_CHARS, TOKEN_HOSTS, ascii_host, is_public_host, is_within
 
 MEDIA_ENDINGS: Final = frozenset((*CONTENT_TYPES, "jpeg"))
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""

@@ -6,7 +6,7 @@ import pytest
 
 from bot.media import sites
 from bot.media.sites import SiteGroup, find_site
-from bot.runtime.allowed_hosts import ascii_host
+from bot.runtime.hosts import ascii_host
 
 TABLE: dict[str, dict[str, list[str]]] = tomllib.loads(
     Path(sites.__file__).with_name("sites.toml").read_text("utf-8")
