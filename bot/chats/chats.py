@@ -24,9 +24,8 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 
 from bot.chats.brand import Brands
-from bot.chats.channels import Channels
-from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
+from bot.chats.people import Channels, InlineRequests
 from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import ChatReader, RecentReadings
