@@ -47,8 +47,7 @@ from bot.runtime import metrics
 from bot.runtime.allowed_hosts import AllowedHosts
 from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.http import Transport, new_client, tls_context
-from bot.runtime.open_file_limit import raise_open_files
-from bot.runtime.role import Role
+from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings
 from bot.skills import SkillCards

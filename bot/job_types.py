@@ -189,6 +189,9 @@ COMMAND_JOBS: Final[Mapping[str, JobType]] = {
 """The job that each command asks for which needs no handler of its own."""
 
 
+QUEUES: Final[Mapping[JobKind, QueueName]] = {job_type.kind: job_type.queue for job_type in JOB_TYPES}
+
+
 def _menu(place: Callable[[Command], int]) -> tuple[str, ...]:
     return tuple(command.name for command in sorted(_COMMANDS, key=place) if place(command))
 

@@ -27,6 +27,7 @@ from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
+from bot.runtime.terminal import EXIT_WRONG, CommandError
 from bot.settings import Settings
 from bot.store import keys
 from bot.store.connect import open_store
@@ -42,8 +43,10 @@ CURRENT = (JobState.RUNNING, JobState.QUEUED, JobState.ASKING)
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
-class CommandRefused(Exception):
+class CommandRefused(CommandError):
     """A command can't be carried out; the message is one line for the operator."""
+
+    exit_code = EXIT_WRONG
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,7 +196,7 @@ async def test_the_accounts_of_chats_are_summed_and_those_that_spent_most_are_na
     assert today.sums == {"own": AccountSums(1, 200, 1800), "guest": AccountSums(19, 980, 920)}
     assert today.top[:2] == (AccountUse("own", -100123, 200, 1800), AccountUse("guest", 7, 80, 20))
     assert len(today.top) == TOP_ACCOUNTS
-    for key in (keys.ACCOUNTS_SPENT, keys.ACCOUNTS_LEFT):
+    for key in (keys.accounts_spent_key(""), keys.accounts_left_key("")):
         assert 0 < await redis.ttl(f"{key}{clock.now().date().isoformat()}") <= keys.QUOTA_TTL_S
 
     shown = await shown_stats(job_queue, redis, clock, responders)

@@ -38,7 +38,7 @@ async def everything(redis: Redis) -> dict[str, Any]:
     """What is stored, apart from docket's."""
     found: dict[str, Any] = {}
     async for key in redis.scan_iter(f"{keys.NAMESPACE}*"):
-        if key.startswith((keys.DOCKET, keys.PEOPLE)) or key == keys.QUEUES:
+        if key.startswith((keys.DOCKET, keys.people_key(""))) or key == keys.QUEUES:
             continue
         match await redis.type(key):
             case "hash":
