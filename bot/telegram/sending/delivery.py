@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,10 +27,10 @@ from bot.runtime.web_links import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.file_messages import calls_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import JobSender
-from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
+from bot.telegram.sending.send_once import Call, JobSender
+from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
@@ -346,81 +347,48 @@ class Delivery:
         form["text" if is_text else "caption"] = prepared.caption
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
-
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                fields["rate_limit_args"] = acquired
-                if result.file_id:
-                    # A file ID can only be sent as the kind it was first sent as.
-                    match result.kind:
-                        case "animation":
-                            return await self._bot.send_animation(chat_id, result.file_id, **fields)
-                        case "document":
-                            return await self._bot.send_document(chat_id, result.file_id, **fields)
-                        case _:
-                            return await self._bot.send_video(chat_id, result.file_id, **fields)
-                if prepared.path is None:
-                    return await self._bot.send_message(chat_id, **fields)
-                try:
-                    return await self._send_file(chat_id, prepared.path, prepared, fields)
-                except NetworkError as error:
-                    if prepared.arriving is not None and prepared.arriving.is_broken:
-                        raise NeverArrived from error  # A body without its end is no request.
-                    raise
-
-            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            async def call(**fields: Any) -> Message | bool:
-                fields |= {"chat_id": chat_id, "message_id": message_id}
-                fields["rate_limit_args"] = SendPriority.FREE
-                if is_text:
-                    return await self._bot.edit_message_text(**fields)
-                return await self._bot.edit_message_caption(**fields)
-
-            editable = {name: form[name] for name in form if name not in ("thumbnail", "cover")}
-            return await send_in_best_form(call, editable)
-
-        sent = await sender.send(idempotency_key, send, edit)
+        send: Call
+        if result.file_id:
+            # It can only be sent as the kind it was first sent as.
+            send, _ = calls_of(self._bot, result.kind, result.file_id)
+        elif prepared.path is None:
+            send = self._bot.send_message
+        else:
+            send = partial(self._send_file, prepared.path, prepared)
+        edit = self._bot.edit_message_text if is_text else self._bot.edit_message_caption
+        sent = await sender.send(idempotency_key, form, send, edit, plain_in_the_end=is_text)
         return Delivered(
             sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id, sent.picture_id
         )
 
-    async def _send_file(
-        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
-    ) -> Message:
-        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
-        with contextlib.closing(prepared.arriving.open() if prepared.arriving else path.open("rb")) as handle:
-            # A local server gets the path. An open file is streamed; read_file_handle would read it whole.
-            media: Path | InputFile = (
-                path
-                if self._local
-                else InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
-            )
-            facts = prepared.facts
-            if facts is None or prepared.as_file:
-                common.pop("cover", None)
-                return await self._bot.send_document(
+    async def _send_file(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
+        arriving, facts = prepared.arriving, prepared.facts
+        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
+            media: Path | InputFile = path  # A local server gets the path.
+            if not self._local:
+                # An open file is streamed; read_file_handle would read it whole.
+                media = InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
+            try:
+                if facts is None or prepared.as_file:
+                    fields.pop("cover", None)
+                    # Otherwise Telegram makes it a video or an animation by its content.
+                    fields["disable_content_type_detection"] = True
+                    return await self._bot.send_document(chat_id, media, **fields)
+                return await self._bot.send_video(
                     chat_id,
                     media,
-                    # Otherwise Telegram makes it a video or an animation by its content.
-                    disable_content_type_detection=True,
-                    filename=FILE_NAME,
-                    **common,
-                    **timeouts,
+                    width=facts.width,
+                    height=facts.height,
+                    # Rounded up, so that no clip is 0:00.
+                    duration=max(1, round(facts.duration_s)),
+                    supports_streaming=facts.faststart,
+                    **fields,
                 )
-            return await self._bot.send_video(
-                chat_id,
-                media,
-                width=facts.width,
-                height=facts.height,
-                # Rounded up, so that no clip is 0:00.
-                duration=max(1, round(facts.duration_s)),
-                supports_streaming=facts.faststart,
-                filename=FILE_NAME,
-                **common,
-                **timeouts,
-            )
+            except NetworkError as error:
+                if arriving is not None and arriving.is_broken:
+                    raise NeverArrived from error  # A body without its end is no request.
+                raise
 
 
 def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, ...]:

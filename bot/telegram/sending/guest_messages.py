@@ -83,12 +83,7 @@ class GuestMessages:
         Raises:
             EditPostponed: An edit has to stand back.
         """
-        form = {
-            "text": text.text,
-            "parse_mode": text.parse_mode,
-            "entities": text.entities,
-            "reply_markup": markup,
-        }
+        form = text.form(markup)
 
         async def edit(inline_id: str) -> object:
             async def call(**fields: object) -> object:
