@@ -5,6 +5,7 @@ import html
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -403,11 +404,12 @@ class ProgressMessage:
         priority: RateLimitArgs,
         buttons: Sequence[Button] | None = None,
     ) -> Message | bool:
-        async def call(**fields: Any) -> Message | bool:
-            return await self._bot.edit_message_text(
-                chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
-            )
-
+        call = partial(
+            self._bot.edit_message_text,
+            chat_id=telegram_chat_id,
+            message_id=message_id,
+            rate_limit_args=priority,
+        )
         markup = self._keyboard(self._buttons if buttons is None else buttons)
         return await send_in_best_form(call, Text(text).form(markup))
 
