@@ -9,11 +9,10 @@ from typing import Final
 
 import structlog
 
-from bot.jobs.checkpoints import RenderStarted
+from bot.jobs.checkpoints import Exported, RenderStarted
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.ports import FileGone, FileTooLarge, Result
-from bot.jobs.steps.export import Exported
 from bot.jobs.steps.result_download import TooLarge, fetch
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.extracts import CannotExtract, Extract, extract
@@ -75,8 +74,8 @@ class MakeExtract:
     async def _deliver(self, attempt: Attempt, path: Path, *, as_file: bool) -> None:
         size = (await asyncio.to_thread(path.stat)).st_size
         took_s = (attempt.clock.now() - attempt.job.asked_at).total_seconds()
-        result = Result(path=path, size=size, took_s=took_s, as_file=as_file)
-        await attempt.responder.deliver("extract", result)
+        made = Exported(size_bytes=size, took_s=took_s, as_file=as_file)
+        await attempt.responder.deliver("extract", Result(made, path))
 
     async def _fetch(self, attempt: Attempt, path: Path) -> None:
         (file,) = attempt.job.files

@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -28,10 +28,11 @@ from bot.jobs.messages import (
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job
-from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
+from bot.jobs.ports import ChatGone, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.delivery import OneDelivery
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
@@ -257,11 +258,11 @@ class TelegramResponder:
         """See ``ports.Responder``."""
         return await post_to_channel(self._bot, self._telegram_calls, channel_id, file, caption)
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """See ``ports.Responder``."""
         person = self._in_private()
 
-        async def in_private() -> Delivered:
+        async def in_private() -> SentMessage:
             assert person is not None  # noqa: S101 - not called otherwise
             # Buttons would act on the private chat's own project.
             elsewhere = replace(result, buttons=())
@@ -273,7 +274,7 @@ class TelegramResponder:
             return await self._deliver(idempotency_key, result, in_private)
         except BadRequest as error:  # Not even a text: where it can be had is told in private.
             log.warning("responder.result_refused", error=error.message)
-            if not (result.link or result.spare_link):
+            if not (result.exported.link or result.exported.spare_link):
                 raise
             link = replace(result, path=None, buttons=())
             return await person._deliver(f"{idempotency_key}.private", link, may_be_kept=False)
@@ -282,30 +283,31 @@ class TelegramResponder:
         self,
         idempotency_key: str,
         result: Result,
-        in_private: Callable[[], Awaitable[Delivered]] | None = None,
+        in_private: Callable[[], Awaitable[SentMessage]] | None = None,
         *,
         may_be_kept: bool = True,
-    ) -> Delivered:
-        """Deliver to this chat alone; see ``Delivery.deliver`` for the arguments."""
+    ) -> SentMessage:
+        """Deliver to this chat alone; see ``OneDelivery`` for the arguments."""
 
         async def send_answer() -> None:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
         async with self._activity_signals.uploading():
-            return await self._delivery.deliver(
+            return await OneDelivery(
+                self._delivery,
                 self._sender,
                 idempotency_key,
                 result,
-                report_progress=self.report_progress,
-                send_answer=send_answer,
-                in_private=in_private,
-                may_be_kept=may_be_kept,
-            )
+                self.report_progress,
+                send_answer,
+                in_private,
+                may_be_kept,
+            ).run()
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
         album = ResultAlbum(self._bot, self._sender, self._delivery)
         async with self._activity_signals.uploading():

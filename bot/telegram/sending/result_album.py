@@ -12,7 +12,7 @@ from telegram.error import BadRequest
 
 from bot.jobs.checkpoints import SentMessage
 from bot.jobs.messages import TextMessage
-from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.jobs.ports import ChatGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
@@ -42,13 +42,13 @@ class ResultAlbum:
 
     async def send(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         """Send an album; see ``ports.Responder.deliver_album``."""
         sender, checkpoints = self._sender, self._sender.checkpoints
-        size = sum(result.size or 0 for result in results)
+        size = sum(result.exported.size_bytes or 0 for result in results)
         if (
             len(results) < MediaGroupLimit.MIN_MEDIA_LENGTH
-            or any(result.as_file or result.path is None for result in results)
+            or any(result.exported.as_file or result.path is None for result in results)
             or size > self._delivery.send_limit  # of the request
             or checkpoints.load(ResultFormChosen, idempotency_key) is not None
         ):
@@ -81,11 +81,7 @@ class ResultAlbum:
             await sender.sent.record(
                 first.telegram_chat_id, first.message_id + number, job.chat, job.message_id
             )
-        unknown = [SentMessage(message_id=0, telegram_chat_id=0)] * (len(results) - 1)
-        return [
-            Delivered(one.file_id, one.kind or "video", one.message_id, one.telegram_chat_id, one.picture_id)
-            for one in (messages or [first, *unknown])
-        ]
+        return messages or [first, *[SentMessage()] * (len(results) - 1)]
 
     def _media(
         self, path: Path, facts: VideoFacts, pictures: CoverPictures | None, files: contextlib.ExitStack
