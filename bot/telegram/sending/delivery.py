@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from telegram import InlineKeyboardMarkup, InputFile, Message
@@ -33,6 +33,8 @@ from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, r
 from bot.words import Html, Words
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 SEND_TIMEOUT_S = 900.0
 """Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
@@ -312,15 +314,13 @@ class Delivery:
             words: The texts in the chat's language.
             full_bytes: The size of the whole video, if this is a smaller version.
         """
-        facts = pictures = None
         arriving = result.arriving if full_bytes is None else None
         source = path if arriving is None else arriving.path
-        try:
-            facts = await read_video_facts(source)
-            pictures = await make_cover(source)
-        except NotAVideo:
-            if arriving is None:
-                log.warning("delivery.not_playable")
+        facts, pictures = await asyncio.gather(
+            _if_video(read_video_facts(source)), _if_video(make_cover(source))
+        )
+        if arriving is None and facts is None:
+            log.warning("delivery.not_playable")
         if arriving is not None and (facts is None or not facts.faststart or pictures is None):
             await arriving.wait_for_end()
             return await self._prepare_file(path, replace(result, arriving=None), words)
@@ -421,6 +421,13 @@ class Delivery:
                 **common,
                 **timeouts,
             )
+
+
+async def _if_video(looking: Awaitable[T]) -> T | None:
+    try:
+        return await looking
+    except NotAVideo:
+        return None
 
 
 def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, ...]:
