@@ -5,14 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from redis.asyncio import Redis
-
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
 from bot.jobs.ports import GroupAdmins, Topics
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.erase_chat import ChatEraser
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.ask_agent import AskAgent
@@ -101,13 +98,11 @@ class StepDependencies:
     projects: Projects
     chats: Chats
     cards: SkillCards
-    job_queue: JobQueue
     group_admins: GroupAdmins
     topics: Topics
     close_position_message: Callable[[Job], Awaitable[None]]
     guest_accounts: GuestAccountCounter
     eraser: ChatEraser
-    redis: Redis
     usual_times: UsualTimes
     turn_limits: TurnLimits
     credit_limits: CreditLimits
@@ -192,6 +187,9 @@ COMMAND_JOBS: Final[Mapping[str, JobType]] = {
     if job_type.command is not None and not job_type.command.needs_handler
 }
 """The job that each command asks for which needs no handler of its own."""
+
+
+QUEUES: Final[Mapping[JobKind, QueueName]] = {job_type.kind: job_type.queue for job_type in JOB_TYPES}
 
 
 def _menu(place: Callable[[Command], int]) -> tuple[str, ...]:

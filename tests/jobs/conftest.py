@@ -23,6 +23,8 @@ from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
+from bot.jobs.queue.tickets import job_of
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt, Step
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
@@ -240,14 +242,16 @@ def new_runner(
     max_tries: int = 5,
     send_alert: SendAlert | None = None,
 ) -> JobRunner:
-    positions = PositionMessages(job_queue, redis, responders, new_chats(redis), clock, responders.edit)
+    positions = PositionMessages(
+        job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
+    )
     return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, send_alert)
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
     """Queue, job and key of each ticket that waits for a worker."""
     there = await docket.snapshot()
-    return [(str(one.args[0]), str(one.args[1]), one.key) for one in (*there.future, *there.running)]
+    return [(str(one.args[0]), job_of(one.key), one.key) for one in (*there.future, *there.running)]
 
 
 @contextlib.asynccontextmanager

@@ -361,7 +361,7 @@ class TestCancel:
             asked = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cartoon",)),)))
             sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
             await attempt.save_all((asked, ""), (sent, "question.1.0.0"))
-            await attempt.ask("1.0")
+            await job_queue.questions.ask(attempt.job, attempt.claimed.attempt, "1.0")
             await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
             raise JobSetAside
 

@@ -370,7 +370,7 @@ async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_e
     assert await office.asked("anonymous-token") == 1
     await projects.call(replace(ann, chat=ChatKey(-100500), owner_id=2), whole)
     # A week later, by the store's own clock.
-    found = [key async for key in redis.scan_iter(f"{keys.GUEST_ACCOUNT}*")]
+    found = [key async for key in redis.scan_iter(f"{keys.guest_account_key('')}*")]
     assert [0 < await redis.ttl(key) <= keys.GUEST_TOKENS_TTL_S for key in found] == [True, True]
     await redis.delete(*found)
     await projects.call(ann, whole)

@@ -10,13 +10,13 @@ import structlog
 from bot.chats.chats import CachedResult, Chat
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer
 from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import Delivered, FileGone, Result
 from bot.jobs.progress_shares import FETCHED
 from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits, result_of
 from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
@@ -173,7 +173,7 @@ class Deliver:
         if version.lines:
             answer = version.lines[0] if answer is None else with_lines(answer, version.lines)
         return replace(
-            exported.result(attempt),
+            result_of(attempt, exported),
             arriving=attempt.arriving,
             browser_link=link or "",
             project_link=page or "",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, HeldAnswer, KeptDraft
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
@@ -18,7 +18,7 @@ from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
-from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits, result_of
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.service_errors import ended_by
@@ -205,7 +205,7 @@ class MakeVariations:
         results = []
         for number, one in made.items():
             with attempt.in_part(number, len(names), names[number - 1]):
-                results.append((await self._render(attempt, one)).result(attempt))
+                results.append(result_of(attempt, await self._render(attempt, one)))
         lines = [_line(one, names[number - 1]) for number, one in made.items()]
         attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
         album = ListMessage(lines[0], tuple(lines[1:]))
@@ -232,7 +232,7 @@ class MakeVariations:
             key, made.mark, made.digest, delivered.file_id, kind, delivered.picture_id
         )
         cached = CachedResult(
-            draft_digest=made.digest, file_id=delivered.file_id, kind=kind, as_file=result.as_file
+            draft_digest=made.digest, file_id=delivered.file_id, kind=kind, as_file=result.exported.as_file
         )
         await chats.save_result(key, cached)
 

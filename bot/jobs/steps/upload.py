@@ -11,7 +11,16 @@ import structlog
 
 from bot.chats.project_file import ProjectFile
 from bot.jobs.buttons import Retry, ShowLink
-from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted, UploadUsed
+from bot.jobs.checkpoints import (
+    FILES,
+    LINKS,
+    Checkpoint,
+    Uploaded,
+    UploadedFile,
+    UploadStarted,
+    UploadUsed,
+    field_of,
+)
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
@@ -97,7 +106,10 @@ class Upload:
             browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         if payload.link_job_id:
-            await attempt.save_for(payload.link_job_id, UploadUsed())
+            held = await attempt.job_queue.find(attempt.job.chat, payload.link_job_id)
+            if held is not None:
+                used = {field_of(UploadUsed): UploadUsed().model_dump(mode="json")}
+                await attempt.job_queue.save_waiting(held.job, used)
         gathered = attempt.last_gathered
         if not gathered.is_words_alone:
             gathered = await attempt.gathered()  # All that is here goes in one request.
@@ -211,7 +223,7 @@ class Upload:
                     return
                 size_bytes = sum(file.size for file in opened.values())
                 before = attempt.load(Uploaded, FILES) or Uploaded()
-                await attempt.record_upload_size(before.size_bytes + size_bytes)
+                await attempt.job_queue.record_upload_size(attempt.claimed, before.size_bytes + size_bytes)
                 await attempt.save(
                     UploadStarted(digest_before=digest_before, size_bytes=size_bytes, sources=tuple(opened)),
                     FILES,

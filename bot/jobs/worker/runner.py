@@ -85,7 +85,7 @@ class JobRunner:
         self._running: dict[str, Attempt] = {}
         self._tickets: dict[str, asyncio.Future[None]] = {}
         self._draining = False
-        job_queue.run_tickets_with(self.work)
+        job_queue.tickets.run_with(self.work)
         metrics.JOBS_RUNNING.set_function(lambda: len(self._running))
 
     async def work(self, queue: str, job_id: str, ticket: str) -> None:
@@ -104,7 +104,7 @@ class JobRunner:
         while True:
             try:
                 if self._draining:
-                    return await self._job_queue.add_ticket(queue, job_id)
+                    return await self._job_queue.tickets.add(queue, job_id)
                 claimed = await self._job_queue.claim(queue, ticket)
                 if claimed is None:
                     return await self._positions.send(queue, job_id)
@@ -336,7 +336,7 @@ class JobRunner:
         """Give new tickets to queues that lost theirs, forever."""
         while True:
             try:
-                if await self._job_queue.is_sweep_due():
+                if await self._job_queue.sweeps.is_due():
                     began_s = time.monotonic()
                     await self._job_queue.sweep()
                     metrics.SWEEP.set(time.monotonic() - began_s)

@@ -14,7 +14,7 @@ from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, Exported
 from bot.jobs.messages import (
     Button,
     ListMessage,
@@ -182,12 +182,11 @@ class GuestResponder(TelegramResponder):
             telegram_chat_id=staging_chat,
             guest_query=None,
         )
-        bare = Result(
-            path=result.path, size=result.size, file_id=result.file_id, kind=result.kind, took_s=result.took_s
-        )
+        made = result.exported
+        bare = Exported(size_bytes=made.size_bytes, file_id=made.file_id, kind=made.kind, took_s=made.took_s)
         try:
             responder = TelegramResponder(self._responders, there, self._checkpoints)
-            return await responder._deliver(idempotency_key, bare, may_be_kept=False)
+            return await responder._deliver(idempotency_key, Result(bare, result.path), may_be_kept=False)
         except (ChatGone, OutcomeUnknown, BadRequest, CannotShrink) as error:
             log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
             return Delivered("")

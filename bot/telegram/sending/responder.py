@@ -32,6 +32,7 @@ from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, Topi
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.delivery import OneDelivery
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
@@ -275,7 +276,7 @@ class TelegramResponder:
             return await self._deliver(idempotency_key, result, in_private)
         except BadRequest as error:  # Not even a text: where it can be had is told in private.
             log.warning("responder.result_refused", error=error.message)
-            if not (result.link or result.spare_link):
+            if not (result.exported.link or result.exported.spare_link):
                 raise
             link = replace(result, path=None, buttons=())
             return await person._deliver(f"{idempotency_key}.private", link, may_be_kept=False)
@@ -288,22 +289,23 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> Delivered:
-        """Deliver to this chat alone; see ``Delivery.deliver`` for the arguments."""
+        """Deliver to this chat alone; see ``OneDelivery`` for the arguments."""
 
         async def send_answer() -> None:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
         async with self._activity_signals.uploading():
-            return await self._delivery.deliver(
+            return await OneDelivery(
+                self._delivery,
                 self._sender,
                 idempotency_key,
                 result,
-                report_progress=self.report_progress,
-                send_answer=send_answer,
-                in_private=in_private,
-                may_be_kept=may_be_kept,
-            )
+                self.report_progress,
+                send_answer,
+                in_private,
+                may_be_kept,
+            ).run()
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage

@@ -46,10 +46,10 @@ class ResultAlbum:
     ) -> list[Delivered] | None:
         """Send an album; see ``ports.Responder.deliver_album``."""
         sender, checkpoints = self._sender, self._sender.checkpoints
-        size = sum(result.size or 0 for result in results)
+        size = sum(result.exported.size_bytes or 0 for result in results)
         if (
             len(results) < MediaGroupLimit.MIN_MEDIA_LENGTH
-            or any(result.as_file or result.path is None for result in results)
+            or any(result.exported.as_file or result.path is None for result in results)
             or size > self._delivery.send_limit  # of the request
             or checkpoints.load(ResultFormChosen, idempotency_key) is not None
         ):

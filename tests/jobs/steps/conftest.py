@@ -222,12 +222,14 @@ class RecordingResponder:
         pass
 
     async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
-        if result.file_id in self.gone_file_ids:
+        if result.exported.file_id in self.gone_file_ids:
             raise FileGone
         if result.arriving is not None:
             await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
-        return Delivered("" if result.link else "file of the result", message_id=77, telegram_chat_id=4711)
+        return Delivered(
+            "" if result.exported.link else "file of the result", message_id=77, telegram_chat_id=4711
+        )
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
@@ -321,7 +323,7 @@ class Rig:
 
 def queue_of(attempt: Attempt) -> MemoryQueue:
     """The queue in memory that an attempt works with."""
-    return cast(MemoryQueue, attempt._job_queue)
+    return cast(MemoryQueue, attempt.job_queue)
 
 
 def again(attempt: Attempt) -> Attempt:

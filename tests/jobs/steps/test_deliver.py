@@ -1,11 +1,11 @@
 import pytest
 
 from bot.chats.chats import ChatFields
-from bot.jobs.checkpoints import HeldAnswer
+from bot.jobs.checkpoints import Exported, HeldAnswer
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.steps.deliver import Deliver, ReplacingResult
-from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
 LIMITS = RenderLimits(poll_s=1)
@@ -28,7 +28,11 @@ async def test_a_fetched_result_is_sent_and_remembered(rig: Rig) -> None:
     rig.responder.result_path.write_bytes(b"mp4")
     await deliver(rig, Exported(digest="of a draft", is_fetched=True, size_bytes=3))
     ((idempotency_key, result),) = rig.responder.delivered
-    assert (idempotency_key, result.path, result.size) == ("delivered", rig.responder.result_path, 3)
+    assert (idempotency_key, result.path, result.exported.size_bytes) == (
+        "delivered",
+        rig.responder.result_path,
+        3,
+    )
     job = rig.job()
     cached = await rig.projects.chats.find_result(job.chat, "of a draft", as_file=False)
     assert cached is not None

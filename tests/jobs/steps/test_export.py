@@ -7,12 +7,12 @@ import pytest
 from prometheus_client import REGISTRY
 
 from bot.chats.chats import CachedResult
-from bot.jobs.checkpoints import AgentAnswered, RenderStarted
+from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.progress_shares import CONNECTED, RENDERED
 from bot.jobs.queue.usual_times import Work
-from bot.jobs.steps.export import CachedResultGone, Export, Exported, RenderLimits
+from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
