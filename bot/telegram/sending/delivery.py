@@ -311,13 +311,8 @@ class OneDelivery:
             path: The result's file, or that of a version of it.
             full_bytes: The size of the whole video, if this is a smaller version.
         """
-<<<<<<< HEAD
-        arriving = result.arriving if full_bytes is None else None
-=======
-        facts = pictures = None
         words, made = self.sender.words, self.result.exported
         arriving = self.result.arriving if full_bytes is None else None
->>>>>>> main
         source = path if arriving is None else arriving.path
         facts, pictures = await asyncio.gather(
             _if_video(read_video_facts(source)), _if_video(make_cover(source))
