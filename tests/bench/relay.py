@@ -27,8 +27,8 @@ from bot.jobs.steps.upload import files_to_upload
 from bot.nemo.client import NemoClient
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.clock import SystemClock
-from bot.runtime.garbage_collection import collect_rarely
 from bot.runtime.http import Transport, new_client, tls_context
+from bot.runtime.process import collect_rarely
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.samples import make_video
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -145,7 +145,7 @@ async def measure_speed() -> list[Figure]:
 
     with telegram(SIZE_MB) as source, serve_sink() as sink:
         async with relay(source.api_url, sink.url) as bot:
-            ways = {
+            ways: dict[str, Contender] = {
                 "bot": bot,
                 "curl into curl -T -": partial(curl, "-T -"),
                 "curl into curl -F": partial(curl, "-F files=@-"),

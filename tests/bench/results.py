@@ -17,8 +17,8 @@ from bot.nemo.client import NemoClient
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.projects import Project
-from bot.runtime.garbage_collection import collect_rarely
 from bot.runtime.http import new_client
+from bot.runtime.process import collect_rarely
 from tests.bench.process import by_cpu
 from tests.bench.servers import has_tools, serve_nginx, tool
 from tests.bench.table import Contender, Figure, ratio, take_turns
