@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from telegram import InlineKeyboardMarkup, InputFile, Message
@@ -34,6 +34,8 @@ from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, r
 from bot.words import Html
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 SEND_TIMEOUT_S = 900.0
 """Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
@@ -310,16 +312,14 @@ class OneDelivery:
             path: The result's file, or that of a version of it.
             full_bytes: The size of the whole video, if this is a smaller version.
         """
-        facts = pictures = None
         words, made = self.sender.words, self.result.exported
         arriving = self.result.arriving if full_bytes is None else None
         source = path if arriving is None else arriving.path
-        try:
-            facts = await read_video_facts(source)
-            pictures = await make_cover(source)
-        except NotAVideo:
-            if arriving is None:
-                log.warning("delivery.not_playable")
+        facts, pictures = await asyncio.gather(
+            _if_video(read_video_facts(source)), _if_video(make_cover(source))
+        )
+        if arriving is None and facts is None:
+            log.warning("delivery.not_playable")
         if arriving is not None and (facts is None or not facts.faststart or pictures is None):
             await self._wait_for_whole_file()
             return await self._prepare_file(path)
@@ -382,6 +382,13 @@ class OneDelivery:
                 if arriving is not None and arriving.is_broken:
                     raise NeverArrived from error  # A body without its end is no request.
                 raise
+
+
+async def _if_video(looking: Awaitable[T]) -> T | None:
+    try:
+        return await looking
+    except NotAVideo:
+        return None
 
 
 def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, ...]:
