@@ -20,7 +20,7 @@ from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, Mess
 from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
+from bot.jobs.ports import ChatGone, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.tickets import job_of
@@ -104,7 +104,7 @@ class RecordingResponder:
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         raise NotImplementedError
 
     def report_progress(self, progress: Progress) -> None:
@@ -160,7 +160,7 @@ class RecordingResponder:
     async def discard_result(self) -> None:
         pass
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         raise ChatGone
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
