@@ -22,7 +22,7 @@ from bot.jobs.versions import latest_of, shared_as, version_buttons, version_lin
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.runtime.arriving_file import NeverArrived
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 
 log = structlog.get_logger(__name__)
 

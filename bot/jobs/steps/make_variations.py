@@ -29,7 +29,7 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.words import Words
 
 BASE = "base"  # key of the draft that all versions begin with
