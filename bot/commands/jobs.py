@@ -239,7 +239,7 @@ class JobAdmin:
             job,
             state,
             0 if at is None else int(at) + 1,
-            int(fields[JobField.ATTEMPT]),
+            int(fields.get(JobField.ATTEMPT, 0)),
             JobField.CANCEL_REQUESTED in fields and is_running,
             is_running and running == (job.id, ""),
             began_at if is_running else None,

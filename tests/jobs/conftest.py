@@ -20,9 +20,10 @@ from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, Mess
 from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
+from bot.jobs.ports import ChatGone, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
+from bot.jobs.queue.tickets import job_of
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt, JobEnded, Step
 from bot.jobs.worker.position_messages import PositionMessages
@@ -104,7 +105,7 @@ class RecordingResponder:
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         raise NotImplementedError
 
     def report_progress(self, progress: Progress) -> None:
@@ -160,7 +161,7 @@ class RecordingResponder:
     async def discard_result(self) -> None:
         pass
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         raise ChatGone
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
@@ -255,7 +256,7 @@ def new_runner(
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
     """Queue, job and key of each ticket that waits for a worker."""
     there = await docket.snapshot()
-    return [(str(one.args[0]), str(one.args[1]), one.key) for one in (*there.future, *there.running)]
+    return [(str(one.args[0]), job_of(one.key), one.key) for one in (*there.future, *there.running)]
 
 
 @contextlib.asynccontextmanager

@@ -22,13 +22,14 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
-from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
 from bot.jobs.queue.later import LaterJobs
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
+from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
@@ -258,10 +259,11 @@ class JobQueue(JobReader):
             "key": keys.job_key(chat, job.id),
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
-            "request": STORED_JOB.dump_json(job, exclude_defaults=True).decode(),
+            "request": pack(job),
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and job.kind is JobKind.EDIT,
+            "is_edit": job.kind is JobKind.EDIT,
             "is_main": is_main,
         }
 

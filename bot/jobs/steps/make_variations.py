@@ -8,11 +8,11 @@ from dataclasses import replace
 from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft, SentMessage
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
-from bot.jobs.ports import Delivered, Result
+from bot.jobs.ports import Result
 from bot.jobs.progress_shares import FETCHED
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
@@ -208,7 +208,7 @@ class MakeVariations:
         await attempt.responder.send("choice", _choice(attempt, names, latest))
 
     async def _save_video(
-        self, attempt: Attempt, made: VariationEnded, result: Result, delivered: Delivered
+        self, attempt: Attempt, made: VariationEnded, result: Result, delivered: SentMessage
     ) -> None:
         if not delivered.file_id:
             return
