@@ -45,8 +45,8 @@ from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
-from bot.runtime.allowed_hosts import AllowedHosts
 from bot.runtime.clock import Clock, SystemClock
+from bot.runtime.hosts import AllowedHosts
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed

@@ -45,7 +45,7 @@ from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
-from bot.nemo.answers import UploadedFile as AcceptedFile
+from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
 from bot.nemo.errors import FileTypeRefused, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload

@@ -23,7 +23,7 @@ from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video, smaller_path
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
-from bot.runtime.web_links import with_host
+from bot.runtime.hosts import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
