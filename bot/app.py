@@ -31,6 +31,7 @@ from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.troubles import TroubleChecks
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
@@ -375,7 +376,15 @@ class App:
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
         steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(
-            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, positions, send_alert
+            parts.job_queue,
+            redis,
+            responders,
+            self._clock,
+            steps,
+            settings.job_tries,
+            positions,
+            partial(ended_by, projects),
+            send_alert,
         )
 
     async def _transcriber(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Transcriber | None:
