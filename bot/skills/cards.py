@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Final
 
-from bot.skills.cards import body, sections
+from bot.skills import body, sections
 from bot.skills.files import CardFile, Unreadable, read_card_file
 from bot.words import bounded
 
