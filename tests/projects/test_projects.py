@@ -28,7 +28,7 @@ from bot.nemo.errors import (
     Call,
     ClientIdMissing,
     ExportNotInPlan,
-    FileTooLarge,
+    FileSizeRefused,
     NemoError,
     NoCredits,
     RateLimited,
@@ -448,7 +448,7 @@ async def test_a_refused_size_names_a_limit_only_if_the_file_is_over_it(
     office: Office, sizes: list[int | None], key: str
 ) -> None:
     files = tuple(Attachment(str(size), "video", f"{size}.mp4", size, "video/mp4") for size in sizes)
-    ended = await ended_by(office.open(None), new_job(files=files), FileTooLarge(CALL))
+    ended = await ended_by(office.open(None), new_job(files=files), FileSizeRefused(CALL))
     assert isinstance(ended.message, LocalizedMessage)
     assert ended.message.key == key
 
