@@ -1,9 +1,9 @@
-"""From an update that leaves Telegram's server to the first reaction or message that comes back, 30 updates a second.
+"""From an update that leaves Telegram's server to the first sign that comes back, a reaction or a message; 30 a second.
 
 The whole bot runs, in one process with its embedded store: intake, queue, worker, and Telegram's flood limits,
-which 30 messages a second just fill. Each update is a request of somebody new, who gets a reaction and a progress message;
-NemoVideo stays at work, so that jobs pile up and their progress messages go on being edited, and none is answered. The
-peer is a PTB handler that keeps nothing and answers at once. Both times are the server's.
+which 30 messages a second just fill. Each update is a request of somebody new, who gets a reaction and a progress
+message; NemoVideo stays at work, so that jobs pile up and their progress messages go on being edited, and none is
+answered. The peer is a PTB handler that keeps nothing and answers at once. Both times are the server's.
 """
 
 from __future__ import annotations
