@@ -301,15 +301,15 @@ def error_for(
     return error
 
 
-def account_refusal(said: str) -> ServiceError | None:
-    """Return the error of a render that failed for what the account lacks; ``None`` if it failed for another reason.
+def plan_refusal(said: str) -> ServiceError | None:
+    """Return the error of a render that failed for the account's plan; ``None`` if it failed for another reason.
 
     Args:
         said: Why it failed, in the service's words.
     """
     call = Call("POST", "/api/render/proxy/lambda")
     error = error_for(call, status=None, code=None, message=said)
-    return error if isinstance(error, ExportNotInPlan | NoCredits) else None
+    return error if isinstance(error, ExportNotInPlan) else None
 
 
 _NO_SESSION = re.compile(
@@ -374,8 +374,8 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
         return WarmingUp
     if is_refused and _NOT_READY.search(said):
         return WarmingUp
-    if LACKS_CREDITS.search(said):
-        return NoCredits
+    if codes[1] is not None and LACKS_CREDITS.search(said):
+        return NoCredits  # Within a stream it may be about an account of a tool.
     if "/upload" in call.path and (_TOO_LARGE.search(said) or _KIND_REFUSED.search(said)):
         return FileTooLarge if _TOO_LARGE.search(said) else FileTypeRefused
     if 403 not in codes:

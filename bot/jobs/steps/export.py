@@ -48,7 +48,7 @@ from bot.nemo.errors import (
     ServiceError,
     TransportError,
     UnexpectedAnswer,
-    account_refusal,
+    plan_refusal,
 )
 from bot.nemo.failures import failure_kind
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
@@ -260,7 +260,7 @@ class Export:
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
-            if (refusal := account_refusal(render.error or "")) is not None:
+            if (refusal := plan_refusal(render.error or "")) is not None:
                 raise refusal
         kind = failure_kind(render.error or "" if render is not None else "")
         raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(attempt),)))
