@@ -17,7 +17,7 @@
     * SessionGone: the session no longer exists (code 1002, or 404 "Session not found").
     * NoCredits: the account has too few credits (code 2001).
     * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
-    * FileTooLarge: the file is too large (code 4002, HTTP 413).
+    * FileSizeRefused: the file is too large (code 4002, HTTP 413).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402).
     * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
@@ -169,7 +169,7 @@ class FileTypeRefused(ServiceError):
     """The file's type is not accepted."""
 
 
-class FileTooLarge(ServiceError):
+class FileSizeRefused(ServiceError):
     """The file is too large."""
 
 
@@ -208,7 +208,7 @@ class RateLimited(ServiceError):
 BY_CODE: dict[int, type[ServiceError]] = {
     401: AuthError,
     402: ExportNotInPlan,
-    413: FileTooLarge,
+    413: FileSizeRefused,
     415: FileTypeRefused,
     429: RateLimited,
     1001: AuthError,
@@ -217,7 +217,7 @@ BY_CODE: dict[int, type[ServiceError]] = {
     1011: AuthError,
     2001: NoCredits,
     4001: FileTypeRefused,
-    4002: FileTooLarge,
+    4002: FileSizeRefused,
 }
 """The codes and statuses that the service documents."""
 

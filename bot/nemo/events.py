@@ -293,7 +293,7 @@ def _typed_text(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_thought(payload: Mapping[str, Any]) -> Iterator[Event]:
-    yield Thought(read.text_at(payload, "content", "text") or "")
+    yield Thought(read.text_at(payload, "content", "text", "message", "status") or "")
 
 
 def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -301,7 +301,7 @@ def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
-    call = _tool_call(source)
+    call = ToolCall(_tool_name(source), read.mapping(read.first_of(source, ("args", "arguments", "input"))))
     asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)
 
@@ -316,10 +316,6 @@ def _typed_chunk(payload: Mapping[str, Any]) -> Iterator[Event]:
     text = read.first_of(payload, ("content", "text", "delta", "chunk"))
     if isinstance(text, str) and text:
         yield AgentText(text, Completeness.PARTIAL, read.text(payload.get("author")) or "")
-
-
-def _typed_progress(payload: Mapping[str, Any]) -> Iterator[Event]:
-    yield Thought(read.text_at(payload, "content", "text", "message", "status") or "")
 
 
 def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -340,7 +336,7 @@ _TYPED = {
     "thinking_start": _typed_thought,
     "thinking_delta": _typed_thought,
     "thinking_end": _typed_thought,
-    "status": _typed_progress,
+    "status": _typed_thought,
     "chunk": _typed_chunk,
     "tool_call": _typed_call,
     "tool_start": _typed_call,
@@ -348,11 +344,6 @@ _TYPED = {
     "tool_result": _typed_result,
     "error": _typed_error,
 }
-
-
-def _tool_call(source: Mapping[str, Any]) -> ToolCall:
-    args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
-    return ToolCall(_tool_name(source), args)
 
 
 def _tool_result(source: Mapping[str, Any]) -> ToolResult:

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
+from bot.runtime.terminal import CommandError
+
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
 _tracer: trace.Tracer | None = None  # None while it is off: a span that is not recorded takes 20 µs, too
 
 
-class NoSdk(Exception):
+class NoSdk(CommandError):
     """Spans are asked for, but the packages that export them are not installed."""
 
 

@@ -12,9 +12,13 @@ Each message is one line for the operator that says what is wrong and what to do
     - `SchemaRefused`: another release wrote the data.
 """
 
+from bot.runtime.terminal import EXIT_STORE, CommandError
 
-class StoreError(Exception):
+
+class StoreError(CommandError):
     """The store can't be used."""
+
+    exit_code = EXIT_STORE
 
 
 class StoreUnreachable(StoreError):

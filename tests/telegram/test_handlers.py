@@ -20,6 +20,7 @@ from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, Queue
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
+from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
 from bot.skills import load_cards
 from bot.store import keys
@@ -80,7 +81,7 @@ class Received:
         await self.application.stop()
         await self.application.start()
         new = [name async for name in self.redis.scan_iter(f"{keys.JOB}*") if name not in before]
-        return [STORED_JOB.validate_json(str(await self.redis.hget(name, "request"))) for name in new]
+        return [unpack_job(str(await self.redis.hget(name, "request"))) for name in new]
 
     async def toast(self) -> str | None:
         """The text of the latest answer to a press; it has to be there."""

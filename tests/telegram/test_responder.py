@@ -8,11 +8,10 @@ import pytest
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
-from bot.jobs.ports import Result
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from tests.clocks import passing
-from tests.telegram.conftest import Notebook, Telegram
+from tests.telegram.conftest import Notebook, Telegram, a_result
 
 RETRY = (Button("button.retry", Retry("0123456789abcdef")),)
 
@@ -291,7 +290,7 @@ async def test_what_a_group_without_the_topic_does_not_take_is_told_in_private(
         times=None,
     )
     await passing(telegram.clock, responder.send("answer", AgentMessage("I cut it.", RETRY)))
-    result = Result(path=clip, size=1000)
+    result = a_result(clip, size_bytes=1000)
     delivered = await passing(telegram.clock, responder.deliver("delivered", result))
     assert delivered.telegram_chat_id == ada.chat.id
     answer, video = [seen for seen in await ada.chat.messages(from_bots=True)][-2:]

@@ -13,7 +13,7 @@ from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError
 from bot.nemo.events import AgentFile
 from bot.projects.projects import Project
-from bot.runtime.web_links import is_link, with_host
+from bot.runtime.hosts import is_link, with_host
 
 log = structlog.get_logger(__name__)
 

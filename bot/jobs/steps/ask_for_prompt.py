@@ -34,7 +34,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.others_words else ()
     if payload.is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
-    elif (files or links) and await attempt.is_question_open():
+    elif (files or links) and await attempt.job_queue.questions.job_id(attempt.job.chat) is not None:
         # What is said next answers that question.
         message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:

@@ -6,7 +6,6 @@ from statistics import median
 from typing import Any, Protocol
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.chats.chats import Chats
@@ -62,7 +61,7 @@ class PositionMessages:
     def __init__(
         self,
         job_queue: JobQueue,
-        redis: Redis,
+        usual_times: UsualTimes,
         responders: ResponderFactory,
         chats: Chats,
         clock: Clock,
@@ -73,7 +72,7 @@ class PositionMessages:
         self._chats = chats
         self._clock = clock
         self._edit = edit
-        self._usual_times = UsualTimes(redis)
+        self._usual_times = usual_times
         self._sends: set[asyncio.Task[None]] = set()
         self._updates: dict[ChatKey, asyncio.Task[None]] = {}
 

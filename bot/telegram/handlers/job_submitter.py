@@ -11,9 +11,10 @@ from telegram import ChatMemberUpdated, Message, Update
 
 from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
+from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.model import Attachment, Job, JobKind, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
@@ -46,35 +47,25 @@ class JobSubmitter:
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
-        await self.submit(update, QueueName.QUICK, JobKind.SAY, SayPayload(message=message))
+        await self.submit(update, JobKind.SAY, SayPayload(message=message))
 
     async def send_to_joined_chat(
         self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage
     ) -> None:
         """Say something in a chat that the bot has joined."""
-        code = language_code(change.from_user)
-        job = Job(
-            id=new_job_id(),
-            chat=ChatKey(change.chat.id),
-            queue=QueueName.QUICK,
-            kind=JobKind.SAY,
+        job = say_job(
+            ChatKey(change.chat.id),
+            text,
             owner_id=change.from_user.id,
-            message_id=None,
-            language=language_of(code),
-            language_code=code or "",
-            payload=SayPayload(message=text),
+            language=language_of(language_code(change.from_user)),
             asked_at=self.clock.now(),
-            telegram_chat_id=telegram_chat_id_of(change.chat),
-            chat_title=change.chat.title or "",
         )
         with contextlib.suppress(QueueFull):
             await self.job_queue.enqueue([job], update.update_id)
 
-    async def submit(
-        self, update: Update, queue: QueueName, kind: JobKind, payload: Payload | None = None
-    ) -> bool:
+    async def submit(self, update: Update, kind: JobKind, payload: Payload | None = None) -> bool:
         """Store one job; see :meth:`enqueue`."""
-        return await self.enqueue(update, [self.job(update, queue, kind, payload=payload)])
+        return await self.enqueue(update, [self.job(update, kind, payload=payload)])
 
     async def enqueue(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> bool:
         """Store what an update asks for; it may be confirmed when this returns.
@@ -136,7 +127,7 @@ class JobSubmitter:
                 await self.job_queue.enqueue(warnings, f"{update.update_id}:told")
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
-        job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=message))
+        job = self.job(update, JobKind.SAY, payload=SayPayload(message=message))
         return (await self.in_language(update, [job]))[0]
 
     async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
@@ -194,7 +185,6 @@ class JobSubmitter:
     def job(
         self,
         update: Update,
-        queue: QueueName,
         kind: JobKind,
         *,
         text: str = "",
@@ -206,7 +196,6 @@ class JobSubmitter:
 
         Args:
             update: The update being handled.
-            queue: The chat's queue for the job.
             kind: What the job is for.
             text: The request, without command.
             files: The files of the request.
@@ -221,7 +210,7 @@ class JobSubmitter:
         return Job(
             id=new_job_id(),
             chat=chat_key(message),
-            queue=queue,
+            queue=QUEUES[kind],
             kind=kind,
             owner_id=owner_id(update),
             message_id=message_id or asked_by_message,
