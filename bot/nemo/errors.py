@@ -377,7 +377,7 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
     if codes[1] is not None and LACKS_CREDITS.search(said):
         return NoCredits  # Within a stream it may be about an account of a tool.
     if "/upload" in call.path and (_TOO_LARGE.search(said) or _KIND_REFUSED.search(said)):
-        return FileTooLarge if _TOO_LARGE.search(said) else FileTypeRefused
+        return FileSizeRefused if _TOO_LARGE.search(said) else FileTypeRefused
     if 403 not in codes:
         is_plan = "/render/" in call.path and _PLAN.search(said)
         return ExportNotInPlan if is_plan else ServiceError

@@ -9,7 +9,7 @@ from bot.nemo.errors import (
     Call,
     ClientIdMissing,
     ExportNotInPlan,
-    FileTooLarge,
+    FileSizeRefused,
     FileTypeRefused,
     NoCredits,
     RateLimited,
@@ -160,8 +160,8 @@ def test_what_a_403_means(status: int, message: str, payload: object, error: typ
 @pytest.mark.parametrize(
     ("path", "status", "message", "error"),
     [
-        ("/api/upload-video/x", 400, "File exceeds the limit of 500 MB", FileTooLarge),
-        ("/api/upload-video/x", 400, "文件过大", FileTooLarge),
+        ("/api/upload-video/x", 400, "File exceeds the limit of 500 MB", FileSizeRefused),
+        ("/api/upload-video/x", 400, "文件过大", FileSizeRefused),
         ("/api/upload-video/x", 422, "Unsupported file type: heic", FileTypeRefused),
         ("/api/render/proxy/lambda", 400, "upgrade your plan to export", ExportNotInPlan),
         ("/api/render/proxy/lambda", 200, "plan upgrade required", ExportNotInPlan),

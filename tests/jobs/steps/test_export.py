@@ -40,9 +40,7 @@ async def test_a_render_that_fails_for_the_plan_is_not_repeated(rig: Rig) -> Non
     await rig.open_project(a_draft(0))
     await rig.nemo.set(render_fails=-1, render_error="Upgrade your plan to export")
     with pytest.raises(JobEnded) as ended:
-        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
-            rig.attempt(rig.job(kind=JobKind.EXPORT))
-        )
+        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     assert "export_plan" in str(ended.value.message)
     assert len(await rig.nemo.renders()) == 1
 
