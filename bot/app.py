@@ -51,7 +51,7 @@ from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.startup import (
     CannotStart,
     TelegramRefuses,

@@ -9,7 +9,7 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FilesUnreadable, FileUnavailable
 from bot.media.kinds import alternatives, category_of, label_of
-from bot.skills import SkillCard
+from bot.skills.cards import SkillCard
 
 
 def kind_unusable(name: str, kind: str | None) -> LocalizedMessage:

@@ -22,7 +22,7 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.store import keys
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices

@@ -58,7 +58,7 @@ from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.runtime import metrics
 from bot.runtime.arriving_file import ArrivingFile
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 
 log = structlog.get_logger(__name__)
 

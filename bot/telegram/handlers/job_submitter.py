@@ -20,7 +20,7 @@ from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
 from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.reading.request import digest_of

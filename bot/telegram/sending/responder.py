@@ -365,7 +365,7 @@ class TelegramResponder:
 
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo, and return whether that was possible."""
-        from bot.pictures import draw_timeline  # Here because Pillow is large and few jobs draw.
+        from bot.pictures.timeline import draw_timeline  # Here because Pillow is large and few jobs draw.
 
         words = self._words
         caption = format_side_by_side(words, message.parts, message.waiting)
