@@ -291,7 +291,15 @@ class App:
     async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
         settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
-        submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
+        submitter = JobSubmitter(
+            parts.job_queue,
+            parts.chats,
+            parts.sent,
+            parts.cards,
+            self._clock,
+            application,
+            parts.telegram_calls,
+        )
         services = HandlerServices(
             application=application,
             submitter=submitter,

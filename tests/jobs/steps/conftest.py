@@ -173,9 +173,6 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         pass
 
-    def acknowledge(self) -> None:
-        pass
-
     async def conclude(self, *, is_done: bool) -> None:
         pass
 
