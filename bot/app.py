@@ -31,6 +31,7 @@ from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.troubles import TroubleChecks
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
@@ -44,14 +45,13 @@ from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
-from bot.runtime.allowed_hosts import AllowedHosts
 from bot.runtime.clock import Clock, SystemClock
+from bot.runtime.hosts import AllowedHosts
 from bot.runtime.http import Transport, new_client, tls_context
-from bot.runtime.open_file_limit import raise_open_files
-from bot.runtime.role import Role
+from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.startup import (
     CannotStart,
     TelegramRefuses,
@@ -289,7 +289,15 @@ class App:
     async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
         settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
-        submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
+        submitter = JobSubmitter(
+            parts.job_queue,
+            parts.chats,
+            parts.sent,
+            parts.cards,
+            self._clock,
+            application,
+            parts.telegram_calls,
+        )
         services = HandlerServices(
             application=application,
             submitter=submitter,
@@ -348,18 +356,17 @@ class App:
         responders = await self._responders(stack, parts)
         pressed_messages = PressedMessages(parts.bot, parts.telegram_calls)
         daily_credits = DailyCredits(settings.daily_credits, settings.daily_credits_per_person)
+        usual_times = UsualTimes(redis)
         dependencies = StepDependencies(
             projects=projects,
             chats=parts.chats,
             cards=parts.cards,
-            job_queue=parts.job_queue,
             topics=PrivateTopics(parts.bot, parts.telegram_calls),
             group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis, self._clock),
             close_position_message=close_position_message(parts.job_queue, pressed_messages),
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
-            redis=redis,
-            usual_times=UsualTimes(redis),
+            usual_times=usual_times,
             turn_limits=TurnLimits(
                 silent_s=settings.turn_silent_s,
                 total_s=settings.turn_total_s,
@@ -372,10 +379,18 @@ class App:
             transcriber=await self._transcriber(stack, parts),
         )
         edit = partial(pressed_messages.show, priority=SendPriority.EDIT)
-        positions = PositionMessages(parts.job_queue, redis, responders, parts.chats, self._clock, edit)
+        positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
         steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(
-            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, positions, send_alert
+            parts.job_queue,
+            redis,
+            responders,
+            self._clock,
+            steps,
+            settings.job_tries,
+            positions,
+            partial(ended_by, projects),
+            send_alert,
         )
 
     async def _transcriber(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Transcriber | None:

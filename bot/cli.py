@@ -20,19 +20,13 @@ import typer
 
 from bot.chats.key import ChatKey
 from bot.jobs.job_state import JobState
-from bot.runtime.role import Role
-from bot.runtime.terminal import progress
+from bot.runtime.process import Role
+from bot.runtime.terminal import EXIT_INTERRUPTED, EXIT_WRONG, CommandError, progress
 
 if TYPE_CHECKING:
     from bot.app import App
     from bot.commands.jobs import JobAdmin, JobRow
-    from bot.jobs.queue.given_up import GivenUp
-
-EXIT_WRONG = 1
-EXIT_SETTINGS = 2  # also of a wrong command line, as everywhere
-EXIT_STORE = 3
-EXIT_TELEGRAM = 4
-EXIT_INTERRUPTED = 130
+    from bot.jobs.queue.job_reader import GivenUp
 
 DRAIN_TIMEOUT_S = 8.0  # after SIGTERM; systemd, compose and Kubernetes kill after 20 s and more
 
@@ -86,38 +80,25 @@ def run(
     ] = False,
 ) -> None:
     """Run the bot for real use. Settings come from the environment and from .env."""
-    with progress() as show_progress:
-        show_progress("Starting")
+    with progress("Starting"):
         gc.disable()  # Imports leave no garbage, and looking for it slows them down.
         from bot.app import App
         from bot.runtime.clock import SystemClock
-        from bot.runtime.garbage_collection import collect_rarely
         from bot.runtime.logs import configure_logging
-        from bot.runtime.process_memory import hide_memory
-        from bot.runtime.tracing import NoSdk, configure_tracing
-        from bot.settings import WrongSettings, load_settings
-        from bot.startup import CannotStart, TelegramRefuses
-        from bot.store.errors import StoreError
+        from bot.runtime.process import collect_rarely, hide_memory
+        from bot.runtime.tracing import configure_tracing
+        from bot.settings import load_settings
 
         gc.enable()
     hide_memory()
-    try:
-        settings = load_settings()
-        # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
-        os.umask(0o027 if settings.telegram_local_mode else 0o077)
-        configure_logging(settings.log_level, settings.log_format)
-        configure_tracing()
-        bot = App(settings, SystemClock(), role, paused=paused)
-        collect_rarely()
-        _run(_until_signal(bot))
-    except WrongSettings as error:
-        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
-    except TelegramRefuses as error:
-        _exit_with_error(str(error), code=EXIT_TELEGRAM)
-    except (CannotStart, NoSdk) as error:
-        _exit_with_error(str(error))
-    except StoreError as error:
-        _exit_with_error(str(error), code=EXIT_STORE)
+    settings = load_settings()
+    # What is written is the bot's alone; a Bot API server beside it reads the results, as its user or in its group.
+    os.umask(0o027 if settings.telegram_local_mode else 0o077)
+    configure_logging(settings.log_level, settings.log_format)
+    configure_tracing()
+    bot = App(settings, SystemClock(), role, paused=paused)
+    collect_rarely()
+    _run(_until_signal(bot))
 
 
 @app.command()
@@ -159,26 +140,17 @@ def sandbox(
     minutes: Annotated[float, typer.Option(min=0.1, help="With --load: how long they write.")] = 5.0,
 ) -> None:
     """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
-    with progress() as show_progress:
-        show_progress("Starting")
+    with progress("Starting"):
         from bot.runtime.logs import configure_logging
         from bot.sandbox import command
-        from bot.settings import WrongSettings
-        from bot.startup import CannotStart
-        from bot.store.errors import StoreError
 
     configure_logging("ERROR", "text")
-    try:
-        if load is not None:
-            _run(command.load(load, minutes))
-            return
-        if play is not None:
-            sys.exit(_run(command.play(Path(play), out)))
+    if load is not None:
+        _run(command.load(load, minutes))
+    elif play is not None:
+        sys.exit(_run(command.play(Path(play), out)))
+    else:
         _run(command.services(telegram_port, nemo_port) if only else command.chat(data_dir, port))
-    except WrongSettings as error:
-        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
-    except (CannotStart, StoreError, command.WrongFile) as error:
-        _exit_with_error(str(error))
 
 
 @app.command()
@@ -189,35 +161,29 @@ def init(
     ] = False,
 ) -> None:
     """Set the bot up: ask for tokens and who may use it, check them, and write .env."""
-    with progress() as show_progress:
-        show_progress("Starting")
+    with progress("Starting"):
         from rich.prompt import Prompt
 
         from bot.commands.init import CannotInit, SetUp
         from bot.runtime.clock import SystemClock
         from bot.runtime.logs import configure_logging
-        from bot.settings import ENV_FILE, WrongSettings, load_settings
+        from bot.settings import ENV_FILE, load_settings
 
     def ask(question: str, default: str) -> str:
-        return Prompt.ask(question, default=default, show_default=bool(default))
+        try:
+            return Prompt.ask(question, default=default, show_default=bool(default))
+        except EOFError:
+            raise CannotInit("There is nobody to ask: use --non-interactive") from None
 
     configure_logging("ERROR", "text")
-    try:
-        set_up = SetUp(load_settings(None), SystemClock(), None if non_interactive else ask, typer.echo)
-        _run(set_up.run(ENV_FILE))
-    except CannotInit as error:
-        _exit_with_error(str(error), code=EXIT_WRONG)
-    except EOFError:
-        _exit_with_error("There is nobody to ask: use --non-interactive", code=EXIT_WRONG)
-    except WrongSettings as error:
-        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
+    set_up = SetUp(load_settings(None), SystemClock(), None if non_interactive else ask, typer.echo)
+    _run(set_up.run(ENV_FILE))
 
 
 @app.command()
 def check(as_json: AsJson = False) -> None:
     """Check all that the bot needs, and advise what to do. The exit code is 1 if something is wrong."""
-    with progress() as show_progress:
-        show_progress("Starting")
+    with progress("Starting") as show_progress:
         from bot.commands import printing
         from bot.commands.check import check_without_settings, run_checks
         from bot.commands.check_findings import Verdict
@@ -300,27 +266,18 @@ def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
 
 
 def _with_job_admin(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any:
-    with progress() as show_progress:
-        show_progress("Starting")
-        from bot.commands.jobs import CommandRefused, open_job_admin
+    with progress("Starting"):
+        from bot.commands.jobs import open_job_admin
         from bot.runtime.clock import SystemClock
         from bot.runtime.logs import configure_logging
-        from bot.settings import WrongSettings, load_settings
-        from bot.store.errors import StoreError
+        from bot.settings import load_settings
 
     async def main() -> Any:
         async with open_job_admin(load_settings(), SystemClock()) as admin:
             return await work(admin)
 
     configure_logging("ERROR", "text")
-    try:
-        return _run(main())
-    except CommandRefused as error:
-        _exit_with_error(str(error), code=EXIT_WRONG)
-    except WrongSettings as error:
-        _exit_with_error(*(f"Wrong setting {line}" for line in error.lines))
-    except StoreError as error:
-        _exit_with_error(str(error), code=EXIT_STORE)
+    return _run(main())
 
 
 def _print_job(row: JobRow, *, as_json: bool) -> None:
@@ -371,12 +328,6 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-def _exit_with_error(*lines: str, code: int = EXIT_SETTINGS) -> None:
-    for line in lines:
-        typer.echo(line, err=True)
-    sys.exit(code)
-
-
 def main() -> None:
     """The entry point."""
     arguments = sys.argv[1:]
@@ -387,4 +338,8 @@ def main() -> None:
             from bot.sandbox.command import MAIN_JOB
 
             arguments.insert(after, str(MAIN_JOB))
-    app(arguments)
+    try:
+        app(arguments)
+    except CommandError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(error.exit_code)

@@ -3,27 +3,29 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.runtime.allowed_hosts import HostRule
-from bot.runtime.setting_names import unknown_names
 from bot.runtime.setting_types import (
     Amount,
     BotToken,
+    CommaSeparated,
+    EncryptionKey,
+    Host,
     ListenAddress,
     ProxyAddress,
     RedisAddress,
     WebAddress,
     WebhookSecret,
     environment_proxy,
+    unknown_names,
 )
+from bot.runtime.terminal import CommandError
 
 MEBIBYTE = 1024 * 1024
 
@@ -49,7 +51,7 @@ HTTP_LISTEN = "127.0.0.1:8080"  # the web app's address when the webhook needs o
 RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")  # paths that the web app serves besides the webhook's
 
 
-class WrongSettings(Exception):
+class WrongSettings(CommandError):
     """Some settings are not valid.
 
     Args:
@@ -57,7 +59,7 @@ class WrongSettings(Exception):
     """
 
     def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
+        super().__init__("\n".join(f"Wrong setting {line}" for line in lines))
         self.lines = lines
 
 
@@ -108,7 +110,7 @@ class Settings(BaseSettings):
     )
     nemo_api_url: WebAddress = Field("https://mega-api-prod.nemovideo.ai", description="NemoVideo's API.")
     nemo_web_url: WebAddress = Field("https://nemovideo.com", description="NemoVideo's web site, for links.")
-    nemo_media_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    nemo_media_hosts: CommaSeparated[Host] = Field(
         ("nemovideo.ai", "*.nemovideo.ai", "nemovideo.com", "*.nemovideo.com"),
         description="Hosts besides NEMO_API_URL that results may be downloaded from, comma-separated; *.example means "
         "all below it. Only by https on its usual port, unless scheme or port are given (http://10.0.0.5:8080). Names "
@@ -171,17 +173,17 @@ class Settings(BaseSettings):
         description="Directory of the embedded store, the encryption key and temporary files. Default: the platform's "
         "directory for user data.",
     )
-    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    encryption_keys: CommaSeparated[EncryptionKey] = Field(
         (),
         description="Keys that encrypt stored tokens, comma-separated; the first encrypts, all decrypt. Default: one "
         "created in DATA_DIR at the first start. Needed if several machines share REDIS_URL.",
     )
-    allowed_users: Annotated[tuple[int, ...], NoDecode] = Field(
+    allowed_users: CommaSeparated[int] = Field(
         (),
         description="Ids of people who may use the bot, in every chat, comma-separated. Default, if ALLOWED_CHATS is "
         "not set either: everyone.",
     )
-    allowed_chats: Annotated[tuple[int, ...], NoDecode] = Field(
+    allowed_chats: CommaSeparated[int] = Field(
         (),
         description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
         "supergroup gets a new id.",
@@ -192,7 +194,7 @@ class Settings(BaseSettings):
         "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
         "for the video instead.",
     )
-    admins: Annotated[tuple[int, ...], NoDecode] = Field(
+    admins: CommaSeparated[int] = Field(
         (),
         description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
         "their private chats with it.",
@@ -287,37 +289,6 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         "text", description="Format of the log: readable lines, or one JSON object per line."
     )
-
-    @field_validator(
-        "encryption_keys", "nemo_media_hosts", "allowed_users", "allowed_chats", "admins", mode="before"
-    )
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return (
-            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        )
-
-    @field_validator("nemo_media_hosts")
-    @classmethod
-    def _validate_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for position, host in enumerate(value, start=1):
-            try:
-                HostRule.parse(host)
-            except ValueError:
-                raise ValueError(
-                    f"number {position} must be a host, such as cdn.example or *.example"
-                ) from None
-        return value
-
-    @field_validator("encryption_keys")
-    @classmethod
-    def _validate_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for position, key in enumerate(value, start=1):
-            try:
-                Fernet(key.get_secret_value())
-            except ValueError:
-                raise ValueError(f"number {position} must be 32 bytes in URL-safe base64") from None
-        return value
 
     @field_validator("turn_total_s")
     @classmethod

@@ -12,10 +12,11 @@ from telegram.error import InvalidToken, TelegramError
 
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
-from bot.runtime.role import Role
+from bot.runtime.process import Role
 from bot.runtime.setting_types import revealed
+from bot.runtime.terminal import EXIT_TELEGRAM, CommandError
 from bot.settings import Settings
-from bot.skills import INSTALL_DIRS, SkillCards, load_cards
+from bot.skills.cards import INSTALL_DIRS, SkillCards, load_cards
 from bot.store.connect import Store, open_store, without_secrets
 from bot.store.errors import StoreUnreachable
 from bot.store.schema import ensure_schema
@@ -27,12 +28,14 @@ log = structlog.get_logger(__name__)
 MAX_CAUSES = 4
 
 
-class CannotStart(Exception):
+class CannotStart(CommandError):
     """Something has to be put right first; the message is one clear line."""
 
 
 class TelegramRefuses(CannotStart):
     """Telegram takes the token or the webhook's address for wrong."""
+
+    exit_code = EXIT_TELEGRAM
 
 
 async def connect_store(

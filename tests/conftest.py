@@ -15,7 +15,7 @@ import uvloop
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
-from bot.runtime.garbage_collection import collect_rarely
+from bot.runtime.process import collect_rarely
 from bot.sandbox.nemovideo import render
 from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer

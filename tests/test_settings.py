@@ -262,7 +262,7 @@ def test_keys_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENCRYPTION_KEYS", f" {first} , {second},, ")
     assert [key.get_secret_value() for key in load_settings().encryption_keys] == [first, second]
     monkeypatch.setenv("ENCRYPTION_KEYS", f"{first},short")
-    assert wrong() == ["ENCRYPTION_KEYS: number 2 must be 32 bytes in URL-safe base64"]
+    assert wrong() == ["ENCRYPTION_KEYS: number 2: must be 32 bytes in URL-safe base64"]
 
 
 def test_a_shared_directory_holds_the_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

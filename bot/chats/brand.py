@@ -1,13 +1,13 @@
 """What a chat's videos have in common: a logo, an intro, an outro, and the format of new projects."""
 
 from enum import StrEnum
-from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
+from bot.store.expiring_hash import ExpiringHash
 from bot.store.keys import brand_key
 
 
@@ -40,34 +40,22 @@ class Brands:
     """The brands of all chats, in the store; all topics of a chat share one. Nothing is stored where nothing is set."""
 
     def __init__(self, redis: Redis, ttl_s: int) -> None:
-        self._redis = redis
-        self._ttl_s = ttl_s
+        self._hash = ExpiringHash(redis, ttl_s)
 
     async def load(self, key: ChatKey) -> Brand:
         """Return a chat's brand, and keep it for its whole time again."""
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hgetall(_name(key))
-            transaction.expire(_name(key), self._ttl_s)
-            values, _ = await transaction.execute()
+        values = await self._hash.read(_name(key))
         files = {part: ProjectFile.model_validate_json(values[part]) for part in BrandPart if part in values}
         return Brand(ratio=values.get(_RATIO, ""), files=files)
 
     async def set_ratio(self, key: ChatKey, ratio: str) -> None:
         """Set the format of new projects; empty for that of the clip."""
-        await self._set(key, _RATIO, ratio)
+        await self._hash.write(_name(key), _RATIO, ratio or None)
 
     async def set_file(self, key: ChatKey, part: BrandPart, file: ProjectFile | None) -> None:
         """Set a file, or remove it."""
-        await self._set(key, part, "" if file is None else file.model_dump_json(exclude_defaults=True))
-
-    async def _set(self, key: ChatKey, field: str, value: str) -> None:
-        if not value:
-            await cast(Any, self._redis.hdel(_name(key), field))
-            return
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hset(_name(key), field, value)
-            transaction.expire(_name(key), self._ttl_s)
-            await transaction.execute()
+        value = None if file is None else file.model_dump_json(exclude_defaults=True)
+        await self._hash.write(_name(key), part, value)
 
 
 def _name(key: ChatKey) -> str:

@@ -1,12 +1,12 @@
 """The requests that a chat has saved to use them again."""
 
 import hashlib
-from typing import Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
+from bot.store.expiring_hash import ExpiringHash
 from bot.store.keys import templates_key
 
 MAX_TEMPLATES = 20  # kept for each chat
@@ -41,37 +41,28 @@ class Templates:
     """The templates of all chats, in the store; all topics of a chat share them."""
 
     def __init__(self, redis: Redis, ttl_s: int) -> None:
-        self._redis = redis
-        self._ttl_s = ttl_s
+        self._hash = ExpiringHash(redis, ttl_s)
 
     async def all(self, key: ChatKey) -> list[Template]:
-        """Return a chat's templates, the newest first."""
-        texts = await cast(Any, self._redis.hvals(_name(key)))
-        found = map(Template.model_validate_json, texts)
+        """Return a chat's templates, the newest first, and keep them for their whole time again."""
+        found = map(Template.model_validate_json, (await self._hash.read(_name(key))).values())
         return sorted(found, key=lambda template: template.saved_at, reverse=True)
 
     async def find(self, key: ChatKey, mark: str) -> Template | None:
-        """Return the template with a mark, and keep the chat's templates for their whole time again."""
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hget(_name(key), mark)
-            transaction.expire(_name(key), self._ttl_s)
-            text, _ = await transaction.execute()
-        return None if text is None else Template.model_validate_json(text)
+        """Return the template with a mark."""
+        return next((one for one in await self.all(key) if one.mark == mark), None)
 
     async def save(self, key: ChatKey, template: Template) -> bool:
         """Save a template, and return whether there was room for it."""
         known = {one.mark for one in await self.all(key)}
         if template.mark not in known and len(known) >= MAX_TEMPLATES:
             return False
-        async with self._redis.pipeline(transaction=True) as transaction:
-            transaction.hset(_name(key), template.mark, template.model_dump_json())
-            transaction.expire(_name(key), self._ttl_s)
-            await transaction.execute()
+        await self._hash.write(_name(key), template.mark, template.model_dump_json())
         return True
 
     async def delete(self, key: ChatKey, mark: str) -> None:
         """Delete a template."""
-        await cast(Any, self._redis.hdel(_name(key), mark))
+        await self._hash.write(_name(key), mark, None)
 
 
 def _name(key: ChatKey) -> str:

@@ -17,6 +17,7 @@ from bot.nemo.read import mapping
 from bot.runtime.clock import Clock
 from bot.runtime.http import new_client
 from bot.runtime.setting_types import revealed
+from bot.runtime.terminal import EXIT_WRONG, CommandError
 from bot.settings import Settings
 
 Ask = Callable[[str, str], str]
@@ -30,8 +31,10 @@ _PLAIN = re.compile(r"[\w:.,/@%+?&=*\-\[\]]+", re.ASCII)
 """A value that every reader of ``.env`` takes as it is: the bot, compose and systemd."""
 
 
-class CannotInit(Exception):
+class CannotInit(CommandError):
     """The file can't be written, or a service refuses what was given; the message is one line."""
+
+    exit_code = EXIT_WRONG
 
 
 @dataclass(frozen=True, slots=True)

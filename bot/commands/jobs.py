@@ -18,10 +18,8 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import read_gathered_job
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.given_up import GivenUp
-from bot.jobs.queue.given_up import given_up as given_up_jobs
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
-from bot.jobs.queue.job_reader import read_checkpoints
+from bot.jobs.queue.job_reader import GivenUp, read_checkpoints
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.open_questions import parse_member
 from bot.jobs.queue.packed_request import unpack
@@ -29,6 +27,7 @@ from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
+from bot.runtime.terminal import EXIT_WRONG, CommandError
 from bot.settings import Settings
 from bot.store import keys
 from bot.store.connect import open_store
@@ -44,8 +43,10 @@ CURRENT = (JobState.RUNNING, JobState.QUEUED, JobState.ASKING)
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
-class CommandRefused(Exception):
+class CommandRefused(CommandError):
     """A command can't be carried out; the message is one line for the operator."""
+
+    exit_code = EXIT_WRONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ class JobAdmin:
 
     async def given_up(self, *, chat: ChatKey | None = None, limit: int = 50) -> list[GivenUp]:
         """List jobs that were given up, the latest first; these records are stored longer than the jobs."""
-        jobs = await given_up_jobs(self._redis)
+        jobs = await self._job_queue.given_up()
         return [job for job in jobs if chat is None or job.chat == str(chat)][:limit]
 
     async def _asked_at(self, names: Sequence[str], states: Collection[JobState]) -> dict[str, datetime]:
@@ -228,7 +229,7 @@ class JobAdmin:
         checkpoints = read_checkpoints(fields)
         progress = JobProgress.model_validate(checkpoints.pop(JobProgress.name, None) or {})
         answered = AgentAnswered.model_validate(checkpoints.get(AgentAnswered.name) or {})
-        given_up = [] if JobField.GIVEN_UP not in fields else await given_up_jobs(self._redis)
+        given_up = [] if JobField.GIVEN_UP not in fields else await self._job_queue.given_up()
         at: Any = None
         if state is JobState.QUEUED:
             at = await self._redis.lpos(keys.queue_key(str(job.chat), job.queue), job.id)
@@ -238,7 +239,7 @@ class JobAdmin:
             job,
             state,
             0 if at is None else int(at) + 1,
-            int(fields[JobField.ATTEMPT]),
+            int(fields.get(JobField.ATTEMPT, 0)),
             JobField.CANCEL_REQUESTED in fields and is_running,
             is_running and running == (job.id, ""),
             began_at if is_running else None,

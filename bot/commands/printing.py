@@ -16,7 +16,7 @@ from bot.commands.check_findings import Finding, Verdict
 from bot.commands.jobs import JobRow
 from bot.jobs.checkpoints import StepTime
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
-from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
+from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp
 from bot.runtime.logs import redact
 from bot.telegram.sending.formatting import format_message
 from bot.words import Words

@@ -42,10 +42,12 @@ class SentMessage(BaseModel):
     """A message that is in the chat."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    message_id: int  # means another message, or none, once the group has become a supergroup
-    telegram_chat_id: int  # the id that the chat had in Telegram when the message was sent
+    message_id: int = (
+        0  # means another message, or none, once the group has become a supergroup; 0 if unknown
+    )
+    telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
-    kind: str = ""  # what that became: ``video``, ``animation`` or ``document``
+    kind: str = "video"  # what that became: ``video``, ``animation`` or ``document``
     picture_id: str = ""  # Telegram's handle of its cover or thumbnail; empty if there is none
 
 
@@ -265,6 +267,44 @@ class RenderStarted(Checkpoint):
     name = "render_started"
     number: int = 1
     render_id: str = ""
+
+
+class Exported(Checkpoint):
+    """Saved when the result can be sent.
+
+    Args:
+        digest: The digest of the draft it was made from.
+        file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
+        kind: What it was sent as then.
+        link: Its address at NemoVideo, if it can't be sent; empty otherwise.
+        why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
+            is not allowed.
+        spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
+        size_bytes: Its size; ``None`` if unknown.
+        is_fetched: Whether it is a file at ``responder.result_path``.
+        duration_s: Its length, if the render told.
+        took_s: Seconds from the request until now.
+        as_file: Whether to send it as a file, whatever it is.
+        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
+        next_steps: Names of the suggestions under it.
+        is_earlier: Whether it is of an earlier version of the project.
+    """
+
+    name = "exported"
+    digest: str = ""
+    file_id: str = ""
+    kind: str = "video"
+    link: str = ""
+    why_link: str = "too_large"
+    spare_link: str = ""
+    size_bytes: int | None = None
+    is_fetched: bool = False
+    duration_s: float | None = None
+    took_s: float = 0.0
+    as_file: bool = False
+    may_shrink: bool = True
+    next_steps: tuple[str, ...] = ()
+    is_earlier: bool = False
 
 
 class PrivateMessageKept(Checkpoint):

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, TypeAdapt
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
 from bot.jobs.job_state import JobState as JobState
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import (
     AnnouncePayload,
     CancelPayload,
@@ -76,6 +77,10 @@ class JobKind(StrEnum):
     ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
     PRIVATE_ANSWER = "private_answer"  # show the answer to a job of a group in private
     SAY = "say"  # a text that needs no other service: help, refusals
+
+
+ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
+"""Kinds of jobs whose request has a reaction as long as they take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +229,38 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
 
 STORED_JOB = TypeAdapter(Job)
 """Reads and writes the stored form of a job. Fields that a later release added are ignored."""
+
+
+def say_job(
+    chat: ChatKey,
+    message: LocalizedMessage | ListMessage,
+    *,
+    owner_id: int,
+    language: str,
+    asked_at: datetime,
+    job_id: str | None = None,
+) -> Job:
+    """Make a job that says something in a chat where nobody asked for it, so that it answers no message.
+
+    Args:
+        chat: Where to say it.
+        message: What to say.
+        owner_id: Telegram id of the person on whose behalf it is said.
+        language: The chat's, as in ``Job``.
+        asked_at: When, UTC.
+        job_id: The job's id, where it has to be the same in another attempt or process.
+    """
+    return Job(
+        id=job_id or new_job_id(),
+        chat=chat,
+        queue=QueueName.QUICK,
+        kind=JobKind.SAY,
+        owner_id=owner_id,
+        message_id=None,
+        language=language,
+        asked_at=asked_at,
+        payload=SayPayload(message=message),
+    )
 
 
 def retry_id(job_id: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints
+from bot.jobs.checkpoints import Checkpoints, Exported, SentMessage
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
 from bot.runtime.arriving_file import ArrivingFile
@@ -28,19 +28,9 @@ class Result:
     """A finished video to be delivered.
 
     Args:
-        path: The file; ``None`` if there is only ``file_id`` or ``link``.
+        exported: What is known of it.
+        path: The file; ``None`` if there is only a ``file_id`` or a ``link``.
         arriving: The same file, if it may not be whole yet.
-        link: Its address at NemoVideo, if it can't be sent; empty otherwise.
-        why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
-            is not allowed.
-        spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
-        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
-        size: Bytes; ``None`` if unknown.
-        duration_s: Its length, if the render says so.
-        took_s: Seconds from the request until now.
-        file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
-        kind: What it was sent as then.
-        as_file: Whether to send it as a file, whatever it is.
         browser_link: Where the project opens in a browser; a button under the video.
         project_link: The project's page, where people have to sign in, if there is no browser link.
         share: What is typed behind the bot's name to send it elsewhere; empty if it can't be shared.
@@ -48,34 +38,14 @@ class Result:
         answer: What stands above its line; if that is too long for a caption, it is sent before and begins there.
     """
 
+    exported: Exported
     path: Path | None = None
     arriving: ArrivingFile | None = None
-    link: str = ""
-    why_link: str = "too_large"
-    spare_link: str = ""
-    may_shrink: bool = True
-    size: int | None = None
-    duration_s: float | None = None
-    took_s: float = 0.0
-    file_id: str = ""
-    kind: str = "video"
-    as_file: bool = False
     browser_link: str = ""
     project_link: str = ""
     share: str = ""
     buttons: tuple[Button, ...] = ()
     answer: TextMessage | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """How a result reached the chat."""
-
-    file_id: str  # Telegram's id of it; empty if the whole video was not sent
-    kind: str = "video"  # what it became: video, animation or document
-    message_id: int = 0  # the message with it
-    telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
-    picture_id: str = ""  # Telegram's id of a picture of it; empty if there is none
 
 
 SEEN, DONE = "👀", "👌"
@@ -155,10 +125,6 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
         """
-        ...
-
-    def acknowledge(self) -> None:
-        """Show at once that the request has arrived, in the background: by a reaction, and by an action of the chat."""
         ...
 
     async def conclude(self, *, is_done: bool) -> None:
@@ -250,8 +216,11 @@ class Responder(Protocol):
         """The file that the job's result is written to."""
         ...
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """Send the finished video, once for each idempotency key even across crashes.
+
+        Returns:
+            The message with it; without ``file_id`` if the whole video was not sent.
 
         Raises:
             ChatGone: Nobody is left to answer.
@@ -262,7 +231,7 @@ class Responder(Protocol):
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         """Send finished videos as one album, once for each idempotency key even across crashes.
 
         Returns:

@@ -32,7 +32,7 @@ from typing import IO, Any
 from weakref import WeakKeyDictionary
 
 from bot.media import decoder_isolation
-from bot.runtime.process_memory import hide_memory
+from bot.runtime.process import hide_memory
 
 MEMORY_BYTES = 2 * 1024**3
 """Address space of a child, not all of which is used; the largest picture that is decoded has frames of 53 MB."""
@@ -71,7 +71,7 @@ _PRELOADED = (
     "bot.media.audio_conversion",
     "bot.media.clip_look",
     "bot.media.shrink",
-    "bot.media.picture_conversion",
+    "bot.media.conversion",
     "bot.media.side_by_side",
     "bot.media.video_conversion",
     "bot.media.extracts",

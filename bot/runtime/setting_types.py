@@ -1,11 +1,22 @@
-"""The types of settings, each with what a value has to look like."""
+"""The types of settings, each with what a value has to look like, and names that no setting has."""
 
+import difflib
 import re
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from pydantic import AfterValidator, Field, SecretStr
+from cryptography.fernet import Fernet
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+from bot.runtime.hosts import HostRule
+
+_T = TypeVar("_T")
+
+_SIMILARITY = 0.85
+"""From here on a name in the environment, which belongs to everybody, counts as a misspelt one of ours (0 to 1)."""
 
 
 def _web_address(value: str) -> str:
@@ -49,6 +60,26 @@ def _redis_address(value: SecretStr) -> SecretStr:
     return value
 
 
+def _host(value: str) -> str:
+    try:
+        HostRule.parse(value)
+    except ValueError:
+        raise ValueError("must be a host, such as cdn.example or *.example") from None
+    return value
+
+
+def _encryption_key(value: SecretStr) -> SecretStr:
+    try:
+        Fernet(value.get_secret_value())
+    except ValueError:
+        raise ValueError("must be 32 bytes in URL-safe base64") from None
+    return value
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def revealed(secret: SecretStr | None) -> str | None:
     """Return the value of a setting that may not be set."""
     return secret.get_secret_value() if secret else None
@@ -84,3 +115,34 @@ Amount = Annotated[int, Field(ge=0, le=1_000_000)]  # of what a day allows
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
 ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy_address)]
+Host = Annotated[str, AfterValidator(_host)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
+CommaSeparated = Annotated[tuple[_T, ...], NoDecode, BeforeValidator(_split)]
+
+
+def unknown_names(
+    settings: Iterable[str],
+    others: Iterable[str],
+    env_file: Mapping[str, str | None],
+    environment: Mapping[str, str],
+) -> Iterator[str]:
+    """Yield a line for each name that was meant for the bot and isn't known; a blank value counts as not set.
+
+    A misspelt name would leave its default in force without a word.
+
+    Args:
+        settings: The bot's names, in upper case.
+        others: Names that may stand there too.
+        env_file: What the settings file says. Every name there is meant for the bot.
+        environment: The environment. Only what looks like one of the bot's is.
+    """
+    names = sorted(settings)
+    taken = {*names, *others}
+    for name, value in env_file.items():
+        if value and name.upper() not in taken:
+            nearest = difflib.get_close_matches(name.upper(), names, n=1)
+            yield f"{name}: no such setting" + (f"; did you mean {nearest[0]}?" if nearest else "")
+    for name, value in environment.items():
+        if value and name.upper() not in taken and name not in env_file:
+            for nearest_name in difflib.get_close_matches(name.upper(), names, n=1, cutoff=_SIMILARITY):
+                yield f"{name}: no such setting; did you mean {nearest_name}?"

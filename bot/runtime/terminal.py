@@ -1,4 +1,4 @@
-"""Progress of a command, in a terminal only."""
+"""What a command shows besides its results: its progress, in a terminal only, and why it failed."""
 
 import contextlib
 import sys
@@ -6,12 +6,27 @@ from collections.abc import Callable, Iterator
 
 import typer
 
+EXIT_WRONG = 1
+EXIT_SETTINGS = 2  # also of a wrong command line, as everywhere
+EXIT_STORE = 3
+EXIT_TELEGRAM = 4
+EXIT_INTERRUPTED = 130
+
 _ERASE_LINE = "\r\x1b[K"
 
 
+class CommandError(Exception):
+    """Ends a command. The message is for whoever called it: what is wrong, and what to do."""
+
+    exit_code = EXIT_SETTINGS
+
+
 @contextlib.contextmanager
-def progress() -> Iterator[Callable[[str], None]]:
+def progress(step: str) -> Iterator[Callable[[str], None]]:
     """Show one line of progress, which is erased at the end; outside a terminal, show nothing.
+
+    Args:
+        step: What the command does first.
 
     Yields:
         A function that shows what the command does now.
@@ -23,6 +38,7 @@ def progress() -> Iterator[Callable[[str], None]]:
     def show(step: str) -> None:
         typer.echo(f"{_ERASE_LINE}{step}…", nl=False, err=True)
 
+    show(step)
     try:
         yield show
     finally:

@@ -115,7 +115,7 @@ async def chat(data_dir: Path | None, port: int) -> None:
         work_dir = data_dir or Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="nemovideo-", ignore_cleanup_errors=True))
         )
-        with progress() as report:
+        with progress("Making people, chats and clips") as report:
             address = await stack.enter_async_context(chat_page(work_dir, port, report))
         kept = f"   files stay in {data_dir}" if data_dir else ""
         typer.echo(f"Chat with the bot: {address}   (Ctrl-C ends it){kept}")
@@ -141,7 +141,6 @@ async def chat_page(
     """
     clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
-        report("Making people, chats and clips")
         await asyncio.to_thread(_make_empty, work_dir)
         services = await stack.enter_async_context(
             serve_services(work_dir / "services", clock, pace=replace(page.PACE))

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.runtime.terminal import CommandError
 from bot.sandbox.nemovideo.scripts import NAMED
 from bot.settings import Settings
 
@@ -55,7 +56,7 @@ FileKind = Literal[
 ]
 
 
-class WrongFile(Exception):
+class WrongFile(CommandError):
     """A conversation file that can't be played; the message says where and why."""
 
 

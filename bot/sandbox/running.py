@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from bot.app import App
 from bot.runtime.clock import Clock
-from bot.runtime.role import Role
+from bot.runtime.process import Role
 from bot.sandbox.services import Services
 from bot.settings import Settings
 

@@ -5,13 +5,25 @@ them together. ``chat`` is always ``str(ChatKey)``, such as ``-100123:45``.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 NAMESPACE = "nemo:"
 
 
-def _of_chat(prefix: str) -> Callable[[str], str]:
-    def key(chat: str) -> str:
-        return f"{prefix}{{{chat}}}"
+class _ChatsKey(Protocol):
+    def __call__(self, chat: str, *parts: str | int) -> str: ...
+
+
+def _of_chat(prefix: str) -> _ChatsKey:
+    def key(chat: str, *parts: str | int) -> str:
+        return ":".join((f"{prefix}{{{chat}}}", *map(str, parts)))
+
+    return key
+
+
+def _of(prefix: str) -> Callable[..., str]:
+    def key(*parts: str | int) -> str:
+        return prefix + ":".join(map(str, parts))
 
     return key
 
@@ -35,8 +47,8 @@ account_lock_key = _of_chat(f"{NAMESPACE}account_lock:")
 RESULTS = f"{NAMESPACE}results:"  # as its chat: the latest videos delivered there, a list
 results_key = _of_chat(RESULTS)
 projects_key = _of_chat(f"{NAMESPACE}projects:")  # as its chat: the projects that it can go back to, a hash
-# CHAT_TTL_DAYS after the last one: a project's versions by their numbers, a hash
-VERSIONS = f"{NAMESPACE}versions:"
+# by chat and a project's mark. CHAT_TTL_DAYS after the last one: its versions by their numbers, a hash
+versions_key = _of_chat(f"{NAMESPACE}versions:")
 # CHAT_TTL_DAYS after the last use: requests that a chat has saved, a hash
 templates_key = _of_chat(f"{NAMESPACE}templates:")
 # CHAT_TTL_DAYS after the last use: its logo, intro, outro and default format, a hash
@@ -53,29 +65,32 @@ ACCOUNT_LOCK_TTL_S = 10  # whoever is slower than this, or dead, is waited for n
 ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
 
-def versions_key(chat: str, mark: str) -> str:
-    """Return the key of the versions of a project, which its mark stands for."""
-    return f"{VERSIONS}{{{chat}}}:{mark}"
-
-
 # Of jobs --------------------------------------------------------------------------------------------------
 
 UPDATE = f"{NAMESPACE}update:"  # UPDATE_TTL_S: this update was received, drop its repetitions
+update_mark = _of_chat(UPDATE)  # by chat and update id, or what stands for a job that asked for others
 JOB = f"{NAMESPACE}job:"  # until it ends and JOB_TTL_S more, for buttons that refer to it: a hash of JobField
+job_key = _of_chat(JOB)  # by chat and job id
 QUEUE = f"{NAMESPACE}queue:"  # while jobs wait in it: a list of job ids
+queue_key = _of_chat(QUEUE)  # by chat and queue
 RUNNING = f"{NAMESPACE}running:"  # while a job of the queue runs, or waits to be taken up again: a hash: job, ticket
+running_key = _of_chat(RUNNING)  # by chat and queue
 QUEUES = f"{NAMESPACE}queues"  # while any is in use: queues in which jobs wait or run, by when the sweep looks at them
 PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
 LATER_JOBS = f"{NAMESPACE}jobs:later"  # while any wait: jobs that begin at a later time, by when
 SWEEP_LOCK = f"{NAMESPACE}sweep:lock"  # seconds: one process sweeps for all
-ALBUM = f"{NAMESPACE}album:"  # ALBUM_TTL_S after its last part: the parts of an album seen so far, and its job, a hash
-# LATEST_JOB_TTL_S: id of the job that a person's newest message belongs to
-LATEST_JOB = f"{NAMESPACE}latest_job:"
-JOB_OF_MESSAGE = f"{NAMESPACE}job_of_message:"  # JOB_TTL_S: id of the job that a message belongs to
-SEEN = f"{NAMESPACE}seen:"  # SEEN_TTL_S: what a message held when it was last seen, a digest
+# by chat and album. ALBUM_TTL_S after its last part: the parts seen so far, and its job, a hash
+album_key = _of_chat(f"{NAMESPACE}album:")
+# by chat and person. LATEST_JOB_TTL_S: id of the job that the person's newest message there belongs to
+latest_job_key = _of_chat(f"{NAMESPACE}latest_job:")
+# Both by chat, Telegram's id of it and message id: a group that moves starts its message numbers again.
+# JOB_TTL_S: id of the job that the message belongs to
+job_of_message_key = _of_chat(f"{NAMESPACE}job_of_message:")
+# SEEN_TTL_S: what the message held when it was last seen, a digest
+seen_key = _of_chat(f"{NAMESPACE}seen:")
 WAITING_JOBS = f"{NAMESPACE}jobs:waiting"  # while any wait: keys of jobs in main queues, by when they came
-# WAITING_OF_TTL_S after the last: keys of a person's waiting jobs, a set
-WAITING_OF = f"{NAMESPACE}jobs:waiting_of:"
+# by person. WAITING_OF_TTL_S after the last: keys of their jobs that wait in main queues, of whichever chats, a set
+waiting_of_key = _of(f"{NAMESPACE}jobs:waiting_of:")
 STARTED_JOBS = f"{NAMESPACE}jobs:started"  # while any run: keys of jobs, by when they began
 # WHOLE_JOB_TTL_S each: keys of jobs that are kept whole, by when they ended
 ENDED_JOBS = f"{NAMESPACE}jobs:ended"
@@ -85,8 +100,8 @@ OPEN_QUESTION = f"{NAMESPACE}open_question:"
 open_question_key = _of_chat(OPEN_QUESTION)
 # while any wait: chat/id of jobs that wait for an answer, by since when
 OPEN_QUESTIONS = f"{NAMESPACE}jobs:asking"
-# USUAL_TIMES_TTL_S after the last: the newest times of a kind of work, a list
-USUAL_TIMES = f"{NAMESPACE}usual_times:"
+# by kind of work. USUAL_TIMES_TTL_S after the last: its newest times, a list
+usual_times_key = _of(f"{NAMESPACE}usual_times:")
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
@@ -105,102 +120,22 @@ SEEN_TTL_S = 86_400  # an older message that is edited into a request is none
 LATEST_JOB_TTL_S = 86_400  # as long as Telegram keeps updates while no bot runs: those belong together still
 
 
-def update_mark(chat: str, update_id: int | str) -> str:
-    """Return the key that marks an update, or a job that asked for others, as received."""
-    return f"{UPDATE}{{{chat}}}:{update_id}"
-
-
-def job_key(chat: str, job_id: str) -> str:
-    """Return the key of a job: its request, its state, its checkpoints."""
-    return f"{JOB}{{{chat}}}:{job_id}"
-
-
-def queue_key(chat: str, queue: str) -> str:
-    """Return the key of the jobs that wait in one of a chat's queues."""
-    return f"{QUEUE}{{{chat}}}:{queue}"
-
-
-def usual_times_key(work: str) -> str:
-    """Return the key of how long one kind of work took."""
-    return f"{USUAL_TIMES}{work}"
-
-
-def waiting_of_key(owner_id: int) -> str:
-    """Return the key of a person's jobs that wait in main queues, of whichever chats."""
-    return f"{WAITING_OF}{owner_id}"
-
-
-def running_key(chat: str, queue: str) -> str:
-    """Return the key of the job that runs in one of a chat's queues."""
-    return f"{RUNNING}{{{chat}}}:{queue}"
-
-
-def album_key(chat: str, album: str) -> str:
-    """Return the key of what was seen of an album."""
-    return f"{ALBUM}{{{chat}}}:{album}"
-
-
-def latest_job_key(chat: str, owner_id: int) -> str:
-    """Return the key of the job that a person's newest message in a chat belongs to."""
-    return f"{LATEST_JOB}{{{chat}}}:{owner_id}"
-
-
-def job_of_message_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
-    """Return the key of the job that a message belongs to; a group that moves starts its message numbers again."""
-    return f"{JOB_OF_MESSAGE}{{{chat}}}:{telegram_chat_id}:{message_id}"
-
-
-def seen_key(chat: str, telegram_chat_id: int, message_id: int) -> str:
-    """Return the key of what a message held."""
-    return f"{SEEN}{{{chat}}}:{telegram_chat_id}:{message_id}"
-
-
 # Of people ------------------------------------------------------------------------------------------------
 
 BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
 ACCESS_DENIED = f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update answered with a refusal
 access_denied_key = _of_chat(ACCESS_DENIED)
-QUOTA = f"{NAMESPACE}quota:"  # QUOTA_TTL_S: what a person or a chat used on one day, a hash
-TOTALS = f"{NAMESPACE}totals:"  # QUOTA_TTL_S: what all chats used on one day, and how it ended, a hash
-PEOPLE = f"{NAMESPACE}people:"  # QUOTA_TTL_S: how many requests each person made on one day, a sorted set
-# QUOTA_TTL_S: credits that each account spent on one day, a sorted set
-ACCOUNTS_SPENT = f"{NAMESPACE}accounts:spent:"
-# QUOTA_TTL_S: what each had when it was last read on one day, a hash
-ACCOUNTS_LEFT = f"{NAMESPACE}accounts:left:"
+
+# All by day, an ISO date in UTC, for QUOTA_TTL_S.
+QUOTA = f"{NAMESPACE}quota:"
+quota_key = _of(QUOTA)  # by "person" or "chat", Telegram's id and day: what they used, a hash
+totals_key = _of(f"{NAMESPACE}totals:")  # what all chats used, and how it ended, a hash
+people_key = _of(f"{NAMESPACE}people:")  # how many requests each person made, a sorted set
+accounts_spent_key = _of(f"{NAMESPACE}accounts:spent:")  # credits that each account spent, a sorted set
+accounts_left_key = _of(f"{NAMESPACE}accounts:left:")  # what each had when it was last read, a hash
 
 ACCESS_DENIED_TTL_S = 86_400
 QUOTA_TTL_S = 2 * 86_400  # the day, and what still runs when it is over
-
-
-def quota_key(scope: str, owner_id: int, day: str) -> str:
-    """Return the key of what was used on a day.
-
-    Args:
-        scope: ``person`` or ``chat``.
-        owner_id: Telegram id of the person or the chat.
-        day: ISO date, UTC.
-    """
-    return f"{QUOTA}{scope}:{owner_id}:{day}"
-
-
-def totals_key(day: str) -> str:
-    """Return the key of what all chats used on a day."""
-    return f"{TOTALS}{day}"
-
-
-def people_key(day: str) -> str:
-    """Return the key of how many requests each person made on a day."""
-    return f"{PEOPLE}{day}"
-
-
-def accounts_spent_key(day: str) -> str:
-    """Return the key of what each account spent on a day."""
-    return f"{ACCOUNTS_SPENT}{day}"
-
-
-def accounts_left_key(day: str) -> str:
-    """Return the key of what each account had left on a day."""
-    return f"{ACCOUNTS_LEFT}{day}"
 
 
 # INLINE_REQUEST_TTL_S: what a person typed behind the bot's name
@@ -208,16 +143,10 @@ inline_request_key = _of_chat(f"{NAMESPACE}inline_request:")
 
 INLINE_REQUEST_TTL_S = 3600
 
-
-# GUEST_MESSAGE_TTL_S: the inline ID of the answer to a guest query
-GUEST_MESSAGE = f"{NAMESPACE}guest_message:"
+# by query. GUEST_MESSAGE_TTL_S: the inline ID of the answer to a guest query
+guest_message_key = _of(f"{NAMESPACE}guest_message:")
 
 GUEST_MESSAGE_TTL_S = 2 * 86_400  # a job may wait a day for an answer
-
-
-def guest_message_key(query_id: str) -> str:
-    """Return the key of the inline ID of the answer to a guest query."""
-    return f"{GUEST_MESSAGE}{query_id}"
 
 
 # Of the bot itself ----------------------------------------------------------------------------------------
@@ -236,15 +165,10 @@ ALERTS_TTL_S = 2 * 86_400
 # Of accounts ----------------------------------------------------------------------------------------------
 
 GUEST_TOKENS = f"{NAMESPACE}guest_tokens"  # GUEST_TOKENS_TTL_S after the last one: when each was given
-# GUEST_TOKENS_TTL_S: digest of the client id to which a person got one
-GUEST_ACCOUNT = f"{NAMESPACE}guest_account:"
+# by digest of a person's id. GUEST_TOKENS_TTL_S: digest of the client id to which they got one
+guest_account_key = _of(f"{NAMESPACE}guest_account:")
 
 GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
-
-
-def guest_account_key(person: str) -> str:
-    """Return the key of the guest account that a person got this week, by the digest of their id."""
-    return f"{GUEST_ACCOUNT}{person}"
 
 
 # OPERATOR_TOKEN_REFUSED_TTL_S: a digest of that token
@@ -265,7 +189,8 @@ WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute
 # Of Telegram's messages -----------------------------------------------------------------------------------
 
 # Not with a chat's other keys: the whole bot's are counted along. Gone when full again, within a minute mostly.
-RATE_LIMIT = f"{NAMESPACE}rate_limit:"  # when a limit's bucket is full, or Telegram's pause is over, in ms
+# by limit and chat, 0 for the whole bot: when the limit's bucket is full, or Telegram's pause is over, in ms
+rate_limit_key = _of(f"{NAMESPACE}rate_limit:")
 
 # MESSAGE_NUMBERS_TTL_S after the last: the newest numbers
 message_numbers_key = _of_chat(f"{NAMESPACE}message_numbers:")
@@ -277,11 +202,6 @@ MESSAGE_NUMBERS_TTL_S = 7 * 86_400
 LATEST_MESSAGES = f"{NAMESPACE}latest_messages:"
 latest_messages_key = _of_chat(LATEST_MESSAGES)
 LATEST_MESSAGES_KEPT = 10
-
-
-def rate_limit_key(limit: str, chat_id: int) -> str:
-    """Return the key of one limit, of a chat or of the whole bot."""
-    return f"{RATE_LIMIT}{limit}:{chat_id}"
 
 
 # All of a chat --------------------------------------------------------------------------------------------

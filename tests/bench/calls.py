@@ -20,8 +20,8 @@ from telegram.constants import ParseMode
 
 from bot.chats.telegram_ids import TelegramIds
 from bot.runtime.clock import SystemClock
-from bot.runtime.garbage_collection import collect_rarely
 from bot.runtime.http import Transport, tls_context
+from bot.runtime.process import collect_rarely
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority

@@ -37,7 +37,7 @@ import uvloop
 
 from bot.app import App
 from bot.runtime.logs import configure_logging
-from bot.runtime.role import Role
+from bot.runtime.process import Role
 from bot.settings import load_settings
 from tests.bench.crowd_server import TOKEN, Crowd
 from tests.bench.process import memory_mb

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import uvloop
 
-from bot.runtime.open_file_limit import raise_open_files
+from bot.runtime.process import raise_open_files
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\n"

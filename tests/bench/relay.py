@@ -28,13 +28,14 @@ from bot.nemo.client import NemoClient
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import Transport, new_client, tls_context
+from bot.runtime.process import collect_rarely
 from bot.sandbox.botapi import DEFAULT_TOKEN
 from bot.sandbox.samples import make_video
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.rate_limiter import RateLimiter
-from tests.bench.process import forget_peak, memory_mb, peak_mb
+from tests.bench.process import by_cpu, forget_peak, memory_mb, peak_mb
 from tests.bench.servers import MEBIBYTE, has_tools, serve_nginx, serve_sink, serve_socks
 from tests.bench.table import Contender, Figure, alone, ratio, take_turns
 
@@ -144,16 +145,26 @@ async def measure_speed() -> list[Figure]:
 
     with telegram(SIZE_MB) as source, serve_sink() as sink:
         async with relay(source.api_url, sink.url) as bot:
-            contenders: Mapping[str, Contender] = {
-                "bot": speed(bot, SIZE_MB),
-                "curl into curl -T -": speed(partial(curl, "-T -"), SIZE_MB),
-                "curl into curl -F": speed(partial(curl, "-F files=@-"), SIZE_MB),
+            ways: dict[str, Contender] = {
+                "bot": bot,
+                "curl into curl -T -": partial(curl, "-T -"),
+                "curl into curl -F": partial(curl, "-F files=@-"),
             }
-            taken = await take_turns(contenders, ROUNDS)
-    goals = {"curl into curl -T -": 0.8, "curl into curl -F": 1.4}
+            taken = await take_turns({name: speed(way, SIZE_MB) for name, way in ways.items()}, ROUNDS)
+            by_use = await take_turns({name: by_cpu(way, SIZE_MB) for name, way in ways.items()}, ROUNDS)
     return [
         ratio(f"relay, {SIZE_MB} MB", taken["bot"], taken[peer], unit="MB/s", peer_name=peer, goal=goal)
-        for peer, goal in goals.items()
+        for peer, goal in (("curl into curl -T -", 0.8), ("curl into curl -F", 1.4))
+    ] + [
+        ratio(
+            f"relay, {SIZE_MB} MB, CPU",
+            by_use["bot"],
+            by_use[peer],
+            unit="MB/CPU s",
+            peer_name=peer,
+            goal=goal,
+        )
+        for peer, goal in (("curl into curl -T -", 1.3), ("curl into curl -F", 2.0))
     ]
 
 
@@ -220,6 +231,7 @@ async def measure() -> list[Figure]:
     """Measure all."""
     if not has_tools("relay", "nginx", "curl"):
         return []
+    collect_rarely()  # As a running bot does.
     figures = await measure_speed()
     figures += [await measure_memory(size_mb) for size_mb in MEMORY_MB]
     if has_tools("relay through a proxy", "microsocks"):

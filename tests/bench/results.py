@@ -18,14 +18,17 @@ from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.projects import Project
 from bot.runtime.http import new_client
+from bot.runtime.process import collect_rarely
+from tests.bench.process import by_cpu
 from tests.bench.servers import has_tools, serve_nginx, tool
 from tests.bench.table import Contender, Figure, ratio, take_turns
 
 MEGABYTE = 1_000_000
-RESULT_BYTES = 200 * MEGABYTE
+SIZE_MB = 200
 ROUNDS = 7
-VS_CURL, VS_HTTPX = 0.65, 3.0
+VS_CURL, VS_HTTPX = 1.0, 3.0
 NAME = "clip.mp4"
+Way = Callable[[], Awaitable[object]]
 PROJECT = Project(
     Credentials("nmv_usr_bench", Attribution("bench", "1.0.0")), "session", None, Account.OPERATOR, None
 )
@@ -35,50 +38,56 @@ async def measure() -> list[Figure]:
     """Each writes the same file to the same place."""
     if not has_tools("result download", "nginx", "curl"):
         return []
+    collect_rarely()  # As a running bot does.
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with (folder / NAME).open("wb") as file:
-            file.truncate(RESULT_BYTES)
+            file.truncate(SIZE_MB * MEGABYTE)
         with serve_nginx(folder, tls=True) as server:
             url, target = f"{server.url}/{NAME}", folder / "fetched.mp4"
             trusting = ssl.create_default_context(cafile=server.certificate)
             async with new_client(trusting) as http, httpx.AsyncClient(verify=trusting) as stock:
                 nemo = NemoClient(http, server.url)
-                ways: dict[str, Callable[[], Awaitable[object]]] = {
+                ways: dict[str, Way] = {
                     "bot": lambda: fetch(
                         nemo,
                         Render("render_1", RenderStatus.COMPLETED, url=url),
                         target,
-                        RESULT_BYTES,
+                        SIZE_MB * MEGABYTE,
                         PROJECT,
                     ),
                     "curl": lambda: _by_curl(url, server.certificate, target),
                     "httpx": lambda: _by_httpx(stock, url, target),
                 }
-                speeds = await take_turns({name: _timed(way, target) for name, way in ways.items()}, ROUNDS)
-    path = f"result of {RESULT_BYTES // MEGABYTE} MB over TLS to disk"
+                ways = {name: _checked(way, target) for name, way in ways.items()}
+                speeds = await take_turns({name: _timed(way) for name, way in ways.items()}, ROUNDS)
+                by_use = await take_turns({name: by_cpu(way, SIZE_MB) for name, way in ways.items()}, ROUNDS)
+    path = f"result of {SIZE_MB} MB over TLS to disk"
     return [
-        ratio(path, speeds["bot"], speeds["curl"], unit="MB/s", peer_name="curl", goal=VS_CURL),
-        ratio(path, speeds["bot"], speeds["httpx"], unit="MB/s", peer_name="stock httpx", goal=VS_HTTPX),
+        ratio(where, measured["bot"], measured[name], unit=unit, peer_name=peer, goal=goal)
+        for where, measured, unit in ((path, speeds, "MB/s"), (f"{path}, CPU", by_use, "MB/CPU s"))
+        for name, peer, goal in (("curl", "curl", VS_CURL), ("httpx", "stock httpx", VS_HTTPX))
     ]
 
 
-def _timed(way: Callable[[], Awaitable[object]], target: Path) -> Contender:
-    async def run() -> float:
-        began_s = time.perf_counter()
+def _checked(way: Way, target: Path) -> Way:
+    async def run() -> None:
         await way()
-        took_s = time.perf_counter() - began_s
-        _take_away(target)
-        return RESULT_BYTES / MEGABYTE / took_s
+        size = target.stat().st_size  # noqa: ASYNC240 - nothing else runs here
+        target.unlink()  # noqa: ASYNC240
+        if size != SIZE_MB * MEGABYTE:
+            raise RuntimeError(f"{size} bytes came")
 
     return run
 
 
-def _take_away(target: Path) -> None:
-    size = target.stat().st_size
-    target.unlink()
-    if size != RESULT_BYTES:
-        raise RuntimeError(f"{size} bytes came")
+def _timed(way: Way) -> Contender:
+    async def run() -> float:
+        began_s = time.perf_counter()
+        await way()
+        return SIZE_MB / (time.perf_counter() - began_s)
+
+    return run
 
 
 async def _by_curl(url: str, certificate: Path | None, target: Path) -> None:

@@ -37,9 +37,8 @@ from bot.nemo.events import (
 )
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
-from bot.runtime.garbage_collection import collect_rarely
 from bot.runtime.http import new_client
-from bot.runtime.open_file_limit import raise_open_files
+from bot.runtime.process import collect_rarely, raise_open_files
 from tests.bench.table import Figure, alone
 
 STREAMS = 5000

@@ -22,6 +22,7 @@ import uvloop
 from telegram import Bot
 
 from bot.chats.telegram_ids import TelegramIds
+from bot.jobs.checkpoints import Exported
 from bot.jobs.ports import Result
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import Transport, tls_context
@@ -30,7 +31,7 @@ from bot.store.connect import open_store
 from bot.telegram.reading.attachments import LOCAL_SEND_LIMIT
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
-from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery
+from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery, OneDelivery
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.sent_messages import SentMessageLog
@@ -174,14 +175,14 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         )
 
         async def deliver(path: Path) -> int:
-            result = Result(path=path, size=VIDEO_BYTES, took_s=60.0)
-            delivered = await delivery.deliver(
+            delivered = await OneDelivery(
+                delivery,
                 JobSender(new_job(), Notebook(), telegram_calls, SentMessageLog(redis)),
                 "delivered",
-                result,
+                Result(Exported(size_bytes=VIDEO_BYTES, took_s=60.0), path),
                 report_progress=lambda _: None,
                 send_answer=_no_answer,
-            )
+            ).run()
             return int(delivered.file_id)
 
         yield deliver

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from bot.jobs.queue.given_up import given_up
+from bot.jobs.queue.job_reader import JobReader
 from bot.jobs.worker.stuck_job_monitor import Ages, StuckJobMonitor
 from bot.runtime.clock import SystemClock
 from bot.sandbox.nemovideo import scripts
@@ -220,7 +220,7 @@ async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_onc
     assert await world.nemo.messages() == []
     async with world.bots.store() as redis:
         watch = StuckJobMonitor(redis, SystemClock(), bound_s=60)
-        kept = [(one.chat, one.kind, one.error) for one in await given_up(redis)]
+        kept = [(one.chat, one.kind, one.error) for one in await JobReader(redis).given_up()]
         assert kept == [(str(world.ada.chat.id), "edit", "Interrupted")]
         assert await watch.ages() == Ages(0.0, 0.0)
     await world.ada.say("/stats")

@@ -23,7 +23,7 @@ from bot.jobs.queue.account_credits import (
 from bot.jobs.queue.job_queue import Enqueued, JobQueue
 from bot.jobs.queue.statistics import ActiveChat
 from bot.jobs.queue.tickets import queue_id
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
@@ -61,7 +61,7 @@ async def shown_stats(
     asked = new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS)
     await job_queue.enqueue([asked], f"stats {len(responders.sent)}")
     attempt = await run_of(job_queue, clock, responders, asked)
-    await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
+    await ShowStats(GuestAccountCounter(redis, clock), UsualTimes(redis))(attempt)
     await job_queue.finish(attempt.claimed, JobState.DONE)
     _, _, told = responders.sent[-1]
     assert isinstance(told, ListMessage)
@@ -136,11 +136,11 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
 
     monkeypatch.setattr(job_queue, "enqueue", dies_after_the_first)
     with pytest.raises(Died):
-        await Announce(job_queue)(await run_of(job_queue, clock, responders, asked))
+        await Announce()(await run_of(job_queue, clock, responders, asked))
     monkeypatch.setattr(job_queue, "enqueue", accept)
     # Who comes later was not there when it was said.
     await job_queue.enqueue([new_job(chat=ChatKey(12))], 5)
-    await Announce(job_queue)(await run_of(job_queue, clock, responders, asked))
+    await Announce()(await run_of(job_queue, clock, responders, asked))
 
     for chat, language, waiting in ((CHAT, "en", 1), (CLUB, "zh", 1), (ChatKey(12), "en", 0)):
         ids = await job_queue.current(chat, QueueName.QUICK)
@@ -196,7 +196,7 @@ async def test_the_accounts_of_chats_are_summed_and_those_that_spent_most_are_na
     assert today.sums == {"own": AccountSums(1, 200, 1800), "guest": AccountSums(19, 980, 920)}
     assert today.top[:2] == (AccountUse("own", -100123, 200, 1800), AccountUse("guest", 7, 80, 20))
     assert len(today.top) == TOP_ACCOUNTS
-    for key in (keys.ACCOUNTS_SPENT, keys.ACCOUNTS_LEFT):
+    for key in (keys.accounts_spent_key(""), keys.accounts_left_key("")):
         assert 0 < await redis.ttl(f"{key}{clock.now().date().isoformat()}") <= keys.QUOTA_TTL_S
 
     shown = await shown_stats(job_queue, redis, clock, responders)

@@ -74,7 +74,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, responders, asked)
 
-    await Forget(job_queue, ChatEraser(redis))(attempt)
+    await Forget(ChatEraser(redis))(attempt)
 
     chat = str(CHAT)
     left = {
@@ -107,7 +107,7 @@ async def test_a_chat_whose_queue_is_full_can_be_erased(
     for job in waiting:
         await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+    await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
@@ -120,12 +120,12 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
     await job_queue.enqueue([asked], 2)
     responders.failing["say"] = Died()  # type: ignore[assignment]
     with pytest.raises(Died):
-        await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+        await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
     assert not await redis.exists(keys.chat_key(str(CHAT)))
     await fill(redis, CHAT, "new")
     del responders.failing["say"]
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+    await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     assert await redis.hget(keys.chat_key(str(CHAT)), SHORT_NAMES["session_id"]) == "new"
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
@@ -153,7 +153,7 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     attempt = await run_of(job_queue, clock, responders, asked)
 
     async def forgetting() -> None:
-        await Forget(job_queue, ChatEraser(redis))(attempt)
+        await Forget(ChatEraser(redis))(attempt)
 
     task = asyncio.create_task(forgetting())
     await clock.asleep(at_least_s=PAUSE_S)
@@ -182,7 +182,7 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
     await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+    await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     chat = str(CHAT)
     assert not await redis.exists(keys.album_key(chat, "1"), keys.latest_job_key(chat, 1))
@@ -228,13 +228,13 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
     last = await run_of(job_queue, clock, responders, asked)
 
     async def forgetting() -> None:
-        await Forget(job_queue, ChatEraser(redis))(last)
+        await Forget(ChatEraser(redis))(last)
 
     task = asyncio.create_task(forgetting())
     for job in topics:
         await clock.asleep(at_least_s=PAUSE_S)
         attempt = await run_of(job_queue, clock, responders, job)
-        await Forget(job_queue, ChatEraser(redis))(attempt)
+        await Forget(ChatEraser(redis))(attempt)
         await redis.hset(keys.chat_key(str(general)), "token", "by what still ran")
         await redis.hset(keys.templates_key(str(general)), "mark", "saved by what still ran")
         await redis.hset(keys.brand_key(str(general)), "ratio", "1:1")
@@ -263,7 +263,7 @@ async def test_a_topic_of_a_group_is_erased_alone(
         await fill(redis, chat, "old")
     asked = new_job(kind=JobKind.FORGET, chat=topic)
     await job_queue.enqueue([asked], 1)
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+    await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
     assert not await redis.exists(keys.chat_key(str(topic)))
     assert await redis.exists(keys.chat_key(str(group)), keys.results_key(str(group))) == 2
 

@@ -38,7 +38,7 @@ async def everything(redis: Redis) -> dict[str, Any]:
     """What is stored, apart from docket's."""
     found: dict[str, Any] = {}
     async for key in redis.scan_iter(f"{keys.NAMESPACE}*"):
-        if key.startswith((keys.DOCKET, keys.PEOPLE)) or key == keys.QUEUES:
+        if key.startswith((keys.DOCKET, keys.people_key(""))) or key == keys.QUEUES:
             continue
         match await redis.type(key):
             case "hash":
@@ -568,7 +568,7 @@ class TestSweep:
         assert await redis.zcard(keys.QUEUES) == 0
 
     async def test_one_process_sweeps_for_all(self, job_queue: JobQueue) -> None:
-        assert [await job_queue.is_sweep_due() for _ in range(3)] == [True, False, False]
+        assert [await job_queue.sweeps.is_due() for _ in range(3)] == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ async def test_the_looks_come_less_and_less_often_and_end(
     attempt = await run_of(job_queue, clock, responders, link)
     due = []
     for look in range(len(PAUSES) + 2):
-        await look_later(job_queue, attempt, attempt.job, look)
-        await look_later(job_queue, attempt, attempt.job, look)  # Once more, after a crash.
+        await look_later(attempt, attempt.job, look)
+        await look_later(attempt, attempt.job, look)  # Once more, after a crash.
         for job in await job_queue.later.due(clock.now() + 2 * PAUSES[-1]):
             due.append((job.payload_as(WatchPayload).look, job.text))
             await job_queue.later.remove(job)
@@ -64,6 +64,6 @@ async def test_an_erased_chat_has_nothing_left_that_begins_later(
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 1)
 
-    await Forget(job_queue, ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
+    await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
     assert [job.id for job in await job_queue.later.due(clock.now() + MINUTE)] == [neighbour.id]

@@ -13,6 +13,7 @@ from bot.jobs.message_location import MessageLocation
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.position_messages import PositionMessages
 from tests.clocks import HandClock, eventually
@@ -25,7 +26,7 @@ EDIT = queue_id(CHAT, QueueName.MAIN)
 def positions(
     job_queue: JobQueue, redis: Redis, responders: Responders, chats: Chats, clock: HandClock
 ) -> PositionMessages:
-    return PositionMessages(job_queue, redis, responders, chats, clock, responders.edit)
+    return PositionMessages(job_queue, UsualTimes(redis), responders, chats, clock, responders.edit)
 
 
 async def wait_in_line(job_queue: JobQueue, *jobs: Job) -> ClaimedJob:

@@ -10,9 +10,10 @@ from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.erase_chat import ChatEraser
-from bot.jobs.queue.given_up import GivenUp, given_up
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.job_reader import GivenUp, JobReader
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.stuck_job_monitor import Ages, StuckJobMonitor
@@ -142,7 +143,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
     runner = new_runner(job_queue, redis, responders, clock, {JobKind.EDIT: [FunctionStep(fails)]})
     await runner.work(queue_id(CHAT, QueueName.MAIN), job.id, "a")
     assert responders.keys_of(job) == ["error.unexpected_edit"]
-    assert await given_up(redis) == [
+    assert await JobReader(redis).given_up() == [
         GivenUp(job.id, str(CHAT), "edit", clock.now(), ZeroDivisionError.__name__)
     ]
     assert 0 < await redis.ttl(keys.GIVEN_UP) <= keys.GIVEN_UP_TTL_S
@@ -150,7 +151,7 @@ async def test_what_nobody_expected_is_kept_and_counted_for_whoever_runs_the_bot
     asked = await begin(job_queue, new_job(chat=ChatKey(77), queue=QueueName.QUICK, kind=JobKind.STATS))
     attempt = Attempt(asked, job_queue, clock)
     attempt.responder = responders.open(asked.job, attempt)
-    await ShowStats(job_queue, GuestAccountCounter(redis, clock), redis)(attempt)
+    await ShowStats(GuestAccountCounter(redis, clock), UsualTimes(redis))(attempt)
     _, _, told = responders.sent[-1]
     assert isinstance(told, ListMessage)
     (shown,) = [line.params for line in told.lines if line.key == "stats.given_up"]
@@ -164,7 +165,7 @@ async def test_a_job_is_kept_once_however_often_the_store_is_told_and_only_the_l
         claimed = await begin(job_queue, new_job(number))
         await job_queue.finish(claimed, JobState.FAILED, f"Error{number}")
         await job_queue.finish(claimed, JobState.FAILED, f"Error{number}")
-    kept = [one.error for one in await given_up(redis)]
+    kept = [one.error for one in await JobReader(redis).given_up()]
     assert kept == [f"Error{number}" for number in range(keys.GIVEN_UP_KEPT + 1, 1, -1)]
 
 
@@ -175,4 +176,4 @@ async def test_an_erased_chat_leaves_none_of_them(
         await job_queue.finish(await begin(job_queue, new_job(chat=chat)), JobState.FAILED, "Interrupted")
     asked = await begin(job_queue, new_job(kind=JobKind.FORGET))
     assert await ChatEraser(redis).erase(asked)
-    assert [one.chat for one in await given_up(redis)] == [str(CLUB)]
+    assert [one.chat for one in await JobReader(redis).given_up()] == [str(CLUB)]

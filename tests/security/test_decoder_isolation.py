@@ -16,7 +16,7 @@ import structlog.testing
 
 from bot.media import decoder_isolation, decoder_process
 from bot.media.decoder_process import Bounds, NotDecoded, run
-from bot.runtime.process_memory import hide_memory
+from bot.runtime.process import hide_memory
 from tests.clocks import eventually
 from tests.media.decoders import echo
 from tests.security.intruder import (
@@ -190,7 +190,7 @@ _BECOME = (
     "import ctypes, os, sys; libc = ctypes.CDLL(None); os.setgroups([]); os.setgid(65534); os.setuid(65534);"
 )
 BOT = (
-    "from bot.runtime.process_memory import hide_memory;"
+    "from bot.runtime.process import hide_memory;"
     f"{_BECOME} libc.prctl(4, 1, 0, 0, 0); print({{}}, flush=True); sys.stdin.read()"
 )
 PEEK = f"{_BECOME} print([len(open(f'/proc/{{sys.argv[1]}}/{{name}}', 'rb').read(9)) for name in ('environ', 'maps')])"

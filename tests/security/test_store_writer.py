@@ -15,7 +15,8 @@ from docket import Docket
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from bot.jobs.model import STORED_JOB, QueueName
+from bot.jobs.model import QueueName
+from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
 from bot.runtime.clock import SystemClock
@@ -160,7 +161,7 @@ async def test_strikes_that_the_bot_did_not_write_run_nothing_and_stop_nothing(
         ("request", "no JSON"),
         ("request", "{}"),
         ("request", "[" * 100_000),
-        ("request", STORED_JOB.dump_json(new_job(id="../../etc/x")).decode()),
+        ("request", pack(new_job(id="../../etc/x"))),
         ("uncounted_attempts", "x"),
         ("checkpoint:turn", "{"),
     ],

@@ -13,8 +13,9 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.chats.telegram_ids import TelegramIds
-from bot.jobs.checkpoints import C, Checkpoint, field_of
+from bot.jobs.checkpoints import C, Checkpoint, Exported, field_of
 from bot.jobs.model import Job
+from bot.jobs.ports import Result
 from bot.runtime.http import Transport, new_client
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits, People, create_app
 from bot.sandbox.samples import make_video
@@ -65,6 +66,12 @@ class Notebook:
         if self.dies_at is not None and self.dies_at(name, value):
             raise Died
         self.kept[name] = value
+
+
+def a_result(path: Path | None = None, **fields: Any) -> Result:
+    """A result, with fields of its own and of what is known of its video."""
+    exported = {name: fields.pop(name) for name in list(fields) if name in Exported.model_fields}
+    return Result(Exported(**exported), path, **fields)
 
 
 class Died(BaseException):

@@ -12,6 +12,7 @@ from bot.job_types import OPERATOR_COMMANDS
 from bot.telegram.handlers.admin import AdminCommands
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices
+from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.command_menu import COMMANDS, CommandMenu
@@ -57,7 +58,19 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
 ) -> None:
     application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
     unused = cast(Any, None)
-    rest = (unused, unused, unused, unused, unused, ButtonPresses(unused, unused), unused, "", unused, (5,))
+    submitter = JobSubmitter(*[unused] * 7)
+    rest = (
+        submitter,
+        unused,
+        unused,
+        unused,
+        unused,
+        ButtonPresses(unused, unused),
+        unused,
+        "",
+        unused,
+        (5,),
+    )
     register_handlers(HandlerServices(application, *rest))
     AdminCommands(HandlerServices(of_admins, *rest)).register()
     # Telegram has a button for the one, and the list of projects for the other.

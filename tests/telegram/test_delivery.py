@@ -15,13 +15,13 @@ from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.runtime.arriving_file import ArrivingFile, ArrivingReader, NeverArrived
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video, pad
-from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.delivery import Delivery, OneDelivery
 from bot.telegram.sending.send_once import JobSender
 from tests.clocks import passing
 from tests.media.test_shrink import noise
 from tests.media.test_video_facts import frame_of
 from tests.media.test_video_facts import make_video as made_of
-from tests.telegram.conftest import Notebook, Start, Telegram
+from tests.telegram.conftest import Notebook, Start, Telegram, a_result
 
 
 async def never() -> None:
@@ -37,13 +37,14 @@ async def deliver(
     by: Delivery | None = None,
 ) -> str:
     job = telegram.job(ada.chat.id, 1)
-    work = (by or telegram.delivery()).deliver(
+    work = OneDelivery(
+        by or telegram.delivery(),
         JobSender(job, checkpoints or Notebook(), telegram.telegram_calls, telegram.sent),
         "delivered",
         result,
         report_progress=lambda _: None,
         send_answer=never,
-    )
+    ).run()
     return (await passing(telegram.clock, work)).file_id
 
 
@@ -66,7 +67,7 @@ async def ada_of(telegram: Telegram) -> Person:
 
 
 def result_of(path: Path, **fields: Any) -> Result:
-    return Result(path=path, size=path.stat().st_size, took_s=75, **fields)
+    return a_result(path, size_bytes=path.stat().st_size, took_s=75, **fields)
 
 
 @pytest.mark.parametrize("local", [False, True])
@@ -138,7 +139,7 @@ async def test_a_video_is_sent_while_it_arrives(telegram: Telegram, clip: Path, 
     arriving = Growing(whole, 1_000_000)
 
     file_id = await deliver(
-        telegram, ada, Result(path=arriving.whole_path, arriving=arriving, size=arriving.size_bytes)
+        telegram, ada, a_result(arriving.whole_path, arriving=arriving, size_bytes=arriving.size_bytes)
     )
 
     assert arriving.was_read_early
@@ -155,7 +156,7 @@ async def test_a_video_whose_index_comes_last_is_sent_once_it_is_whole(
     arriving = Growing(whole, 2000)
 
     file_id = await deliver(
-        telegram, ada, Result(path=arriving.whole_path, arriving=arriving, size=arriving.size_bytes)
+        telegram, ada, a_result(arriving.whole_path, arriving=arriving, size_bytes=arriving.size_bytes)
     )
 
     assert not arriving.was_read_early
@@ -167,7 +168,7 @@ async def test_a_video_that_breaks_off_is_not_sent_and_not_looked_for(
 ) -> None:
     ada, checkpoints = await ada_of(telegram), Notebook()
     arriving = Growing(padded(tmp_path / "whole.mp4", clip), 1_000_000, comes=False)
-    result = Result(path=arriving.whole_path, arriving=arriving, size=arriving.size_bytes)
+    result = a_result(arriving.whole_path, arriving=arriving, size_bytes=arriving.size_bytes)
 
     with pytest.raises(NeverArrived):
         await deliver(telegram, ada, result, checkpoints=checkpoints)
@@ -293,7 +294,7 @@ async def test_a_server_that_takes_less_than_it_should_gets_a_smaller_version(
     result = result_of(large, spare_link=FULL)
     await deliver(telegram, ada, result, checkpoints=checkpoints)
     seen = await ada.chat.wait(kind="video")
-    assert seen.json["video"]["file_size"] <= (result.size or 0) / 2
+    assert seen.json["video"]["file_size"] <= (result.exported.size_bytes or 0) / 2
     assert len(await telegram.people.calls("sendVideo")) == 2
 
 
@@ -351,7 +352,7 @@ async def test_a_video_goes_as_a_file_when_that_is_wanted(
     assert "1 s" in seen.text
     assert "thumbnail" in seen.json["document"]
     assert await telegram.people.download(file_id) == await asyncio.to_thread(clip.read_bytes)
-    await deliver(telegram, ada, Result(file_id=file_id, kind="document", as_file=True, took_s=1))
+    await deliver(telegram, ada, a_result(file_id=file_id, kind="document", as_file=True, took_s=1))
     assert len(await ada.chat.messages(kind="document")) == 2
 
 
@@ -389,7 +390,7 @@ async def test_what_went_as_a_file_goes_as_a_file_again(telegram: Telegram, tmp_
     await asyncio.to_thread(broken.write_bytes, b"no video at all")
 
     file_id = await deliver(telegram, ada, result_of(broken, duration_s=3.0))
-    await deliver(telegram, ada, Result(file_id=file_id, kind="document", took_s=1))
+    await deliver(telegram, ada, a_result(file_id=file_id, kind="document", took_s=1))
 
     calls = await telegram.people.calls("sendDocument")
     assert [call["state"] for call in calls] == ["ok", "ok"]
@@ -399,7 +400,7 @@ async def test_what_went_as_a_file_goes_as_a_file_again(telegram: Telegram, tmp_
 async def test_what_is_too_large_goes_as_a_link_that_says_why(telegram: Telegram) -> None:
     ada = await ada_of(telegram)
     link = "https://cdn.example.com/x.mp4?a=1&b=<2>"
-    assert await deliver(telegram, ada, Result(link=link, size=60 * 1024**2, took_s=5)) == ""
+    assert await deliver(telegram, ada, a_result(link=link, size_bytes=60 * 1024**2, took_s=5)) == ""
     seen = await ada.chat.wait(matching="50 MB")
     assert "60 MB" in seen.text
     assert seen.json["reply_markup"]["inline_keyboard"][0][0]["url"].startswith(
@@ -418,8 +419,8 @@ async def test_a_link_that_takes_the_videos_place_has_one_button(
     telegram: Telegram, browser_link: str, count: int
 ) -> None:
     ada = await ada_of(telegram)
-    result = Result(
-        link="https://app.example.com/p/1", browser_link=browser_link, size=60 * 1024**2, took_s=5
+    result = a_result(
+        link="https://app.example.com/p/1", browser_link=browser_link, size_bytes=60 * 1024**2, took_s=5
     )
     await deliver(telegram, ada, result)
     seen = await ada.chat.wait(matching="50 MB")
@@ -443,7 +444,7 @@ async def test_a_video_that_telegram_postpones_is_sent_whole_afterwards(
 async def test_the_same_draft_goes_again_without_its_bytes(telegram: Telegram, clip: Path) -> None:
     ada = await ada_of(telegram)
     file_id = await deliver(telegram, ada, result_of(clip))
-    assert await deliver(telegram, ada, Result(file_id=file_id, took_s=1)) == file_id
+    assert await deliver(telegram, ada, a_result(file_id=file_id, took_s=1)) == file_id
     assert len(await ada.chat.messages(kind="video")) == 2
     assert (await telegram.people.calls("sendVideo"))[-1]["params"]["video"] == file_id
 
@@ -451,7 +452,7 @@ async def test_the_same_draft_goes_again_without_its_bytes(telegram: Telegram, c
 async def test_a_handle_that_telegram_forgot_is_told(telegram: Telegram) -> None:
     ada = await ada_of(telegram)
     with pytest.raises(FileGone):
-        await deliver(telegram, ada, Result(file_id="BAADforgotten"))
+        await deliver(telegram, ada, a_result(file_id="BAADforgotten"))
 
 
 @pytest.mark.parametrize(("when", "sends"), [("after", 1), ("before", 2)])

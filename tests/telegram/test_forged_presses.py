@@ -10,10 +10,10 @@ from telegram import Update
 
 from bot.jobs.buttons import ACTIONS, VERSION, ButtonAction, RunExample, pack, unpack
 from bot.jobs.messages import Button
-from bot.jobs.model import STORED_JOB, Job, JobKind, JobState
+from bot.jobs.model import Job, JobKind, JobState
+from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.steps.show_skills import card_view
-from bot.skills import load_cards
-from bot.skills.marks import card_mark
+from bot.skills.cards import card_mark, load_cards
 from bot.store import keys
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words
@@ -80,7 +80,7 @@ async def errors_of(received: Received, updates: Iterable[Json]) -> list[str]:
 
 async def stored(received: Received) -> list[Job]:
     names = [name async for name in received.redis.scan_iter(f"{keys.JOB}*")]
-    return [STORED_JOB.validate_json(str(await received.redis.hget(name, "request"))) for name in names]
+    return [unpack_job(str(await received.redis.hget(name, "request"))) for name in names]
 
 
 async def toasts(received: Received) -> list[str]:

@@ -16,7 +16,7 @@ from bot.telegram.sending.guest_responder import GuestResponder
 from bot.telegram.sending.responder import TelegramResponder
 from bot.words import Html, Words
 from tests.clocks import passing
-from tests.telegram.conftest import Notebook, Telegram
+from tests.telegram.conftest import Notebook, Telegram, a_result
 
 ENGLISH = Words("en")
 FAILED = LocalizedMessage("error.unexpected", buttons=(Button("button.retry", Retry("0123456789abcdef")),))
@@ -69,7 +69,7 @@ async def scene(telegram: Telegram) -> Scene:
 
 def result_of(path: Path) -> Result:
     answer = AgentMessage("Trimmed.", lines=(LocalizedMessage("progress.cancelled"),))
-    return Result(path=path, size=path.stat().st_size, answer=answer)
+    return a_result(path, size_bytes=path.stat().st_size, answer=answer)
 
 
 async def test_progress_is_shown_in_the_answer_and_stopped_by_its_button(scene: Scene) -> None:

@@ -11,12 +11,12 @@ from bot.jobs.buttons import Export
 from bot.jobs.checkpoints import AgentAsked
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, Progress
 from bot.jobs.model import Attachment
-from bot.jobs.ports import ChatGone, FileGone, FileTooLarge, FileUnavailable, Result
+from bot.jobs.ports import ChatGone, FileGone, FileTooLarge, FileUnavailable
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
 from tests.clocks import passing
-from tests.telegram.conftest import Notebook, Telegram
+from tests.telegram.conftest import Notebook, Telegram, a_result
 
 REFUSALS = {
     "link": (400, "Bad Request: inline keyboard button URL 'http://x' is invalid: Wrong HTTP URL"),
@@ -116,7 +116,7 @@ async def test_a_result_follows_whatever_is_refused_of_the_answer(
                 await responder.send("answer", TEXTS[message])
             continue
         await responder.send("answer", TEXTS[message])
-        result = Result(path=clip, size=CLIP_BYTES, took_s=1)
+        result = a_result(clip, size_bytes=CLIP_BYTES, took_s=1)
         await passing(telegram.clock, responder.deliver("delivered", result))
         results, texts = await place.said()
         is_told = not place.is_private or refusal in LEAVES_A_FORM
@@ -135,7 +135,7 @@ async def test_a_result_arrives_once_in_the_chat_or_in_private(
 ) -> None:
     async for refusal, place in places(telegram, kind):
         await place.refuse(refusal, *refused)
-        result = Result(path=clip, size=CLIP_BYTES, took_s=1, spare_link=LINK, buttons=(EXPORT,))
+        result = a_result(clip, size_bytes=CLIP_BYTES, took_s=1, spare_link=LINK, buttons=(EXPORT,))
         try:
             for _ in range(2):  # As after a kill: the second attempt finds what was sent.
                 await passing(telegram.clock, place.responder().deliver("delivered", result))
@@ -161,7 +161,7 @@ async def test_a_result_follows_whatever_is_refused_of_the_progress_message(
         await passing(telegram.clock, responder.show_progress())
         responder.report_progress(Progress("progress.turn"))
         await passing(telegram.clock, responder.flush_progress())
-        result = Result(path=clip, size=CLIP_BYTES, took_s=1)
+        result = a_result(clip, size_bytes=CLIP_BYTES, took_s=1)
         await passing(telegram.clock, responder.deliver("delivered", result))
         await passing(telegram.clock, responder.finish_progress(None))
         await responder.close()

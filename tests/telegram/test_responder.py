@@ -1,4 +1,3 @@
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +7,11 @@ import pytest
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
-from bot.jobs.ports import Result
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
+from bot.telegram.sending.activity_signals import ActivitySignals
 from tests.clocks import passing
-from tests.telegram.conftest import Notebook, Telegram
+from tests.telegram.conftest import Notebook, Telegram, a_result
 
 RETRY = (Button("button.retry", Retry("0123456789abcdef")),)
 
@@ -126,13 +125,11 @@ async def test_a_request_has_a_reaction_as_long_as_it_takes(
 ) -> None:
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
-    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
-    responder.acknowledge()
-    async with asyncio.timeout(0.5):
-        assert responder._activity_signals._beginning is not None
-        await responder._activity_signals._beginning
+    job = telegram.job(ada.chat.id, asked.id)
+    responder = telegram.responder(job)
+    await ActivitySignals(telegram.bot, job, telegram.telegram_calls).acknowledge()
     assert await reactions(telegram, ada.chat) == ["👀"]
-    assert len(await telegram.people.calls("sendChatAction")) == 1
+    assert await telegram.people.calls("sendChatAction") == []
     await responder.conclude(is_done=is_done)
     assert await reactions(telegram, ada.chat) == left
 
@@ -141,18 +138,22 @@ async def test_a_chat_that_takes_no_reactions_is_left_without(telegram: Telegram
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
     await telegram.people.faults.error("setMessageReaction", code=403, description="Forbidden", times=9)
-    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
-    responder.acknowledge()
-    await responder.conclude(is_done=True)
+    signals = ActivitySignals(telegram.bot, telegram.job(ada.chat.id, asked.id), telegram.telegram_calls)
+    await signals.acknowledge()
+    await signals.conclude(is_done=True)
     assert await reactions(telegram, ada.chat) == []
+    assert len(await telegram.people.calls("sendChatAction")) == 1
 
 
 async def test_a_pressed_button_gets_no_reaction(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
-    responder = telegram.responder(replace(telegram.job(ada.chat.id, asked.id), is_press=True))
-    await responder.conclude(is_done=True)
+    job = replace(telegram.job(ada.chat.id, asked.id), is_press=True)
+    signals = ActivitySignals(telegram.bot, job, telegram.telegram_calls)
+    await signals.acknowledge()
+    await signals.conclude(is_done=True)
     assert await telegram.people.calls("setMessageReaction") == []
+    assert len(await telegram.people.calls("sendChatAction")) == 1
 
 
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:
@@ -291,7 +292,7 @@ async def test_what_a_group_without_the_topic_does_not_take_is_told_in_private(
         times=None,
     )
     await passing(telegram.clock, responder.send("answer", AgentMessage("I cut it.", RETRY)))
-    result = Result(path=clip, size=1000)
+    result = a_result(clip, size_bytes=1000)
     delivered = await passing(telegram.clock, responder.deliver("delivered", result))
     assert delivered.telegram_chat_id == ada.chat.id
     answer, video = [seen for seen in await ada.chat.messages(from_bots=True)][-2:]

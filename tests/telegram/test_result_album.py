@@ -8,13 +8,13 @@ import pytest
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.ports import Result
 from tests.clocks import passing
-from tests.telegram.conftest import Died, Notebook, Start, Telegram
+from tests.telegram.conftest import Died, Notebook, Start, Telegram, a_result
 
 CAPTION = LocalizedMessage("variations.line", {"version": "v2", "name": LocalizedMessage("variations.calm")})
 
 
 def results(*clips: Path) -> list[Result]:
-    return [Result(path=clip, size=clip.stat().st_size) for clip in clips]
+    return [a_result(clip, size_bytes=clip.stat().st_size) for clip in clips]
 
 
 async def test_an_album_has_one_caption_and_each_video_its_thumbnail(telegram: Telegram, clip: Path) -> None:
@@ -57,12 +57,12 @@ async def test_what_telegram_takes_no_album_of_is_left_to_be_sent_one_by_one(
     await ada.say("make 3 versions")
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    large = Result(path=clip, size=telegram.delivery().send_limit)
+    large = a_result(clip, size_bytes=telegram.delivery().send_limit)
     for album in (
         results(clip),
         results(clip, broken),
         [*results(clip), large],
-        [*results(clip), Result(link="https://example.com")],
+        [*results(clip), a_result(link="https://example.com")],
     ):
         responder = telegram.responder(telegram.job(ada.chat.id, 1))
         assert await passing(telegram.clock, responder.deliver_album("album", album, CAPTION)) is None

@@ -6,9 +6,10 @@ from enum import StrEnum
 class JobField(StrEnum):
     """What a job's hash holds. Flags are set to 1, and absent otherwise."""
 
-    REQUEST = "request"  # the Job as JSON; packed a day after it has ended (see packed_request.py)
+    REQUEST = "request"  # the Job; see packed_request.py
+    IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
     STATE = "state"  # a JobState
-    ATTEMPT = "attempt"  # how many times it was started
+    ATTEMPT = "attempt"  # how many times it was started; absent before the first
     UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it; absent without any
     CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
     ANNOUNCEMENT_CLAIMED = "announcement_claimed"  # flag: a process sends, or sent, its position in the queue

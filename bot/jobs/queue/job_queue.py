@@ -22,18 +22,18 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
-from bot.jobs.model import STORED_JOB, Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.given_up import STORED_GIVEN_UP, GivenUp
-from bot.jobs.queue.job_reader import JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
 from bot.jobs.queue.later import LaterJobs
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
+from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
-from bot.jobs.queue.tickets import TicketHandler, Tickets, parse_queue_id, queue_id
+from bot.jobs.queue.tickets import Tickets, parse_queue_id, queue_id
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -85,6 +85,7 @@ class Enqueued:
     is_new: bool  # whether the update was
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
+    is_request: bool  # whether it began a request, and is no part of one that waits for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,11 @@ class JobQueue(JobReader):
         self._clock = clock
         self.quotas = quotas or Quotas(clock)
         self.statistics = QueueStatistics(redis, docket, clock)
-        self._tickets = Tickets(docket)
-        self.questions = OpenQuestions(redis, self._tickets, clock)
+        self.tickets = Tickets(docket)
+        self.questions = OpenQuestions(redis, self.tickets, clock)
         self.later = LaterJobs(redis)
         self._ended = EndedJobs(redis, clock)
-        self._sweep = QueueSweep(redis, self._tickets, self.questions, clock)
+        self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
         self._queue_limit = queue_limit
         self._total_limit = total_limit
         self._finished_ttl_s = finished_ttl_s
@@ -176,23 +177,6 @@ class JobQueue(JobReader):
         self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits", "drafts")
         self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
 
-    def run_tickets_with(self, handler: TicketHandler) -> None:
-        """Set what a ticket does in this process."""
-        self._tickets.run_with(handler)
-
-    async def add_ticket(self, name: str, job_id: str = "") -> None:
-        """Make some worker look at a queue.
-
-        Args:
-            name: Id of the queue.
-            job_id: The job that the ticket is for; empty for whichever is next.
-        """
-        await self._tickets.add(name, job_id)
-
-    async def is_sweep_due(self) -> bool:
-        """Return whether the caller is the one process of all that sweeps now."""
-        return await self._sweep.is_due()
-
     async def sweep(self) -> int:
         """Enqueue what is due, give a ticket to every queue that lost its own, and return how many were added."""
         for job in await self.later.due(self._clock.now()):
@@ -200,7 +184,7 @@ class JobQueue(JobReader):
                 await self.enqueue([job], f"later:{job.id}")
             await self.later.remove(job)
         await self._ended.shorten()
-        return await self._sweep.run()
+        return await self.sweeps.run()
 
     async def enqueue(
         self, jobs: Sequence[Job], update_id: int | str, arrival: ArrivedPart | None = None
@@ -260,11 +244,11 @@ class JobQueue(JobReader):
         if answer[0] == "quota_exceeded":
             raise QuotaExceeded(QuotaWarning(*answer[1:]))
         for name, job_id in queues.items():
-            await self.add_ticket(name, job_id)
-        outcome, warnings, is_paused = answer
+            await self.tickets.add(name, job_id)
+        outcome, warnings, is_paused, main_jobs = answer
         metrics.UPDATES.labels("stored" if outcome == "new" else "repeated").inc()
         scarce = tuple(QuotaWarning(*warning) for warning in json.loads(warnings))
-        return Enqueued(outcome == "new", scarce, bool(is_paused))
+        return Enqueued(outcome == "new", scarce, bool(is_paused), main_jobs > 0)
 
     def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
         chat, extra = str(job.chat), 2 if job.kind in _URGENT else 1
@@ -276,10 +260,11 @@ class JobQueue(JobReader):
             "key": keys.job_key(chat, job.id),
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
-            "request": STORED_JOB.dump_json(job, exclude_defaults=True).decode(),
+            "request": pack(job),
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and job.kind is JobKind.EDIT,
+            "is_edit": job.kind is JobKind.EDIT,
             "is_main": is_main,
         }
 
@@ -401,14 +386,14 @@ class JobQueue(JobReader):
             **argument,
         )
         if waiting > 0:
-            await self.add_ticket(queue_id(chat, queue))
+            await self.tickets.add(queue_id(chat, queue))
 
     async def park(self, claimed: ClaimedJob, ticket: str) -> None:
         """Give a started job back at once, to be taken up by any worker; this start does not count against it."""
         job = claimed.job
         running_key = keys.running_key(str(job.chat), job.queue)
         await self._park([_key(job), running_key], ticket=ticket, is_counted=False)
-        await self.add_ticket(queue_id(job.chat, job.queue))
+        await self.tickets.add(queue_id(job.chat, job.queue))
 
     async def uncount_attempt(self, claimed: ClaimedJob) -> None:
         """Don't count this start against the job: the store was away, the job did nothing wrong."""
@@ -438,7 +423,7 @@ class JobQueue(JobReader):
         if state == JobState.RUNNING:
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
         if state == JobState.ASKING:
-            await self.add_ticket(queue_id(chat, queue))  # For what waited behind it.
+            await self.tickets.add(queue_id(chat, queue))  # For what waited behind it.
         return None if state == "unknown" else JobState(state)
 
     async def cancel_chat(self, chat_id: int) -> None:
@@ -466,7 +451,7 @@ class JobQueue(JobReader):
     async def resume(self) -> None:
         """Begin requests and exports again."""
         await self._redis.delete(keys.PAUSED)
-        await self._sweep.look_at_all()
+        await self.sweeps.look_at_all()
 
     async def claim_announcement(self, status: JobStatus) -> bool:
         """Return whether the caller is the first to announce this job's position, and the job still waits."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
@@ -25,6 +26,20 @@ class JobStatus:
     job: Job  # what was asked
     state: JobState  # the job's state
     position: int  # 1 for the first job that waits; 0 if it runs or is over
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A job that ended with an apology; the latest of them are kept for the operator."""
+
+    id: str  # the job's id, as in the log
+    chat: str  # where it was asked, as ``str(ChatKey)``; the script that erases a chat reads it
+    kind: str  # what it was for
+    at: datetime  # when it was given up, UTC
+    error: str  # class name of the last error, or ``Interrupted`` if its processes kept dying
+
+
+STORED_GIVEN_UP = TypeAdapter(GivenUp)  # reads and writes the stored form
 
 
 class JobReader:
@@ -116,6 +131,11 @@ class JobReader:
             if status is not None and status.job.kind not in _ACCOUNT_CHANGES:
                 return True
         return False
+
+    async def given_up(self) -> list[GivenUp]:
+        """Return the latest jobs that were given up, newest first."""
+        entries: Any = await self._redis.lrange(keys.GIVEN_UP, 0, -1)
+        return [STORED_GIVEN_UP.validate_json(entry) for entry in entries]
 
     async def is_paused(self) -> bool:
         """Return whether new requests and exports have to wait."""

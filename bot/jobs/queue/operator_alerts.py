@@ -21,8 +21,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import SAID_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
-from bot.jobs.model import JOB_ID_BYTES, Job, JobKind, QueueName
-from bot.jobs.payloads import SayPayload
+from bot.jobs.model import JOB_ID_BYTES, say_job
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -91,16 +90,13 @@ class OperatorAlerts:
         new = Trouble(message=message, since=now, seen_at=now, sent_at=now, shown=_shown(message, None))
         await self._save(name, new)
         for admin in await self._listening():
-            job = Job(
-                id=_job_id(name, now, admin),
-                chat=ChatKey(admin),
-                queue=QueueName.QUICK,
-                kind=JobKind.SAY,
+            job = say_job(
+                ChatKey(admin),
+                message,
                 owner_id=admin,
-                message_id=None,
                 language=await self._language(admin),
                 asked_at=now,
-                payload=SayPayload(message=message),
+                job_id=_job_id(name, now, admin),
             )
             with contextlib.suppress(QueueFull):
                 await self._job_queue.enqueue([job], f"alert:{job.id}")

@@ -1,4 +1,4 @@
-"""The request of a job that ended long ago, compressed: a tenth of its JSON is what somebody asked for."""
+"""The request of a job as it is stored, compressed: a tenth of its JSON is what somebody asked for."""
 
 import base64
 import zlib
@@ -6,9 +6,9 @@ from typing import Final
 
 from bot.jobs.model import STORED_JOB, Job
 
-_MARK: Final = "z"  # no JSON object begins so
+_RAW: Final = -zlib.MAX_WBITS  # without zlib's header and checksum
 
-MAX_BYTES: Final = 100_000  # of the JSON in a packed request; one that was kept has some thousand
+MAX_BYTES: Final = 1_000_000  # of the JSON in a packed request; the largest have some ten thousand
 
 _USUAL: Final = (
     b'{"id":"","chat":"-100","queue":"main","kind":"edit","owner_id":,"message_id":,"language":"zh","language":"en",'
@@ -17,26 +17,30 @@ _USUAL: Final = (
     b'"content_type":"video/quicktime","content_type":"video/mp4","duration_s":.0,"width":1080,"height":1920,"message_id":,'
     b'"unique_id":"AgAD"}],"payload":{"links":["https://"]},"telegram_chat_id":-100,"language_code":"en"}'
 )
-"""What most requests hold, so that the compressed ones need not. It can't be changed while packed ones are kept."""
+"""What most requests hold, so that the compressed ones need not. It can't be changed while jobs are kept."""
 
 
 def pack(job: Job) -> str:
-    """Return a request in a third of its size, as text that ``unpack`` reads."""
-    compressor = zlib.compressobj(level=9, zdict=_USUAL)
-    data = compressor.compress(STORED_JOB.dump_json(job, exclude_defaults=True)) + compressor.flush()
-    return _MARK + base64.b85encode(data).decode()
+    """Return a request in half of its size or less, as text that ``unpack`` reads."""
+    known = (
+        {"telegram_chat_id"} if job.telegram_chat_id == job.chat.chat_id else None
+    )  # see Job.__post_init__
+    compressor = zlib.compressobj(level=9, wbits=_RAW, zdict=_USUAL)
+    data = (
+        compressor.compress(STORED_JOB.dump_json(job, exclude_defaults=True, exclude=known))
+        + compressor.flush()
+    )
+    return base64.b85encode(data).decode()
 
 
 def unpack(text: str) -> Job:
-    """Read a stored request, packed or not.
+    """Read a packed request.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: It is none.
     """
-    if not text.startswith(_MARK):
-        return STORED_JOB.validate_json(text)
     try:
-        stored = zlib.decompressobj(zdict=_USUAL).decompress(base64.b85decode(text[1:]), MAX_BYTES)
+        stored = zlib.decompressobj(wbits=_RAW, zdict=_USUAL).decompress(base64.b85decode(text), MAX_BYTES)
     except zlib.error as error:
         raise ValueError("no packed request") from error
     return STORED_JOB.validate_json(stored)

@@ -9,9 +9,10 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import STORED_JOB, QueueName
+from bot.jobs.model import QueueName
 from bot.jobs.queue.account_credits import AccountCredits
 from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.packed_request import unpack
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -80,7 +81,7 @@ class QueueStatistics:
                 pipe.hmget(keys.job_key(str(chat), job_id), [JobField.STATE, JobField.REQUEST])
             jobs = await pipe.execute()
         return [
-            ActiveChat(chat, waiting, STORED_JOB.validate_json(request).language)
+            ActiveChat(chat, waiting, unpack(request).language)
             for (chat, _, waiting), (state, request) in zip(queues, jobs, strict=True)
             if request is not None
         ]

@@ -1,7 +1,7 @@
 """Tickets: docket tasks that make some worker look at a queue."""
 
+import secrets
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
 from docket import Docket
 from docket.dependencies import TaskKey
@@ -14,6 +14,13 @@ TicketHandler = Callable[[str, str, str], Awaitable[None]]
 """Runs a ticket: id of the queue, id of the job that it was added for, the ticket's own key."""
 
 _TASK = "work"
+
+
+_OF_JOB = "."
+"""In the key of a ticket for one job, between the job's id and what makes the key a new one."""
+
+_KEY_BYTES = 6
+"""Random bytes in a ticket's key, beside the job's id or the queue's."""
 
 
 async def _no_worker(queue: str, job_id: str, ticket: str) -> None:
@@ -30,19 +37,22 @@ class Tickets:
     def run_with(self, handler: TicketHandler) -> None:
         """Set what a ticket does in this process."""
 
-        async def work(queue: str, job_id: str, ticket: str = TaskKey()) -> None:
-            await handler(queue, job_id, ticket)
+        async def work(queue: str, ticket: str = TaskKey()) -> None:
+            await handler(queue, job_of(ticket), ticket)
 
         self._docket.register(work, names=[_TASK])
 
     async def add(self, queue: str, job_id: str = "") -> None:
         """Add a ticket, under a key that was never used: docket drops repeated ones silently.
 
+        The key tells the job, because docket stores the arguments twice.
+
         Args:
             queue: Id of the queue.
             job_id: The job that it is added for; empty for whichever is next.
         """
-        await self._docket.add(_TASK, key=uuid4().hex)(queue, job_id)
+        name = f"{job_id}{_OF_JOB}" if job_id else f"{queue}:"
+        await self._docket.add(_TASK, key=name + secrets.token_urlsafe(_KEY_BYTES))(queue)
 
     async def replace_lost(self, queue: str, job_id: str) -> bool:
         """Add a ticket for a job that lost its own, unless this was done before and the ticket waits for a worker.
@@ -50,12 +60,18 @@ class Tickets:
         Returns:
             Whether a ticket was added.
         """
-        execution = await self._docket.add(_TASK, key=f"sweep:{queue}:{job_id}")(queue, "")
+        execution = await self._docket.add(_TASK, key=f"sweep:{queue}:{job_id}")(queue)
         return execution.disposition is Disposition.SCHEDULED
 
     def state_key(self, ticket: str) -> str:
         """Return the key under which docket keeps the state of a ticket, a hash with a field ``state``."""
         return self._docket.runs_key(ticket)
+
+
+def job_of(ticket: str) -> str:
+    """Return the id of the job that a ticket was added for, by the ticket's key; empty if it is for any."""
+    job_id, is_for_one, _ = ticket.partition(_OF_JOB)
+    return job_id if is_for_one else ""
 
 
 def queue_id(chat: ChatKey, queue: QueueName) -> str:

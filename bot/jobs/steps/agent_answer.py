@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from bot.chats.chats import ChatFields
+from bot.chats.chats import Chat, ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
@@ -20,7 +20,7 @@ from bot.jobs.messages import (
     TextMessage,
     with_lines,
 )
-from bot.jobs.model import Job
+from bot.jobs.model import Job, QueueName
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.payloads import EditPayload
 from bot.jobs.progress_shares import ANSWERED
@@ -32,11 +32,11 @@ from bot.jobs.steps.timeline import timeline
 from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind
-from bot.nemo.errors import Call, RateLimited, ServiceError
+from bot.nemo.errors import Call, NemoError, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.words import bounded
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from bot.words.screen_talk import ScreenAction as Screen
@@ -70,7 +70,7 @@ async def send_answer(
     has_failed = answered.failed and not answered.has_changed
     said = remove_screen_talk(answered.text)
     exports = wants_export(answered) and chat.exports_by_itself(attempt.clock.now())
-    if exports and await attempt.waits_behind(chat.last_only_job_id):
+    if exports and await _only_later_one_is_rendered(attempt, chat):
         await attempt.save(RenderSkipped())
     exports = exports and attempt.load(RenderSkipped) is None
     answer = await _whole_answer(projects, cards, attempt, answered, said)
@@ -84,13 +84,21 @@ async def send_answer(
         else:
             await attempt.responder.send("answer", answer)
     if Screen.CREDITS in said.actions and attempt.job.chat.is_private:
-        with contextlib.suppress(JobEnded):  # The video matters more.
+        with contextlib.suppress(JobEnded, NemoError):  # The video matters more.
             await ShowCredits(projects)(attempt)
     if has_failed:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
         if type(error) not in (ServiceError, RateLimited):
             raise error
         raise turn_failed(attempt.job, failure_kind(f"{answered.code or ''} {answered.reason}"))
+
+
+async def _only_later_one_is_rendered(attempt: Attempt, chat: Chat) -> bool:
+    """Return whether the chat wants the render of another request alone, which still waits behind this one."""
+    waiting = (
+        await attempt.job_queue.current(attempt.job.chat, QueueName.MAIN) if chat.last_only_job_id else ()
+    )
+    return chat.last_only_job_id != attempt.job.id and chat.last_only_job_id in waiting
 
 
 async def _whole_answer(

@@ -10,7 +10,7 @@ from bot.jobs.model import Attachment, Job
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import SkillCard
+from bot.skills.cards import SkillCard
 
 MAX_FILES = 10  # files that are listed one by one
 
@@ -34,7 +34,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.others_words else ()
     if payload.is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
-    elif (files or links) and await attempt.is_question_open():
+    elif (files or links) and await attempt.job_queue.questions.job_id(attempt.job.chat) is not None:
         # What is said next answers that question.
         message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:

@@ -2,14 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 
-from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import AgentAnswered, MessageSend, Turn
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.question_messages import message_key, question_number
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 
 
@@ -17,55 +15,57 @@ class CancelJob:
     """Cancel the job that the payload names; idempotent.
 
     Args:
-        job_queue: The chats' queues.
         close_position_message: Lets the message with a waiting job's position say that the job is stopped.
     """
 
     name = "cancel_job"
 
-    def __init__(self, job_queue: JobQueue, close_position_message: Callable[[Job], Awaitable[None]]) -> None:
-        self._job_queue = job_queue
+    def __init__(self, close_position_message: Callable[[Job], Awaitable[None]]) -> None:
         self._close_position_message = close_position_message
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         chat, payload = attempt.job.chat, attempt.job.payload_as(CancelPayload)
-        status = await self._job_queue.find(chat, payload.job_id)
-        was = await self._job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
+        status = await attempt.job_queue.find(chat, payload.job_id)
+        was = await attempt.job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
             await self._close_position_message(status.job)
         message = None
         if status is not None and was in (JobState.ASKING, JobState.QUEUED, JobState.CANCELLED):
             # One that waits may have got its answer a moment ago.
-            message = await self._close_question(attempt, status.job)
+            message = await _close_question(attempt, status.job)
         if not payload.is_silent:
-            message = message or await self._stopped(chat, payload.job_id)
+            message = message or await _stopped(attempt, payload.job_id)
             await attempt.responder.send("cancelled", message)
 
-    async def _stopped(self, chat: ChatKey, job_id: str) -> LocalizedMessage:
-        """Say what goes on now that a job is stopped, with a button that runs it again."""
-        buttons = (Button("button.retry", Retry(job_id)),)
-        following = [
-            other for other in await self._job_queue.current(chat, QueueName.MAIN) if other != job_id
-        ]
-        status = await self._job_queue.find(chat, following[0]) if following else None
-        if status is None or not status.job.text:
-            return LocalizedMessage("job.cancelled", buttons=buttons)
-        return LocalizedMessage("job.cancelled_next", {"prompt": status.job.text}, buttons)
 
-    async def _close_question(self, attempt: Attempt, job: Job) -> LocalizedMessage | None:
-        """Remove the buttons of a stopped job's question, and say what was kept; ``None`` if it asked nothing."""
-        answered = await self._job_queue.load_checkpoint(job, AgentAnswered)
-        turn = await self._job_queue.load_checkpoint(job, Turn) or Turn()
-        if answered is None or answered.question is None or answered.turn != turn.number:
-            return None
-        for index in range(len(answered.question.questions)):
-            key = message_key(question_number(answered, index))
-            send = await self._job_queue.load_checkpoint(job, MessageSend, key)
-            if send is not None and send.sent is not None:
-                await attempt.responder.delete_message(
-                    send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
-                )
-        if answered.has_changed:
-            return LocalizedMessage("question.cancelled_kept", buttons=(Button("button.export", Export()),))
-        return LocalizedMessage("question.cancelled")
+async def _stopped(attempt: Attempt, job_id: str) -> LocalizedMessage:
+    """Say what goes on now that a job is stopped, with a button that runs it again."""
+    buttons = (Button("button.retry", Retry(job_id)),)
+    following = [
+        other
+        for other in await attempt.job_queue.current(attempt.job.chat, QueueName.MAIN)
+        if other != job_id
+    ]
+    status = await attempt.job_queue.find(attempt.job.chat, following[0]) if following else None
+    if status is None or not status.job.text:
+        return LocalizedMessage("job.cancelled", buttons=buttons)
+    return LocalizedMessage("job.cancelled_next", {"prompt": status.job.text}, buttons)
+
+
+async def _close_question(attempt: Attempt, job: Job) -> LocalizedMessage | None:
+    """Remove the buttons of a stopped job's question, and say what was kept; ``None`` if it asked nothing."""
+    answered = await attempt.job_queue.load_checkpoint(job, AgentAnswered)
+    turn = await attempt.job_queue.load_checkpoint(job, Turn) or Turn()
+    if answered is None or answered.question is None or answered.turn != turn.number:
+        return None
+    for index in range(len(answered.question.questions)):
+        key = message_key(question_number(answered, index))
+        send = await attempt.job_queue.load_checkpoint(job, MessageSend, key)
+        if send is not None and send.sent is not None:
+            await attempt.responder.delete_message(
+                send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
+            )
+    if answered.has_changed:
+        return LocalizedMessage("question.cancelled_kept", buttons=(Button("button.export", Export()),))
+    return LocalizedMessage("question.cancelled")

@@ -17,6 +17,7 @@ from bot.jobs.buttons import PlaceFiles, Retry
 from bot.jobs.checkpoints import (
     AgentAnswered,
     Checkpoint,
+    Exported,
     HeldAnswer,
     RawDraft,
     RenderStarted,
@@ -48,15 +49,15 @@ from bot.nemo.errors import (
     ServiceError,
     TransportError,
     UnexpectedAnswer,
+    plan_refusal,
 )
 from bot.nemo.failures import failure_kind
+from bot.nemo.project_files import unplaced_files, with_public_sources
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
-from bot.nemo.sources import with_public_sources
-from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.runtime import metrics
 from bot.runtime.arriving_file import ArrivingFile
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -92,59 +93,6 @@ class RenderLimits:
 
     poll_s: float = 15.0
     total_s: float = 3600.0
-
-
-class Exported(Checkpoint):
-    """Saved when the result can be sent.
-
-    Args:
-        digest: The digest of the draft it was made from.
-        file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
-        kind: What it was sent as then.
-        link: Its address, if it can't be sent; empty otherwise.
-        why_link: Why it can't be sent, see ``ports.Result``.
-        spare_link: Its address at NemoVideo, for when Telegram refuses the file.
-        size_bytes: Its size, if known.
-        is_fetched: Whether it is a file at ``responder.result_path``.
-        duration_s: Its length, if the render told.
-        took_s: Seconds from the request until now.
-        as_file: Whether the chat wants files.
-        may_shrink: Whether the chat wants a smaller version of what is too large to be sent.
-        next_steps: Names of the suggestions under it.
-        is_earlier: Whether it is of an earlier version of the project.
-    """
-
-    name = "exported"
-    digest: str = ""
-    file_id: str = ""
-    kind: str = "video"
-    link: str = ""
-    why_link: str = "too_large"
-    spare_link: str = ""
-    size_bytes: int | None = None
-    is_fetched: bool = False
-    duration_s: float | None = None
-    took_s: float = 0.0
-    as_file: bool = False
-    may_shrink: bool = True
-    next_steps: tuple[str, ...] = ()
-    is_earlier: bool = False
-
-    def result(self, attempt: Attempt) -> Result:
-        """Return what the responder is given to send."""
-        return Result(
-            path=attempt.responder.result_path if self.is_fetched else None,
-            link=self.link,
-            why_link=self.why_link,
-            spare_link=self.spare_link,
-            may_shrink=self.may_shrink,
-            size=self.size_bytes,
-            duration_s=self.duration_s,
-            took_s=self.took_s,
-            file_id=self.file_id,
-            kind=self.kind,
-            as_file=self.as_file,
-        )
 
 
 class CachedResultGone(Checkpoint):
@@ -251,15 +199,16 @@ class Export:
         """Render, once more if it fails.
 
         Raises:
-            JobEnded: It failed for good.
+            JobEnded, ServiceError: It failed for good.
         """
-        started = attempt.load(RenderStarted)
-        render = None
+        started, render = attempt.load(RenderStarted), None
         for number in range(1 if started is None else started.number, RENDERS + 1):
             render = await self._one_render(attempt, raw_draft, number)
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
+            if (refusal := plan_refusal(render.error or "")) is not None:
+                raise refusal
         kind = failure_kind(render.error or "" if render is not None else "")
         raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(attempt),)))
 
@@ -491,6 +440,11 @@ def _with_export(attempt: Attempt, ended: JobEnded) -> JobEnded:
     if isinstance(message, LocalizedMessage) and message.key in _AGAIN_LATER:
         return JobEnded(LocalizedMessage("export.unavailable", buttons=(_again(attempt),)), ended.state)
     return ended
+
+
+def result_of(attempt: Attempt, exported: Exported) -> Result:
+    """Return what the responder is given to send."""
+    return Result(exported, path=attempt.responder.result_path if exported.is_fetched else None)
 
 
 async def _save(attempt: Attempt, exported: Exported, **changes: object) -> None:

@@ -8,7 +8,6 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.erase_chat import ChatEraser
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 
 log = structlog.get_logger(__name__)
@@ -31,17 +30,16 @@ class Forget:
 
     name = "forget"
 
-    def __init__(self, job_queue: JobQueue, eraser: ChatEraser) -> None:
-        self._job_queue = job_queue
+    def __init__(self, eraser: ChatEraser) -> None:
         self._eraser = eraser
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         payload = attempt.job.payload_as(ForgetPayload)
         for job_id in payload.quick_job_ids:
-            await self._job_queue.cancel(attempt.job.chat, QueueName.QUICK, job_id)
+            await attempt.job_queue.cancel(attempt.job.chat, QueueName.QUICK, job_id)
         for topic in map(ChatKey.parse, payload.topics):
-            while await self._is_erasing(topic, attempt.job.id):
+            while await _is_erasing(attempt, topic):
                 await _pause(attempt)
         while not await self._eraser.erase(attempt.claimed):
             await _pause(attempt)
@@ -49,9 +47,10 @@ class Forget:
         if not payload.is_silent:
             await attempt.responder.send("forgotten", LocalizedMessage("forget.done"))
 
-    async def _is_erasing(self, topic: ChatKey, job_id: str) -> bool:
-        status = await self._job_queue.find(topic, job_id)
-        return status is not None and status.state in (JobState.QUEUED, JobState.RUNNING)
+
+async def _is_erasing(attempt: Attempt, topic: ChatKey) -> bool:
+    status = await attempt.job_queue.find(topic, attempt.job.id)
+    return status is not None and status.state in (JobState.QUEUED, JobState.RUNNING)
 
 
 async def _pause(attempt: Attempt) -> None:

@@ -9,12 +9,10 @@ from typing import Final
 
 import structlog
 
-from bot.jobs.checkpoints import RenderStarted
+from bot.jobs.checkpoints import Exported, RenderStarted
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.ports import FileGone, FileTooLarge, Result
-from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.steps.export import Exported
 from bot.jobs.steps.result_download import TooLarge, fetch
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.extracts import CannotExtract, Extract, extract
@@ -44,9 +42,8 @@ class MakeExtract:
 
     name = "make_extract"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+    def __init__(self, projects: Projects) -> None:
         self._projects = projects
-        self._job_queue = job_queue
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -77,8 +74,8 @@ class MakeExtract:
     async def _deliver(self, attempt: Attempt, path: Path, *, as_file: bool) -> None:
         size = (await asyncio.to_thread(path.stat)).st_size
         took_s = (attempt.clock.now() - attempt.job.asked_at).total_seconds()
-        result = Result(path=path, size=size, took_s=took_s, as_file=as_file)
-        await attempt.responder.deliver("extract", result)
+        made = Exported(size_bytes=size, took_s=took_s, as_file=as_file)
+        await attempt.responder.deliver("extract", Result(made, path))
 
     async def _fetch(self, attempt: Attempt, path: Path) -> None:
         (file,) = attempt.job.files
@@ -96,13 +93,13 @@ class MakeExtract:
 
     async def _render(self, attempt: Attempt) -> Render | None:
         """Return the render that the video came from, which NemoVideo keeps for a while."""
-        made = await self._job_queue.find(
+        made = await attempt.job_queue.find(
             attempt.job.chat, attempt.job.payload_as(ExtractPayload).result_job_id
         )
         if made is None:
             return None
-        started = await self._job_queue.load_checkpoint(made.job, RenderStarted)
-        exported = await self._job_queue.load_checkpoint(made.job, Exported)
+        started = await attempt.job_queue.load_checkpoint(made.job, RenderStarted)
+        exported = await attempt.job_queue.load_checkpoint(made.job, Exported)
         if started is None or exported is None:
             return None
         return Render(started.render_id, RenderStatus.COMPLETED, url=exported.spare_link or None)

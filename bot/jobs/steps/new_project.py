@@ -1,16 +1,12 @@
 """Begin an empty project."""
 
-from dataclasses import replace
-
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobKind, QueueName, look_id
+from bot.jobs.model import QueueName, look_id, say_job
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.payloads import SayPayload
 from bot.jobs.ports import Topics
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.words import Words
@@ -34,9 +30,8 @@ class NewProject:
 
     name = "new_project"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue, topics: Topics) -> None:
+    def __init__(self, projects: Projects, topics: Topics) -> None:
         self._projects = projects
-        self._job_queue = job_queue
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -45,13 +40,13 @@ class NewProject:
         if (topic := await self._topic(attempt)) is not None:
             await self._projects.chats.update(topic, ChatFields(takes_name=True))
             await attempt.responder.send("new", LocalizedMessage("new.topic"))
-            return await say_in_topic(self._job_queue, attempt, topic, begin)
+            return await say_in_topic(attempt, topic, begin)
         if attempt.load(SessionForgotten) is None:
             await self._projects.leave(attempt.job.chat)
             await attempt.save(SessionForgotten())
         # What the agent asked about is gone with the project.
-        if (job_id := await self._job_queue.questions.job_id(attempt.job.chat)) is not None:
-            await self._job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
+        if (job_id := await attempt.job_queue.questions.job_id(attempt.job.chat)) is not None:
+            await attempt.job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
         return await attempt.responder.send("new", begin)
 
     async def _topic(self, attempt: Attempt) -> ChatKey | None:
@@ -69,21 +64,18 @@ class NewProject:
         return topic
 
 
-async def say_in_topic(
-    job_queue: JobQueue, attempt: Attempt, topic: ChatKey, message: LocalizedMessage
-) -> None:
+async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessage) -> None:
     """Say something in another topic of a job's chat, once.
 
     It comes last in its step: of two messages on their way to a chat, a lost one may be taken for the other.
     """
-    payload, job_id = SayPayload(message=message), look_id(attempt.job.id, topic.topic_id or 0)
-    job = replace(
-        attempt.job,
-        id=job_id,
-        chat=topic,
-        queue=QueueName.QUICK,
-        kind=JobKind.SAY,
-        message_id=None,
-        payload=payload,
+    job = attempt.job
+    said = say_job(
+        topic,
+        message,
+        owner_id=job.owner_id,
+        language=job.language,
+        asked_at=job.asked_at,
+        job_id=look_id(job.id, topic.topic_id or 0),
     )
-    await job_queue.enqueue([job], f"{attempt.job.id}:told")
+    await attempt.job_queue.enqueue([said], f"{job.id}:told")

@@ -9,13 +9,10 @@ from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.ports import Topics
 from bot.jobs.project_views import name_of
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.new_project import say_in_topic
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.errors import NemoError
 from bot.projects.projects import ProjectLoss, Projects
 
 
@@ -30,9 +27,8 @@ class OpenProject:
 
     name = "open_project"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue, topics: Topics) -> None:
+    def __init__(self, projects: Projects, topics: Topics) -> None:
         self._projects = projects
-        self._job_queue = job_queue
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -47,17 +43,14 @@ class OpenProject:
         if await self._is_elsewhere(key, project):
             here = LocalizedMessage("projects.here", name)
             await attempt.responder.send("opened", LocalizedMessage("projects.in_topic", name))
-            return await say_in_topic(self._job_queue, attempt, ChatKey(key.chat_id, project.topic_id), here)
+            return await say_in_topic(attempt, ChatKey(key.chat_id, project.topic_id), here)
         # What the agent asked about is not in the project that follows.
-        if (job_id := await self._job_queue.questions.job_id(key)) is not None:
-            await self._job_queue.cancel(key, QueueName.MAIN, job_id)
+        if (job_id := await attempt.job_queue.questions.job_id(key)) is not None:
+            await attempt.job_queue.cancel(key, QueueName.MAIN, job_id)
         lost = LostProjectHandler(projects, attempt)
         if not await projects.go_back(key, project):
             await lost.end(ProjectLoss(project.session_id))
-        try:
-            state = await projects.get_state(attempt.job, lost.end)
-        except NemoError as error:
-            raise await ended_by(projects, attempt.job, error) from error
+        state = await projects.get_state(attempt.job, lost.end)
         heading, tracks = timeline(state.draft, key)
         buttons = (Button("button.export", Export()),) if tracks else ()
         opened = ListMessage(LocalizedMessage("projects.opened", name), (heading, *tracks), buttons)

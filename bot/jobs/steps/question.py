@@ -79,7 +79,7 @@ async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, in
         raise JobEnded(kept, JobState.DONE)
     if before is None:
         await attempt.save(QuestionAsked(asked_at=now_s), number)
-    await attempt.ask(number)
+    await attempt.job_queue.questions.ask(attempt.job, attempt.claimed.attempt, number)
     message = question_message(attempt.job, asked, number, index)
     await attempt.responder.send(idempotency_key(number), message)
 

@@ -7,7 +7,6 @@ from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.ports import GroupAdmins
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.steps.watch_upload import look_later
@@ -21,9 +20,8 @@ class ShowLink:
 
     name = "show_link"
 
-    def __init__(self, projects: Projects, group_admins: GroupAdmins, job_queue: JobQueue) -> None:
+    def __init__(self, projects: Projects, group_admins: GroupAdmins) -> None:
         self._projects = projects
-        self._job_queue = job_queue
         self._group_admins = group_admins
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -55,4 +53,4 @@ class ShowLink:
         message = LocalizedMessage(key, buttons=buttons)
         await attempt.responder.send("link", PrivateMessage(message, (LocalizedMessage("link.in_private"),)))
         if key == "link.here_to_upload":
-            await look_later(self._job_queue, attempt, job)
+            await look_later(attempt, job)

@@ -7,7 +7,6 @@ from bot.jobs.messages import STORED_LIST, LocalizedMessage
 from bot.jobs.model import JobState
 from bot.jobs.payloads import PrivateAnswerPayload
 from bot.jobs.ports import GroupAdmins
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
@@ -16,8 +15,7 @@ class ShowPrivateMessage:
 
     name = "show_private_message"
 
-    def __init__(self, job_queue: JobQueue, chats: Chats, group_admins: GroupAdmins) -> None:
-        self._job_queue = job_queue
+    def __init__(self, chats: Chats, group_admins: GroupAdmins) -> None:
         self._chats = chats
         self._group_admins = group_admins
 
@@ -25,10 +23,10 @@ class ShowPrivateMessage:
         """See ``Step``."""
         payload = attempt.job.payload_as(PrivateAnswerPayload)
         group = ChatKey.parse(payload.chat)
-        status = await self._job_queue.find(group, payload.job_id)
+        status = await attempt.job_queue.find(group, payload.job_id)
         if (
             status is None
-            or (kept := await self._job_queue.load_checkpoint(status.job, PrivateMessageKept)) is None
+            or (kept := await attempt.job_queue.load_checkpoint(status.job, PrivateMessageKept)) is None
         ):
             raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
         reader, owner = attempt.job.owner_id, status.job.owner_id

@@ -3,12 +3,8 @@
 from datetime import UTC, datetime
 from statistics import median
 
-from redis.asyncio import Redis
-
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
-from bot.jobs.queue.given_up import given_up
-from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.statistics import DayTotals
+from bot.jobs.queue.statistics import DayTotals, QueueStatistics
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
@@ -22,14 +18,13 @@ class ShowStats:
 
     name = "show_stats"
 
-    def __init__(self, job_queue: JobQueue, guest_accounts: GuestAccountCounter, redis: Redis) -> None:
-        self._job_queue = job_queue
+    def __init__(self, guest_accounts: GuestAccountCounter, usual_times: UsualTimes) -> None:
         self._guest_accounts = guest_accounts
-        self._redis = redis
+        self._usual_times = usual_times
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        statistics = self._job_queue.statistics
+        statistics = attempt.job_queue.statistics
         today = await statistics.today()
         waiting, _ = await statistics.waiting()
         left = max(GUEST_ACCOUNTS_PER_WEEK - await self._guest_accounts.used_this_week(), 0)
@@ -45,7 +40,7 @@ class ShowStats:
             LocalizedMessage("stats.tokens", {"left": left, "most": GUEST_ACCOUNTS_PER_WEEK}),
         ]
         lines += await self._render_wait()
-        lines += await self._credits(today)
+        lines += await _credits(statistics, today)
         if today.top_people:
             most = ", ".join(f"{person} ({requests})" for person, requests in today.top_people)
             lines.append(LocalizedMessage("stats.top", {"people": most}))
@@ -53,7 +48,7 @@ class ShowStats:
         lines.append(
             LocalizedMessage("stats.yesterday", {"jobs": yesterday.requests, "credits": yesterday.credits})
         )
-        if jobs := await given_up(self._redis):
+        if jobs := await attempt.job_queue.given_up():
             params: dict[str, Param] = {
                 "n": len(jobs),
                 "kind": jobs[0].kind,
@@ -67,14 +62,14 @@ class ShowStats:
             since = up_since(name)
             up = Seconds(0.0 if since is None else (now - since).total_seconds())
             lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
-        if await self._job_queue.is_paused():
+        if await attempt.job_queue.is_paused():
             lines.append(LocalizedMessage("stats.paused"))
         heading = LocalizedMessage("stats.heading", {"jobs": today.requests})
         await attempt.responder.send("stats", ListMessage(heading, tuple(lines)))
 
     async def _render_wait(self) -> list[LocalizedMessage]:
         """Return how long a video usually takes from the agent's last word on, once that was learned."""
-        times_s = await UsualTimes(self._redis).load()
+        times_s = await self._usual_times.load()
         if times_s[Work.RENDER] is BEFORE_LEARNING_S[Work.RENDER]:
             return []
         whole_s, queue_s = median(times_s[Work.RENDER]), median(times_s[Work.RENDER_QUEUE])
@@ -85,17 +80,17 @@ class ShowStats:
         }
         return [LocalizedMessage("stats.render_wait", params)]
 
-    async def _credits(self, today: DayTotals) -> list[LocalizedMessage]:
-        """Return what the accounts that were used lately spent and have: the operator's, and those of chats."""
-        statistics = self._job_queue.statistics
-        left, accounts = await statistics.credits_left(), await statistics.accounts.today()
-        lines = []
-        if left is not None:
-            lines.append(LocalizedMessage("stats.credits", {"spent": today.credits, "left": left}))
-        for kind, sums in accounts.sums.items():
-            params: dict[str, Param] = {"n": sums.count, "spent": sums.spent, "left": sums.left}
-            lines.append(LocalizedMessage(f"stats.accounts_{kind}", params))
-        for use in accounts.top:
-            params = {"chat": str(use.chat_id), "spent": use.spent, "left": use.left}
-            lines.append(LocalizedMessage(f"stats.account_{use.kind}", params))
-        return lines
+
+async def _credits(statistics: QueueStatistics, today: DayTotals) -> list[LocalizedMessage]:
+    """Return what the accounts that were used lately spent and have: the operator's, and those of chats."""
+    left, accounts = await statistics.credits_left(), await statistics.accounts.today()
+    lines = []
+    if left is not None:
+        lines.append(LocalizedMessage("stats.credits", {"spent": today.credits, "left": left}))
+    for kind, sums in accounts.sums.items():
+        params: dict[str, Param] = {"n": sums.count, "spent": sums.spent, "left": sums.left}
+        lines.append(LocalizedMessage(f"stats.accounts_{kind}", params))
+    for use in accounts.top:
+        params = {"chat": str(use.chat_id), "spent": use.spent, "left": use.left}
+        lines.append(LocalizedMessage(f"stats.account_{use.kind}", params))
+    return lines

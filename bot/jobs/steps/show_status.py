@@ -9,16 +9,14 @@ from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.clip_looks import clip_looks
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
 from bot.media.clip_look import ClipLook
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import NemoError
-from bot.nemo.unplaced import UnplacedFile, unplaced_files
+from bot.nemo.project_files import unplaced_files
 from bot.projects.projects import UNNAMED_PROJECT, Projects
 from bot.words import bounded
 
@@ -32,23 +30,19 @@ class ShowStatus:
 
     name = "show_status"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+    def __init__(self, projects: Projects) -> None:
         self._projects = projects
-        self._job_queue = job_queue
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, draft = self._projects, None
-        unplaced: tuple[UnplacedFile, ...] = ()
+        unplaced: tuple[str | None, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
-            try:
-                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
-            except NemoError as error:
-                raise await ended_by(projects, attempt.job, error) from error
+            state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
             draft, unplaced = state.draft, unplaced_files(state)
         heading, tracks = timeline(draft, attempt.job.chat)
-        work, question = await self._work(attempt.job), await self._question(attempt.job)
-        waiting, cancel = await self._waiting(attempt.job)
+        work, question = await _work(attempt), await _question(attempt)
+        waiting, cancel = await _waiting(attempt)
         place = (Button("button.place_files", PlaceFiles()),) if unplaced else ()
         if draft is None or not draft.is_ready:
             heading = unplaced_message(unplaced) if unplaced else heading
@@ -84,37 +78,6 @@ class ShowStatus:
             return {}
         return await clip_looks(self._projects.nemo, project.credentials, draft)
 
-    async def _waiting(self, job: Job) -> tuple[tuple[LocalizedMessage, ...], tuple[Button, ...]]:
-        """Return a line with its words, and a button that stops it, for each of the first requests that wait."""
-        lines: list[LocalizedMessage] = []
-        buttons: list[Button] = []
-        job_ids = await self._job_queue.current(job.chat, QueueName.MAIN)
-        for job_id in job_ids[: MOST_WAITING + 2]:  # One may run, one may ask.
-            status = await self._job_queue.find(job.chat, job_id)
-            if status is None or status.state is not JobState.QUEUED or len(lines) >= MOST_WAITING:
-                continue
-            position, text = len(lines) + 1, status.job.text or status.job.kind.value
-            params: dict[str, Param] = {"position": position, "words": bounded(text, _WORDS_CHARS)}
-            lines.append(LocalizedMessage("status.waiting_request", params))
-            buttons.append(Button(text=f"❌ {position}", action=Cancel(status.job.id)))
-        return tuple(lines), tuple(buttons)
-
-    async def _question(self, job: Job) -> ListMessage | None:
-        """Return the agent's open question again: the message with it may be far up."""
-        job_queue = self._job_queue
-        job_id = await job_queue.questions.job_id(job.chat)
-        asking = None if job_id is None else await job_queue.find(job.chat, job_id)
-        number = None if asking is None else await job_queue.questions.number(asking.job)
-        if asking is None or number is None:
-            return None
-        found = find_question(await job_queue.load_checkpoint(asking.job, AgentAnswered), number)
-        send = await job_queue.load_checkpoint(asking.job, MessageSend, message_key(number))
-        if found is None or send is None:  # It is just being sent.
-            return None
-        return question_message(
-            asking.job, found[0], number, found[1], await job_queue.questions.ticked(asking.job)
-        )
-
     async def _credits(self, attempt: Attempt) -> tuple[LocalizedMessage, ...]:
         """Return a line with the credits, in private; the answer does not wait for it."""
         if not attempt.job.chat.is_private:
@@ -129,24 +92,58 @@ class ShowStatus:
             return ()
         return (LocalizedMessage("status.credits", {"available": round(credits_.available or 0)}),)
 
-    async def _work(self, job: Job) -> tuple[LocalizedMessage, ...]:
-        job_ids = await self._job_queue.current(job.chat, QueueName.MAIN)
-        if not job_ids:
-            return (LocalizedMessage("status.idle"),)
-        if await self._job_queue.is_paused():
-            first = await self._job_queue.find(job.chat, job_ids[0])
-            if first is not None and first.state is JobState.QUEUED:
-                return (LocalizedMessage("status.paused", {"n": len(job_ids)}),)
-        # Its state may say so a moment later, once no worker has it any more.
-        asking = await self._job_queue.questions.job_id(job.chat)
-        lines = [LocalizedMessage("status.asking")] if asking in job_ids else []
-        states = [
-            one.state
-            for job_id in job_ids[:2]
-            if job_id != asking and (one := await self._job_queue.find(job.chat, job_id))
-        ]
-        if states.count(JobState.RUNNING) or not lines:
-            lines.append(LocalizedMessage("status.working"))
-        if len(job_ids) > len(lines):
-            lines.append(LocalizedMessage("status.waiting", {"n": len(job_ids) - len(lines)}))
-        return tuple(lines)
+
+async def _waiting(attempt: Attempt) -> tuple[tuple[LocalizedMessage, ...], tuple[Button, ...]]:
+    """Return a line with its words, and a button that stops it, for each of the first requests that wait."""
+    lines: list[LocalizedMessage] = []
+    buttons: list[Button] = []
+    job_ids = await attempt.job_queue.current(attempt.job.chat, QueueName.MAIN)
+    for job_id in job_ids[: MOST_WAITING + 2]:  # One may run, one may ask.
+        status = await attempt.job_queue.find(attempt.job.chat, job_id)
+        if status is None or status.state is not JobState.QUEUED or len(lines) >= MOST_WAITING:
+            continue
+        position, text = len(lines) + 1, status.job.text or status.job.kind.value
+        params: dict[str, Param] = {"position": position, "words": bounded(text, _WORDS_CHARS)}
+        lines.append(LocalizedMessage("status.waiting_request", params))
+        buttons.append(Button(text=f"❌ {position}", action=Cancel(status.job.id)))
+    return tuple(lines), tuple(buttons)
+
+
+async def _question(attempt: Attempt) -> ListMessage | None:
+    """Return the agent's open question again: the message with it may be far up."""
+    job_queue = attempt.job_queue
+    job_id = await job_queue.questions.job_id(attempt.job.chat)
+    asking = None if job_id is None else await job_queue.find(attempt.job.chat, job_id)
+    number = None if asking is None else await job_queue.questions.number(asking.job)
+    if asking is None or number is None:
+        return None
+    found = find_question(await job_queue.load_checkpoint(asking.job, AgentAnswered), number)
+    send = await job_queue.load_checkpoint(asking.job, MessageSend, message_key(number))
+    if found is None or send is None:  # It is just being sent.
+        return None
+    return question_message(
+        asking.job, found[0], number, found[1], await job_queue.questions.ticked(asking.job)
+    )
+
+
+async def _work(attempt: Attempt) -> tuple[LocalizedMessage, ...]:
+    job_ids = await attempt.job_queue.current(attempt.job.chat, QueueName.MAIN)
+    if not job_ids:
+        return (LocalizedMessage("status.idle"),)
+    if await attempt.job_queue.is_paused():
+        first = await attempt.job_queue.find(attempt.job.chat, job_ids[0])
+        if first is not None and first.state is JobState.QUEUED:
+            return (LocalizedMessage("status.paused", {"n": len(job_ids)}),)
+    # Its state may say so a moment later, once no worker has it any more.
+    asking = await attempt.job_queue.questions.job_id(attempt.job.chat)
+    lines = [LocalizedMessage("status.asking")] if asking in job_ids else []
+    states = [
+        one.state
+        for job_id in job_ids[:2]
+        if job_id != asking and (one := await attempt.job_queue.find(attempt.job.chat, job_id))
+    ]
+    if states.count(JobState.RUNNING) or not lines:
+        lines.append(LocalizedMessage("status.working"))
+    if len(job_ids) > len(lines):
+        lines.append(LocalizedMessage("status.waiting", {"n": len(job_ids) - len(lines)}))
+    return tuple(lines)

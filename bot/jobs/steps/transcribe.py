@@ -9,7 +9,6 @@ from bot.jobs.messages import Button, LocalizedMessage, Progress
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.progress_shares import CONNECTED
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.media.transcription import MAX_SPOKEN_BYTES, NotTranscribed, Transcriber
@@ -34,9 +33,8 @@ class Transcribe:
 
     name = "transcribe"
 
-    def __init__(self, transcriber: Transcriber | None, job_queue: JobQueue) -> None:
+    def __init__(self, transcriber: Transcriber | None) -> None:
         self._transcriber = transcriber
-        self._job_queue = job_queue
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -66,7 +64,7 @@ class Transcribe:
             NotTranscribed: That can't be told.
             FileGone: Telegram no longer has the file.
         """
-        spoken = await self._job_queue.find(attempt.job.chat, voice_job_id)
+        spoken = await attempt.job_queue.find(attempt.job.chat, voice_job_id)
         if spoken is None or not spoken.job.files:
             raise NotTranscribed
         content = bytearray()

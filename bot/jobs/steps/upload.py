@@ -11,7 +11,16 @@ import structlog
 
 from bot.chats.project_file import ProjectFile
 from bot.jobs.buttons import Retry, ShowLink
-from bot.jobs.checkpoints import FILES, LINKS, Checkpoint, Uploaded, UploadedFile, UploadStarted, UploadUsed
+from bot.jobs.checkpoints import (
+    FILES,
+    LINKS,
+    Checkpoint,
+    Uploaded,
+    UploadedFile,
+    UploadStarted,
+    UploadUsed,
+    field_of,
+)
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
@@ -34,16 +43,15 @@ from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
-from bot.nemo.answers import UploadedFile as AcceptedFile
+from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
-from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import FileTypeRefused, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -77,10 +85,7 @@ class Upload:
         """See ``Step``."""
         projects = self._projects
         card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
-        try:
-            await self._bring_all(attempt, card)
-        except NemoError as error:
-            raise await ended_by(projects, attempt.job, error) from error
+        await self._bring_all(attempt, card)
         if attempt.load(Uploaded, FILES) is not None:
             # Only now: another attempt would have had to read them again.
             await attempt.responder.release_files()
@@ -97,7 +102,10 @@ class Upload:
             browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         if payload.link_job_id:
-            await attempt.save_for(payload.link_job_id, UploadUsed())
+            held = await attempt.job_queue.find(attempt.job.chat, payload.link_job_id)
+            if held is not None:
+                used = {field_of(UploadUsed): UploadUsed().model_dump(mode="json")}
+                await attempt.job_queue.save_waiting(held.job, used)
         gathered = attempt.last_gathered
         if not gathered.is_words_alone:
             gathered = await attempt.gathered()  # All that is here goes in one request.
@@ -211,7 +219,7 @@ class Upload:
                     return
                 size_bytes = sum(file.size for file in opened.values())
                 before = attempt.load(Uploaded, FILES) or Uploaded()
-                await attempt.record_upload_size(before.size_bytes + size_bytes)
+                await attempt.job_queue.record_upload_size(attempt.claimed, before.size_bytes + size_bytes)
                 await attempt.save(
                     UploadStarted(digest_before=digest_before, size_bytes=size_bytes, sources=tuple(opened)),
                     FILES,

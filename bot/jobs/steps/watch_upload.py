@@ -10,7 +10,6 @@ from bot.jobs.checkpoints import UploadAwaited, UploadUsed
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName, look_id
 from bot.jobs.payloads import WatchPayload
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import digest
 from bot.nemo.errors import NemoError
@@ -30,17 +29,16 @@ class WatchUpload:
 
     name = "watch_upload"
 
-    def __init__(self, projects: Projects, job_queue: JobQueue) -> None:
+    def __init__(self, projects: Projects) -> None:
         self._projects = projects
-        self._job_queue = job_queue
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         job, payload = attempt.job, attempt.job.payload_as(WatchPayload)
-        held = await self._job_queue.find(job.chat, payload.link_job_id)
-        if held is None or await self._job_queue.load_checkpoint(held.job, UploadUsed) is not None:
+        held = await attempt.job_queue.find(job.chat, payload.link_job_id)
+        if held is None or await attempt.job_queue.load_checkpoint(held.job, UploadUsed) is not None:
             return
-        awaited = await self._job_queue.load_checkpoint(held.job, UploadAwaited)
+        awaited = await attempt.job_queue.load_checkpoint(held.job, UploadAwaited)
         chat = await self._projects.chats.get(job.chat)
         if awaited is None or chat.session_id is None or chat.session_id != awaited.session_id:
             return  # It is another project's.
@@ -54,14 +52,13 @@ class WatchUpload:
                 do_it = Button("button.run_arrived", RunHeld(held.job.id))
                 message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
                 return await attempt.responder.send("arrived", message)
-        await look_later(self._job_queue, attempt, held.job, payload.look + 1)
+        await look_later(attempt, held.job, payload.look + 1)
 
 
-async def look_later(job_queue: JobQueue, attempt: Attempt, link_job: Job, look: int = 0) -> None:
+async def look_later(attempt: Attempt, link_job: Job, look: int = 0) -> None:
     """Store the job that looks next; none after the last look.
 
     Args:
-        job_queue: Where it waits.
         attempt: The attempt that asks for it.
         link_job: The job that holds the request.
         look: The number of the look, from 0.
@@ -78,4 +75,4 @@ async def look_later(job_queue: JobQueue, attempt: Attempt, link_job: Job, look:
         asked_at=now,
         payload=WatchPayload(link_job_id=link_job.id, look=look),
     )
-    await job_queue.later.add(watch, now + PAUSES[look])
+    await attempt.job_queue.later.add(watch, now + PAUSES[look])

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage
-from bot.jobs.model import Job, JobState, QueueName
+from bot.jobs.model import Job, JobState
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
@@ -63,7 +63,7 @@ class Attempt(StoredCheckpoints):
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
         self.progress = self.load(JobProgress) or JobProgress()
         self._job = claimed.job
-        self._job_queue = job_queue
+        self.job_queue = job_queue
         self._task: asyncio.Task[Any] | None = None
 
     @property
@@ -136,7 +136,7 @@ class Attempt(StoredCheckpoints):
 
     async def _write(self, values: Mapping[str, Any]) -> None:
         values = {**values, field_of(JobProgress): self.progress.model_dump(mode="json")}
-        match await self._job_queue.save(self.claimed, values):
+        match await self.job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)
             case SaveOutcome.CANCELLED if not self.shows_cancelled:
@@ -151,44 +151,14 @@ class Attempt(StoredCheckpoints):
 
     async def reload(self, checkpoint: type[C], key: str = "") -> C | None:
         """Load a checkpoint from the store again: something beside this attempt may have saved it."""
-        saved = await self._job_queue.load_checkpoint(self._job, checkpoint, key)
+        saved = await self.job_queue.load_checkpoint(self._job, checkpoint, key)
         if saved is not None:
             self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
 
-    async def save_for(self, job_id: str, checkpoint: Checkpoint) -> None:
-        """Save a checkpoint of another job of the chat, which is over; nothing if it is gone."""
-        found = await self._job_queue.find(self._job.chat, job_id)
-        if found is not None:
-            name, value = field_of(type(checkpoint)), checkpoint.model_dump(mode="json")
-            await self._job_queue.save_waiting(found.job, {name: value})
-
-    async def ask(self, number: str) -> None:
-        """Open a question of the agent, before it is sent."""
-        await self._job_queue.questions.ask(self._job, self.claimed.attempt, number)
-
-    async def is_question_open(self) -> bool:
-        """Return whether the chat has a question of the agent that waits for its answer."""
-        return await self._job_queue.questions.job_id(self._job.chat) is not None
-
-    async def waits_behind(self, job_id: str | None) -> bool:
-        """Return whether another job of the chat waits for its turn behind this one."""
-        if job_id is None:
-            return False
-        waiting = await self._job_queue.current(self._job.chat, QueueName.MAIN)
-        return job_id != self._job.id and job_id in waiting
-
-    async def is_other_topic_busy(self) -> bool:
-        """Return whether a request runs in another topic of the chat, with the account that it began with."""
-        return await self._job_queue.is_other_topic_busy(self._job.chat)
-
-    async def record_upload_size(self, size_bytes: int) -> None:
-        """Replace the declared size of the job's files in today's quota with the actual one."""
-        await self._job_queue.record_upload_size(self.claimed, size_bytes)
-
     async def gathered(self) -> GatheredJob:
         """Return the job with all that joined it so far."""
-        self.last_gathered = await self._job_queue.gathered(self._job)
+        self.last_gathered = await self.job_queue.gathered(self._job)
         return self.last_gathered
 
     async def close(self, version: int) -> bool:
@@ -200,7 +170,7 @@ class Attempt(StoredCheckpoints):
         Returns:
             Whether that was all. Otherwise there is more, and the job stays open.
         """
-        match await self._job_queue.close(self.claimed, version):
+        match await self.job_queue.close(self.claimed, version):
             case CloseOutcome.SUPERSEDED:
                 self.interrupt(Interruption.SUPERSEDED)
                 await asyncio.sleep(0)
@@ -273,6 +243,7 @@ class Step(Protocol):
 
         Raises:
             JobEnded: The job is over and has its answer.
+            NemoError: A call failed; the runner ends the job with what that means for the chat.
             ChatGone: There is nobody left to answer.
         """
         ...

@@ -6,7 +6,6 @@ from statistics import median
 from typing import Any, Protocol
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.chats.chats import Chats
@@ -25,9 +24,6 @@ from bot.runtime.clock import Clock
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
-
-ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
-"""Kinds of jobs whose request gets a reaction as long as they take."""
 
 _BUSY_POSITION = 2
 """From this position on a group is busy: a reaction says that a request waits, without a message."""
@@ -62,7 +58,7 @@ class PositionMessages:
     def __init__(
         self,
         job_queue: JobQueue,
-        redis: Redis,
+        usual_times: UsualTimes,
         responders: ResponderFactory,
         chats: Chats,
         clock: Clock,
@@ -73,7 +69,7 @@ class PositionMessages:
         self._chats = chats
         self._clock = clock
         self._edit = edit
-        self._usual_times = UsualTimes(redis)
+        self._usual_times = usual_times
         self._sends: set[asyncio.Task[None]] = set()
         self._updates: dict[ChatKey, asyncio.Task[None]] = {}
 
@@ -127,8 +123,6 @@ class PositionMessages:
             is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
             if is_busy and await responder.react(SEEN):
                 return
-            if status.job.kind in ACKNOWLEDGED:
-                responder.acknowledge()
             if not await self._job_queue.claim_announcement(status):
                 return
             responder.report_progress(await self._progress(status))

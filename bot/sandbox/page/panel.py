@@ -97,7 +97,7 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
                 "kind": job.kind,
                 "queue": job.queue,
                 "state": fields["state"],
-                "attempt": int(fields["attempt"]),
+                "attempt": int(fields.get("attempt", 0)),
                 "asked_at": job.asked_at.isoformat(),
                 "text": job.text[:80],
                 "files": len(job.files),

@@ -1,5 +1,7 @@
 """Before all other handlers: people who may not use the bot are refused, and told so once in a while."""
 
+from functools import partial
+
 from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
@@ -7,7 +9,7 @@ from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.button_presses import PressReply
 from bot.telegram.handlers.command_handler import TextCommandHandler
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, handles
 from bot.telegram.reading.addressing import owner_id, telegram_chat_id_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.receiving.application import Context
@@ -18,10 +20,7 @@ _BEFORE_ALL = -2  # the group of handlers that PTB asks before the ordinary ones
 class AccessGuard(HandlerFamily):
     """Lets updates pass, or answers them itself."""
 
-    def register(self) -> None:
-        """Add the handler."""
-        self._services.application.add_handler(TypeHandler(Update, self._check), group=_BEFORE_ALL)
-
+    @handles(partial(TypeHandler, Update), _BEFORE_ALL)
     async def _check(self, update: Update, context: Context) -> None:
         """Let an update pass if its sender may use the bot.
 

@@ -4,9 +4,9 @@ from telegram import Message, MessageOriginChannel, MessageOriginChat, MessageOr
 from telegram.ext import filters
 
 from bot.jobs.messages import LocalizedMessage, UncutText
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import AnnouncePayload
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command
 from bot.telegram.handlers.ignored_messages import ForwardedCommand
 from bot.telegram.receiving.application import Context
 
@@ -16,22 +16,16 @@ MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has
 class AdminCommands(HandlerFamily):
     """Handles these commands."""
 
-    def register(self) -> None:
-        """Add the handlers, before that of unknown commands."""
-        theirs = filters.ChatType.PRIVATE & filters.User(user_id=self._services.admins)
+    def __init__(self, services: HandlerServices) -> None:
+        super().__init__(services)
         # A command that somebody else wrote and they forward is not theirs.
-        theirs &= ~ForwardedCommand()
-        self.on_command("stats", self._stats, theirs)
-        self.on_command("ban", self._ban, theirs)
-        self.on_command("unban", self._unban, theirs)
-        self.on_command("pause", self._pause, theirs)
-        self.on_command("resume", self._resume, theirs)
-        self.on_command("announce", self._announce, theirs)
-        self.on_command("alerts", self._alerts, theirs)
+        self._askers &= filters.ChatType.PRIVATE & filters.User(user_id=services.admins) & ~ForwardedCommand()
 
+    @on_command("stats")
     async def _stats(self, update: Update, context: Context) -> None:
-        await self._submitter.submit(update, QueueName.QUICK, JobKind.STATS)
+        await self._submitter.submit(update, JobKind.STATS)
 
+    @on_command("ban")
     async def _ban(self, update: Update, context: Context) -> None:
         person_id = _person_meant(update.message, context)
         if person_id is None:
@@ -40,6 +34,7 @@ class AdminCommands(HandlerFamily):
         key = "admin.banned" if done else "admin.ban_refused"
         await self._submitter.reply(update, LocalizedMessage(key, {"id": str(person_id)}))
 
+    @on_command("unban")
     async def _unban(self, update: Update, context: Context) -> None:
         person_id = _person_meant(update.message, context)
         if person_id is None:
@@ -47,14 +42,17 @@ class AdminCommands(HandlerFamily):
         await self._services.access.unban(person_id)
         await self._submitter.reply(update, LocalizedMessage("admin.unbanned", {"id": str(person_id)}))
 
+    @on_command("pause")
     async def _pause(self, update: Update, context: Context) -> None:
-        await self._submitter.job_queue.pause()
+        await self._job_queue.pause()
         await self._submitter.reply(update, LocalizedMessage("admin.paused"))
 
+    @on_command("resume")
     async def _resume(self, update: Update, context: Context) -> None:
-        await self._submitter.job_queue.resume()
+        await self._job_queue.resume()
         await self._submitter.reply(update, LocalizedMessage("admin.resumed"))
 
+    @on_command("alerts")
     async def _alerts(self, update: Update, context: Context) -> None:
         alerts, admin = self._services.alerts, update.effective_user
         if admin is None:
@@ -69,6 +67,7 @@ class AdminCommands(HandlerFamily):
         )
         await self._submitter.reply(update, LocalizedMessage(key, {"command": command}))
 
+    @on_command("announce")
     async def _announce(self, update: Update, context: Context) -> None:
         text = (
             (update.message.text if update.message and update.message.text else "").partition(" ")[2].strip()
@@ -78,7 +77,7 @@ class AdminCommands(HandlerFamily):
                 update, LocalizedMessage("admin.announce_how", {"most": MAX_ANNOUNCEMENT_CHARS})
             )
         announcement = AnnouncePayload(message=LocalizedMessage("admin.word", {"text": UncutText(text)}))
-        await self._submitter.submit(update, QueueName.QUICK, JobKind.ANNOUNCE, announcement)
+        await self._submitter.submit(update, JobKind.ANNOUNCE, announcement)
         return None
 
 

@@ -10,10 +10,10 @@ from bot.jobs.generation_choice import RATIOS
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK
 from bot.media.kinds import category_of, kind_of_name
-from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, shown
+from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.command_handler import CommandInCaption
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_message, on_press
+from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import words_of
@@ -39,19 +39,13 @@ _OF_CLIP = "clip"
 class BrandHandlers(HandlerFamily):
     """Handles this command and these buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("brand", self._brand)
-        self.on_message(CommandInCaption("brand"), self._brand)
-        self.on_press(self._show, ShowBrand)
-        self.on_press(self._set_format, SetBrandFormat)
-        self.on_press(self._remove, RemoveBrandFile)
-
+    @on_command("brand")
+    @on_message(CommandInCaption("brand"))
     async def _brand(self, update: Update, context: Context) -> None:
         """Show the brand, or set a file of it: the one that the command comes with, or answers."""
-        message, chats = message_of(update), self._submitter.chats
+        message, chats = message_of(update), self._chats
         command = find_command(words_of(message), context.bot.username)
-        key, part = chat_key(message), _NAMES.get(command.words.casefold() if command is not None else "")
+        key, part = chat_key_of(message), _NAMES.get(command.words.casefold() if command is not None else "")
         if part is None:
             return await self._submitter.reply(update, await self._view(key))
         if not await self._permissions.may_change_settings(update, await chats.get(key)):
@@ -83,27 +77,29 @@ class BrandHandlers(HandlerFamily):
         await chats.brands.set_file(key, part, stored)
         await self._submitter.reply(update, LocalizedMessage(f"brand.saved_{part}"))
 
+    @on_press
     async def _show(self, press: Press, action: ShowBrand) -> PressReply:
-        await self.ensure_may_change_view(press)
-        return PressReply(show=shown(await self._view(press.chat)))
+        return await self.show_view(press, await self._view(press.chat))
 
+    @on_press
     async def _set_format(self, press: Press, action: SetBrandFormat) -> PressReply:
         ratio = "" if action.ratio == _OF_CLIP else action.ratio.replace("x", ":")
         if ratio not in ("", *RATIOS):
             return OLD_BUTTON
         await self.ensure_may_change_settings(press)
-        await self._submitter.chats.brands.set_ratio(press.chat, ratio)
-        return PressReply("toast.saved", show=shown(await self._view(press.chat)))
+        await self._chats.brands.set_ratio(press.chat, ratio)
+        return PressReply("toast.saved", show=await self._view(press.chat))
 
+    @on_press
     async def _remove(self, press: Press, action: RemoveBrandFile) -> PressReply:
         if action.part not in set(BrandPart):
             return OLD_BUTTON
         await self.ensure_may_change_settings(press)
-        await self._submitter.chats.brands.set_file(press.chat, BrandPart(action.part), None)
-        return PressReply("toast.saved", show=shown(await self._view(press.chat)))
+        await self._chats.brands.set_file(press.chat, BrandPart(action.part), None)
+        return PressReply("toast.saved", show=await self._view(press.chat))
 
     async def _view(self, key: ChatKey) -> ListMessage:
-        brand = await self._submitter.chats.brands.load(key)
+        brand = await self._chats.brands.load(key)
         form = "brand.format" if brand.ratio else "brand.format_of_clip"
         lines = [LocalizedMessage(form, {"ratio": brand.ratio} if brand.ratio else {})]
         lines += [

@@ -12,7 +12,7 @@ from bot.jobs.buttons import VERSION, ButtonAction, pack, unpack
 from bot.jobs.message_location import MessageLocation
 from bot.jobs.model import press_id
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.words import Words
@@ -31,7 +31,7 @@ class Press:
     @property
     def chat(self) -> ChatKey:
         """The chat, and its topic, of the button."""
-        return chat_key(self.message)
+        return chat_key_of(self.message)
 
     @property
     def job_id(self) -> str:
@@ -52,15 +52,6 @@ ShowView: TypeAlias = Callable[[Words], Awaitable[View]]
 """Makes what a message shows, from what is stored when it is called."""
 
 
-def shown(view: View) -> ShowView:
-    """Return what makes a view that is ready."""
-
-    async def show(words: Words) -> View:
-        return view
-
-    return show
-
-
 @dataclass(frozen=True, slots=True)
 class PressReply:
     """What whoever pressed a button gets to see.
@@ -68,14 +59,14 @@ class PressReply:
     Args:
         toast: Key of the text of the answer; empty for none.
         params: Parameters of that text.
-        show: Makes what the button's message shows from now on; ``None`` leaves its text as it is.
+        show: What the button's message shows from now on, or what makes it; ``None`` leaves its text as it is.
         buttons: The buttons that stay; ``None`` leaves them as they are.
         stopped: The position messages of waiting jobs that were stopped.
     """
 
     toast: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
-    show: ShowView | None = None
+    show: View | ShowView | None = None
     buttons: InlineKeyboardMarkup | None = None
     stopped: tuple[MessageLocation, ...] = ()
 
@@ -148,22 +139,35 @@ class ButtonPresses:
     async def _answer(self, update: Update, query: CallbackQuery, reply: PressReply) -> None:
         chat = ChatKey(query.message.chat.id if query.message is not None else query.from_user.id)
         if isinstance(query.message, Message):
-            chat = chat_key(query.message)
+            chat = chat_key_of(query.message)
         words = Words(await self._submitter.language_in(update, chat))
         toast = words.plain(reply.toast, **reply.params) if reply.toast else None
         await self.messages.answer(query.id, chat.chat_id, toast)
 
     async def _redraw(self, update: Update, message: Message, reply: PressReply) -> None:
-        chat, show = chat_key(message), reply.show
+        chat = chat_key_of(message)
         where = MessageLocation(chat.chat_id, telegram_chat_id_of(message.chat), message.message_id)
         if reply.buttons is not None:
             await self.messages.set_buttons(where, reply.buttons)
-        if show is not None:
-
-            async def make_view() -> tuple[View, Words]:
-                words = Words(await self._submitter.language_in(update, chat))
-                return await show(words), words
-
-            await self.messages.show(where, make_view)
+        if reply.show is not None:
+            await self.show(update, chat, where, reply.show)
         for stopped in reply.stopped:
             await self.messages.close(stopped, Words(await self._submitter.language_in(update, chat)))
+
+    async def show(
+        self, update: Update, chat: ChatKey, where: MessageLocation, view: View | ShowView
+    ) -> None:
+        """Let a message show something else, in the chat's language.
+
+        Args:
+            update: The update that caused it.
+            chat: The chat whose language counts.
+            where: The message.
+            view: What it shows, or what makes that.
+        """
+
+        async def make_view() -> tuple[View, Words]:
+            words = Words(await self._submitter.language_in(update, chat))
+            return await view(words) if callable(view) else view, words
+
+        await self.messages.show(where, make_view)

@@ -13,33 +13,24 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.channel_posts import ChannelPosts
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.words import Words
 
 
 class CancelHandlers(HandlerFamily):
     """Handles ``/cancel`` and the button Cancel."""
 
-    def __init__(self, services: HandlerServices, posts: ChannelPosts) -> None:
-        super().__init__(services)
-        self._posts = posts
-
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("cancel", self.cancel)
-        self.on_press(self._press, Cancel)
-        self.on_press(self._edit_heard, EditHeard)
-
+    @on_command("cancel")
     async def cancel(self, update: Update, context: Context) -> None:
         """Stop one's own first job; an admin of the group may stop that of others. What is asked last goes first."""
-        if await self._posts.drop(update):
+        if await ChannelPosts(self._services).drop(update):
             return None
-        chat, job_queue = chat_key(message_of(update)), self._submitter.job_queue
+        chat, job_queue = chat_key_of(message_of(update)), self._job_queue
         job_ids = await job_queue.current(chat, QueueName.MAIN)
         if not job_ids:
             return await self._submitter.reply(update, LocalizedMessage("job.nothing_to_cancel"))
@@ -50,40 +41,36 @@ class CancelHandlers(HandlerFamily):
         job_id = (own or job_ids)[0]
         # Stored with the id, so that an update that comes twice does not stop the next job too.
         payload = CancelPayload(job_id=job_id)
-        if await self._submitter.submit(update, QueueName.QUICK, JobKind.CANCEL, payload):
+        if await self._submitter.submit(update, JobKind.CANCEL, payload):
             # At once: a question that is being answered may hold up that job.
             await job_queue.cancel(chat, QueueName.MAIN, job_id)
         return None
 
+    @on_press
     async def _press(self, press: Press, action: Cancel) -> PressReply:
-        job_queue = self._submitter.job_queue
-        status = await self.job_behind(press, action.job_id)
-        match await job_queue.cancel(status.job.chat, status.job.queue, status.job.id):
+        job = await self.job_behind(press, action.job_id)
+        match await self._job_queue.cancel(job.chat, job.queue, job.id):
             case JobState.QUEUED:
-                where = await find_position_message(job_queue, status.job)
+                where = await find_position_message(self._job_queue, job)
                 if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
                     rest = without_button(press.message.reply_markup, press.data)
                     return PressReply(
                         "toast.cancelling", buttons=rest, stopped=() if where is None else (where,)
                     )
-                return PressReply("toast.cancelling", show=_cancelled)
+                return PressReply("toast.cancelling", show=LocalizedMessage("progress.cancelled"))
             case JobState.RUNNING | JobState.ASKING:
                 return PressReply("toast.cancelling")
             case _:
                 return OLD_JOB
 
+    @on_press
     async def _edit_heard(self, press: Press, action: EditHeard) -> PressReply:
-        job_queue = self._submitter.job_queue
-        status = await self.job_behind(press, action.job_id)
-        if (heard := await job_queue.load_checkpoint(status.job, Heard)) is None:
+        job = await self.job_behind(press, action.job_id)
+        if (heard := await self._job_queue.load_checkpoint(job, Heard)) is None:
             return PressReply("toast.old_button")
-        await job_queue.cancel(status.job.chat, status.job.queue, status.job.id)
+        await self._job_queue.cancel(job.chat, job.queue, job.id)
         await self._submitter.reply(press.update, LocalizedMessage("voice.edit", {"text": heard.text}))
         return PressReply(buttons=NO_BUTTONS)
-
-
-async def _cancelled(words: Words) -> View:
-    return LocalizedMessage("progress.cancelled")
 
 
 def close_position_message(

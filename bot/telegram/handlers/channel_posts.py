@@ -7,12 +7,12 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Post, unpack
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import PostChoice, PostPayload
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, shown
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, is_reply, message_of
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily, on_press
+from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.captions import visible_length
 from bot.words import Html
@@ -23,17 +23,13 @@ _NO_CAPTION_AWAITED = ChatFields(caption_job_id=None)
 class ChannelPosts(HandlerFamily):
     """Handles these buttons and that message, in private chats: what a group made is the group's."""
 
-    def register(self) -> None:
-        """Add the handlers of the buttons."""
-        self.on_press(self._go_on, Post)
-
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
         message = message_of(update)
         if (asking := await self._asking_job(update)) is None:
             return False
         if not message.text:  # A file, which begins something else.
-            await self._submitter.chats.update(asking.chat, _NO_CAPTION_AWAITED)
+            await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
             return False
         if is_reply(message) and not _asks_for_caption(message.reply_to_message):
             return False
@@ -42,9 +38,9 @@ class ChannelPosts(HandlerFamily):
             await self._submitter.reply(update, LocalizedMessage("post.caption_too_long", params))
             return True
         payload = asking.payload_as(PostPayload).model_copy(update={"caption": message.text_html})
-        job = self._submitter.job(update, QueueName.QUICK, JobKind.POST, files=asking.files, payload=payload)
+        job = self._submitter.job(update, JobKind.POST, files=asking.files, payload=payload)
         await self._submitter.enqueue(update, [job])
-        await self._submitter.chats.update(asking.chat, _NO_CAPTION_AWAITED)
+        await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
         await self._submitter.record(message, is_answer=True)
         return True
 
@@ -53,16 +49,16 @@ class ChannelPosts(HandlerFamily):
         if (asking := await self._asking_job(update)) is None:
             return False
         await self._submitter.reply(update, LocalizedMessage("post.dropped"))
-        await self._submitter.chats.update(asking.chat, _NO_CAPTION_AWAITED)
+        await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
         return True
 
     async def _asking_job(self, update: Update) -> Job | None:
         """Return the job that asked for a caption and waits for it still."""
-        chat = await self._submitter.chat(update, chat_key(message_of(update)))
+        chat = await self._submitter.chat(update, chat_key_of(message_of(update)))
         if chat.caption_job_id is None:
             return None
-        status = await self._submitter.job_queue.find(chat.key, chat.caption_job_id)
-        if status is None or status.job.asked_at + CAPTION_FOR < self._submitter.clock.now():
+        status = await self._job_queue.find(chat.key, chat.caption_job_id)
+        if status is None or status.job.asked_at + CAPTION_FOR < self._clock.now():
             return None
         return status.job
 
@@ -72,24 +68,25 @@ class ChannelPosts(HandlerFamily):
             return OLD_BUTTON
         (channel_id, title), *others = channels.items()
         payload = PostPayload() if others else PostPayload(channel_id=channel_id, title=title)
-        job = self._submitter.job(press.update, QueueName.QUICK, JobKind.POST, files=(file,), payload=payload)
+        job = self._submitter.job(press.update, JobKind.POST, files=(file,), payload=payload)
         await self._submitter.enqueue(press.update, [job])
         return PressReply()
 
+    @on_press
     async def _go_on(self, press: Press, action: Post) -> PressReply:
         if not action.choice:
             return await self._begin(press)
-        status = await self.job_behind(press, action.job_id)
-        if status.job.kind is not JobKind.POST:
+        asking = await self.job_behind(press, action.job_id)
+        if asking.kind is not JobKind.POST:
             return OLD_BUTTON
-        post = status.job.payload_as(PostPayload)
+        post = asking.payload_as(PostPayload)
         match action.choice:
             case PostChoice.DROP | PostChoice.NO_CAPTION:
-                chat = await self._submitter.chats.get(press.chat)
+                chat = await self._chats.get(press.chat)
                 if chat.caption_job_id == action.job_id:  # Not that of a post that was begun since.
-                    await self._submitter.chats.update(press.chat, _NO_CAPTION_AWAITED)
+                    await self._chats.update(press.chat, _NO_CAPTION_AWAITED)
                 if action.choice == PostChoice.DROP:
-                    return PressReply(show=shown(LocalizedMessage("post.dropped")))
+                    return PressReply(show=LocalizedMessage("post.dropped"))
                 post = post.model_copy(update={"caption": ""})
             case PostChoice.POST:
                 post = post.model_copy(update={"is_approved": post.caption is not None})
@@ -102,13 +99,13 @@ class ChannelPosts(HandlerFamily):
                 post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
         if await self._services.access.refusal(press.chat.chat_id, post.channel_id) is not None:
             return OLD_BUTTON  # The channel was banned since.
-        fields = {"queue": QueueName.QUICK, "message_id": None, "files": status.job.files, "payload": post}
+        fields = {"message_id": None, "files": asking.files, "payload": post}
         if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
             await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 
     async def _channels(self, chat: ChatKey) -> dict[int, str]:
-        return await self._submitter.chats.channels.all(chat.chat_id) if chat.is_private else {}
+        return await self._chats.channels.all(chat.chat_id) if chat.is_private else {}
 
 
 def _asks_for_caption(message: Message | None) -> bool:

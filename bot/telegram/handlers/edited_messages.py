@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -9,15 +10,15 @@ from telegram.ext import MessageHandler, filters
 
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.payloads import EditPayload, SayPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry_jobs import not_uploaded
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
+from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_press
+from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.request import ReadingContext, Request, digest_of, read_request
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
@@ -26,19 +27,13 @@ from bot.words.phrases import action_for
 class EditedMessageHandlers(HandlerFamily):
     """Handles edited messages and the button that runs one again."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        edited = MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited)
-        self._services.application.add_handler(edited)
-        self.on_press(self._run, RunEdited)
-
+    @handles(partial(MessageHandler, filters.UpdateType.EDITED_MESSAGE))
     async def _edited(self, update: Update, context: Context) -> None:
         message = update.edited_message
         if message is None:
             return
-        job_queue = self._submitter.job_queue
-        status = await job_queue.find_by_message(
-            chat_key(message), telegram_chat_id_of(message.chat), message.message_id
+        status = await self._job_queue.find_by_message(
+            chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
         knows_replied = await self._submitter.knows_replied(message)
         request = read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
@@ -54,14 +49,14 @@ class EditedMessageHandlers(HandlerFamily):
         words = PartText(request.prompt, request.links)
         part = self._services.refusals.checked(request.part, await self._submitter.card(update, message))
         arrival = ArrivedPart(replace(part, context=request.context[:MAX_CONTEXT_CHARS]), words, "edited")
-        edited = await job_queue.with_edit(status.job, arrival)
+        edited = await self._job_queue.with_edit(status.job, arrival)
         # A part that came after the request asks for nothing by itself, but its new words may.
         text = edited.text or words.text
         is_replaced = part.file_unique_id not in ("", *(file.unique_id for file in status.job.files))
         is_over = status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING)
         if not text and not is_replaced and is_over:
             return None  # Nothing is asked for any more.
-        offer = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=text, files=edited.files)
+        offer = self._submitter.job(update, JobKind.SAY, text=text, files=edited.files)
         said = _offer(status, offer, is_replaced=is_replaced)
         if is_replaced and part.refusal is not None:
             said = part.refusal
@@ -80,8 +75,8 @@ class EditedMessageHandlers(HandlerFamily):
         # Reactions and link previews come as edits without a date.
         if message.edit_date is None or message.edit_date - message.date > timedelta(seconds=SEEN_TTL_S):
             return None
-        seen = await self._submitter.job_queue.seen(
-            chat_key(message), telegram_chat_id_of(message.chat), message.message_id
+        seen = await self._job_queue.seen(
+            chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
         if seen == "" or seen == digest_of(message):
             return None
@@ -93,20 +88,20 @@ class EditedMessageHandlers(HandlerFamily):
         new.set_bot(context.bot)
         return await context.application.process_update(new)
 
+    @on_press
     async def _run(self, press: Press, action: RunEdited) -> PressReply:
         """Store the request in its new words, which the job that offered it holds."""
-        job_queue = self._submitter.job_queue
-        offer = (await self.job_behind(press, action.job_id)).job
+        offer = await self.job_behind(press, action.job_id)
         if not isinstance(offer.payload, SayPayload):
             return PressReply("toast.old_button")
         job = await self.prompt_job(press, offer.text)
         if job is not None:
             files, links = offer.files, list(offer.payload.links)
-            old = await job_queue.find(offer.chat, offer.payload.edited_job_id)
+            old = await self._job_queue.find(offer.chat, offer.payload.edited_job_id)
             if old is not None:
                 # The request may have been stopped, or have failed, before its files were uploaded.
                 edited = replace(old.job, files=files, payload=EditPayload(links=offer.payload.links))
-                files, links = await not_uploaded(job_queue, self._submitter.chats, edited)
+                files, links = await not_uploaded(self._job_queue, self._chats, edited)
             job = replace(
                 job,
                 files=files,

@@ -1,13 +1,15 @@
 """What happens to a group: it becomes a supergroup, the bot is removed or muted, a message is pinned."""
 
+from functools import partial
+
 from telegram import ChatMember, ChatMemberUpdated, Update
 from telegram.constants import ChatType
 from telegram.ext import ChatMemberHandler, filters
 
 from bot.chats.chats import ChatFields
 from bot.jobs.messages import LocalizedMessage
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, may_write, message_of, telegram_chat_id_of
+from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_message
+from bot.telegram.reading.addressing import chat_key_of, may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import posts
 
@@ -15,17 +17,11 @@ from bot.telegram.sending.group_admins import posts
 class GroupHandlers(HandlerFamily):
     """Handles these updates."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_message(filters.StatusUpdate.PINNED_MESSAGE, self._pinned)
-        self.on_message(filters.StatusUpdate.MIGRATE, self._migrated)
-        self.on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED, self._topic_created)
-        membership = ChatMemberHandler(self._membership, ChatMemberHandler.MY_CHAT_MEMBER)
-        self._services.application.add_handler(membership)
-
+    @on_message(filters.StatusUpdate.PINNED_MESSAGE)
     async def _pinned(self, update: Update, context: Context) -> None:
         await self._submitter.record(message_of(update))
 
+    @on_message(filters.StatusUpdate.MIGRATE)
     async def _migrated(self, update: Update, context: Context) -> None:
         """Record that a group has become a supergroup; both say so, in any order."""
         message = message_of(update)
@@ -35,14 +31,16 @@ class GroupHandlers(HandlerFamily):
         elif message.migrate_from_chat_id is not None:
             await self._services.telegram_ids.record_migration(message.migrate_from_chat_id, here)
 
+    @on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED)
     async def _topic_created(self, update: Update, context: Context) -> None:
         """Let a topic of a private chat that nobody has named get the name of its project."""
         message = message_of(update)
-        key, created = chat_key(message), message.forum_topic_created
+        key, created = chat_key_of(message), message.forum_topic_created
         await self._submitter.record(message)
         if key.is_private and created is not None and created.is_name_implicit:
-            await self._submitter.chats.update(key, ChatFields(takes_name=True))
+            await self._chats.update(key, ChatFields(takes_name=True))
 
+    @handles(partial(ChatMemberHandler, chat_member_types=ChatMemberHandler.MY_CHAT_MEMBER))
     async def _membership(self, update: Update, context: Context) -> None:
         """Introduce the bot to a group that it joins, and stop all jobs of a chat where it can't write any more.
 
@@ -54,7 +52,7 @@ class GroupHandlers(HandlerFamily):
         if change.chat.type == ChatType.CHANNEL:
             await self._record_channel(change)
         if not may_write(change.new_chat_member):
-            await self._submitter.job_queue.cancel_chat(change.chat.id)
+            await self._job_queue.cancel_chat(change.chat.id)
         elif change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP) and not may_write(
             change.old_chat_member
         ):
@@ -67,7 +65,7 @@ class GroupHandlers(HandlerFamily):
 
     async def _record_channel(self, change: ChatMemberUpdated) -> None:
         """Record whether the person who changed the bot's rights in a channel lets it post there."""
-        channels, channel, person_id = self._submitter.chats.channels, change.chat, change.from_user.id
+        channels, channel, person_id = self._chats.channels, change.chat, change.from_user.id
         refusal = await self._services.access.refusal(person_id, channel.id)
         if refusal is None and posts(change.new_chat_member):
             await channels.save(person_id, channel.id, channel.title or "")

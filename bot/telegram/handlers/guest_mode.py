@@ -1,6 +1,7 @@
 """Guest mode: somebody calls the bot by its name in a chat where it is no member, mostly in reply to a video."""
 
 from dataclasses import replace
+from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -16,7 +17,7 @@ from bot.jobs.queue.album import MAX_CONTEXT_CHARS, PARAGRAPH
 from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.telegram.handlers.button_presses import OLD_BUTTON, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, handles
 from bot.telegram.reading.request import ReadingContext, Request, read_request
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import format_message
@@ -25,6 +26,14 @@ from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.texts import Text
 from bot.words import Words
 from bot.words.phrases import PhraseAction, action_for, small_talk
+
+
+class _PressAsGuest(CallbackQueryHandler[Context, None]):
+    """A press on a message that the bot knows by its inline ID alone."""
+
+    def check_update(self, update: object) -> bool:
+        press = update.callback_query if isinstance(update, Update) else None
+        return press is not None and bool(press.inline_message_id)
 
 
 class GuestModeHandlers(HandlerFamily):
@@ -39,12 +48,7 @@ class GuestModeHandlers(HandlerFamily):
     message can be edited.
     """
 
-    def register(self) -> None:
-        """Add the handlers, before those of other presses."""
-        add = self._services.application.add_handler
-        add(MessageHandler(filters.UpdateType.GUEST_MESSAGE, self._called))
-        add(_PressAsGuest(self._press))
-
+    @handles(partial(MessageHandler, filters.UpdateType.GUEST_MESSAGE))
     async def _called(self, update: Update, context: Context) -> None:
         message = update.guest_message
         if message is None or message.guest_query_id is None:
@@ -69,7 +73,7 @@ class GuestModeHandlers(HandlerFamily):
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
             job = replace(job, text=f"{job.text}{PARAGRAPH}{quoted}")
         try:
-            enqueued = await self._submitter.job_queue.enqueue([replace(job, files=files)], update.update_id)
+            enqueued = await self._job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
             return await self._answer(update, query, self._submitter.refusal_of(error))
         cancel = Button("button.cancel", Cancel(job.id))
@@ -80,8 +84,8 @@ class GuestModeHandlers(HandlerFamily):
         self, update: Update, key: ChatKey, request: Request, username: str
     ) -> tuple[tuple[Attachment, ...], LocalizedMessage | None]:
         """Return the files of a request, or why it can't be run."""
-        chat, part = await self._submitter.chats.get(key), request.replied or request.part
-        card = self._submitter.cards.active(chat.skill, await self._submitter.language_in(update, key))
+        chat, part = await self._chats.get(key), request.replied or request.part
+        card = self._cards.active(chat.skill, await self._submitter.language_in(update, key))
         # A new project has none of the bot's earlier results.
         part = replace(part, files=tuple(replace(file, is_result=False) for file in part.files))
         part = self._services.refusals.checked(part, card)
@@ -109,7 +113,7 @@ class GuestModeHandlers(HandlerFamily):
             owner_id=key.chat_id,
             message_id=None,
             language="",
-            asked_at=self._submitter.clock.now(),
+            asked_at=self._clock.now(),
             text=request.prompt,
             payload=EditPayload(links=request.links),
             chat_title=message.chat.title or "",
@@ -124,9 +128,10 @@ class GuestModeHandlers(HandlerFamily):
         buttons = [button for button in said.buttons if button.url or isinstance(button.action, Cancel)]
         await self._services.guests.answer(query, text, keyboard(buttons, words))
 
+    @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:
         """Stop a request for whoever made it: in their private chat is its job, and in nobody else's."""
-        press, job_queue = update.callback_query, self._submitter.job_queue
+        press, job_queue = update.callback_query, self._job_queue
         if press is None:
             return
         action, reply = unpack(press.data), OLD_BUTTON
@@ -154,11 +159,3 @@ def _is_for_private_chat(prompt: str, *, has_file: bool) -> bool:
     """Return whether words such as "cancel" or "help" ask for no edit: the agent would charge for them."""
     phrase = action_for(prompt)
     return phrase is not None and not (has_file and phrase is PhraseAction.EXPORT)
-
-
-class _PressAsGuest(CallbackQueryHandler[Context, None]):
-    """A press on a message that the bot knows by its inline ID alone."""
-
-    def check_update(self, update: object) -> bool:
-        press = update.callback_query if isinstance(update, Update) else None
-        return press is not None and bool(press.inline_message_id)

@@ -1,30 +1,30 @@
 """What all handlers are made with, and the base of those of one family of commands and buttons."""
 
-from collections.abc import Callable, Collection, Coroutine
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from functools import partial
+from types import FunctionType
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
-from telegram import InlineKeyboardMarkup, Update
-from telegram.ext import MessageHandler, filters
+from telegram import InlineKeyboardMarkup
+from telegram.ext import BaseHandler, MessageHandler, filters
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chat
 from bot.chats.telegram_ids import TelegramIds
-from bot.jobs.buttons import ButtonAction
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.telegram.handlers.button_presses import (
     NO_BUTTONS,
     OLD_JOB,
     ButtonPresses,
-    HandlePress,
     Press,
     PressRefused,
     PressReply,
-    shown,
+    ShowView,
 )
 from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -37,7 +37,12 @@ from bot.words import Words, bounded
 
 MAX_NAME_CHARS = 40  # of whoever pressed a button
 
-HandleMessage: TypeAlias = Callable[[Update, Context], Coroutine[Any, Any, Any]]
+Handle = TypeVar("Handle", bound=Callable[..., Any])
+MakeHandler: TypeAlias = Callable[["HandlerFamily", Any], BaseHandler[Any, Context, Any]]
+"""Makes PTB's handler that calls a method of a family."""
+
+_MADE_BY: defaultdict[Callable[..., Any], list[tuple[MakeHandler, int]]] = defaultdict(list)
+"""What makes the handlers of a method, each with the group that PTB looks for it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +63,23 @@ class HandlerServices:
 
 
 class HandlerFamily:
-    """Base of the handlers of one family."""
+    """Base of the handlers of one family: methods that `on_command` and its like mark."""
 
     def __init__(self, services: HandlerServices) -> None:
         self._services = services
         self._submitter = services.submitter
         self._permissions = services.permissions
+        self._job_queue = services.submitter.job_queue
+        self._chats = services.submitter.chats
+        self._cards = services.submitter.cards
+        self._clock = services.submitter.clock
+        self._askers: filters.BaseFilter = filters.UpdateType.MESSAGE  # whose commands are handled
 
-    def on_command(self, name: str, handle: HandleMessage, which: filters.BaseFilter = filters.ALL) -> None:
-        """Add the handler of a command in new messages: a request is charged once, so edits are skipped."""
-        messages = filters.UpdateType.MESSAGE & which
-        self._services.application.add_handler(TextCommandHandler(name, handle, filters=messages))
-
-    def on_message(self, which: filters.BaseFilter, handle: HandleMessage, group: int = 0) -> None:
-        """Add a handler of new messages; of a group of handlers PTB runs the first that fits."""
-        messages = filters.UpdateType.MESSAGE & which
-        self._services.application.add_handler(MessageHandler(messages, handle), group)
+    def register(self) -> None:
+        """Add the handlers, in the order of the methods: of a group PTB runs the first that fits."""
+        for name, function in vars(type(self)).items():
+            for make, group in _MADE_BY[function] if isinstance(function, FunctionType) else ():
+                self._services.application.add_handler(make(self, getattr(self, name)), group)
 
     async def words_for(self, press: Press) -> Words:
         """Return the texts for whoever pressed a button."""
@@ -89,30 +95,30 @@ class HandlerFamily:
         """Raise `PressRefused` if somebody else asked for the message with the button."""
         await self.ensure_may_change(press, asker_of(press.message))
 
-    async def show_view(self, press: Press, view: View) -> PressReply:
+    async def show_view(self, press: Press, view: View | ShowView) -> PressReply:
         """Show a view in the button's message, for whoever asked for that."""
         await self.ensure_may_change_view(press)
-        return PressReply(show=shown(view))
+        return PressReply(show=view)
 
     async def ensure_may_change_settings(self, press: Press, chat: Chat | None = None) -> None:
         """Raise `PressRefused` if the chat's settings leave a change to admins, and none of them has pressed."""
-        chat = chat or await self._submitter.chats.get(press.chat)
+        chat = chat or await self._chats.get(press.chat)
         if not await self._permissions.may_change_settings(press.update, chat):
             raise PressRefused(PressReply("toast.admins_only"))
 
-    async def job_behind(self, press: Press, job_id: str) -> JobStatus:
+    async def job_behind(self, press: Press, job_id: str) -> Job:
         """Return the job that a button belongs to; raise `PressRefused` if it is gone, or somebody else's."""
-        status = await self._submitter.job_queue.find(press.chat, job_id)
+        status = await self._job_queue.find(press.chat, job_id)
         if status is None:
             raise PressRefused(OLD_JOB)
         await self.ensure_may_change(press, status.job.owner_id)
-        return status
+        return status.job
 
     async def job_of(self, press: Press, kind: JobKind, **fields: Any) -> Job | None:
         """Make the job that a button asks for, with fields as of `JobSubmitter.job`; ``None`` at its second press."""
-        if await self._submitter.job_queue.find(press.chat, press.job_id) is not None:
+        if await self._job_queue.find(press.chat, press.job_id) is not None:
             return None
-        fields = {"queue": QueueName.MAIN, "message_id": press.message.message_id, **fields}
+        fields = {"message_id": press.message.message_id, **fields}
         job = self._submitter.job(press.update, kind=kind, **fields)
         return replace(job, id=press.job_id)
 
@@ -136,9 +142,37 @@ class HandlerFamily:
             return PressReply()
         return PressReply(toast, buttons=buttons)
 
-    def on_press(self, handle: HandlePress, *actions: type[ButtonAction]) -> None:
-        """Add the handler of the buttons with these actions."""
-        self._services.application.add_handler(self._services.presses.handler(handle, *actions))
+
+def handles(
+    make: Callable[[Any], BaseHandler[Any, Context, Any]], group: int = 0
+) -> Callable[[Handle], Handle]:
+    """Let a method handle the updates that PTB's handler made so lets pass."""
+    return _marks(lambda family, handle: make(handle), group)
+
+
+def on_command(*names: str) -> Callable[[Handle], Handle]:
+    """Let a method handle commands in new messages: a request is charged once, so edits are skipped."""
+    return _marks(lambda family, handle: TextCommandHandler(names, handle, filters=family._askers))
+
+
+def on_message(which: filters.BaseFilter, group: int = 0) -> Callable[[Handle], Handle]:
+    """Let a method handle new messages."""
+    return handles(partial(MessageHandler, filters.UpdateType.MESSAGE & which), group)
+
+
+def on_press(handle: Handle) -> Handle:
+    """Let a method handle the buttons of the actions that its argument ``action`` may be."""
+    action = get_type_hints(handle)["action"]
+    actions = get_args(action) or (action,)
+    return _marks(lambda family, bound: family._services.presses.handler(bound, *actions))(handle)
+
+
+def _marks(make: MakeHandler, group: int = 0) -> Callable[[Handle], Handle]:
+    def mark(handle: Handle) -> Handle:
+        _MADE_BY[handle].append((make, group))
+        return handle
+
+    return mark
 
 
 def _trace_of(press: Press) -> LocalizedMessage | None:

@@ -6,7 +6,7 @@ from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.jobs.messages import LocalizedMessage
 from bot.runtime.tokens import has_token
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, on_message
 from bot.telegram.reading.addressing import is_from_bot, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
@@ -39,11 +39,7 @@ class ForwardedCommand(filters.MessageFilter):
 class IgnoredMessages(HandlerFamily):
     """Keeps messages from the other handlers."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_message(filters.ALL, self._stop_for_others, _BEFORE_ACCESS)
-        self.on_message(ForwardedCommand(), self._forwarded_command)
-
+    @on_message(filters.ALL, _BEFORE_ACCESS)
     async def _stop_for_others(self, update: Update, context: Context) -> None:
         """Stop what nobody has said to this bot, or what comes from another bot."""
         message = message_of(update)
@@ -55,6 +51,7 @@ class IgnoredMessages(HandlerFamily):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 
+    @on_message(ForwardedCommand())
     async def _forwarded_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
         if message.chat.type == ChatType.PRIVATE:

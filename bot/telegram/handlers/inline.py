@@ -20,7 +20,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.versions import Version
 from bot.jobs.versions import SHARED, version_at, version_name
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, handles
 from bot.telegram.receiving.application import Context
 from bot.words import Words, bounded
 
@@ -38,15 +38,12 @@ _BUTTON_CHARS: Final = 50  # Telegram takes 64
 class InlineHandlers(HandlerFamily):
     """Handles what people type behind the bot's name. It is answered at once: a later answer helps nobody."""
 
-    def register(self) -> None:
-        """Add the handler."""
-        self._services.application.add_handler(InlineQueryHandler(self._offer))
-
+    @handles(InlineQueryHandler)
     async def _offer(self, update: Update, context: Context) -> None:
         query = update.inline_query
         if query is None:
             return
-        person_id, typed, chats = query.from_user.id, query.query.strip(), self._submitter.chats
+        person_id, typed, chats = query.from_user.id, query.query.strip(), self._chats
         words = Words(await self._submitter.language_in(update, ChatKey(person_id)))
         results: Sequence[InlineQueryResult] = ()
         button = InlineQueryResultsButton(words.plain("inline.open"), start_parameter=INLINE_START)

@@ -36,9 +36,9 @@ from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
@@ -53,31 +53,13 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 class JobButtons(HandlerFamily):
     """Handles these buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_press(self._run_held, RunHeld)
-        self.on_press(self._choose_generation, ChooseGeneration)
-        self.on_press(self._render_last_only, RenderLastOnly)
-        self.on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample)
-        self.on_press(
-            self._job_button,
-            Retry,
-            KeepExtras,
-            RemoveExtra,
-            RunOffer,
-            RunScreenButton,
-            RunCaption,
-            UseVoice,
-            GoOn,
-            DropRequest,
-        )
-
+    @on_press
     async def _run_prompt(
         self, press: Press, action: RunExample | RunSuggestion | PlaceFiles | TrySample
     ) -> PressReply:
         words = await self.words_for(press)
         others = without_button(press.message.reply_markup, press.data)
-        prompt = prompt_behind(action, self._submitter.cards, words)
+        prompt = prompt_behind(action, self._cards, words)
         if prompt is None:
             return PressReply("toast.prompt_gone", buttons=others)
         needs_clip = isinstance(action, RunExample) and edits_clip(prompt)
@@ -99,17 +81,17 @@ class JobButtons(HandlerFamily):
         toast = "toast.sent_generation" if generates else "toast.sent_prompt"
         return PressReply(toast, params, buttons=others)
 
+    @on_press
     async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:
         """Tick a format or a length, or run the request with what is ticked."""
-        submitter, ratio = self._submitter, action.ratio.replace("x", ":")
-        status = await self.job_behind(press, action.job_id)
+        ratio, held = action.ratio.replace("x", ":"), await self.job_behind(press, action.job_id)
         if not press.is_genuine:
             return OLD_JOB
         words = await self.words_for(press)
         if not action.is_final:
             buttons = choice_buttons(action.job_id, ratio, action.length_s)
             return PressReply(buttons=keyboard(buttons, words))
-        job = await make_retry_job(submitter.job_queue, submitter.chats, status.job, submitter.clock.now())
+        job = await make_retry_job(self._job_queue, self._chats, held, self._clock.now())
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
             payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
@@ -117,68 +99,62 @@ class JobButtons(HandlerFamily):
             job = replace(job, text=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")
 
+    @on_press
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
         """Let the last request that waits be the next one that is rendered."""
-        submitter = self._submitter
-        job_ids = await submitter.job_queue.current(press.chat, QueueName.MAIN)
-        jobs = [status.job for one in job_ids if (status := await submitter.job_queue.find(press.chat, one))]
+        job_ids = await self._job_queue.current(press.chat, QueueName.MAIN)
+        jobs = [status.job for one in job_ids if (status := await self._job_queue.find(press.chat, one))]
         for job in jobs:
             await self.ensure_may_change(press, job.owner_id)
         rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
         others = without_button(press.message.reply_markup, press.data)
         if len(rendered) < 2:
             return PressReply("toast.old_button", buttons=others)
-        await submitter.chats.update(press.chat, ChatFields(last_only_job_id=rendered[-1]))
+        await self._chats.update(press.chat, ChatFields(last_only_job_id=rendered[-1]))
         return PressReply("toast.last_only", buttons=others)
 
-    async def _job_button(
-        self,
-        press: Press,
-        action: Retry
-        | KeepExtras
-        | RemoveExtra
-        | RunOffer
-        | RunScreenButton
-        | RunCaption
-        | UseVoice
-        | GoOn
-        | DropRequest,
+    @on_press
+    async def _keep_extras(self, press: Press, action: KeepExtras) -> PressReply:
+        await self.job_behind(press, action.job_id)
+        rest = without_actions(press.message.reply_markup, KeepExtras, RemoveExtra)
+        return PressReply("toast.kept", buttons=rest)
+
+    @on_press
+    async def _drop(self, press: Press, action: DropRequest) -> PressReply:
+        await self.job_behind(press, action.job_id)
+        return PressReply("toast.dropped", buttons=NO_BUTTONS)
+
+    @on_press
+    async def _run_own_words(
+        self, press: Press, action: RemoveExtra | RunOffer | RunScreenButton | RunCaption | UseVoice
     ) -> PressReply:
-        status = await self.job_behind(press, action.job_id)
-        spoken: dict[str, str] = {}
+        """Send what the answer to a job offers, or what the job itself says."""
+        job = await self.job_behind(press, action.job_id)
+        markup, buttons, spoken = press.message.reply_markup, NO_BUTTONS, {}
         match action:
-            case KeepExtras():
-                rest = without_actions(press.message.reply_markup, KeepExtras, RemoveExtra)
-                return PressReply("toast.kept", buttons=rest)
-            case DropRequest():
-                return PressReply("toast.dropped", buttons=NO_BUTTONS)
-            case GoOn(choice=choice):
-                return await self._go_on(press, status.job, choice)
-            case Retry():
-                return await self._retry(press, status.job)
             case RunCaption():
-                prompt = status.job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
+                prompt = job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
             case UseVoice(as_request=as_request):
-                prompt = await self._voice_prompt(press, status.job, as_request=as_request)
+                prompt = await self._voice_prompt(press, job, as_request=as_request)
                 spoken = {"voice_job_id": action.job_id} if as_request else {}
-            case RemoveExtra() | RunOffer() | RunScreenButton():
-                prompt = await self._offered_prompt(press, status.job, action)
+            # What else stands under a video has to do with the video, and stays.
+            case RemoveExtra(extra=extra):
+                words = await self.words_for(press)
+                prompt = words.plain(f"prompt.strip_{extra}") if extra in EXTRAS.values() else None
+                buttons = without_button(markup, press.data)
+            case RunOffer() | RunScreenButton():
+                prompt = await self._offered_prompt(job, action)
+                buttons = without_actions(markup, RunOffer, RunScreenButton)
         if prompt is None:
             return PressReply("toast.old_button")
-        job = await self.prompt_job(press, prompt, **spoken)
-        markup, buttons = press.message.reply_markup, NO_BUTTONS
-        # What else stands under a video has to do with the video, and stays.
-        if isinstance(action, RemoveExtra):
-            buttons = without_button(markup, press.data)
-        elif isinstance(action, RunOffer | RunScreenButton):
-            buttons = without_actions(markup, RunOffer, RunScreenButton)
-        return await self.send_prompt(press, job, buttons=buttons)
+        return await self.send_prompt(press, await self.prompt_job(press, prompt, **spoken), buttons=buttons)
 
+    @on_press
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
-        job_queue, old = self._submitter.job_queue, (await self.job_behind(press, action.job_id)).job
+        job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
         job = await self.prompt_job(press, old.text)
         if job is not None:
-            files = (await not_uploaded(job_queue, self._submitter.chats, old))[0]
+            files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
             if await job_queue.load_checkpoint(old, UploadUsed) is not None:
                 return PressReply("toast.sent_already", buttons=NO_BUTTONS)
@@ -196,18 +172,20 @@ class JobButtons(HandlerFamily):
             )
         return await self.send_prompt(press, job)
 
-    async def _retry(self, press: Press, job: Job) -> PressReply:
-        submitter = self._submitter
-        again = await make_retry_job(submitter.job_queue, submitter.chats, job, submitter.clock.now())
+    @on_press
+    async def _retry(self, press: Press, action: Retry) -> PressReply:
+        job = await self.job_behind(press, action.job_id)
+        again = await make_retry_job(self._job_queue, self._chats, job, self._clock.now())
         # The new job's own messages say that it goes on.
         return await self.send_prompt(press, again, toast="")
 
-    async def _go_on(self, press: Press, job: Job, choice: str) -> PressReply:
-        if choice not in set(GoOnChoice):
+    @on_press
+    async def _go_on(self, press: Press, action: GoOn) -> PressReply:
+        job = await self.job_behind(press, action.job_id)
+        if action.choice not in set(GoOnChoice):
             return PressReply("toast.old_button")
-        submitter = self._submitter
         again = await make_resumed_job(
-            submitter.job_queue, submitter.chats, job, GoOnChoice(choice), submitter.clock.now()
+            self._job_queue, self._chats, job, GoOnChoice(action.choice), self._clock.now()
         )
         return await self.send_prompt(press, again, toast="")
 
@@ -215,26 +193,19 @@ class JobButtons(HandlerFamily):
         """Return the words that say what a spoken message is for, with the name that it has in the project."""
         if not job.files:
             return None
-        uploaded = await self._submitter.job_queue.load_checkpoint(job, Uploaded, FILES)
+        uploaded = await self._job_queue.load_checkpoint(job, Uploaded, FILES)
         known = [one for one in uploaded.sources.values() if one is not None] if uploaded else []
         name = known[0].name if known else job.files[0].name
         words = await self.words_for(press)
         return words.plain("prompt.voice_request" if as_request else "prompt.voice_audio", name=name)
 
-    async def _offered_prompt(
-        self, press: Press, job: Job, action: RemoveExtra | RunOffer | RunScreenButton
-    ) -> str | None:
-        if not isinstance(action, RemoveExtra):
-            answered = await self._submitter.job_queue.load_checkpoint(job, AgentAnswered)
-            if answered is None:
-                return None
-            if isinstance(action, RunOffer):
-                return offered_edit(answered)
-            return offered_button(answered, action.number)
-        if action.extra not in EXTRAS.values():
+    async def _offered_prompt(self, job: Job, action: RunOffer | RunScreenButton) -> str | None:
+        answered = await self._job_queue.load_checkpoint(job, AgentAnswered)
+        if answered is None:
             return None
-        words = await self.words_for(press)
-        return words.plain(f"prompt.strip_{action.extra}")
+        if isinstance(action, RunOffer):
+            return offered_edit(answered)
+        return offered_button(answered, action.number)
 
 
 def prompt_behind(

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 from telegram import Update
 
-from bot.job_types import COMMAND_JOBS, JobType
+from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import ButtonAction, Export, ShowCredits, ShowLink, ShowStatus
 from bot.jobs.payloads import EditPayload, LinkPayload
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.command_handler import text_command
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.receiving.application import Context
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
@@ -25,21 +25,18 @@ _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
 class JobCommands(HandlerFamily):
     """Handles these commands and buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        for command, job_type in COMMAND_JOBS.items():
-            self.on_command(command, partial(self._command, job_type))
-        self.on_press(self._press, *_BUTTON_COMMANDS)
+    @on_command(*COMMAND_JOBS)
+    async def _command(self, update: Update, context: Context) -> None:
+        if (command := text_command(update)) is not None:
+            await self._submitter.submit(update, COMMAND_JOBS[command.name].kind)
 
-    async def _command(self, job_type: JobType, update: Update, context: Context) -> None:
-        await self._submitter.submit(update, job_type.queue, job_type.kind)
-
-    async def _press(self, press: Press, action: ButtonAction) -> PressReply:
+    @on_press
+    async def _press(self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink) -> PressReply:
         # Only the button makes a project where there is none.
         job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
-        job = self._submitter.job(press.update, job_type.queue, job_type.kind)
+        job = self._submitter.job(press.update, job_type.kind)
         if isinstance(action, ShowLink):
-            held = await self._submitter.job_queue.find(press.chat, action.job_id) if action.job_id else None
+            held = await self._job_queue.find(press.chat, action.job_id) if action.job_id else None
             payload = LinkPayload(opens_project=True)
             if held is not None:
                 before = held.job.payload_as(EditPayload).uploads_before

@@ -11,18 +11,22 @@ from telegram import ChatMemberUpdated, Message, Update
 
 from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
+from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
-from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.reading.request import digest_of
+from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.sending.activity_signals import ActivitySignals
+from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import language_of
 
@@ -33,48 +37,47 @@ _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "err
 
 
 class JobSubmitter:
-    """Stores the jobs of updates."""
+    """Stores the jobs of updates, and acknowledges requests at once, whether or not a worker is free."""
 
     def __init__(
-        self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: SkillCards, clock: Clock
+        self,
+        job_queue: JobQueue,
+        chats: Chats,
+        sent: SentMessageLog,
+        cards: SkillCards,
+        clock: Clock,
+        application: AnyApplication,
+        telegram_calls: TelegramCalls,
     ) -> None:
         self.job_queue = job_queue
         self.chats = chats
         self.cards = cards
         self.clock = clock
         self._sent = sent
+        self._application = application
+        self._telegram_calls = telegram_calls
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
-        await self.submit(update, QueueName.QUICK, JobKind.SAY, SayPayload(message=message))
+        await self.submit(update, JobKind.SAY, SayPayload(message=message))
 
     async def send_to_joined_chat(
         self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage
     ) -> None:
         """Say something in a chat that the bot has joined."""
-        code = language_code(change.from_user)
-        job = Job(
-            id=new_job_id(),
-            chat=ChatKey(change.chat.id),
-            queue=QueueName.QUICK,
-            kind=JobKind.SAY,
+        job = say_job(
+            ChatKey(change.chat.id),
+            text,
             owner_id=change.from_user.id,
-            message_id=None,
-            language=language_of(code),
-            language_code=code or "",
-            payload=SayPayload(message=text),
+            language=language_of(language_code(change.from_user)),
             asked_at=self.clock.now(),
-            telegram_chat_id=telegram_chat_id_of(change.chat),
-            chat_title=change.chat.title or "",
         )
         with contextlib.suppress(QueueFull):
             await self.job_queue.enqueue([job], update.update_id)
 
-    async def submit(
-        self, update: Update, queue: QueueName, kind: JobKind, payload: Payload | None = None
-    ) -> bool:
+    async def submit(self, update: Update, kind: JobKind, payload: Payload | None = None) -> bool:
         """Store one job; see :meth:`enqueue`."""
-        return await self.enqueue(update, [self.job(update, queue, kind, payload=payload)])
+        return await self.enqueue(update, [self.job(update, kind, payload=payload)])
 
     async def enqueue(self, update: Update, jobs: Sequence[Job], arrival: ArrivedPart | None = None) -> bool:
         """Store what an update asks for; it may be confirmed when this returns.
@@ -112,6 +115,11 @@ class JobSubmitter:
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False
+        for job in jobs:
+            if enqueued.is_request and job.kind in ACKNOWLEDGED:
+                # Not ordered with the end of the job, which takes longer. Nobody needs it after a crash.
+                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
+                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)
         return enqueued.is_new
@@ -136,7 +144,7 @@ class JobSubmitter:
                 await self.job_queue.enqueue(warnings, f"{update.update_id}:told")
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
-        job = self.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=message))
+        job = self.job(update, JobKind.SAY, payload=SayPayload(message=message))
         return (await self.in_language(update, [job]))[0]
 
     async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
@@ -159,7 +167,7 @@ class JobSubmitter:
             message: The message.
             is_answer: Whether it answered a question of the agent: no edit makes it a request then.
         """
-        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
         digest = "" if is_answer else digest_of(message)
         await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
@@ -174,7 +182,7 @@ class JobSubmitter:
         replied = message.reply_to_message
         if replied is None:
             return False
-        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
         chat = await self.chats.get(key)
         if chat.is_latest_result(telegram_chat_id, replied.message_id):
             return chat.result_session_id == chat.session_id
@@ -194,7 +202,6 @@ class JobSubmitter:
     def job(
         self,
         update: Update,
-        queue: QueueName,
         kind: JobKind,
         *,
         text: str = "",
@@ -206,7 +213,6 @@ class JobSubmitter:
 
         Args:
             update: The update being handled.
-            queue: The chat's queue for the job.
             kind: What the job is for.
             text: The request, without command.
             files: The files of the request.
@@ -220,8 +226,8 @@ class JobSubmitter:
         asked_by_message = message.message_id if query is None else None
         return Job(
             id=new_job_id(),
-            chat=chat_key(message),
-            queue=queue,
+            chat=chat_key_of(message),
+            queue=QUEUES[kind],
             kind=kind,
             owner_id=owner_id(update),
             message_id=message_id or asked_by_message,
@@ -249,7 +255,7 @@ class JobSubmitter:
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
-        chat = await self.chat(update, chat_key(message))
+        chat = await self.chat(update, chat_key_of(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
 
 

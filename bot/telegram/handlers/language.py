@@ -7,8 +7,8 @@ from bot.jobs.buttons import ChooseLanguage
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, languages
@@ -17,21 +17,17 @@ from bot.words import Words, languages
 class LanguageHandlers(HandlerFamily):
     """Handles ``/language`` and its buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("language", self._language)
-        self.on_press(self._choose, ChooseLanguage)
-
+    @on_command("language")
     async def _language(self, update: Update, context: Context) -> None:
-        language = await self._submitter.language_in(update, chat_key(message_of(update)))
+        language = await self._submitter.language_in(update, chat_key_of(message_of(update)))
         await self._submitter.reply(update, language_list(language))
 
+    @on_press
     async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
         if action.language not in languages():
-            await self.ensure_may_change_view(press)
-            return PressReply(show=_show_list)
+            return await self.show_view(press, _show_list)
         await self.ensure_may_change_settings(press)
-        await self._submitter.chats.update(press.chat, ChatFields(language=action.language))
+        await self._chats.update(press.chat, ChatFields(language=action.language))
         return PressReply("toast.saved", show=_show_list)
 
 

@@ -5,6 +5,7 @@ A message that holds a token is deleted before anything else happens, and the to
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -12,11 +13,11 @@ from telegram.ext import ApplicationHandlerStop, MessageHandler, filters
 
 from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.runtime.tokens import has_bot_token, has_token, token_in
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_command
+from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
@@ -27,17 +28,20 @@ _AFTER_ACCESS = -1
 """The group of handlers that PTB asks behind the access guard and before all that read what a message asks for."""
 
 
+class _HoldsToken(filters.MessageFilter):
+    """A message with a token in it, or in what it answers or quotes."""
+
+    def filter(self, message: Message) -> bool:
+        replied = message.reply_to_message
+        return any(map(has_token, _texts(message))) or (
+            replied is not None and any(map(has_token, _texts(replied)))
+        )
+
+
 class LoginHandlers(HandlerFamily):
     """Handles ``/login``, and tokens wherever else they stand."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("login", self._login)
-        messages = filters.UpdateType.MESSAGE | filters.UpdateType.EDITED_MESSAGE
-        self._services.application.add_handler(
-            MessageHandler(messages & _HoldsToken(), self._guard), _AFTER_ACCESS
-        )
-
+    @handles(partial(MessageHandler, filters.UpdateType.MESSAGES & _HoldsToken()), _AFTER_ACCESS)
     async def _guard(self, update: Update, context: Context) -> None:
         """Delete a message with a token in it, whatever else it asks for.
 
@@ -53,6 +57,7 @@ class LoginHandlers(HandlerFamily):
             await self._use_token(update, context, message, token)
         raise ApplicationHandlerStop
 
+    @on_command("login")
     async def _login(self, update: Update, context: Context) -> None:
         message = message_of(update)
         token = offered_token(message.text or "")
@@ -85,11 +90,11 @@ class LoginHandlers(HandlerFamily):
         deletion = DeleteTokenPayload(
             message_id=held.message_id, deleted=None if is_login else deleted, kept=kept
         )
-        jobs = [self._submitter.job(update, QueueName.QUICK, JobKind.DELETE_TOKEN, payload=deletion)]
+        jobs = [self._submitter.job(update, JobKind.DELETE_TOKEN, payload=deletion)]
         if is_private and token is not None:
-            encrypted = self._submitter.chats.encrypt(chat_key(message), LoginPayload.use, token)
+            encrypted = self._chats.encrypt(chat_key_of(message), LoginPayload.use, token)
             login = LoginPayload(encrypted_token=encrypted)
-            jobs.append(self._submitter.job(update, QueueName.MAIN, JobKind.LOGIN, payload=login))
+            jobs.append(self._submitter.job(update, JobKind.LOGIN, payload=login))
         # At once: a question that is being answered may hold up the job, which makes sure of it.
         where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), held.message_id)
         context.application.create_task(
@@ -97,16 +102,6 @@ class LoginHandlers(HandlerFamily):
         )
         # No answer may quote the message.
         await self._submitter.enqueue(update, [replace(job, message_id=None) for job in jobs])
-
-
-class _HoldsToken(filters.MessageFilter):
-    """A message with a token in it, or in what it answers or quotes."""
-
-    def filter(self, message: Message) -> bool:
-        replied = message.reply_to_message
-        return any(map(has_token, _texts(message))) or (
-            replied is not None and any(map(has_token, _texts(replied)))
-        )
 
 
 def _holder(message: Message) -> Message:

@@ -8,7 +8,7 @@ from bot.jobs.model import JobKind
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.steps.make_extract import FORMS
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.keyboards import in_rows, inline_button
@@ -17,11 +17,7 @@ from bot.telegram.sending.keyboards import in_rows, inline_button
 class MoreHandlers(HandlerFamily):
     """Handles these buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_press(self._show, ShowMore)
-        self.on_press(self._make, MakeExtract)
-
+    @on_press
     async def _show(self, press: Press, action: ShowMore) -> PressReply:
         """Put the other buttons in the place of this one; links stay the last."""
         if not press.is_genuine:
@@ -30,7 +26,7 @@ class MoreHandlers(HandlerFamily):
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
         extra.append(Button("button.variations", OfferVariations()))
         extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
-        if press.chat.is_private and await self._submitter.chats.channels.all(press.chat.chat_id):
+        if press.chat.is_private and await self._chats.channels.all(press.chat.chat_id):
             extra.append(Button("button.post", Post()))
         markup = press.message.reply_markup
         shown = [button for row in markup.inline_keyboard for button in row] if markup is not None else []
@@ -40,6 +36,7 @@ class MoreHandlers(HandlerFamily):
         buttons += [button for button in rest if button.url]
         return PressReply(buttons=InlineKeyboardMarkup(in_rows(buttons)))
 
+    @on_press
     async def _make(self, press: Press, action: MakeExtract) -> PressReply:
         message = press.message
         file = attachment_of(message)

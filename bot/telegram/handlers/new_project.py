@@ -5,11 +5,11 @@ from telegram import Update
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import KeepProject, NewProject
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import JobKind
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 
 _SURE = LocalizedMessage(
@@ -21,22 +21,17 @@ _SURE = LocalizedMessage(
 class NewProjectHandlers(HandlerFamily):
     """Handles ``/new`` and the buttons of the question."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("new", self.begin_or_ask)
-        self.on_press(self._begin, NewProject)
-        self.on_press(self._keep, KeepProject)
-
+    @on_command("new")
     async def begin_or_ask(self, update: Update, context: Context) -> None:
         """Begin an empty project, or ask first where the present one has something in it and would give way."""
-        chats = self._submitter.chats
-        chat = await chats.get(chat_key(message_of(update)))
+        chat = await self._chats.get(chat_key_of(message_of(update)))
         has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
-        if not has_topics and await chats.has_content(chat):
+        if not has_topics and await self._chats.has_content(chat):
             await self._submitter.reply(update, _SURE)
         else:
-            await self._submitter.submit(update, QueueName.MAIN, JobKind.NEW)
+            await self._submitter.submit(update, JobKind.NEW)
 
+    @on_press
     async def _begin(self, press: Press, action: NewProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
         if not await self._permissions.may_change(press.update, last_editor):
@@ -48,6 +43,7 @@ class NewProjectHandlers(HandlerFamily):
         await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 
+    @on_press
     async def _keep(self, press: Press, action: KeepProject) -> PressReply:
         return PressReply("toast.project_kept", buttons=NO_BUTTONS)
 

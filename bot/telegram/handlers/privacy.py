@@ -16,8 +16,8 @@ from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
@@ -26,24 +26,20 @@ _DAY_S = 86_400
 class PrivacyHandlers(HandlerFamily):
     """Handles ``/privacy``, ``/forget`` and the button that erases."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("privacy", self._privacy)
-        self.on_command("forget", self._forget)
-        self.on_press(self._erase, ForgetChat)
-        self.on_press(self._keep, KeepChat)
-
+    @on_command("privacy")
     async def _privacy(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, privacy_notice(self._submitter.chats.ttl_days))
+        await self._submitter.reply(update, privacy_notice(self._chats.ttl_days))
 
+    @on_command("forget")
     async def _forget(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, forget_notice(message_of(update)))
 
+    @on_press
     async def _erase(self, press: Press, action: ForgetChat) -> PressReply:
         """Store the job that erases, whose position in the queue spares what is asked for after the press."""
         if not await self._permissions.may_change(press.update, None):
             return PressReply("forget.admins_only")
-        job_queue, erase_id = self._submitter.job_queue, press.job_id
+        job_queue, erase_id = self._job_queue, press.job_id
         before = await job_queue.find(press.chat, erase_id)
         if before is not None and before.state is not JobState.CANCELLED:
             # The update may have come before, and the process may have died before it stopped all.
@@ -52,7 +48,6 @@ class PrivacyHandlers(HandlerFamily):
         topics = await job_queue.topics(press.chat) if press.chat.is_private else []
         erase = self._submitter.job(
             press.update,
-            QueueName.MAIN,
             JobKind.FORGET,
             payload=ForgetPayload(
                 quick_job_ids=await _questions(job_queue, press.chat), topics=tuple(map(str, topics))
@@ -67,15 +62,15 @@ class PrivacyHandlers(HandlerFamily):
         stopped += await stop_jobs_before(job_queue, press.chat, erase.id)
         return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=tuple(stopped))
 
+    @on_press
     async def _keep(self, press: Press, action: KeepChat) -> PressReply:
         return PressReply("toast.chat_kept", buttons=NO_BUTTONS)
 
     async def _erase_topic(self, press: Press, erase: Job, topic: ChatKey) -> tuple[MessageLocation, ...]:
-        job_queue = self._submitter.job_queue
-        payload = ForgetPayload(quick_job_ids=await _questions(job_queue, topic), is_silent=True)
+        payload = ForgetPayload(quick_job_ids=await _questions(self._job_queue, topic), is_silent=True)
         job = replace(erase, chat=topic, message_id=None, payload=payload)
-        await job_queue.enqueue([job], press.update.update_id)
-        return await stop_jobs_before(job_queue, topic, job.id)
+        await self._job_queue.enqueue([job], press.update.update_id)
+        return await stop_jobs_before(self._job_queue, topic, job.id)
 
 
 async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
@@ -126,7 +121,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
 
 def forget_notice(message: Message) -> LocalizedMessage:
     """Say what erasing means, with the button that does it."""
-    chat = chat_key(message)
+    chat = chat_key_of(message)
     kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
     return LocalizedMessage(
         f"forget.sure_{kind}",

@@ -10,13 +10,13 @@ from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
 from bot.jobs.buttons import DeleteProject, ListProjects, OpenProject, RenameProject, ShowProject
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.project_views import delete_view, list_view, project_view, rename_view
-from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, shown
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.button_presses import NO_BUTTONS, Press, PressReply, ShowView
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.new_project import last_editor_id
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import VideoView, View
@@ -29,21 +29,13 @@ _GONE = PressReply("projects.gone")
 class ProjectHandlers(HandlerFamily):
     """Handles these commands and buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("projects", self._projects)
-        self.on_command("rename", self._rename)
-        self.on_press(self._list, ListProjects)
-        self.on_press(self._show, ShowProject)
-        self.on_press(self._open, OpenProject)
-        self.on_press(self._say_how_to_rename, RenameProject)
-        self.on_press(self._delete, DeleteProject)
-
+    @on_command("projects")
     async def _projects(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, await self._page(chat_key(message_of(update)), 1))
+        await self._submitter.reply(update, await self._page(chat_key_of(message_of(update)), 1))
 
+    @on_command("rename")
     async def _rename(self, update: Update, context: Context) -> None:
-        key, chats = chat_key(message_of(update)), self._submitter.chats
+        key, chats = chat_key_of(message_of(update)), self._chats
         chat = await chats.get(key)
         name = bounded(" ".join(context.args or ()), MAX_NAME_CHARS)
         if not name:
@@ -53,12 +45,13 @@ class ProjectHandlers(HandlerFamily):
         await self._list_present(key)
         if chat.session_id is None or not await chats.has_content(chat):
             return await self._submitter.reply(update, LocalizedMessage("projects.none"))
-        renamed = ListedProject(session_id=chat.session_id, used_at=self._submitter.clock.now(), name=name)
+        renamed = ListedProject(session_id=chat.session_id, used_at=self._clock.now(), name=name)
         await chats.project_list.save(key, renamed)
         if key.is_private and key.topic_id is not None:
             context.application.create_task(_rename_topic(context, key, name), update, name="rename topic")
         await self._submitter.reply(update, LocalizedMessage("projects.renamed", {"name": name}))
 
+    @on_press
     async def _list(self, press: Press, action: ListProjects) -> PressReply:
         if not action.page:  # Under a message that stays as it is.
             await self._submitter.reply(press.update, await self._page(press.chat, 1))
@@ -66,70 +59,71 @@ class ProjectHandlers(HandlerFamily):
         page = int(action.page) if action.page.isdecimal() else 1
         return await self.show_view(press, await self._page(press.chat, page))
 
+    @on_press
     async def _show(self, press: Press, action: ShowProject) -> PressReply:
-        chats = self._submitter.chats
-        project = await chats.project_list.find(press.chat, action.mark)
+        project = await self._chats.project_list.find(press.chat, action.mark)
         if project is None:
             return _GONE
-        present = (await chats.get(press.chat)).session_id
-        view = project_view(project, present, self._submitter.clock.now())
-        versions = await chats.versions.all(press.chat, action.mark)
+        present = (await self._chats.get(press.chat)).session_id
+        view = project_view(project, present, self._clock.now())
+        versions = await self._chats.versions.all(press.chat, action.mark)
         shown_as = next((one for one in reversed(versions) if one.file_id), None)
         if shown_as is None or not press.chat.is_private:
             return await self.show_view(press, view)
         return await self.show_view(press, VideoView(shown_as.file_id, shown_as.kind, view, view.buttons))
 
+    @on_press
     async def _open(self, press: Press, action: OpenProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
         if not await self._permissions.may_change(press.update, last_editor):
             return PressReply("projects.not_yours")
-        if await self._submitter.chats.project_list.find(press.chat, action.mark) is None:
+        if await self._chats.project_list.find(press.chat, action.mark) is None:
             return _GONE
         payload = OpenProjectPayload(mark=action.mark)
-        stored = await self._submitter.submit(press.update, QueueName.MAIN, JobKind.OPEN_PROJECT, payload)
+        stored = await self._submitter.submit(press.update, JobKind.OPEN_PROJECT, payload)
         return PressReply("toast.opening_project" if stored else "", buttons=NO_BUTTONS)
 
+    @on_press
     async def _say_how_to_rename(self, press: Press, action: RenameProject) -> PressReply:
         return await self.show_view(press, rename_view())
 
+    @on_press
     async def _delete(self, press: Press, action: DeleteProject) -> PressReply:
-        chats = self._submitter.chats
-        chat = await chats.get(press.chat)
+        chat = await self._chats.get(press.chat)
         await self.ensure_may_change_settings(press, chat)
-        project = await chats.project_list.find(press.chat, action.mark)
+        project = await self._chats.project_list.find(press.chat, action.mark)
         if project is None:
             return _GONE
         if not action.is_sure:
             return await self._replace(press, delete_view(project))
         if chat.session_id == project.session_id:
             return PressReply("projects.is_present")  # It was opened since.
-        await chats.project_list.delete(press.chat, action.mark)
+        await self._chats.project_list.delete(press.chat, action.mark)
         reply = await self._replace(press, await self._page(press.chat, 1))
         return replace(reply, toast="toast.project_deleted")
 
-    async def show_view(self, press: Press, view: View) -> PressReply:
+    async def show_view(self, press: Press, view: View | ShowView) -> PressReply:
         """Show a view to whoever may change the message with the list."""
         await self.ensure_may_change_view(press)
         return await self._replace(press, view)
 
-    async def _replace(self, press: Press, view: View) -> PressReply:
+    async def _replace(self, press: Press, view: View | ShowView) -> PressReply:
         """Show a view in the place of the message, or below it where a text can't take the place of a video."""
         if isinstance(view, LocalizedMessage | ListMessage) and attachment_of(press.message) is not None:
             await self._submitter.reply(press.update, view)
             return PressReply(buttons=NO_BUTTONS)
-        return PressReply(show=shown(view))
+        return PressReply(show=view)
 
     async def _page(self, key: ChatKey, page: int) -> ListMessage:
         present = await self._list_present(key)
-        projects = await self._submitter.chats.project_list.all(key)
-        return list_view(projects, present, self._submitter.clock.now(), page)
+        projects = await self._chats.project_list.all(key)
+        return list_view(projects, present, self._clock.now(), page)
 
     async def _list_present(self, key: ChatKey) -> str | None:
         """Put the present project into the list, if nothing was asked for in it yet; return its session."""
-        chats = self._submitter.chats
-        chat = await chats.get(key)
-        if await chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
-            await chats.list_project(chat, self._submitter.clock.now())
+        chat = await self._chats.get(key)
+        if await self._chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
+            await self._chats.list_project(chat, self._clock.now())
         return chat.session_id
 
 

@@ -10,10 +10,10 @@ from bot.jobs.model import MAX_PROMPT_CHARS, Job
 from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, ShowView
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.handlers.permissions import is_own
-from bot.telegram.reading.addressing import chat_key, is_reply, message_of
+from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
@@ -24,28 +24,26 @@ OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
 class QuestionHandlers(HandlerFamily):
     """Handles the buttons of questions, and messages that answer one."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_press(self._press, AnswerQuestion)
-
+    @on_press
     async def _press(self, press: Press, action: AnswerQuestion) -> PressReply:
-        job_queue = self._submitter.job_queue
-        status = await job_queue.find(press.chat, action.job_id)
-        if status is None and (topic := await job_queue.questions.find_topic(press.chat, action.job_id)):
-            status = await job_queue.find(topic, action.job_id)
+        status = await self._job_queue.find(press.chat, action.job_id)
+        if status is None and (
+            topic := await self._job_queue.questions.find_topic(press.chat, action.job_id)
+        ):
+            status = await self._job_queue.find(topic, action.job_id)
         if status is None:
             return OLD_JOB
         job = status.job
         await self.ensure_may_change(press, job.owner_id)
-        found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), action.number)
+        found = find_question(await self._job_queue.load_checkpoint(job, AgentAnswered), action.number)
         if found is None:
             return OVER
         asked, index = found
         question = asked.questions[index]
         if action.option == AnswerQuestion.DONE:
-            chosen = sorted(await job_queue.questions.ticked(job))
+            chosen = sorted(await self._job_queue.questions.ticked(job))
             if not chosen:
-                is_open = await job_queue.questions.number(job) == action.number
+                is_open = await self._job_queue.questions.number(job) == action.number
                 return PressReply("toast.tick_first") if is_open else OVER
         else:
             chosen = [int(action.option)] if action.option.isdecimal() else []
@@ -54,15 +52,15 @@ class QuestionHandlers(HandlerFamily):
             return OVER
         if question.allow_multiple and action.option != AnswerQuestion.DONE:
             return await self._tick(press, job, asked, index, action)
-        outcome = await job_queue.questions.answer(job, action.number, labels, press.update.update_id)
+        outcome = await self._job_queue.questions.answer(job, action.number, labels, press.update.update_id)
         if outcome is AnswerOutcome.OVER:
             return OVER
-        return PressReply(show=_answered(asked, index, labels))
+        return PressReply(show=answered_message(asked, index, labels))
 
     async def _tick(
         self, press: Press, job: Job, asked: QuestionSet, index: int, action: AnswerQuestion
     ) -> PressReply:
-        questions, update_id = self._submitter.job_queue.questions, press.update.update_id
+        questions, update_id = self._job_queue.questions, press.update.update_id
         if await questions.tick(job, action.number, int(action.option), update_id) is None:
             return OVER
 
@@ -86,8 +84,8 @@ class QuestionHandlers(HandlerFamily):
         Returns:
             Whether that is all there is to do with the message.
         """
-        message, job_queue = message_of(update), self._submitter.job_queue
-        chat = chat_key(message)
+        message, job_queue = message_of(update), self._job_queue
+        chat = chat_key_of(message)
         job_id = await job_queue.questions.job_id(chat)
         if job_id is None and (asking := _replied_question(message)) is not None:
             chat = await job_queue.questions.find_topic(chat, asking.job_id) or chat
@@ -118,23 +116,10 @@ class QuestionHandlers(HandlerFamily):
             return False
         await self._submitter.record(message, is_answer=True)
         if shown is not None and outcome is not AnswerOutcome.REPEATED:
-            self._redraw(update, context, shown, _answered(asked, index, words))
+            view = answered_message(asked, index, words)
+            redraw = self._services.presses.show(update, chat_key_of(message), shown, view)
+            context.application.create_task(redraw, update, name="answered question")
         return True
-
-    def _redraw(self, update: Update, context: Context, where: MessageLocation, show: ShowView) -> None:
-        async def make_view() -> tuple[View, Words]:
-            words = Words(await self._submitter.language_in(update, chat_key(message_of(update))))
-            return await show(words), words
-
-        redraw = self._services.presses.messages.show(where, make_view)
-        context.application.create_task(redraw, update, name="answered question")
-
-
-def _answered(asked: QuestionSet, index: int, answer: list[str]) -> ShowView:
-    async def show(words: Words) -> View:
-        return answered_message(asked, index, answer)
-
-    return show
 
 
 def _is_before(message: Message, send: MessageSend) -> bool:

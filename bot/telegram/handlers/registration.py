@@ -29,41 +29,37 @@ from bot.telegram.handlers.start_help import StartHelpHandlers
 from bot.telegram.handlers.templates import TemplateHandlers
 from bot.telegram.handlers.versions import VersionHandlers
 
+_FAMILIES = (
+    AccessGuard,
+    IgnoredMessages,
+    GuestModeHandlers,
+    AdminCommands,
+    LoginHandlers,
+    CancelHandlers,
+    StartHelpHandlers,
+    NewProjectHandlers,
+    JobCommands,
+    ProjectHandlers,
+    VersionHandlers,
+    TemplateHandlers,
+    BrandHandlers,
+    InlineHandlers,
+    LanguageHandlers,
+    SettingsHandlers,
+    SkillHandlers,
+    PrivacyHandlers,
+    JobButtons,
+    MoreHandlers,
+    ChannelPosts,
+    QuestionHandlers,
+    RequestHandlers,
+    EditedMessageHandlers,
+    GroupHandlers,
+)
+
 
 def register_handlers(services: HandlerServices) -> None:
     """Add all handlers to the application."""
-    login, posts = LoginHandlers(services), ChannelPosts(services)
-    start_help, questions = StartHelpHandlers(services), QuestionHandlers(services)
-    new_project, cancel = NewProjectHandlers(services), CancelHandlers(services, posts)
-    requests = RequestHandlers(services, cancel, questions, new_project, posts)
-    AccessGuard(services).register()
-    IgnoredMessages(services).register()
-    GuestModeHandlers(services).register()
-    AdminCommands(services).register()
-    login.register()
-    cancel.register()
-    start_help.register()
-    new_project.register()
-    for family in (
-        JobCommands,
-        ProjectHandlers,
-        VersionHandlers,
-        TemplateHandlers,
-        BrandHandlers,
-        InlineHandlers,
-        LanguageHandlers,
-        SettingsHandlers,
-        SkillHandlers,
-        PrivacyHandlers,
-        JobButtons,
-        MoreHandlers,
-    ):
+    for family in _FAMILIES:
         family(services).register()
-    posts.register()
-    questions.register()
-    requests.register_edit()
-    start_help.register_unknown()
-    requests.register_messages()
-    EditedMessageHandlers(services).register()
-    GroupHandlers(services).register()
     services.application.add_handler(CallbackQueryHandler(services.presses.answer_unknown))

@@ -8,10 +8,10 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import filters
 
-from bot.job_types import COMMAND_JOBS
+from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld
-from bot.jobs.messages import Button, Bytes, LocalizedMessage
-from bot.jobs.model import Job, JobKind, QueueName
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
+from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import holding, links_refused
@@ -19,13 +19,13 @@ from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.command_handler import CommandInCaption
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command, on_message
 from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
-from bot.telegram.reading.addressing import chat_key, message_of, owner_id
-from bot.telegram.reading.commands import EDIT, without_mention
+from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
+from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import ReadingContext, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
@@ -34,33 +34,22 @@ _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """What says as much as a line, of the emoji that Telegram takes as reactions."""
 
 
+class _AnyCommand(filters.MessageFilter):
+    """A text that begins with a command, whether Telegram has marked it or not."""
+
+    def filter(self, message: Message) -> bool:
+        return find_command(message.text or "", message.get_bot().username) is not None
+
+
 class RequestHandlers(HandlerFamily):
     """Handles messages that are requests."""
 
-    def __init__(
-        self,
-        services: HandlerServices,
-        cancel: CancelHandlers,
-        questions: QuestionHandlers,
-        new_project: NewProjectHandlers,
-        posts: ChannelPosts,
-    ) -> None:
+    def __init__(self, services: HandlerServices) -> None:
         super().__init__(services)
         self._refusals = services.refusals
-        self._cancel = cancel
-        self._questions = questions
-        self._new_project = new_project
-        self._posts = posts
 
-    def register_edit(self) -> None:
-        """Add the handlers of ``/edit``."""
-        self.on_command(EDIT, self._edit)
-        self.on_message(CommandInCaption(EDIT), self._edit)
-
-    def register_messages(self) -> None:
-        """Add the handler of all other messages, behind those of commands."""
-        self.on_message(~filters.StatusUpdate.ALL, self._message)
-
+    @on_command(EDIT)
+    @on_message(CommandInCaption(EDIT))
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
         request = await self._read(update, context)
@@ -68,6 +57,20 @@ class RequestHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
         return await self._request(update, context, request)
 
+    @on_message(_AnyCommand())
+    async def _unknown_command(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        text = message.text or message.caption or ""
+        command = find_command(text, context.bot.username)
+        if command is None or not (message.chat.type == ChatType.PRIVATE or command.bot):
+            return await self._submitter.record(message)
+        params: dict[str, Param] = {"command": command.written}
+        if (nearest := nearest_command(command.name, PRIVATE_MENU)) is None:
+            return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))
+        params["nearest"] = f"/{nearest}"
+        return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
+
+    @on_message(~filters.StatusUpdate.ALL)
     async def _message(self, update: Update, context: Context) -> None:
         message, request = message_of(update), await self._read(update, context)
         if not request.is_addressed:
@@ -75,7 +78,7 @@ class RequestHandlers(HandlerFamily):
         text = without_mention(words_of(message), context.bot.username)
         has_file = bool(request.part.files)
         phrase = None if has_file else action_for(text)
-        if phrase is not PhraseAction.CANCEL and await self._posts.take_caption(update):
+        if phrase is not PhraseAction.CANCEL and await ChannelPosts(self._services).take_caption(update):
             return None
         if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
@@ -101,17 +104,17 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.HELP:
                 await self._submitter.reply(update, help_message(message))
             case PhraseAction.CANCEL:
-                await self._cancel.cancel(update, context)
+                await CancelHandlers(self._services).cancel(update, context)
             case PhraseAction.NEW:
-                await self._new_project.begin_or_ask(update, context)
+                await NewProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
                 chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
-                await self._submitter.submit(update, QueueName.QUICK, JobKind.OFFER_VARIATIONS, chosen)
+                await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]
                 output = requested_output(text) if phrase is PhraseAction.EXPORT else ()
                 payload = ExportPayload(output=output) if output else None
-                await self._submitter.submit(update, job_type.queue, job_type.kind, payload)
+                await self._submitter.submit(update, job_type.kind, payload)
 
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
@@ -120,14 +123,14 @@ class RequestHandlers(HandlerFamily):
         if (
             is_words_alone
             and request.prompt
-            and await self._questions.answer(update, context, request.prompt)
+            and await QuestionHandlers(self._services).answer(update, context, request.prompt)
         ):
             return None
         if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
             line = SayPayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
             )
-            await self._submitter.submit(update, QueueName.QUICK, JobKind.SAY, line)
+            await self._submitter.submit(update, JobKind.SAY, line)
             return None
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
@@ -140,19 +143,17 @@ class RequestHandlers(HandlerFamily):
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
         if request.is_refused:
-            has_project = (await self._submitter.chats.get(chat_key(message))).session_id is not None
+            has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
             offering = partial(links_refused, has_project=has_project)
             for said in request.left_out:
                 await self._refuse(update, offering, said, request.offered)
             return None
         jobs = [
-            self._submitter.job(update, QueueName.QUICK, JobKind.SAY, payload=SayPayload(message=said))
+            self._submitter.job(update, JobKind.SAY, payload=SayPayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
         if request.still is not None and replied is None and not part.album:
-            held = self._submitter.job(
-                update, QueueName.QUICK, JobKind.SAY, text=request.prompt, files=(request.still,)
-            )
+            held = self._submitter.job(update, JobKind.SAY, text=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=SayPayload(message=taken)))
@@ -164,7 +165,7 @@ class RequestHandlers(HandlerFamily):
             replied_album=replied.album if replied else "",
             replied_part=replied,
         )
-        edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
+        edit = self._submitter.job(update, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
 
@@ -173,7 +174,7 @@ class RequestHandlers(HandlerFamily):
         talk = None if request.is_edit else small_talk(request.prompt)
         if talk is None:
             return None
-        answered = await self._submitter.latest_answer(await self._submitter.chats.get(chat_key(message)))
+        answered = await self._submitter.latest_answer(await self._chats.get(chat_key_of(message)))
         asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
         return None if asks else talk
 
@@ -185,12 +186,12 @@ class RequestHandlers(HandlerFamily):
         words: str,
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
-        job = self._submitter.job(update, QueueName.QUICK, JobKind.SAY, text=words)
+        job = self._submitter.job(update, JobKind.SAY, text=words)
         await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
-        return await self._submitter.job_queue.is_being_pasted(chat_key(message), owner_id(update))
+        return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
@@ -199,7 +200,7 @@ class RequestHandlers(HandlerFamily):
             words = PartText(request.prompt, request.links)
         elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.record(message)
-        edit = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT)
+        edit = self._submitter.job(update, JobKind.EDIT)
         card = await self._submitter.card(update, message)
         arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="beside")
         await self._submitter.enqueue(update, [edit], arrival)

@@ -8,16 +8,16 @@ from telegram import Update
 from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseSkill, ListSkills, ShowSkill
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.steps.show_settings import BACK
 from bot.jobs.steps.show_skills import CARD, LIST, card_view, details_view, list_view
-from bot.skills import LINK_PREFIX
+from bot.skills.cards import LINK_PREFIX
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
@@ -26,20 +26,15 @@ from bot.words import Words
 class SkillHandlers(HandlerFamily):
     """Handles ``/skill`` and the buttons of the list."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("skill", self._skill)
-        self.on_press(self._choose, ChooseSkill)
-        self.on_press(self._list, ListSkills)
-        self.on_press(self._show, ShowSkill)
-
+    @on_command("skill")
     async def _skill(self, update: Update, context: Context) -> None:
         if context.args:
             return await choose_skill(self._submitter, self._permissions, update, context.args[0])
         return await show_skill(self._submitter, update, LIST)
 
+    @on_press
     async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
-        cards, chats = self._submitter.cards, self._submitter.chats
+        cards, chats = self._cards, self._chats
         await self.ensure_may_change_settings(press)
         name = cards.marked(action.mark)
         if name is None:
@@ -52,20 +47,20 @@ class SkillHandlers(HandlerFamily):
 
         return PressReply("toast.skill_chosen", show=show_card)
 
+    @on_press
     async def _list(self, press: Press, action: ListSkills) -> PressReply:
-        await self.ensure_may_change_view(press)
         page = int(action.page) if action.page.isdecimal() else 1
 
         async def show_list(words: Words) -> View:
-            chosen = (await self._submitter.chats.get(press.chat)).skill
-            view = list_view(self._submitter.cards, chosen, words, page)
+            chosen = (await self._chats.get(press.chat)).skill
+            view = list_view(self._cards, chosen, words, page)
             return replace(view, buttons=(*view.buttons, BACK))
 
-        return PressReply(show=show_list)
+        return await self.show_view(press, show_list)
 
+    @on_press
     async def _show(self, press: Press, action: ShowSkill) -> PressReply:
-        cards = self._submitter.cards
-        name = cards.marked(action.mark)
+        name = self._cards.marked(action.mark)
         if name is None:
             return PressReply("toast.skill_gone")
         # Everyone may look at a card, but a forged press would put one in the place of any message of the bot.
@@ -73,7 +68,7 @@ class SkillHandlers(HandlerFamily):
             await self.ensure_may_change_view(press)
 
         async def show(words: Words) -> View:
-            card = cards.active(name, words.language)
+            card = self._cards.active(name, words.language)
             view = details_view(card) if action.with_details else card_view(card, words)
             return replace(view, buttons=(*view.buttons, BACK))
 
@@ -84,7 +79,7 @@ async def choose_skill(submitter: JobSubmitter, permissions: Permissions, update
     """Make the card with a name the chat's and show it; an unknown name gets the list."""
     name = submitter.cards.named(said)
     if name is not None:
-        chat = await submitter.chats.get(chat_key(message_of(update)))
+        chat = await submitter.chats.get(chat_key_of(message_of(update)))
         if not await permissions.may_change_settings(update, chat):
             return await submitter.reply(update, LocalizedMessage("error.admins_only"))
         await submitter.chats.update(chat.key, ChatFields(skill=name))
@@ -93,7 +88,7 @@ async def choose_skill(submitter: JobSubmitter, permissions: Permissions, update
 
 async def show_skill(submitter: JobSubmitter, update: Update, view: str) -> None:
     """Answer with the list, or with the active card."""
-    await submitter.submit(update, QueueName.QUICK, JobKind.SKILL, SkillPayload(view=view))
+    await submitter.submit(update, JobKind.SKILL, SkillPayload(view=view))
 
 
 def card_of_start(arguments: Sequence[str] | None) -> str | None:

@@ -1,40 +1,30 @@
-"""``/start`` with what its link brings along, ``/help``, and commands that do not exist."""
+"""``/start`` with what its link brings along, and ``/help``."""
 
 from dataclasses import replace
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import filters
 
 from bot.job_types import GROUP_MENU, PRIVATE_MENU
-from bot.jobs.messages import ListMessage, LocalizedMessage, Param
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import JobKind
 from bot.jobs.next_steps import edits_clip
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.show_skills import START
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command
 from bot.telegram.handlers.inline import INLINE_START
 from bot.telegram.handlers.login import LOGIN_START, login_how
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
-from bot.telegram.reading.addressing import chat_key, message_of
-from bot.telegram.reading.commands import find_command, nearest_command
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import read_payload
 
 
 class StartHelpHandlers(HandlerFamily):
-    """Handles ``/start``, ``/help`` and unknown commands."""
+    """Handles ``/start`` and ``/help``."""
 
-    def register(self) -> None:
-        """Add the handlers of the two commands."""
-        self.on_command("start", self._start)
-        self.on_command("help", self._help)
-
-    def register_unknown(self) -> None:
-        """Add the handler of unknown commands, behind those of all that exist."""
-        self.on_message(_AnyCommand(), self._unknown_command)
-
+    @on_command("start")
     async def _start(self, update: Update, context: Context) -> None:
         message = message_of(update)
         argument = context.args[0] if context.args else ""
@@ -42,38 +32,27 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(
                 update, login_how(message, context.bot.username, self._services.tokens_link)
             )
-        if argument == INLINE_START and chat_key(message).is_private:
-            typed = await self._submitter.chats.inline_requests.get(message.chat.id)
+        if argument == INLINE_START and chat_key_of(message).is_private:
+            typed = await self._chats.inline_requests.get(message.chat.id)
             if typed:
-                job = self._submitter.job(update, QueueName.MAIN, JobKind.EDIT, text=typed)
+                job = self._submitter.job(update, JobKind.EDIT, text=typed)
                 payload = EditPayload(needs_clip=edits_clip(typed))
                 await self._submitter.enqueue(update, [replace(job, payload=payload)])
                 return None
-        if argument == GUEST_START and chat_key(message).is_private:
-            await self._submitter.submit(update, QueueName.MAIN, JobKind.EXPORT)
+        if argument == GUEST_START and chat_key_of(message).is_private:
+            await self._submitter.submit(update, JobKind.EXPORT)
             return None
         private_answer = read_payload(argument) if argument else None
-        if private_answer is not None and chat_key(message).is_private:
-            await self._submitter.submit(update, QueueName.QUICK, JobKind.PRIVATE_ANSWER, private_answer)
+        if private_answer is not None and chat_key_of(message).is_private:
+            await self._submitter.submit(update, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:
             return await choose_skill(self._submitter, self._permissions, update, card)
         return await show_skill(self._submitter, update, START)
 
+    @on_command("help")
     async def _help(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, help_message(message_of(update)))
-
-    async def _unknown_command(self, update: Update, context: Context) -> None:
-        message = message_of(update)
-        text = message.text or message.caption or ""
-        command = find_command(text, context.bot.username)
-        if command is None or not (message.chat.type == ChatType.PRIVATE or command.bot):
-            return await self._submitter.record(message)
-        params: dict[str, Param] = {"command": command.written}
-        if (nearest := nearest_command(command.name, PRIVATE_MENU)) is None:
-            return await self._submitter.reply(update, LocalizedMessage("error.unknown_command", params))
-        params["nearest"] = f"/{nearest}"
-        return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
 
 
 def help_message(message: Message) -> ListMessage:
@@ -84,10 +63,3 @@ def help_message(message: Message) -> ListMessage:
         for name in (PRIVATE_MENU if is_private else GROUP_MENU)
     )
     return ListMessage(LocalizedMessage("help.private" if is_private else "help.group"), commands)
-
-
-class _AnyCommand(filters.MessageFilter):
-    """A text that begins with a command, whether Telegram has marked it or not."""
-
-    def filter(self, message: Message) -> bool:
-        return find_command(message.text or "", message.get_bot().username) is not None

@@ -10,9 +10,9 @@ from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.steps.ask_for_clip import KEPT_FOR
-from bot.telegram.handlers.button_presses import Press, PressReply, shown
-from bot.telegram.handlers.handler_family import HandlerFamily
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.handlers.button_presses import Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.words import bounded
 
@@ -23,17 +23,9 @@ _GONE = PressReply("templates.gone")
 class TemplateHandlers(HandlerFamily):
     """Handles these commands and buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("save", self._save)
-        self.on_command("templates", self._templates)
-        self.on_press(self._list, ListTemplates)
-        self.on_press(self._show, ShowTemplate)
-        self.on_press(self._run, RunTemplate)
-        self.on_press(self._delete, DeleteTemplate)
-
+    @on_command("save")
     async def _save(self, update: Update, context: Context) -> None:
-        message, templates = message_of(update), self._submitter.chats.templates
+        message, templates = message_of(update), self._chats.templates
         name = bounded(" ".join(context.args or ()), MAX_TEMPLATE_NAME_CHARS)
         prompt = await self._prompt_to_save(message)
         if not name or not prompt:
@@ -42,8 +34,8 @@ class TemplateHandlers(HandlerFamily):
         if len(prompt) > MAX_TEMPLATE_PROMPT_CHARS:
             params = {"limit": MAX_TEMPLATE_PROMPT_CHARS}
             return await self._submitter.reply(update, LocalizedMessage("templates.too_long", params))
-        template = Template(name=name, prompt=prompt, saved_at=self._submitter.clock.now())
-        if not await templates.save(chat_key(message), template):
+        template = Template(name=name, prompt=prompt, saved_at=self._clock.now())
+        if not await templates.save(chat_key_of(message), template):
             return await self._submitter.reply(
                 update, LocalizedMessage("templates.full", {"n": MAX_TEMPLATES})
             )
@@ -53,50 +45,55 @@ class TemplateHandlers(HandlerFamily):
 
     async def _prompt_to_save(self, message: Message) -> str:
         """Return the request that a message replies to, or else the chat's latest, with the answers it was given."""
-        job_queue, key = self._submitter.job_queue, chat_key(message)
+        job_queue, key = self._job_queue, chat_key_of(message)
         status = None
         if (replied := message.reply_to_message) is not None:
             status = await job_queue.find_by_message(
                 key, telegram_chat_id_of(message.chat), replied.message_id
             )
-        if status is None and (job_id := (await self._submitter.chats.get(key)).answer_job_id) is not None:
+        if status is None and (job_id := (await self._chats.get(key)).answer_job_id) is not None:
             status = await job_queue.find(key, job_id)
         if status is None or status.job.kind is not JobKind.EDIT:
             return ""
         turn = await job_queue.load_checkpoint(status.job, Turn)
         return f"{status.job.text}\n\n{turn.prompt}" if turn is not None else status.job.text
 
+    @on_command("templates")
     async def _templates(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, await self._all(chat_key(message_of(update))))
+        await self._submitter.reply(update, await self._all(chat_key_of(message_of(update))))
 
+    @on_press
     async def _list(self, press: Press, action: ListTemplates) -> PressReply:
         return await self.show_view(press, await self._all(press.chat))
 
+    @on_press
     async def _show(self, press: Press, action: ShowTemplate) -> PressReply:
-        template = await self._submitter.chats.templates.find(press.chat, action.mark)
+        template = await self._chats.templates.find(press.chat, action.mark)
         return _GONE if template is None else await self.show_view(press, _view(template))
 
+    @on_press
     async def _run(self, press: Press, action: RunTemplate) -> PressReply:
-        chats = self._submitter.chats
-        template = await chats.templates.find(press.chat, action.mark)
+        template = await self._chats.templates.find(press.chat, action.mark)
         if template is None:
             return _GONE
         if action.on_next_file:
             waits = LocalizedMessage("templates.waits", {"name": template.name, "prompt": template.prompt})
             reply = await self.show_view(press, waits)
-            until = self._submitter.clock.now() + KEPT_FOR
-            await chats.update(press.chat, ChatFields(kept_prompt=template.prompt, kept_prompt_until=until))
+            until = self._clock.now() + KEPT_FOR
+            await self._chats.update(
+                press.chat, ChatFields(kept_prompt=template.prompt, kept_prompt_until=until)
+            )
             return reply
         return await self.send_prompt(press, await self.prompt_job(press, template.prompt, needs_clip=True))
 
+    @on_press
     async def _delete(self, press: Press, action: DeleteTemplate) -> PressReply:
-        chats = self._submitter.chats
         await self.ensure_may_change_settings(press)
-        await chats.templates.delete(press.chat, action.mark)
-        return PressReply("toast.template_deleted", show=shown(await self._all(press.chat)))
+        await self._chats.templates.delete(press.chat, action.mark)
+        return PressReply("toast.template_deleted", show=await self._all(press.chat))
 
     async def _all(self, key: ChatKey) -> LocalizedMessage | ListMessage:
-        templates = await self._submitter.chats.templates.all(key)
+        templates = await self._chats.templates.all(key)
         if not templates:
             return LocalizedMessage("templates.none")
         lines = [

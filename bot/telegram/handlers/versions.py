@@ -8,15 +8,15 @@ from bot.chats.project_list import project_mark
 from bot.chats.versions import Version
 from bot.jobs.buttons import Compare, MakeVariations, OfferVariations, RestoreVersion, ShowVersion
 from bot.jobs.messages import ListMessage
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.variations import VariationAspect
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
-from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, shown
-from bot.telegram.handlers.handler_family import HandlerFamily
+from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_buttons import without_button
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.captions import plain_text
 from bot.telegram.sending.formatting import format_lines
@@ -28,21 +28,14 @@ _GONE = PressReply("versions.gone")
 class VersionHandlers(HandlerFamily):
     """Handles this command and these buttons."""
 
-    def register(self) -> None:
-        """Add the handlers."""
-        self.on_command("history", self._history)
-        self.on_press(self._show, ShowVersion)
-        self.on_press(self._restore, RestoreVersion)
-        self.on_press(self._compare, Compare)
-        self.on_press(self._offer_variations, OfferVariations)
-        self.on_press(self._make_variations, MakeVariations)
-
+    @on_command("history")
     async def _history(self, update: Update, context: Context) -> None:
-        chats, key = self._submitter.chats, chat_key(message_of(update))
+        chats, key = self._chats, chat_key_of(message_of(update))
         mark = project_mark((await chats.get(key)).session_id or "")
-        view = history_view(await chats.versions.all(key, mark), mark, self._submitter.clock.now())
+        view = history_view(await chats.versions.all(key, mark), mark, self._clock.now())
         await self._submitter.reply(update, view)
 
+    @on_press
     async def _show(self, press: Press, action: ShowVersion) -> PressReply:
         if not press.is_genuine:
             await self.ensure_may_change_view(press)
@@ -52,17 +45,18 @@ class VersionHandlers(HandlerFamily):
         if version.file_id and (press.message.video or press.message.animation or press.message.document):
             caption = ListMessage(version_line(version, versions[-1]), ())
             buttons = version_buttons(versions, version, action.mark)
-            return PressReply(show=shown(VideoView(version.file_id, version.kind, caption, buttons)))
+            return PressReply(show=VideoView(version.file_id, version.kind, caption, buttons))
         payload = ExportPayload(version=version.number, project=action.mark)
-        await self._submitter.submit(press.update, QueueName.MAIN, JobKind.EXPORT, payload)
+        await self._submitter.submit(press.update, JobKind.EXPORT, payload)
         return PressReply("toast.sending_version", {"version": version_name(version.number)})
 
+    @on_press
     async def _restore(self, press: Press, action: RestoreVersion) -> PressReply:
         versions, version = await self._find(press, action)
         draft = None if version is None else version.draft
         if version is None or draft is None:
             return _GONE
-        session_id = (await self._submitter.chats.get(press.chat)).session_id
+        session_id = (await self._chats.get(press.chat)).session_id
         if session_id is None or project_mark(session_id) != action.mark:
             return PressReply("versions.other_project")
         if version.draft_digest == versions[-1].draft_digest:
@@ -75,10 +69,12 @@ class VersionHandlers(HandlerFamily):
         job = await self.prompt_job(press, f"{prompt}\n{tracks}", version=version.number, project=action.mark)
         return await self.send_prompt(press, job, "toast.undoing", others)
 
+    @on_press
     async def _offer_variations(self, press: Press, action: OfferVariations) -> PressReply:
-        await self._submitter.submit(press.update, QueueName.QUICK, JobKind.OFFER_VARIATIONS)
+        await self._submitter.submit(press.update, JobKind.OFFER_VARIATIONS)
         return PressReply(buttons=without_button(press.message.reply_markup, press.data))
 
+    @on_press
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
         if action.aspect not in set(VariationAspect) or not press.is_genuine:
             return OLD_BUTTON
@@ -89,18 +85,19 @@ class VersionHandlers(HandlerFamily):
             job = replace(job, kind=JobKind.VARIATIONS, payload=payload)
         return await self.send_prompt(press, job)
 
+    @on_press
     async def _compare(self, press: Press, action: Compare) -> PressReply:
         _, version = await self._find(press, action)
         if version is None:
             return _GONE
         payload = ComparePayload(number=version.number, project=action.mark)
-        await self._submitter.submit(press.update, QueueName.QUICK, JobKind.COMPARE, payload)
+        await self._submitter.submit(press.update, JobKind.COMPARE, payload)
         return PressReply()
 
     async def _find(
         self, press: Press, action: ShowVersion | RestoreVersion | Compare
     ) -> tuple[list[Version], Version | None]:
         """Return all versions of a project, and the one that a button is about."""
-        versions = await self._submitter.chats.versions.all(press.chat, action.mark)
+        versions = await self._chats.versions.all(press.chat, action.mark)
         number = int(action.number) if action.number.isdecimal() else -1
         return versions, version_at(versions, number)

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from telegram import InlineKeyboardMarkup, InputFile, Message
@@ -15,24 +16,26 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.buttons import Export, ShowMore
-from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.checkpoints import Checkpoint, SentMessage
 from bot.jobs.messages import Button, Param, Progress
-from bot.jobs.ports import ChatGone, Delivered, FileGone, Result, TopicGone
+from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video, smaller_path
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
-from bot.runtime.web_links import with_host
+from bot.runtime.hosts import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.file_messages import calls_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import JobSender
-from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
-from bot.words import Html, Words
+from bot.telegram.sending.send_once import Call, JobSender
+from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of
+from bot.words import Html
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 SEND_TIMEOUT_S = 900.0
 """Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
@@ -69,7 +72,7 @@ class _Prepared:
 
     def is_text(self, result: Result) -> bool:
         """Whether it goes as a text, without the video."""
-        return self.path is None and not result.file_id
+        return self.path is None and not result.exported.file_id
 
 
 class Delivery:
@@ -82,43 +85,42 @@ class Delivery:
         work_dir: Directory of the results; a local server has to see it under the same path.
     """
 
-    def __init__(
-        self,
-        bot: TelegramBot,
-        *,
-        local: bool,
-        send_limit: int,
-        work_dir: Path,
-    ) -> None:
-        self._bot = bot
-        self._local = local
+    def __init__(self, bot: TelegramBot, *, local: bool, send_limit: int, work_dir: Path) -> None:
+        self.bot = bot
+        self.local = local
         self.send_limit = send_limit
         self.sends_arriving = not local  # A local server reads the file itself.
-        self._shrinks = asyncio.Semaphore(1)  # Each keeps the cores busy.
+        self.shrinks = asyncio.Semaphore(1)  # Each keeps the cores busy.
         self.work_dir = work_dir
 
-    async def deliver(
-        self,
-        sender: JobSender,
-        idempotency_key: str,
-        result: Result,
-        *,
-        report_progress: Callable[[Progress], None],
-        send_answer: Callable[[], Awaitable[None]],
-        in_private: Callable[[], Awaitable[Delivered]] | None = None,
-        may_be_kept: bool = True,
-    ) -> Delivered:
-        """Send a result once, in the best form that Telegram takes.
 
-        Args:
-            sender: Sends for the job that is answered.
-            idempotency_key: What is sent; unique within the job.
-            result: The video, or what stands for it.
-            report_progress: Shows how far a smaller version is.
-            send_answer: Sends the whole answer, where only its beginning fits under the result.
-            in_private: Sends the result to the private chat of the person who asked, as a last resort; ``None`` if the
-                job is not of a group, or has no such person.
-            may_be_kept: Whether a text that the result stays in the project may stand in for it, as a last resort.
+@dataclass(slots=True)
+class OneDelivery:
+    """Sends a result once, in the best form that Telegram takes.
+
+    Args:
+        by: What all deliveries share.
+        sender: Sends for the job that is answered.
+        idempotency_key: What is sent; unique within the job.
+        result: The video, or what stands for it.
+        report_progress: Shows how far a smaller version is.
+        send_answer: Sends the whole answer, where only its beginning fits under the result.
+        in_private: Sends the result to the private chat of the person who asked, as a last resort; ``None`` if the
+            job is not of a group, or has no such person.
+        may_be_kept: Whether a text that the result stays in the project may stand in for it, as a last resort.
+    """
+
+    by: Delivery
+    sender: JobSender
+    idempotency_key: str
+    result: Result
+    report_progress: Callable[[Progress], None]
+    send_answer: Callable[[], Awaitable[None]]
+    in_private: Callable[[], Awaitable[SentMessage]] | None = None
+    may_be_kept: bool = True
+
+    async def run(self) -> SentMessage:
+        """Send it.
 
         Raises:
             FileGone: Telegram no longer takes the ``file_id``; the video has to be rendered again.
@@ -127,19 +129,13 @@ class Delivery:
             BadRequest: Telegram took no form of it.
             OutcomeUnknown: Telegram answered to none.
         """
-        possible = self._possible_forms(result)
-        if in_private is not None:
-            possible.add(ResultForm.PRIVATE)
-        if may_be_kept:
-            possible.add(ResultForm.KEPT)
-        chosen = sender.checkpoints.load(ResultFormChosen, idempotency_key)
-        chosen = chosen or self._first_form(result, possible)
+        possible = self._possible_forms()
+        chosen = self.sender.checkpoints.load(ResultFormChosen, self.idempotency_key)
+        chosen = chosen or self._first_form(possible)
         while True:
             error: BadRequest | ChatGone | CannotShrink | OutcomeUnknown
             try:
-                return await self._deliver_as(
-                    chosen, sender, idempotency_key, result, report_progress, send_answer, in_private
-                )
+                return await self._deliver_as(chosen)
             except CannotShrink as refused:
                 error, refusal = refused, Refusal.TOO_LARGE
             except ChatGone as refused:
@@ -148,9 +144,9 @@ class Delivery:
             except OutcomeUnknown as lost:
                 error, refusal = lost, Refusal.UNANSWERED
             except BadRequest as refused:
-                if result.file_id:
+                if file_id := self.result.exported.file_id:
                     log.info("delivery.file_id_refused", error=refused.message)
-                    raise FileGone(result.file_id) from refused
+                    raise FileGone(file_id) from refused
                 error, refusal = refused, refusal_of(refused)
             form: ResultForm | None = chosen.form
             # After a topic that is gone none was named in the end: a second try is worth it.
@@ -162,56 +158,51 @@ class Delivery:
                 "delivery.refused", form=chosen.form, refusal=refusal.value, next=form, error=str(error)
             )
             chosen = ResultFormChosen(form=form, refusal=refusal)
-            await sender.checkpoints.save(chosen, idempotency_key)
+            await self.sender.checkpoints.save(chosen, self.idempotency_key)
 
-    def _possible_forms(self, result: Result) -> set[ResultForm]:
-        forms = set()
-        if self._bot.may_link(_link_of(result)):
+    def _possible_forms(self) -> set[ResultForm]:
+        result, forms = self.result, set()
+        if self.in_private is not None:
+            forms.add(ResultForm.PRIVATE)
+        if self.may_be_kept:
+            forms.add(ResultForm.KEPT)
+        if self.by.bot.may_link(_link_of(result)):
             forms.add(ResultForm.LINK)
-        if result.file_id:
+        if result.exported.file_id:
             forms.add(ResultForm.VIDEO)
         if result.path is not None:
-            if (result.size or 0) <= self.send_limit:
+            if (result.exported.size_bytes or 0) <= self.by.send_limit:
                 forms |= {ResultForm.VIDEO, ResultForm.FILE}
-            if result.may_shrink:
+            if result.exported.may_shrink:
                 forms.add(ResultForm.SMALLER)
         return forms
 
-    def _first_form(self, result: Result, possible: set[ResultForm]) -> ResultFormChosen:
+    def _first_form(self, possible: set[ResultForm]) -> ResultFormChosen:
         if ResultForm.VIDEO in possible:
-            as_file = result.as_file and not result.file_id
+            as_file = self.result.exported.as_file and not self.result.exported.file_id
             return ResultFormChosen(form=ResultForm.FILE if as_file else ResultForm.VIDEO)
         form = next_form(ResultForm.FILE, Refusal.TOO_LARGE, possible) or ResultForm.KEPT
         return ResultFormChosen(form=form)
 
-    async def _deliver_as(
-        self,
-        chosen: ResultFormChosen,
-        sender: JobSender,
-        idempotency_key: str,
-        result: Result,
-        report_progress: Callable[[Progress], None],
-        send_answer: Callable[[], Awaitable[None]],
-        in_private: Callable[[], Awaitable[Delivered]] | None,
-    ) -> Delivered:
-        words = sender.words
-        key = idempotency_key if chosen.form is ResultForm.VIDEO else f"{idempotency_key}.{chosen.form}"
-        buttons = self._link_buttons(result, chosen.form)
-        if result.arriving is not None and chosen.refusal is not None:
-            await result.arriving.wait_for_end()
-            result = replace(result, arriving=None)
+    async def _deliver_as(self, chosen: ResultFormChosen) -> SentMessage:
+        words, key = self.sender.words, self.idempotency_key
+        if chosen.form is not ResultForm.VIDEO:
+            key = f"{key}.{chosen.form}"
+        if chosen.refusal is not None:
+            await self._wait_for_whole_file()
+        result = self.result
         match chosen.form:
-            case ResultForm.PRIVATE if in_private is not None:
-                delivered = await in_private()
+            case ResultForm.PRIVATE if self.in_private is not None:
+                delivered = await self.in_private()
                 if chosen.refusal not in (Refusal.CHAT, Refusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
-                    await self._send(sender, key, result, there)
-                return replace(delivered, file_id="")
+                    await self._send(key, there)
+                return delivered.model_copy(update={"file_id": ""})
             case ResultForm.SMALLER:
-                smaller = await self._shrink(result, report_progress)
-                prepared = await self._prepare_file(smaller, result, words, full_bytes=result.size)
+                smaller = await self._shrink()
+                prepared = await self._prepare_file(smaller, full_bytes=result.exported.size_bytes)
             case ResultForm.VIDEO | ResultForm.FILE if result.path is not None:
-                prepared = await self._prepare_file(result.path, result, words)
+                prepared = await self._prepare_file(result.path)
                 if chosen.form is ResultForm.FILE:
                     prepared = replace(prepared, as_file=True)
                 if chosen.refusal is Refusal.KIND:
@@ -221,9 +212,9 @@ class Delivery:
                 # Sent again for another request than one to see it, the answer to that says why.
                 prepared = _Prepared(words.text("deliver.again") if result.answer is None else Html(""), None)
             case ResultForm.LINK:
-                prepared = _Prepared(self._link_text(result, chosen.refusal, words), None)
+                prepared = _Prepared(self._link_text(chosen.refusal), None)
             case _:
-                prepared = _Prepared(self._kept_text(result, chosen.refusal, words), None)
+                prepared = _Prepared(self._kept_text(chosen.refusal), None)
         # Of a link or a text nothing else can be made.
         of_result = [
             one
@@ -231,101 +222,109 @@ class Delivery:
             if not (prepared.is_text(result) and isinstance(one.action, ShowMore))
         ]
         share: list[Button] = []
-        if result.share and not prepared.is_text(result) and self._bot.supports_inline_queries:
+        if result.share and not prepared.is_text(result) and self.by.bot.supports_inline_queries:
             share = [Button("button.share", share=result.share)]
+        buttons = self._link_buttons(chosen.form)
         every_button = [*buttons, *of_result, *share, *_browser_button(result, buttons)]
-        markup = keyboard(every_button, words, self._bot.may_link)
+        markup = keyboard(every_button, words, self.by.bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)
         if not caption.is_whole:
-            await send_answer()
+            await self.send_answer()
         prepared = replace(prepared, caption=caption.text, keyboard=markup)
-        delivered = await self._send(sender, key, result, prepared)
+        delivered = await self._send(key, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
-        return delivered if is_whole else replace(delivered, file_id="")
+        return delivered if is_whole else delivered.model_copy(update={"file_id": ""})
 
-    def _link_buttons(self, result: Result, form: ResultForm) -> list[Button]:
+    async def _wait_for_whole_file(self) -> None:
+        if self.result.arriving is not None:
+            await self.result.arriving.wait_for_end()
+            self.result = replace(self.result, arriving=None)
+
+    def _link_buttons(self, form: ResultForm) -> list[Button]:
         buttons: list[Button] = []
-        link = _link_of(result)
+        link = _link_of(self.result)
         if form is ResultForm.LINK:
             buttons.append(Button("button.download", url=link))
         elif form is ResultForm.SMALLER and link:
             buttons.append(Button("button.download_full", url=link))
-        elif form is ResultForm.KEPT and not any(isinstance(one.action, Export) for one in result.buttons):
+        elif form is ResultForm.KEPT and not any(
+            isinstance(one.action, Export) for one in self.result.buttons
+        ):
             buttons.append(Button("button.export", Export()))
         return buttons
 
-    async def _shrink(self, result: Result, report_progress: Callable[[Progress], None]) -> Path:
+    async def _shrink(self) -> Path:
         """Return a version that fits; one that an earlier attempt made, if it is still there."""
-        if result.path is None or result.size is None:
+        path, size_bytes = self.result.path, self.result.exported.size_bytes
+        if path is None or size_bytes is None:
             raise CannotShrink("no file")
-        target = smaller_path(result.path)
+        target = smaller_path(path)
         if await asyncio.to_thread(target.exists):
             return target
         # A refused file shows that the limit is lower than it seemed, and not what it is.
-        max_bytes = self.send_limit if result.size > self.send_limit else result.size // 2
+        max_bytes = self.by.send_limit if size_bytes > self.by.send_limit else size_bytes // 2
         begin, end = SHRINK_FRACTIONS
 
         def report(done: float) -> None:
             params: dict[str, Param] = {"percent": int(100 * done)}
-            report_progress(Progress("progress.shrink", params, fraction=begin + (end - begin) * done))
+            self.report_progress(Progress("progress.shrink", params, fraction=begin + (end - begin) * done))
 
         report(0.0)
-        async with self._shrinks:
-            await shrink_video(result.path, target, max_bytes, report)
+        async with self.by.shrinks:
+            await shrink_video(path, target, max_bytes, report)
         return target
 
-    def _link_text(self, result: Result, refusal: Refusal | None, words: Words) -> Html:
-        url, size = _link_of(result), words.size(result.size or 0)
+    def _link_text(self, refusal: Refusal | None) -> Html:
+        words, made = self.sender.words, self.result.exported
+        url, size = _link_of(self.result), words.size(made.size_bytes or 0)
         # A host that the operator hasn't named is shown before anybody opens it.
-        link = words.link(url, with_host(FILE_NAME, url) if result.why_link == "elsewhere" else FILE_NAME)
+        link = words.link(url, with_host(FILE_NAME, url) if made.why_link == "elsewhere" else FILE_NAME)
         match refusal:
             case Refusal.KIND:
                 return words.text("deliver.link_forbidden", link=link)
-            case Refusal.TOO_LARGE if (result.size or 0) <= self.send_limit:
+            case Refusal.TOO_LARGE if (made.size_bytes or 0) <= self.by.send_limit:
                 return words.text("deliver.link_refused", size=size, link=link)
             case Refusal.OTHER | Refusal.UNANSWERED | Refusal.CHAT | Refusal.THREAD:
                 return words.text("deliver.link_not_taken", link=link)
-        match result.why_link:
+        match made.why_link:
             case "no_room":
                 return words.text("deliver.link_no_room", size=size, link=link)
             case "elsewhere":
                 return words.text("deliver.link_elsewhere", link=link)
-        return words.text("deliver.link_too_large", size=size, limit=words.size(self.send_limit), link=link)
+        return words.text(
+            "deliver.link_too_large", size=size, limit=words.size(self.by.send_limit), link=link
+        )
 
-    def _kept_text(self, result: Result, refusal: Refusal | None, words: Words) -> Html:
+    def _kept_text(self, refusal: Refusal | None) -> Html:
+        words, size_bytes = self.sender.words, self.result.exported.size_bytes or 0
         if refusal is Refusal.KIND:
             return words.text("deliver.forbidden")
-        if (result.size or 0) > self.send_limit:
-            size, limit = words.size(result.size or 0), words.size(self.send_limit)
+        if size_bytes > self.by.send_limit:
+            size, limit = words.size(size_bytes), words.size(self.by.send_limit)
             return words.text("deliver.too_large", size=size, limit=limit)
         return words.text("deliver.kept")
 
-    async def _prepare_file(
-        self, path: Path, result: Result, words: Words, *, full_bytes: int | None = None
-    ) -> _Prepared:
+    async def _prepare_file(self, path: Path, *, full_bytes: int | None = None) -> _Prepared:
         """Read what Telegram has to be given about a file, and write its caption.
 
         Args:
-            path: The file.
-            result: The result that it is, or is a version of.
-            words: The texts in the chat's language.
+            path: The result's file, or that of a version of it.
             full_bytes: The size of the whole video, if this is a smaller version.
         """
-        facts = pictures = None
-        arriving = result.arriving if full_bytes is None else None
+        words, made = self.sender.words, self.result.exported
+        arriving = self.result.arriving if full_bytes is None else None
         source = path if arriving is None else arriving.path
-        try:
-            facts = await read_video_facts(source)
-            pictures = await make_cover(source)
-        except NotAVideo:
-            if arriving is None:
-                log.warning("delivery.not_playable")
+        facts, pictures = await asyncio.gather(
+            _if_video(read_video_facts(source)), _if_video(make_cover(source))
+        )
+        if arriving is None and facts is None:
+            log.warning("delivery.not_playable")
         if arriving is not None and (facts is None or not facts.faststart or pictures is None):
-            await arriving.wait_for_end()
-            return await self._prepare_file(path, replace(result, arriving=None), words)
-        duration = words.duration(max(1, facts.duration_s) if facts else result.duration_s or 0)
-        took = words.duration(result.took_s)
+            await self._wait_for_whole_file()
+            return await self._prepare_file(path)
+        duration = words.duration(max(1, facts.duration_s) if facts else made.duration_s or 0)
+        took = words.duration(made.took_s)
         size_bytes = arriving.size_bytes if arriving else (await asyncio.to_thread(path.stat)).st_size
         size = words.size(size_bytes)
         if full_bytes is None:
@@ -338,89 +337,58 @@ class Delivery:
         as_file = facts is None or not facts.is_playable
         return _Prepared(caption, None, path, arriving, as_file, facts, pictures)
 
-    async def _send(
-        self, sender: JobSender, idempotency_key: str, result: Result, prepared: _Prepared
-    ) -> Delivered:
-        is_text = prepared.is_text(result)
+    async def _send(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
+        made, is_text = self.result.exported, prepared.is_text(self.result)
         form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
         form["text" if is_text else "caption"] = prepared.caption
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                fields["rate_limit_args"] = acquired
-                if result.file_id:
-                    # A file ID can only be sent as the kind it was first sent as.
-                    match result.kind:
-                        case "animation":
-                            return await self._bot.send_animation(chat_id, result.file_id, **fields)
-                        case "document":
-                            return await self._bot.send_document(chat_id, result.file_id, **fields)
-                        case _:
-                            return await self._bot.send_video(chat_id, result.file_id, **fields)
-                if prepared.path is None:
-                    return await self._bot.send_message(chat_id, **fields)
-                try:
-                    return await self._send_file(chat_id, prepared.path, prepared, fields)
-                except NetworkError as error:
-                    if prepared.arriving is not None and prepared.arriving.is_broken:
-                        raise NeverArrived from error  # A body without its end is no request.
-                    raise
+        bot = self.by.bot
+        send: Call = bot.send_message
+        if made.file_id:
+            # It can only be sent as the kind it was first sent as.
+            send, _ = calls_of(bot, made.kind, made.file_id)
+        elif prepared.path is not None:
+            send = partial(self._send_file, prepared.path, prepared)
+        edit = bot.edit_message_text if is_text else bot.edit_message_caption
+        return await self.sender.send(idempotency_key, form, send, edit, plain_in_the_end=is_text)
 
-            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            async def call(**fields: Any) -> Message | bool:
-                fields |= {"chat_id": chat_id, "message_id": message_id}
-                fields["rate_limit_args"] = SendPriority.FREE
-                if is_text:
-                    return await self._bot.edit_message_text(**fields)
-                return await self._bot.edit_message_caption(**fields)
-
-            editable = {name: form[name] for name in form if name not in ("thumbnail", "cover")}
-            return await send_in_best_form(call, editable)
-
-        sent = await sender.send(idempotency_key, send, edit)
-        return Delivered(
-            sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id, sent.picture_id
-        )
-
-    async def _send_file(
-        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
-    ) -> Message:
-        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
-        with contextlib.closing(prepared.arriving.open() if prepared.arriving else path.open("rb")) as handle:
-            # A local server gets the path. An open file is streamed; read_file_handle would read it whole.
-            media: Path | InputFile = (
-                path
-                if self._local
-                else InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
-            )
-            facts = prepared.facts
-            if facts is None or prepared.as_file:
-                common.pop("cover", None)
-                return await self._bot.send_document(
+    async def _send_file(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
+        arriving, facts = prepared.arriving, prepared.facts
+        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
+            media: Path | InputFile = path  # A local server gets the path.
+            if not self.by.local:
+                # An open file is streamed; read_file_handle would read it whole.
+                media = InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
+            try:
+                if facts is None or prepared.as_file:
+                    fields.pop("cover", None)
+                    # Otherwise Telegram makes it a video or an animation by its content.
+                    fields["disable_content_type_detection"] = True
+                    return await self.by.bot.send_document(chat_id, media, **fields)
+                return await self.by.bot.send_video(
                     chat_id,
                     media,
-                    # Otherwise Telegram makes it a video or an animation by its content.
-                    disable_content_type_detection=True,
-                    filename=FILE_NAME,
-                    **common,
-                    **timeouts,
+                    width=facts.width,
+                    height=facts.height,
+                    # Rounded up, so that no clip is 0:00.
+                    duration=max(1, round(facts.duration_s)),
+                    supports_streaming=facts.faststart,
+                    **fields,
                 )
-            return await self._bot.send_video(
-                chat_id,
-                media,
-                width=facts.width,
-                height=facts.height,
-                # Rounded up, so that no clip is 0:00.
-                duration=max(1, round(facts.duration_s)),
-                supports_streaming=facts.faststart,
-                filename=FILE_NAME,
-                **common,
-                **timeouts,
-            )
+            except NetworkError as error:
+                if arriving is not None and arriving.is_broken:
+                    raise NeverArrived from error  # A body without its end is no request.
+                raise
+
+
+async def _if_video(looking: Awaitable[T]) -> T | None:
+    try:
+        return await looking
+    except NotAVideo:
+        return None
 
 
 def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, ...]:
@@ -432,4 +400,4 @@ def _browser_button(result: Result, others: Sequence[Button]) -> tuple[Button, .
 
 def _link_of(result: Result) -> str:
     """Return where the whole video can be had; empty if nowhere."""
-    return result.link or result.spare_link or result.browser_link
+    return result.exported.link or result.exported.spare_link or result.browser_link

@@ -1,16 +1,13 @@
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from bot.jobs.checkpoints import RenderStarted
+from bot.jobs.checkpoints import Exported, RenderStarted
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.ports import FileTooLarge
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.steps.export import Export, Exported, RenderLimits
 from bot.jobs.steps.make_extract import MakeExtract
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.shrink import MIN_BYTES
@@ -27,7 +24,7 @@ def attempt_at(rig: Rig, form: str) -> Attempt:
 async def make(rig: Rig, attempt: Attempt) -> LocalizedMessage | None:
     """Take the step; return the message that it ended with, if it did."""
     try:
-        await MakeExtract(rig.projects, cast(JobQueue, queue_of(attempt)))(attempt)
+        await MakeExtract(rig.projects)(attempt)
     except JobEnded as end:
         return end.message if isinstance(end.message, LocalizedMessage) else None
     return None
@@ -65,9 +62,9 @@ async def test_a_smaller_file_has_half_the_size_at_most_and_is_playable(rig: Rig
     rig.responder.files = {a_file().file_id: clip.read_bytes()}
     assert await make(rig, attempt_at(rig, "smaller")) is None
     ((key, result),) = rig.responder.delivered
-    assert (key, result.as_file) == ("extract", False)
+    assert (key, result.exported.as_file) == ("extract", False)
     assert result.path is not None
-    assert result.size == result.path.stat().st_size <= MIN_BYTES
+    assert result.exported.size_bytes == result.path.stat().st_size <= MIN_BYTES
     facts = await read_video_facts(result.path)
     assert facts.is_playable
     assert facts.duration_s == pytest.approx(1, abs=0.2)
@@ -77,7 +74,7 @@ async def test_a_smaller_file_has_half_the_size_at_most_and_is_playable(rig: Rig
 async def test_a_video_that_telegram_hands_out_no_more_comes_from_nemovideo(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     exporting = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, RenderLimits(poll_s=1), rig.cards, rig.usual_times)(exporting)
+    await rig.export(exporting)
     rig.responder.files = {a_file().file_id: FileTooLarge(20_000_000)}
     attempt = attempt_at(rig, "file")
     queue = queue_of(attempt)
@@ -87,5 +84,5 @@ async def test_a_video_that_telegram_hands_out_no_more_comes_from_nemovideo(rig:
         queue.saved[type(saved).name] = saved.model_dump(mode="json")
     assert await make(rig, attempt) is None
     ((_, result),) = rig.responder.delivered
-    assert result.as_file
-    assert result.size
+    assert result.exported.as_file
+    assert result.exported.size_bytes

@@ -31,7 +31,7 @@ async def edited(rig: Rig, text: str) -> Chat:
 
 async def leave(rig: Rig) -> None:
     attempt = rig.attempt(rig.job(kind=JobKind.NEW))
-    await NewProject(rig.projects, attempt._job_queue, rig.topics)(attempt)
+    await NewProject(rig.projects, rig.topics)(attempt)
 
 
 def opening(rig: Rig, chat: Chat) -> Job:
@@ -40,7 +40,7 @@ def opening(rig: Rig, chat: Chat) -> Job:
 
 
 async def open_(rig: Rig, attempt: Attempt) -> None:
-    await OpenProject(rig.projects, attempt._job_queue, rig.topics)(attempt)
+    await OpenProject(rig.projects, rig.topics)(attempt)
 
 
 async def listed(rig: Rig, chat: Chat) -> ListedProject:
@@ -138,16 +138,16 @@ async def test_a_new_project_gets_a_topic_and_the_one_before_stays(rig: Rig) -> 
     rig.topics.next_id = 8
     chat = await edited(rig, "trim it")
     attempt = rig.attempt(rig.job(kind=JobKind.NEW))
-    await NewProject(rig.projects, attempt._job_queue, rig.topics)(attempt)
+    await NewProject(rig.projects, rig.topics)(attempt)
     rig.topics.next_id = 9
-    await NewProject(rig.projects, attempt._job_queue, rig.topics)(again(attempt))
+    await NewProject(rig.projects, rig.topics)(again(attempt))
     assert rig.topics.names == {8: "New project"}
     assert said_elsewhere(attempt) == [(8, "new.done")]
     assert rig.responder.keys == ["new.topic"]
     assert (await rig.projects.chats.get(chat.key)).session_id == chat.session_id
     # An empty one needs no other topic.
     empty = rig.attempt(in_topic(8, rig, kind=JobKind.NEW))
-    await NewProject(rig.projects, empty._job_queue, rig.topics)(empty)
+    await NewProject(rig.projects, rig.topics)(empty)
     assert list(rig.topics.names) == [8]
 
 

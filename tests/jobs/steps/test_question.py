@@ -17,7 +17,6 @@ from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.question_messages import question_message
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.cancel_job import CancelJob
@@ -230,8 +229,7 @@ async def test_cancelling_says_what_was_kept(rig: Rig, changed: bool, key: str, 
     async def close_position_message(job: object) -> None:
         assert state is JobState.QUEUED
 
-    job_queue: JobQueue = queue  # type: ignore[assignment]
-    await CancelJob(job_queue, close_position_message)(cancel)
+    await CancelJob(close_position_message)(cancel)
     message = rig.responder.sent["cancelled"]
     assert isinstance(message, LocalizedMessage)
     assert message.key == key

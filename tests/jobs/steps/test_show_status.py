@@ -1,6 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -9,7 +9,6 @@ from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.messages import ListMessage, TimelinePicture
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.show_status import ShowStatus
 from bot.nemo.questions import Question, QuestionSet
@@ -27,8 +26,7 @@ async def status(
     jobs = [rig.job() for _ in range(waiting)]
     queue.waiting = {job.id: JobStatus(job, first, 0) for job in jobs}
     queue.is_stopped = paused
-    job_queue: JobQueue = queue  # type: ignore[assignment]
-    await ShowStatus(rig.projects, job_queue)(attempt)
+    await ShowStatus(rig.projects)(attempt)
     message = rig.responder.sent["status"]
     caption = message.caption if isinstance(message, TimelinePicture) else message
     assert isinstance(caption, ListMessage)
@@ -79,8 +77,7 @@ async def test_an_open_question_is_shown_again(rig: Rig, behind: int, lines: lis
         job.id: JobStatus(job, JobState.QUEUED, 1) for job in (rig.job() for _ in range(behind))
     }
     _ask(queue, asking, MessageSend(sent=SentMessage(message_id=5, telegram_chat_id=4711)))
-    job_queue: JobQueue = queue  # type: ignore[assignment]
-    await ShowStatus(rig.projects, job_queue)(attempt)
+    await ShowStatus(rig.projects)(attempt)
     message = rig.responder.sent["status"]
     assert isinstance(message, ListMessage)
     assert [line.key for line in message.lines] == lines
@@ -99,7 +96,7 @@ async def test_a_question_that_is_just_being_sent_is_not_sent_twice(rig: Rig) ->
     queue, asking = queue_of(attempt), rig.job()
     queue.waiting = {asking.id: JobStatus(asking, JobState.RUNNING, 0)}
     _ask(queue, asking)
-    await ShowStatus(rig.projects, cast(JobQueue, queue))(attempt)
+    await ShowStatus(rig.projects)(attempt)
     message = rig.responder.sent["status"]
     assert isinstance(message, ListMessage)
     assert [line.key for line in message.lines] == ["status.asking"]
@@ -113,7 +110,7 @@ async def test_each_request_that_waits_is_listed_with_its_words_and_a_button(rig
     queue = queue_of(attempt)
     queue.waiting = {running.id: JobStatus(running, JobState.RUNNING, 0)}
     queue.waiting |= {job.id: JobStatus(job, JobState.QUEUED, 0) for job in waiting}
-    await ShowStatus(rig.projects, cast(JobQueue, queue))(attempt)
+    await ShowStatus(rig.projects)(attempt)
     message = rig.responder.sent["status"]
     assert isinstance(message, TimelinePicture)
     assert [line.params for line in message.waiting] == [

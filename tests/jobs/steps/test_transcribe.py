@@ -40,7 +40,7 @@ def spoken(rig: Rig) -> tuple[Job, Attempt]:
 
 
 async def listen(attempt: Attempt, ears: Ears | None) -> None:
-    await Transcribe(ears, attempt._job_queue)(attempt)
+    await Transcribe(ears)(attempt)
 
 
 @pytest.fixture(autouse=True)

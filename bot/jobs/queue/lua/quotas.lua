@@ -3,7 +3,7 @@
 -- A quota is a hash of what a person or a chat used on one day: requests, bytes. A charge comes from Python (quotas.py):
 --   job_key, requests, bytes, quotas (each: key, scope, requests, bytes; a limit of 0 is none),
 --   totals_key, people_key, person_id, ttl_s
--- The job's field 'charge' keeps what it costs so far: requests, bytes, quota_keys, totals_key.
+-- The job's field 'charge' keeps what it costs so far: requests, bytes (left out if 0), quota_keys, totals_key.
 --
 -- The keys of a person lie beside those of a chat: all of them need one server, which a cluster is not.
 
@@ -22,10 +22,13 @@ end
 
 local function load_charge(job)
   local text = redis.call('HGET', job, 'charge')
-  return text and cjson.decode(text)
+  local charge = text and cjson.decode(text)
+  if charge then charge.bytes = charge.bytes or 0 end
+  return charge
 end
 
 local function save_charge(job, charge)
+  if charge.bytes == 0 then charge.bytes = nil end
   redis.call('HSET', job, 'charge', cjson.encode(charge))
 end
 

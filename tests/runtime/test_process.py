@@ -1,9 +1,17 @@
 import gc
+import resource
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
-from bot.runtime.garbage_collection import YOUNG_THRESHOLD, collect_rarely
+from bot.runtime.process import (
+    FILES_PER_JOB,
+    OTHER_FILES,
+    YOUNG_THRESHOLD,
+    collect_rarely,
+    raise_open_files,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +56,25 @@ def test_cyclic_garbage_is_collected_eventually(collections: list[int]) -> None:
         ring: list[object] = []
         ring.append(ring)
     assert collections
+
+
+@pytest.fixture(autouse=True)
+def _restore_limit() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    assert raise_open_files(0) == hard
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+
+
+def test_a_limit_that_is_too_low_is_logged() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with capture_logs() as logs:
+        raise_open_files((hard - OTHER_FILES) // FILES_PER_JOB)
+        raise_open_files(hard)
+    assert [line["event"] for line in logs] == ["app.few_open_files"]
