@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import Button, LocalizedMessage, Progress
+from bot.jobs.messages import CONNECTED, Button, LocalizedMessage, Progress
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
-from bot.jobs.progress_shares import CONNECTED
 from bot.jobs.worker.attempt import Attempt
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.media.transcription import MAX_SPOKEN_BYTES, NotTranscribed, Transcriber

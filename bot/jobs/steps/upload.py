@@ -21,11 +21,10 @@ from bot.jobs.checkpoints import (
     UploadUsed,
     field_of,
 )
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
+from bot.jobs.messages import CONNECTED, READ, SENT, Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.jobs.progress_shares import CONNECTED, READ, SENT
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.refusal_messages import (
     file_gone,
