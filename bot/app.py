@@ -51,7 +51,7 @@ from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.startup import (
     CannotStart,
     TelegramRefuses,
@@ -298,7 +298,15 @@ class App:
     async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
         settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
-        submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
+        submitter = JobSubmitter(
+            parts.job_queue,
+            parts.chats,
+            parts.sent,
+            parts.cards,
+            self._clock,
+            application,
+            parts.telegram_calls,
+        )
         services = HandlerServices(
             application=application,
             submitter=submitter,

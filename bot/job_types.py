@@ -50,7 +50,7 @@ from bot.jobs.worker.attempt import Step
 from bot.media.transcription import Transcriber
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 
 
 @dataclass(frozen=True, slots=True)

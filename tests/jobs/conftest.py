@@ -122,9 +122,6 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         await self.show_progress()
 
-    def acknowledge(self) -> None:
-        pass
-
     async def conclude(self, *, is_done: bool) -> None:
         pass
 

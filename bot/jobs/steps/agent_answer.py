@@ -36,7 +36,7 @@ from bot.nemo.errors import Call, NemoError, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.words import bounded
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from bot.words.screen_talk import ScreenAction as Screen

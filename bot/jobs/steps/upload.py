@@ -50,7 +50,7 @@ from bot.nemo.errors import FileTypeRefused, ServiceError, SourceBroken, Transpo
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 

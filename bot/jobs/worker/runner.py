@@ -27,14 +27,14 @@ from bot.jobs.messages import (
     PrivateMessage,
     with_lines,
 )
-from bot.jobs.model import Job, JobKind, JobState
+from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.question_messages import sent_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
-from bot.jobs.worker.position_messages import ACKNOWLEDGED, PositionMessages
+from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
@@ -236,8 +236,6 @@ class JobRunner:
             The job's last message, and how it ended.
         """
         try:
-            if attempt.job.kind in ACKNOWLEDGED:
-                attempt.responder.acknowledge()
             await self._wait_for_position_message(attempt)
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"

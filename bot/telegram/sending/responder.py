@@ -101,7 +101,6 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
-        await self._activity_signals.close()
         await self._progress_message.close()
 
     def expect_file(self, file: Attachment) -> None:
@@ -195,10 +194,6 @@ class TelegramResponder:
     async def react(self, emoji: str) -> bool:
         """See ``ports.Responder``."""
         return await self._activity_signals.react(emoji)
-
-    def acknowledge(self) -> None:
-        """See ``ports.Responder``."""
-        self._activity_signals.acknowledge()
 
     async def conclude(self, *, is_done: bool) -> None:
         """See ``ports.Responder``."""
@@ -365,7 +360,7 @@ class TelegramResponder:
 
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo, and return whether that was possible."""
-        from bot.pictures import draw_timeline  # Here because Pillow is large and few jobs draw.
+        from bot.pictures.timeline import draw_timeline  # Here because Pillow is large and few jobs draw.
 
         words = self._words
         caption = format_side_by_side(words, message.parts, message.waiting)

@@ -35,7 +35,7 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills import SkillCards, load_cards
+from bot.skills.cards import SkillCards, load_cards
 from bot.web.serve import serve
 from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
@@ -171,9 +171,6 @@ class RecordingResponder:
         pass
 
     async def flush_progress(self) -> None:
-        pass
-
-    def acknowledge(self) -> None:
         pass
 
     async def conclude(self, *, is_done: bool) -> None:

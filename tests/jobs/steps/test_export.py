@@ -35,6 +35,15 @@ async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
     assert len(await rig.nemo.renders()) == 1
 
 
+async def test_a_render_that_fails_for_the_plan_is_not_repeated(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(render_fails=-1, render_error="Upgrade your plan to export")
+    with pytest.raises(JobEnded) as ended:
+        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    assert "export_plan" in str(ended.value.message)
+    assert len(await rig.nemo.renders()) == 1
+
+
 async def test_a_large_result_can_be_sent_while_the_rest_of_it_is_fetched(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     rig.responder.sends_arriving = True
