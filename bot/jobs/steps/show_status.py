@@ -21,7 +21,7 @@ from bot.media.decoder_process import NotDecoded
 from bot.nemo.client import NemoClient
 from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import NemoError
-from bot.nemo.unplaced import UnplacedFile, unplaced_files
+from bot.nemo.project_files import unplaced_files
 from bot.nemo.wire import Credentials
 from bot.projects.projects import UNNAMED_PROJECT, Projects
 from bot.words import bounded
@@ -49,7 +49,7 @@ class ShowStatus:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, draft = self._projects, None
-        unplaced: tuple[UnplacedFile, ...] = ()
+        unplaced: tuple[str | None, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
             state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
             draft, unplaced = state.draft, unplaced_files(state)
