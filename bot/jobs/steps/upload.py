@@ -154,7 +154,9 @@ class Upload:
                 return
             try:
                 await send(known)
-            except (SourceBroken, TransportError) as error:
+            except NemoError as error:
+                if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
+                    raise
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error

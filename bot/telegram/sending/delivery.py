@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SEND_TIMEOUT_S = 900.0
-"""Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
+"""Timeout of the answer to one video. With a local server it covers that server's whole upload to Telegram."""
 
 FILE_NAME = "nemovideo.mp4"
 
@@ -385,7 +385,7 @@ class OneDelivery:
     async def _send_file(
         self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
     ) -> Message:
-        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S}
         with contextlib.closing(prepared.arriving.open() if prepared.arriving else path.open("rb")) as handle:
             # A local server gets the path. An open file is streamed; read_file_handle would read it whole.
             media: Path | InputFile = (

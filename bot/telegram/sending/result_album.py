@@ -66,7 +66,6 @@ class ResultAlbum:
                         [self._media(*look, files) for look in looks],
                         rate_limit_args=acquired,
                         read_timeout=SEND_TIMEOUT_S,
-                        write_timeout=SEND_TIMEOUT_S,
                         **fields,
                     )
                 messages.extend(map(sent_message, album))
