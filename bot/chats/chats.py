@@ -1,10 +1,10 @@
 """What the store keeps of each chat: its account and settings, and of each topic its project and latest results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, cast
+from functools import partial
+from typing import Annotated, Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 import structlog
@@ -24,9 +24,8 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 
 from bot.chats.brand import Brands
-from bot.chats.channels import Channels
-from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
+from bot.chats.people import Channels, InlineRequests
 from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.recent_readings import ChatReader, RecentReadings
@@ -36,6 +35,8 @@ from bot.chats.versions import Versions
 from bot.store import keys
 from bot.store.chat_fields import SHORT_NAMES, from_stored, to_stored
 from bot.store.lua_script import LuaScript
+
+M = TypeVar("M", bound=BaseModel)
 
 DEFAULT_TTL_DAYS = 90
 MAX_UPLOADS = 100
@@ -53,28 +54,6 @@ class Account(StrEnum):
     OWN = "own"  # the chat brought a token of its own
     ANONYMOUS = "anonymous"  # a free one, for a week
     NONE = "none"  # not decided yet
-
-
-@dataclass(frozen=True, slots=True)
-class ChatCipher:
-    """Encrypts and decrypts for one chat: what is copied from another can't be read.
-
-    What all of its topics share is encrypted for all of them.
-    """
-
-    key: ChatKey
-    token_cipher: TokenCipher = field(repr=False)
-
-    def encrypt(self, secret: str, use: str) -> str:
-        """Encrypt a secret; see ``TokenCipher``."""
-        return self.token_cipher.encrypt(secret, self._place(use))
-
-    def decrypt(self, encrypted: str, use: str) -> str:
-        """Decrypt a secret; see ``TokenCipher``."""
-        return self.token_cipher.decrypt(encrypted, self._place(use))
-
-    def _place(self, use: str) -> str:
-        return f"{self.key.of_account if use in SHARED_FIELDS else self.key} {use}"
 
 
 Secret = Annotated[str | None, Field(repr=False)]
@@ -169,21 +148,20 @@ class ChatFields(SharedFields):
     kept_prompt_until: UtcTime | None = None
     caption_job_id: str | None = None
 
-    # Encrypted in the store: the cipher comes in as the context of validation and serialization.
+    # Encrypted in the store: what decrypts or encrypts comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")
     @classmethod
     def _decrypt(cls, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(info.context, ChatCipher) or not isinstance(value, str):
+        if info.context is None or not isinstance(value, str):
             return value
         try:
-            return info.context.decrypt(value, str(info.field_name))
+            return info.context(info.field_name, value)
         except TokenCipherError as error:
             raise ValueError(str(error)) from None
 
     @field_serializer("own_token", "token", "claim_token")
     def _encrypt(self, value: str | None, info: FieldSerializationInfo) -> str | None:
-        cipher = info.context
-        return cipher.encrypt(value, info.field_name) if value and isinstance(cipher, ChatCipher) else value
+        return info.context(info.field_name, value) if value and info.context is not None else value
 
 
 class Chat(ChatFields):
@@ -279,14 +257,14 @@ class Chats:
                 pipe.hgetall(own)
                 shared, fields = map(from_stored, await pipe.execute())
             fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS} | fields
-        fields["key"] = key
+        fields["key"], decrypt = key, partial(self.decrypt, key)
         try:
-            return Chat.model_validate(fields, context=self._cipher(key))
+            return Chat.model_validate(fields, context=decrypt)
         except ValidationError as error:
             for name in {item["loc"][0] for item in error.errors(include_input=False)}:
                 structlog.get_logger().warning("chat.unreadable", chat=str(key), field=name)
                 del fields[str(name)]
-        return Chat.model_validate(fields, context=self._cipher(key))
+        return Chat.model_validate(fields, context=decrypt)
 
     def encrypt(self, key: ChatKey, use: str, secret: str) -> str:
         """Encrypt a secret that a job keeps.
@@ -296,7 +274,7 @@ class Chats:
             use: What it is for; only the same chat and use decrypt it.
             secret: The secret.
         """
-        return self._cipher(key).encrypt(secret, use)
+        return self._token_cipher.encrypt(secret, _place(key, use))
 
     def decrypt(self, key: ChatKey, use: str, encrypted: str) -> str:
         """Decrypt a secret that `encrypt` returned for this chat and use.
@@ -304,10 +282,7 @@ class Chats:
         Raises:
             TokenCipherError: Its encryption key was dropped, or it is of another chat or use.
         """
-        return self._cipher(key).decrypt(encrypted, use)
-
-    def _cipher(self, key: ChatKey) -> ChatCipher:
-        return ChatCipher(key, self._token_cipher)
+        return self._token_cipher.decrypt(encrypted, _place(key, use))
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Keep a chat for its whole time again, as every write does."""
@@ -353,7 +328,7 @@ class Chats:
         """
         values: dict[str, Any] = {}
         for change in changes:
-            values |= change.model_dump(exclude_unset=True, context=self._cipher(key))
+            values |= change.model_dump(exclude_unset=True, context=partial(self.encrypt, key))
 
         new = {name: getattr(one, name) for one in changes for name in one.model_fields_set}
 
@@ -422,8 +397,7 @@ class Chats:
             draft_digest: The draft's digest.
             as_file: Whether a file is wanted. A video that could be sent only as a file serves both.
         """
-        for text in await cast(Any, self._redis.lrange(keys.results_key(str(key)), 0, -1)):
-            result = CachedResult.model_validate_json(text)
+        for result in await self._entries(CachedResult, keys.results_key(str(key))):
             fits = result.as_file == as_file or (as_file and result.kind == "document")
             if result.draft_digest == draft_digest and fits:
                 return result
@@ -437,11 +411,9 @@ class Chats:
         self, key: ChatKey, telegram_chat_id: int, message_id: int
     ) -> ProjectFile | None:
         """Return the file that a message brought, if it is still known."""
-        for text in await cast(Any, self._redis.lrange(keys.uploads_key(str(key)), 0, -1)):
-            file = ProjectFile.model_validate_json(text)
-            if (file.telegram_chat_id, file.message_id) == (telegram_chat_id, message_id):
-                return file
-        return None
+        files = await self._entries(ProjectFile, keys.uploads_key(str(key)))
+        place = (telegram_chat_id, message_id)
+        return next((file for file in files if (file.telegram_chat_id, file.message_id) == place), None)
 
     async def project_files(self, key: ChatKey, session_id: str, limit: int) -> list[ProjectFile]:
         """Return the files of a project that can be uploaded again, in the order in which they came.
@@ -451,10 +423,13 @@ class Chats:
             session_id: The project.
             limit: How many at most; the latest count.
         """
-        texts = await cast(Any, self._redis.lrange(keys.uploads_key(str(key)), 0, -1))
-        every = [ProjectFile.model_validate_json(text) for text in texts]
+        every = await self._entries(ProjectFile, keys.uploads_key(str(key)))
         by_id = {file.file_id: file for file in every if file.session_id == session_id and file.file_id}
         return list(by_id.values())[:limit][::-1]
+
+    async def _entries(self, kind: type[M], name: str) -> list[M]:
+        texts = await cast(Any, self._redis.lrange(name, 0, -1))
+        return [kind.model_validate_json(text) for text in texts]
 
     async def _push(self, key: ChatKey, name: str, item: BaseModel, limit: int) -> None:
         entry = {"entry": item.model_dump_json(), "kept": limit}
@@ -470,6 +445,11 @@ class Chats:
         """Return the keys of what lives as long as a chat."""
         chats = dict.fromkeys((keys.chat_key(str(key)), keys.chat_key(str(key.of_account))))
         return [*chats, keys.results_key(str(key)), keys.projects_key(str(key.of_projects))]
+
+
+def _place(key: ChatKey, use: str) -> str:
+    """Return where a secret is kept; what all topics of a chat share is encrypted for all of them."""
+    return f"{key.of_account if use in SHARED_FIELDS else key} {use}"
 
 
 def _fields(key: ChatKey, values: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from redis.exceptions import NoPermissionError
 
 from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
 from bot.commands.check_findings import Finding, not_asked, ok, wrong
-from bot.runtime.public_addresses import is_public_host
+from bot.runtime.hosts import is_public_host
 from bot.settings import ENV_FILE, MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError

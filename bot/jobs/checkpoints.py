@@ -42,10 +42,12 @@ class SentMessage(BaseModel):
     """A message that is in the chat."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-    message_id: int  # means another message, or none, once the group has become a supergroup
-    telegram_chat_id: int  # the id that the chat had in Telegram when the message was sent
+    message_id: int = (
+        0  # means another message, or none, once the group has become a supergroup; 0 if unknown
+    )
+    telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
-    kind: str = ""  # what that became: ``video``, ``animation`` or ``document``
+    kind: str = "video"  # what that became: ``video``, ``animation`` or ``document``
     picture_id: str = ""  # Telegram's handle of its cover or thumbnail; empty if there is none
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Checkpoints, Exported
+from bot.jobs.checkpoints import Checkpoints, Exported, SentMessage
 from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
 from bot.runtime.arriving_file import ArrivingFile
@@ -46,17 +46,6 @@ class Result:
     share: str = ""
     buttons: tuple[Button, ...] = ()
     answer: TextMessage | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """How a result reached the chat."""
-
-    file_id: str  # Telegram's id of it; empty if the whole video was not sent
-    kind: str = "video"  # what it became: video, animation or document
-    message_id: int = 0  # the message with it
-    telegram_chat_id: int = 0  # the id in Telegram of the chat where that is
-    picture_id: str = ""  # Telegram's id of a picture of it; empty if there is none
 
 
 SEEN, DONE = "👀", "👌"
@@ -136,10 +125,6 @@ class Responder(Protocol):
         Raises:
             ChatGone: Nobody is left to answer.
         """
-        ...
-
-    def acknowledge(self) -> None:
-        """Show at once that the request has arrived, in the background: by a reaction, and by an action of the chat."""
         ...
 
     async def conclude(self, *, is_done: bool) -> None:
@@ -231,8 +216,11 @@ class Responder(Protocol):
         """The file that the job's result is written to."""
         ...
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """Send the finished video, once for each idempotency key even across crashes.
+
+        Returns:
+            The message with it; without ``file_id`` if the whole video was not sent.
 
         Raises:
             ChatGone: Nobody is left to answer.
@@ -243,7 +231,7 @@ class Responder(Protocol):
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         """Send finished videos as one album, once for each idempotency key even across crashes.
 
         Returns:

@@ -7,17 +7,13 @@ audio is. PyAV is imported in that process only.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from fractions import Fraction
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING
 
 from bot.media.decoder_process import Bounds
-from bot.media.encoding import FilePart
+from bot.media.encoding import AudioEncoder, FilePart
 from bot.media.kinds import CONVERTED
 
 if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
-    from av.audio.resampler import AudioResampler
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
 
@@ -49,19 +45,21 @@ def convert(source_fd: int, target_fd: int, source_type: str, max_s: float) -> f
         os.fdopen(target_fd, "w+b") as target,
         av.open(target, "w", format=_MUXERS[target_type]) as output,
     ):
-        encoder: _Encoder | None = None
+        encoder: AudioEncoder | None = None
         for part in _links_of_chain(source) if source_type == "ogg" else [source]:
             # The demuxer is named: no other type of file is read, whatever the content.
             with av.open(part, "r", format=_DEMUXERS.get(source_type, source_type)) as input_:
                 audio = _audio_of(input_)
-                encoder = encoder or _Encoder(output, target_type, audio)
+                encoder = encoder or _encoder_for(
+                    audio, output, target_type
+                )  # Each link of a chain begins at 0.
                 for frame in input_.decode(audio):
                     if encoder.done_s > max_s or target.tell() > MAX_CONVERTED_BYTES:
                         return encoder.done_s
                     encoder.encode(frame)
         if encoder is None:
             raise _NoAudio
-        encoder.close()
+        encoder.flush()
     return None
 
 
@@ -104,60 +102,12 @@ def _read_at(file: IO[bytes], offset: int, size: int) -> bytes:
     return file.read(size)
 
 
-class _Encoder:
-    """Encodes frames one after the other, whatever parameters they have."""
-
-    def __init__(self, output: OutputContainer, target_type: str, audio: AudioStream) -> None:
-        self._output = output
-        self._stream, self._format = _add_encoder(output, target_type, audio)
-        self._layout = self._stream.layout.name
-        self._given: tuple[str, str, int] | None = None
-        self._resampler: AudioResampler | None = None
-        self._done = 0
-
-    @property
-    def done_s(self) -> float:
-        """Seconds that are encoded."""
-        return self._done / self._stream.rate
-
-    def encode(self, frame: AudioFrame) -> None:
-        from av.audio.resampler import AudioResampler
-
-        given = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if given != self._given:
-            self._flush()
-            self._given = given
-            self._resampler = AudioResampler(self._format, self._layout, self._stream.rate)
-        if self._resampler is not None:
-            self._mux(self._resampler.resample(frame))
-
-    def close(self) -> None:
-        self._flush()
-        self._output.mux(self._stream.encode(None))
-
-    def _flush(self) -> None:
-        if self._resampler is not None:
-            self._mux(self._resampler.resample(None))
-
-    def _mux(self, frames: Sequence[AudioFrame]) -> None:
-        for frame in frames:
-            # Each link of a chain begins at 0 again.
-            frame.pts, frame.time_base = self._done, Fraction(1, self._stream.rate)
-            self._done += frame.samples
-            self._output.mux(self._stream.encode(frame))
-
-
-def _add_encoder(output: OutputContainer, target_type: str, audio: AudioStream) -> tuple[AudioStream, str]:
-    """Return the encoder's stream and the format of its samples."""
-    channels = min(2, audio.channels)
-    layout = "mono" if channels == 1 else "stereo"
+def _encoder_for(audio: AudioStream, output: OutputContainer, target_type: str) -> AudioEncoder:
     rate = audio.rate or MAX_RATE_HZ
     if target_type == "m4a":
         rate = rate if rate in _AAC_RATES_HZ else MAX_RATE_HZ
-        stream = output.add_stream("aac", rate=rate, layout=layout)
-        stream.bit_rate = BITS_PER_CHANNEL * channels
-        return stream, "fltp"
+        bits_per_s = BITS_PER_CHANNEL * min(2, audio.channels)
+        return AudioEncoder(output, audio, bits_per_s, rate_hz=rate, is_joined=True)
     # Decoders give 32-bit samples for everything over 16 bits.
     codec, samples = ("pcm_s24le", "s32") if audio.format.bits > 16 else ("pcm_s16le", "s16")
-    lossless = cast("AudioStream", output.add_stream(codec, rate=rate, layout=layout))
-    return lossless, samples
+    return AudioEncoder(output, audio, 0, codec, samples, rate, is_joined=True)

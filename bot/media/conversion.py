@@ -1,12 +1,19 @@
-"""Convert files that NemoVideo does not take, in the decoder process."""
+"""Convert files that NemoVideo does not take, in the decoder process, which alone imports Pillow's decoders."""
 
 import os
 from typing import IO
 
-from bot.media import audio_conversion, picture_conversion, video_conversion
-from bot.media.decoder_process import NotDecoded, run
+from bot.media import audio_conversion, video_conversion
+from bot.media.decoder_process import Bounds, NotDecoded, run
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.media.kinds import CONVERTED
+
+MAX_CONVERTED_PIXELS = 150_000_000  # decoded in the bounded memory, with room for a second copy
+
+_PICTURE_BOUNDS = Bounds(wall_s=120, cpu_s=60, written_bytes=200_000_000)
+
+_FORMATS = {"heic": "HEIF", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP", "jp2": "JPEG2000"}
+_QUALITY = 92
 
 
 async def convert_file(source: IO[bytes], kind: str, target: IO[bytes], name: str) -> int:
@@ -29,7 +36,7 @@ async def convert_file(source: IO[bytes], kind: str, target: IO[bytes], name: st
     try:
         match CONVERTED[kind]:
             case "jpg":
-                await run(picture_conversion.convert, kind, bounds=picture_conversion.BOUNDS, files=files)
+                await run(convert_picture, kind, bounds=_PICTURE_BOUNDS, files=files)
             case "mp4":
                 await run(video_conversion.convert, kind, bounds=video_conversion.BOUNDS, files=files)
             case _:
@@ -42,3 +49,33 @@ async def convert_file(source: IO[bytes], kind: str, target: IO[bytes], name: st
     size = target.seek(0, os.SEEK_END)
     target.seek(0)
     return size
+
+
+def convert_picture(source_fd: int, target_fd: int, source_type: str) -> None:
+    """Convert a picture to a JPEG that shows it as viewers do: upright, without transparency."""
+    import pillow_heif
+    from PIL import Image, ImageOps
+
+    pillow_heif.register_heif_opener()
+    Image.MAX_IMAGE_PIXELS = None  # The bound below is the one that counts.
+    with (
+        os.fdopen(source_fd, "rb") as source,
+        os.fdopen(target_fd, "w+b") as target,
+        # The format is named: no other decoder sees the file.
+        Image.open(source, formats=[_FORMATS[source_type]]) as opened,
+    ):
+        if opened.width * opened.height > MAX_CONVERTED_PIXELS:
+            raise ValueError(f"{opened.width}×{opened.height}")
+        profile = opened.info.get("icc_profile")
+        upright = ImageOps.exif_transpose(opened)
+        if upright.mode.startswith("I;16"):
+            # Pillow would clip 16 bits instead of scaling them.
+            upright = upright.point(lambda value: value / 256).convert("L")
+        if upright.has_transparency_data:
+            layered = upright.convert("RGBA")
+            upright = Image.new("RGB", layered.size, "white")
+            upright.paste(layered, mask=layered.getchannel("A"))
+        elif upright.mode != "RGB":
+            # A profile of another mode would colour the converted pixels wrongly.
+            profile, upright = None, upright.convert("RGB")
+        upright.save(target, "JPEG", quality=_QUALITY, icc_profile=profile)

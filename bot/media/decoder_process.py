@@ -71,7 +71,7 @@ _PRELOADED = (
     "bot.media.audio_conversion",
     "bot.media.clip_look",
     "bot.media.shrink",
-    "bot.media.picture_conversion",
+    "bot.media.conversion",
     "bot.media.side_by_side",
     "bot.media.video_conversion",
     "bot.media.extracts",

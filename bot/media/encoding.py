@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
     from av.audio.stream import AudioStream
     from av.container import InputContainer, OutputContainer
     from av.stream import Stream
@@ -123,15 +124,16 @@ class VideoEncoder:
 
 
 class AudioEncoder:
-    """Encodes frames as AAC or MP3, at the times that they have.
+    """Encodes frames one after the other, whatever parameters they have.
 
     Args:
         output: Where they are written.
         source: The stream that they come from.
-        bits_per_s: The bit rate.
-        codec: ``aac`` or ``libmp3lame``.
+        bits_per_s: The bit rate; 0 for a codec without one.
+        codec: ``aac``, ``libmp3lame`` or one of PCM.
         samples: The format of samples that the codec takes.
         rate_hz: Samples per second.
+        is_joined: Whether each frame follows the one before, instead of being at the time that it has.
     """
 
     def __init__(
@@ -142,21 +144,47 @@ class AudioEncoder:
         codec: str = "aac",
         samples: str = "fltp",
         rate_hz: int = 48_000,
+        *,
+        is_joined: bool = False,
     ) -> None:
-        from av.audio.resampler import AudioResampler
-
         layout = "mono" if source.channels == 1 else "stereo"
         self._output = output
-        self._resampler = AudioResampler(samples, layout, rate_hz)
+        self._is_joined = is_joined
+        self._encoded: tuple[str, str, int] = (samples, layout, rate_hz)
+        self._given: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+        self._done = 0
         self._stream = cast("AudioStream", output.add_stream(codec, rate=rate_hz, layout=layout))
-        self._stream.bit_rate = bits_per_s
+        if bits_per_s:
+            self._stream.bit_rate = bits_per_s
 
-    def encode(self, frame: AudioFrame | None) -> None:
-        """Encode a frame; ``None`` encodes what is left of those before."""
-        for resampled in self._resampler.resample(frame):
-            self._output.mux(self._stream.encode(resampled))
+    @property
+    def done_s(self) -> float:
+        """Seconds that are encoded."""
+        return self._done / self._stream.rate
+
+    def encode(self, frame: AudioFrame) -> None:
+        """Encode a frame."""
+        from av.audio.resampler import AudioResampler
+
+        given = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._resampler is None or given != self._given:
+            self._empty_resampler()
+            self._given, self._resampler = given, AudioResampler(*self._encoded)
+        self._mux(self._resampler.resample(frame))
 
     def flush(self) -> None:
         """Write what the encoder still holds."""
-        self.encode(None)
+        self._empty_resampler()
         self._output.mux(self._stream.encode(None))
+
+    def _empty_resampler(self) -> None:
+        if self._resampler is not None:
+            self._mux(self._resampler.resample(None))
+
+    def _mux(self, frames: Sequence[AudioFrame]) -> None:
+        for frame in frames:
+            if self._is_joined:
+                frame.pts, frame.time_base = self._done, Fraction(1, self._stream.rate)
+            self._done += frame.samples
+            self._output.mux(self._stream.encode(frame))

@@ -31,8 +31,7 @@ CONVERTED: Final = {
     "ts": "mp4", "mpeg": "mp4", "wmv": "mp4", "flv": "mp4", "rm": "mp4", "ogv": "mp4", "mxf": "mp4", "dv": "mp4",
     "swf": "mp4", "m2v": "mp4", "h264": "mp4", "hevc": "mp4",
 }  # fmt: skip
-"""What NemoVideo does not take, and what it is converted to: ``audio_conversion.py``, ``picture_conversion.py``,
-``video_conversion.py``."""
+"""What NemoVideo does not take, and what it is converted to: ``conversion.py``."""
 
 Category = Literal["video", "audio", "image", "archive", "document", "web_page", "text", "other"]
 """What a file is for people, who are told something else about each."""

@@ -5,28 +5,38 @@ page may be one: only the service that fetches it can tell. Nothing here opens a
 whether its host has a public address.
 """
 
+import functools
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from bot.media.direct_links import direct_link
-from bot.media.sites import SiteGroup, find_site
-from bot.runtime.allowed_hosts import ascii_host
-from bot.runtime.public_addresses import is_public_host, is_within
-from bot.runtime.web_links import MAX_LINK_CHARS, TOKEN_HOSTS
+from bot.media.kinds import CONTENT_TYPES
+from bot.runtime.hosts import MAX_LINK_CHARS, TOKEN_HOSTS, ascii_host, is_public_host, is_within
 
-MEDIA_ENDINGS: Final = frozenset(
-    ("mp4", "mov", "avi", "webm", "mkv", "jpg", "jpeg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac")
-)
+MEDIA_ENDINGS: Final = frozenset((*CONTENT_TYPES, "jpeg"))
 """File extensions of the types that NemoVideo takes; ``jpeg`` is another name of ``jpg``."""
 
 MAX_LINKS = 10  # as many as an album has files
 
 ALLOWED_PORTS: Final = frozenset({80, 443, 8080, 8443})
 """Ports of web servers. A link with any other port would probe another kind of server."""
+
+
+SiteGroup = Literal["video", "music", "share", "telegram", "files"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site of the table ``sites.toml``: its links lead to pages, not to files."""
+
+    name: str  # as people know it
+    group: SiteGroup  # what its links lead to
 
 
 class RefusalReason(StrEnum):
@@ -106,6 +116,24 @@ _UNQUOTED = "%/:@!$&'()*+,;=-._~?"
 _SEPARATORS: Final = " \t,;:，；：、"
 _BRACKETS: Final = frozenset(zip('(<["“（「【', ')>]"”）」】', strict=True))
 _QUOTES: Final = frozenset(zip("\"“‘「『《'", "\"”’」』》'", strict=True))
+
+
+def find_site(host: str) -> Site | None:
+    """Return the site that a host belongs to; a subdomain that is a site of its own goes first."""
+    table = _sites()
+    labels = host.split(".")
+    return next((site for at in range(len(labels)) if (site := table.get(".".join(labels[at:])))), None)
+
+
+@functools.cache
+def _sites() -> Mapping[str, Site]:
+    groups = tomllib.loads(Path(__file__).with_name("sites.toml").read_text("utf-8"))
+    return {
+        domain: Site(name, cast("SiteGroup", group))
+        for group, sites in groups.items()
+        for name, domains in sites.items()
+        for domain in domains
+    }
 
 
 def find_links(text: str) -> FoundLinks:

@@ -78,7 +78,7 @@ class ProjectState:
 
 
 @dataclass(frozen=True, slots=True)
-class UploadedFile:
+class AcceptedFile:
     """A file that the service accepted; ``duration_s`` in seconds, ``width`` and ``height`` in pixels."""
 
     file_type: str | None
@@ -172,11 +172,11 @@ def read_state(payload: Any) -> ProjectState | None:
     )
 
 
-def read_upload(payload: Any) -> tuple[UploadedFile, ...]:
+def read_upload(payload: Any) -> tuple[AcceptedFile, ...]:
     """Read ``data.files``: the accepted files."""
     files = (read.mapping(item) for item in read.items(data_of(payload).get("files")))
     return tuple(
-        UploadedFile(
+        AcceptedFile(
             file_type=read.text(file.get("file_type")),
             duration_s=read.number(file.get("duration")),
             width=read.positive(file.get("width")),

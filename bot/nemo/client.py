@@ -230,7 +230,7 @@ class NemoClient:
 
     async def upload_files(
         self, credentials: Credentials, session_id: str, files: Sequence[FileToUpload]
-    ) -> tuple[answers.UploadedFile, ...]:
+    ) -> tuple[answers.AcceptedFile, ...]:
         """Upload files in one streamed request; return those that were accepted.
 
         Args:
@@ -241,7 +241,7 @@ class NemoClient:
         Raises:
             SourceBroken: A file could not be read, or has another size than announced.
             FileTypeRefused: A file's type is not accepted.
-            FileTooLarge: A file is too large.
+            FileSizeRefused: A file is too large.
         """
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         loop = asyncio.get_running_loop()
@@ -278,7 +278,7 @@ class NemoClient:
 
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
-    ) -> tuple[answers.UploadedFile, ...]:
+    ) -> tuple[answers.AcceptedFile, ...]:
         """Let the service download files from their URLs."""
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         payload = await self._wire.request(

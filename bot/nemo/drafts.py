@@ -175,7 +175,7 @@ def read_draft(value: Any) -> Draft:
     """Read a draft from any JSON value; one that is no draft gives a draft without tracks."""
     source = read.mapping(value)
     meta = read.mapping(read.first_of(source, ("m", "meta", "metadata")))
-    declared_ms = _declared_duration_ms(source)
+    declared_ms = _milliseconds(read.number_at(source, "d", "duration_ms", "durationMs", "duration"), 1.0)
     raw_tracks = list(map(read.mapping, read.items(read.first_of(source, ("t", "tracks")))[:MAX_TRACKS]))
     raw_segments = _raw_segments(raw_tracks)
     ms_per_unit = _unit_ms(raw_segments, declared_ms)
@@ -191,10 +191,6 @@ def read_draft(value: Any) -> Draft:
         height=read.positive(read.first_of(meta, ("height", "h"))) or read.positive(source.get("height")),
         raw=value,
     )
-
-
-def _declared_duration_ms(source: Mapping[str, Any]) -> int | None:
-    return _milliseconds(read.number_at(source, "d", "duration_ms", "durationMs", "duration"), 1.0)
 
 
 def _track(source: Mapping[str, Any], raw_segments: list[Any], ms_per_unit: float) -> Track:

@@ -106,11 +106,12 @@ def read_tool_question(
         args: Its arguments.
         is_long_running: Whether the tool's result comes later, in another message.
     """
-    if name == CONFIRMATION:
-        return _confirmation(args)
-    if asks(name) and (asked := read_questions(args)) is not None:
-        return asked
-    return _confirmation(args) if is_long_running and read.text(args.get("hint")) else None
+    if name != CONFIRMATION:
+        if asks(name) and (asked := read_questions(args)) is not None:
+            return asked
+        if not is_long_running or not read.text(args.get("hint")):
+            return None
+    return QuestionSet((_confirmation_question(args),))
 
 
 def read_confirmations(requested: Mapping[str, Any]) -> QuestionSet | None:
@@ -178,10 +179,6 @@ def _label(option: Any) -> str:
     if isinstance(option, float):
         option = str(option)
     return (read.text(option) or read.text_at(read.mapping(option), *_LABELS) or "")[:MAX_LABEL_CHARS]
-
-
-def _confirmation(args: Mapping[str, Any]) -> QuestionSet:
-    return QuestionSet((_confirmation_question(args),))
 
 
 def _confirmation_question(args: Mapping[str, Any]) -> Question:

@@ -95,7 +95,7 @@ class TurnText:
         else:
             if current is not None:
                 current.open = False
-            self._append_complete(text, author)
+            self._append_new(text, author, is_open=False)
 
     def _append(self, block: _Block) -> None:
         if len(self._blocks) < MAX_BLOCKS:
@@ -103,16 +103,22 @@ class TurnText:
         else:
             self._blocks[-1].text += f"\n\n{block.text}"
 
-    def _append_complete(self, text: str, author: str) -> None:
-        # Servers may send the same event in two forms.
-        if not self._blocks or self._blocks[-1].text.strip() != text.strip():
-            self._append(_Block(text, author, open=False))
+    def _append_new(self, text: str, author: str, *, is_open: bool) -> None:
+        # Servers may send the same event in two forms, one that goes on, or all texts around the tools once more.
+        last = self._blocks[-1].text.strip() if self._blocks else ""
+        if not is_open and len(last) > MIN_CUMULATIVE_CHARS and text.strip().startswith(last):
+            self._blocks[-1].text = text
+        elif text.strip() != last and not self._is_whole(text):
+            self._append(_Block(text, author, is_open, unmarked=is_open))
+
+    def _is_whole(self, text: str) -> bool:
+        if len(text) < sum(len(block.text.strip()) for block in self._blocks):
+            return False  # The comparison takes time.
+        return "".join(text.split()) == "".join("".join(block.text.split()) for block in self._blocks)
 
     def _add_unmarked(self, text: str, author: str, current: _Block | None) -> None:
         if current is None:
-            last = self._blocks[-1].text.strip() if self._blocks else None
-            if last != text.strip():
-                self._append(_Block(text, author, open=True, unmarked=True))
+            self._append_new(text, author, is_open=True)
         elif len(text.strip()) > 3 and _repeats(text, current.text):
             # Shorter ones are partial: "ha" may well follow "ha". The block stays open: the next text may
             # contain this one too.

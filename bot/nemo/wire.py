@@ -210,7 +210,8 @@ class Wire:
         try:
             return await http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as error:
-            raise transport_error(call, error) from error
+            message = f"{type(error).__name__}: {error}"
+            raise TransportError(call, message, sent=not surely_not_sent(error)) from error
 
     def url(self, path: str) -> httpx.URL:
         """Return the URL of a path."""
@@ -263,11 +264,6 @@ def content_length(response: httpx.Response) -> int | None:
     """Return a body's length; ``None`` if it is not declared."""
     length = response.headers.get("content-length", "")
     return int(length) if length.isascii() and length.isdigit() else None
-
-
-def transport_error(call: Call, error: httpx.RequestError) -> TransportError:
-    """Return the error for a request without an answer."""
-    return TransportError(call, f"{type(error).__name__}: {error}", sent=not surely_not_sent(error))
 
 
 async def read_body(call: Call, response: httpx.Response) -> bytes:

@@ -6,8 +6,7 @@ from typing import Final
 from bot.nemo.drafts import Draft, Track
 from bot.nemo.spans import known_end_ms
 from bot.pictures import lettering, times
-from bot.pictures.boxes import Box, Layout, Line, Tick, TrackBox, fit_line
-from bot.pictures.labels import TimelineLabels
+from bot.pictures.boxes import Box, Layout, Line, Tick, TimelineLabels, TrackBox, fit_line
 from bot.pictures.track_rows import (
     NAME_PX,
     ROW_GAP_PX,

@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw
 from bot.media.clip_look import FRAME_PX, ClipLook
 from bot.nemo.drafts import Draft, TrackKind
 from bot.pictures import lettering
-from bot.pictures.boxes import Block, Box, Layout, Look, TrackBox
-from bot.pictures.labels import TimelineLabels
+from bot.pictures.boxes import Block, Box, Layout, Look, TimelineLabels, TrackBox
 from bot.pictures.layout import lay_out
 from bot.pictures.track_rows import METER_INSET_PX, METER_PX, ROW_PX, STRIP_PX
 

@@ -7,8 +7,7 @@ from typing import Final
 from bot.nemo.drafts import Segment, Track, TrackKind
 from bot.nemo.spans import Span, spans_of
 from bot.pictures import lettering, times
-from bot.pictures.boxes import Block, Box, Line, Look, fit_line
-from bot.pictures.labels import TimelineLabels
+from bot.pictures.boxes import Block, Box, Line, Look, TimelineLabels, fit_line
 
 NAME_PX: Final = 42
 TIME_PX: Final = 36

@@ -21,7 +21,6 @@ import asyncio
 import contextlib
 import functools
 import http.cookiejar
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -35,7 +34,7 @@ from httpx_aiohttp.transport import AiohttpResponseStream
 from opentelemetry.trace import SpanKind
 
 from bot.runtime.arriving_file import ArrivingReader
-from bot.runtime.public_addresses import is_public
+from bot.runtime.hosts import address_of, is_public
 from bot.runtime.tracing import traced
 
 MAX_CONNECTIONS = 10_000
@@ -253,7 +252,9 @@ class PublicResolver(AbstractResolver):
             OSError: It has none.
         """
         results = await self._inner.resolve(host, port, family)
-        public = [result for result in results if _is_public(result["host"])]
+        public = [
+            result for result in results if (address := address_of(result["host"])) and is_public(address)
+        ]
         if not public:
             raise OSError(f"{host} resolves into a private network")
         return public
@@ -261,13 +262,6 @@ class PublicResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the inner resolver."""
         await self._inner.close()
-
-
-def _is_public(address: str) -> bool:
-    try:
-        return is_public(ipaddress.ip_address(address))
-    except ValueError:
-        return False  # It has a zone: a link-local address.
 
 
 class _FormStream(httpx.AsyncByteStream):

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
-from bot.runtime.allowed_hosts import HostRule
+from bot.runtime.hosts import HostRule
 
 _T = TypeVar("_T")
 

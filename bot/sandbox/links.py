@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 
+from bot.runtime.hosts import is_public_host
 from bot.runtime.http import new_client, tls_context
-from bot.runtime.public_addresses import is_public_host
 
 
 async def link_client(*, public_only: bool) -> httpx.AsyncClient:

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Final
 
+from bot.media.kinds import CONTENT_TYPES
 from bot.skills.mojibake import repair
 from bot.words import bounded
 
-NEMO_KINDS: Final = (
-    "mp4", "mov", "avi", "webm", "mkv", "jpg", "png", "gif", "webp", "mp3", "wav", "m4a", "aac"
-)  # fmt: skip
-"""The kinds of files that NemoVideo accepts, by their usual extension."""
+NEMO_KINDS: Final = tuple(CONTENT_TYPES)
+"""The kinds of files that NemoVideo accepts, by their usual extension: videos, images, audio."""
 
 KIND_ALIASES: Final = {"jpeg": "jpg", "m4v": "mp4", "text": "txt"}
 

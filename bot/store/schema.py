@@ -1,11 +1,13 @@
 """The version of the data in the store: the last ones are migrated, any other is refused instead of misread."""
 
+import secrets
+from collections import defaultdict
+
 from redis.asyncio import Redis
 
-from bot.store.accounts_migration import migrate_2_to_3
 from bot.store.chat_fields import SHORT_NAMES
 from bot.store.errors import SchemaRefused
-from bot.store.keys import CHAT, SCHEMA
+from bot.store.keys import CHAT, SCHEMA, chat_key
 from bot.store.lua_script import LuaScript
 
 SCHEMA_VERSION = 4  # raise it with every change to keys, fields or stored values that this release can't read
@@ -25,7 +27,7 @@ async def ensure_schema(redis: Redis) -> None:
     version = int(await redis.get(SCHEMA) or 0)
     if version in MIGRATED_VERSIONS:
         if version == MIGRATED_VERSIONS[0]:
-            await migrate_2_to_3(redis)
+            await _migrate_2_to_3(redis)
             await redis.set(SCHEMA, MIGRATED_VERSIONS[1])
         await _migrate_3_to_4(redis)
         await redis.set(SCHEMA, SCHEMA_VERSION)
@@ -36,6 +38,20 @@ async def ensure_schema(redis: Redis) -> None:
     if version > SCHEMA_VERSION:
         raise SchemaRefused(f"A later {written}: update the bot, or restore the backup of before")
     raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")
+
+
+async def _migrate_2_to_3(redis: Redis) -> None:
+    """From version 2 to 3: what each topic had of its own becomes its chat's account and settings.
+
+    Each chat gets one account, the one that was used last; whoever starts again after a crash finds the rest.
+    """
+    topics: dict[str, list[str]] = defaultdict(list)
+    async for name in redis.scan_iter(f"{CHAT}*", count=1000):
+        chat_id, colon, _ = name[len(CHAT) + 1 : -1].partition(":")
+        topics[chat_key(chat_id)] += [name] if colon else []
+    share = LuaScript(redis, __package__, "share_account")
+    for chat, names in topics.items():
+        await share([chat, *names], epoch=secrets.token_hex(8))
 
 
 async def _migrate_3_to_4(redis: Redis) -> None:

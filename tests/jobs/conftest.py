@@ -20,14 +20,15 @@ from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, Mess
 from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.ports import ChatGone, Delivered, OpenFile, Result
+from bot.jobs.ports import ChatGone, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.tickets import job_of
 from bot.jobs.queue.usual_times import UsualTimes
-from bot.jobs.worker.attempt import Attempt, Step
+from bot.jobs.worker.attempt import Attempt, JobEnded, Step
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
+from bot.nemo.errors import NemoError
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
@@ -104,7 +105,7 @@ class RecordingResponder:
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         raise NotImplementedError
 
     def report_progress(self, progress: Progress) -> None:
@@ -121,9 +122,6 @@ class RecordingResponder:
 
     async def flush_progress(self) -> None:
         await self.show_progress()
-
-    def acknowledge(self) -> None:
-        pass
 
     async def conclude(self, *, is_done: bool) -> None:
         pass
@@ -160,7 +158,7 @@ class RecordingResponder:
     async def discard_result(self) -> None:
         pass
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         raise ChatGone
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
@@ -233,6 +231,10 @@ def chats(redis: Redis) -> Chats:
     return new_chats(redis)
 
 
+async def end_by(job: Job, error: NemoError) -> JobEnded:
+    return JobEnded(LocalizedMessage("error.nemo_down"))
+
+
 def new_runner(
     job_queue: JobQueue,
     redis: Redis,
@@ -245,7 +247,7 @@ def new_runner(
     positions = PositionMessages(
         job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
     )
-    return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, send_alert)
+    return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, end_by, send_alert)
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:

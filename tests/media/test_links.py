@@ -13,7 +13,7 @@ from bot.media.links import (
     RefusalReason,
     find_links,
 )
-from bot.runtime.web_links import MAX_LINK_CHARS
+from bot.runtime.hosts import MAX_LINK_CHARS
 
 CLIP = "https://example.com/clip.mp4"
 

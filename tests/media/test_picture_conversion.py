@@ -4,7 +4,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from bot.media import picture_conversion
+from bot.media import conversion
 from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported
 from tests.media import decoders
@@ -65,7 +65,7 @@ async def test_a_picture_of_too_many_pixels_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "large.bmp"
-    Image.new("1", (picture_conversion.MAX_CONVERTED_PIXELS // 10_000 + 8, 10_000)).save(path)
+    Image.new("1", (conversion.MAX_CONVERTED_PIXELS // 10_000 + 8, 10_000)).save(path)
     with pytest.raises(FileTypeUnsupported):
         await converted(path, "bmp")
 
@@ -75,6 +75,6 @@ async def test_a_picture_that_crashes_the_decoder_is_refused(
 ) -> None:
     path = tmp_path / "picture.bmp"
     Image.new("RGB", (8, 8)).save(path)
-    monkeypatch.setattr(picture_conversion, "convert", decoders.abort)
+    monkeypatch.setattr(conversion, "convert_picture", decoders.abort)
     with pytest.raises(FileTypeUnsupported):
         await converted(path, "bmp")

@@ -4,12 +4,12 @@ from typing import get_args
 
 import pytest
 
-from bot.media import sites
-from bot.media.sites import SiteGroup, find_site
-from bot.runtime.allowed_hosts import ascii_host
+from bot.media import links
+from bot.media.links import SiteGroup, find_site
+from bot.runtime.hosts import ascii_host
 
 TABLE: dict[str, dict[str, list[str]]] = tomllib.loads(
-    Path(sites.__file__).with_name("sites.toml").read_text("utf-8")
+    Path(links.__file__).with_name("sites.toml").read_text("utf-8")
 )
 DOMAINS = [domain for group in TABLE.values() for domains in group.values() for domain in domains]
 

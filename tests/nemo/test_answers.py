@@ -84,7 +84,7 @@ def test_uploaded_files() -> None:
             }
         }
     )
-    assert upload == (answers.UploadedFile("video", 5.5, 1920, 1080),)
+    assert upload == (answers.AcceptedFile("video", 5.5, 1920, 1080),)
 
 
 @pytest.mark.parametrize("payload", [{"code": 0, "data": [1]}, {"code": 0, "data": {}}, {"code": 0}, {}])

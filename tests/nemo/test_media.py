@@ -13,7 +13,7 @@ from bot.nemo import errors
 from bot.nemo.client import MAX_REDIRECTS, MediaSource, NemoClient
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Timeouts
-from bot.runtime.allowed_hosts import AllowedHosts
+from bot.runtime.hosts import AllowedHosts
 from bot.runtime.http import new_client
 from bot.web.serve import serve
 from tests.nemo.conftest import SSL_CONTEXT

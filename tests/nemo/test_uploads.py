@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import AccessRefused, FileTooLarge, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import AccessRefused, FileSizeRefused, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import MAX_PIECE_BYTES, FileToUpload, MultipartBody, WrongSize
 from bot.nemo.wire import Attribution, Credentials, Timeouts
 from bot.web.serve import serve
@@ -162,8 +162,8 @@ async def test_a_source_that_fails_under_the_stock_transport(form_server: str) -
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (b"413 Content Too Large", b"too large", FileTooLarge),
-        (b"200 OK", b'{"code":4002}', FileTooLarge),
+        (b"413 Content Too Large", b"too large", FileSizeRefused),
+        (b"200 OK", b'{"code":4002}', FileSizeRefused),
         (b"403 Forbidden", b"no", AccessRefused),
     ],
 )

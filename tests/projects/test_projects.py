@@ -28,7 +28,7 @@ from bot.nemo.errors import (
     Call,
     ClientIdMissing,
     ExportNotInPlan,
-    FileTooLarge,
+    FileSizeRefused,
     NemoError,
     NoCredits,
     RateLimited,
@@ -44,7 +44,7 @@ from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.store import keys
 from bot.web.serve import serve
 from tests.jobs.conftest import new_job
@@ -448,7 +448,7 @@ async def test_a_refused_size_names_a_limit_only_if_the_file_is_over_it(
     office: Office, sizes: list[int | None], key: str
 ) -> None:
     files = tuple(Attachment(str(size), "video", f"{size}.mp4", size, "video/mp4") for size in sizes)
-    ended = await ended_by(office.open(None), new_job(files=files), FileTooLarge(CALL))
+    ended = await ended_by(office.open(None), new_job(files=files), FileSizeRefused(CALL))
     assert isinstance(ended.message, LocalizedMessage)
     assert ended.message.key == key
 

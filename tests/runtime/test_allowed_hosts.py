@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.runtime.allowed_hosts import AllowedHosts, HostRule
+from bot.runtime.hosts import AllowedHosts, HostRule
 
 
 @pytest.mark.parametrize(

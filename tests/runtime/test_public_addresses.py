@@ -2,7 +2,7 @@ import ipaddress
 
 import pytest
 
-from bot.runtime.public_addresses import is_public
+from bot.runtime.hosts import is_public
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import pytest
 
-from bot.runtime.allowed_hosts import AllowedHosts
-from bot.runtime.web_links import MAX_LINK_CHARS, is_link
+from bot.runtime.hosts import MAX_LINK_CHARS, AllowedHosts, is_link
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from telegram import Message
 from telegram.error import RetryAfter
 
 from bot.chats.key import ChatKey
@@ -23,7 +22,6 @@ from bot.telegram.sending.bot import new_bot
 from bot.telegram.sending.rate_limiter import (
     EDITS_PER_S,
     STORE_RETRY_S,
-    Acquired,
     EditPostponed,
     Permit,
     RateLimiter,
@@ -347,14 +345,8 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(
 
 
 async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority) -> int:
-    async def send(chat: int, acquired: Acquired, _reply: dict[str, Any]) -> Message:
-        return await worker.bot.send_message(chat, text, rate_limit_args=acquired)
-
-    async def edit(chat: int, message_id: int) -> Message | bool:
-        return await worker.bot.edit_message_text(text, chat, message_id, rate_limit_args=SendPriority.FREE)
-
     job = new_job(chat=ChatKey(chat_id), message_id=None)
     done = await JobSender(job, Notebook(), worker.telegram_calls, worker.sent).send(
-        text, send, edit, priority
+        text, {"text": text}, worker.bot.send_message, worker.bot.edit_message_text, priority=priority
     )
     return done.message_id

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from telegram import Message
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
@@ -27,17 +26,11 @@ async def once(
     key: str = "said",
     acquired: Acquired | None = None,
 ) -> SentMessage:
-    async def send(chat: int, permission: Acquired, _place: dict[str, Any]) -> Message:
-        return await telegram.bot.send_message(chat, text, rate_limit_args=permission)
-
-    async def edit(chat: int, message_id: int) -> Message | bool:
-        return await telegram.bot.edit_message_text(
-            text, chat_id=chat, message_id=message_id, rate_limit_args=SendPriority.FREE
-        )
-
     job = new_job(chat=ChatKey(chat_id), message_id=None)
     sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
-    return await passing(telegram.clock, sender.send(key, send, edit, acquired=acquired))
+    bot = telegram.bot
+    sending = sender.send(key, {"text": text}, bot.send_message, bot.edit_message_text, acquired=acquired)
+    return await passing(telegram.clock, sending)
 
 
 async def said(chat: ChatHandle) -> list[str]:

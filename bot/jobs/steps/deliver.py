@@ -10,19 +10,18 @@ import structlog
 from bot.chats.chats import CachedResult, Chat
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, SentMessage
 from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
-from bot.jobs.ports import Delivered, FileGone, Result
+from bot.jobs.ports import FileGone, Result
 from bot.jobs.progress_shares import FETCHED
 from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits, result_of
+from bot.jobs.steps.export import CachedResultGone, Export, result_of
 from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.runtime.arriving_file import NeverArrived
-from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -52,19 +51,16 @@ class Deliver:
 
     Args:
         projects: The chats' projects.
-        render_limits: Times of a render, for a result that has to be made again.
-        cards: The skill cards.
-        usual_times: How long renders and whole requests usually take.
+        export: Makes a result again.
+        usual_times: How long whole requests usually take.
     """
 
     name = "deliver"
 
-    def __init__(
-        self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
-    ) -> None:
+    def __init__(self, projects: Projects, export: Export, usual_times: UsualTimes) -> None:
         self._projects = projects
         self._usual_times = usual_times
-        self._export = Export(projects, render_limits, cards, usual_times)
+        self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -107,7 +103,7 @@ class Deliver:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
             await self._usual_times.learn(Work.REQUEST, took_s)
 
-    async def _save_video(self, chat: Chat, exported: Exported, delivered: Delivered) -> None:
+    async def _save_video(self, chat: Chat, exported: Exported, delivered: SentMessage) -> None:
         """Let the versions of the project know the video that was made of their draft."""
         if delivered.file_id and chat.session_id is not None:
             await self._projects.chats.versions.save_video(
@@ -119,7 +115,7 @@ class Deliver:
                 delivered.picture_id,
             )
 
-    async def _save_result(self, chat: Chat, exported: Exported, delivered: Delivered) -> None:
+    async def _save_result(self, chat: Chat, exported: Exported, delivered: SentMessage) -> None:
         """Keep the video, so that the same draft is not rendered and uploaded again."""
         if delivered.file_id and not exported.file_id:
             result = CachedResult(
@@ -149,7 +145,7 @@ class Deliver:
         await self._export.export(attempt)
         return attempt.load(Exported) or Exported()
 
-    async def _delete_earlier(self, attempt: Attempt, chat: Chat, delivered: Delivered) -> None:
+    async def _delete_earlier(self, attempt: Attempt, chat: Chat, delivered: SentMessage) -> None:
         """Delete the project's earlier result, if the chat wants it so.
 
         One that somebody answered to or pinned stays, without its buttons.

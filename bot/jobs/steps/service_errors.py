@@ -19,7 +19,7 @@ from bot.nemo.errors import (
     AuthError,
     ClientIdMissing,
     ExportNotInPlan,
-    FileTooLarge,
+    FileSizeRefused,
     FileTypeRefused,
     NemoError,
     NoCredits,
@@ -63,7 +63,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
         case FileTypeRefused():
             name = job.files[0].name if job.files else ""
             message = kind_unusable(name, kind_of_name(name))
-        case FileTooLarge():
+        case FileSizeRefused():
             message = _too_large(projects, chat, job)
         case ClientIdMissing():
             message = LocalizedMessage("error.client_id_refused", buttons=(retry,))

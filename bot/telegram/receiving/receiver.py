@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 from telegram import Update
-from telegram.error import Conflict, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, EndPointNotFound, InvalidToken, TelegramError
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.queue.operator_alerts import SendAlert
@@ -21,7 +21,7 @@ from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.telegram.receiving.application import AnyApplication
-from bot.telegram.sending.rate_limiter import wait_s
+from bot.telegram.sending.rate_limiter import pause_after_s
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +87,7 @@ class UpdateReceiver:
                     await self._on_conflict(error)
                 else:
                     log.warning("receiver.telegram_unreachable", error=type(error).__name__)
-                pause_s = backoff.next_s()
-                await self._clock.sleep(wait_s(error) if isinstance(error, RetryAfter) else pause_s)
+                await self._clock.sleep(pause_after_s(error, backoff))
                 continue
             backoff.reset()
             if not self._is_alone and self._clear_alert is not None:

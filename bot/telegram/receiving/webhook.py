@@ -8,13 +8,13 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from telegram import Bot
-from telegram.error import BadRequest, EndPointNotFound, InvalidToken, RetryAfter, TelegramError
+from telegram.error import BadRequest, EndPointNotFound, InvalidToken, TelegramError
 
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.receiving.receiver import ALLOWED_UPDATES
-from bot.telegram.sending.rate_limiter import wait_s
+from bot.telegram.sending.rate_limiter import pause_after_s
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,7 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
             raise
         except (TelegramError, RedisError) as error:
             log.warning("webhook.not_set_yet", error=type(error).__name__)
-            pause_s = backoff.next_s()
-            await clock.sleep(wait_s(error) if isinstance(error, RetryAfter) else pause_s)
+            await clock.sleep(pause_after_s(error, backoff))
 
 
 async def watch_webhook(bot: Bot, clock: Clock, show: Callable[[bool], None]) -> None:

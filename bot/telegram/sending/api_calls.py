@@ -13,7 +13,7 @@ from bot.jobs.ports import ChatGone, TopicGone
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.http import surely_not_sent
-from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, wait_s
+from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, pause_after_s
 from bot.telegram.sending.send_refusals import Refusal, is_nobody_there, refusal_of
 
 log = structlog.get_logger(__name__)
@@ -68,10 +68,6 @@ class TelegramCalls:
         while True:
             try:
                 return await make(telegram_chat_id)
-            except RetryAfter as error:
-                if self.clock.monotonic_s() >= gives_up_s:
-                    raise
-                await self.clock.sleep(wait_s(error))
             except ChatMigrated as error:
                 log.info("telegram.chat_migrated", old=telegram_chat_id, new=error.new_chat_id)
                 await self._telegram_ids.record_migration(telegram_chat_id, error.new_chat_id)
@@ -86,10 +82,11 @@ class TelegramCalls:
                 if is_nobody_there(error):
                     raise ChatGone(error.message) from error
                 raise
-            except NetworkError as error:
-                if not repeatable and not surely_not_sent(error):
+            except (NetworkError, RetryAfter) as error:
+                is_lost = isinstance(error, NetworkError) and not surely_not_sent(error)
+                if is_lost and not repeatable:
                     raise OutcomeUnknown(error.message) from error
                 if self.clock.monotonic_s() >= gives_up_s:
                     raise
-                log.info("telegram.unreachable", error=type(error).__name__)
-                await self.clock.sleep(backoff.next_s())
+                log.info("telegram.call_repeated", error=type(error).__name__)
+                await self.clock.sleep(pause_after_s(error, backoff))

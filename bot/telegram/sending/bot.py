@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
-from bot.runtime.allowed_hosts import AllowedHosts
+from bot.runtime.hosts import AllowedHosts, is_link
 from bot.runtime.http import Transport
-from bot.runtime.web_links import is_link
 from bot.telegram.sending.bot_requests import BotRequest
 from bot.telegram.sending.rate_limiter import RateLimitArgs, RateLimiter
 

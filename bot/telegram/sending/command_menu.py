@@ -23,13 +23,13 @@ from telegram import (
     BotCommandScopeAllPrivateChats,
     BotCommandScopeChat,
 )
-from telegram.error import BadRequest, RetryAfter, TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.job_types import GROUP_ADMIN_MENU, GROUP_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.store import keys
-from bot.telegram.sending.rate_limiter import wait_s
+from bot.telegram.sending.rate_limiter import pause_after_s
 from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)
@@ -100,15 +100,12 @@ class CommandMenu:
                 lock = self._redis.lock(keys.MENU_LOCK, timeout=LOCK_LEASE_S, blocking=False)
                 async with lock:
                     return await self._set_all(lock.reacquire)
-            except RetryAfter as error:
-                log.info("menu.asked_to_wait", wait_s=wait_s(error))
-                await self._clock.sleep(wait_s(error))
             except LockError:
                 # Another process is setting it; look again whether that has finished.
                 await self._clock.sleep(LOCK_LEASE_S)
             except (TelegramError, RedisError) as error:
                 log.info("menu.retry_scheduled", error=type(error).__name__)
-                await self._clock.sleep(backoff.next_s())
+                await self._clock.sleep(pause_after_s(error, backoff))
 
     async def _set_all(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
         for part in self._parts():

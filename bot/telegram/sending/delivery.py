@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,21 +16,21 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.buttons import Export, ShowMore
-from bot.jobs.checkpoints import Checkpoint
+from bot.jobs.checkpoints import Checkpoint, SentMessage
 from bot.jobs.messages import Button, Param, Progress
-from bot.jobs.ports import ChatGone, Delivered, FileGone, Result, TopicGone
+from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.shrink import CannotShrink, shrink_video, smaller_path
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
-from bot.runtime.web_links import with_host
+from bot.runtime.hosts import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.file_messages import calls_of
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import JobSender
-from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of, send_in_best_form
+from bot.telegram.sending.send_once import Call, JobSender
+from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of
 from bot.words import Html
 
 log = structlog.get_logger(__name__)
@@ -115,10 +116,10 @@ class OneDelivery:
     result: Result
     report_progress: Callable[[Progress], None]
     send_answer: Callable[[], Awaitable[None]]
-    in_private: Callable[[], Awaitable[Delivered]] | None = None
+    in_private: Callable[[], Awaitable[SentMessage]] | None = None
     may_be_kept: bool = True
 
-    async def run(self) -> Delivered:
+    async def run(self) -> SentMessage:
         """Send it.
 
         Raises:
@@ -183,7 +184,7 @@ class OneDelivery:
         form = next_form(ResultForm.FILE, Refusal.TOO_LARGE, possible) or ResultForm.KEPT
         return ResultFormChosen(form=form)
 
-    async def _deliver_as(self, chosen: ResultFormChosen) -> Delivered:
+    async def _deliver_as(self, chosen: ResultFormChosen) -> SentMessage:
         words, key = self.sender.words, self.idempotency_key
         if chosen.form is not ResultForm.VIDEO:
             key = f"{key}.{chosen.form}"
@@ -196,7 +197,7 @@ class OneDelivery:
                 if chosen.refusal not in (Refusal.CHAT, Refusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
                     await self._send(key, there)
-                return replace(delivered, file_id="")
+                return delivered.model_copy(update={"file_id": ""})
             case ResultForm.SMALLER:
                 smaller = await self._shrink()
                 prepared = await self._prepare_file(smaller, full_bytes=result.exported.size_bytes)
@@ -233,7 +234,7 @@ class OneDelivery:
         prepared = replace(prepared, caption=caption.text, keyboard=markup)
         delivered = await self._send(key, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
-        return delivered if is_whole else replace(delivered, file_id="")
+        return delivered if is_whole else delivered.model_copy(update={"file_id": ""})
 
     async def _wait_for_whole_file(self) -> None:
         if self.result.arriving is not None:
@@ -336,87 +337,51 @@ class OneDelivery:
         as_file = facts is None or not facts.is_playable
         return _Prepared(caption, None, path, arriving, as_file, facts, pictures)
 
-    async def _send(self, idempotency_key: str, prepared: _Prepared) -> Delivered:
+    async def _send(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
         made, is_text = self.result.exported, prepared.is_text(self.result)
         form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
         form["text" if is_text else "caption"] = prepared.caption
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                fields["rate_limit_args"] = acquired
-                if made.file_id:
-                    # A file ID can only be sent as the kind it was first sent as.
-                    match made.kind:
-                        case "animation":
-                            return await self.by.bot.send_animation(chat_id, made.file_id, **fields)
-                        case "document":
-                            return await self.by.bot.send_document(chat_id, made.file_id, **fields)
-                        case _:
-                            return await self.by.bot.send_video(chat_id, made.file_id, **fields)
-                if prepared.path is None:
-                    return await self.by.bot.send_message(chat_id, **fields)
-                try:
-                    return await self._send_file(chat_id, prepared.path, prepared, fields)
-                except NetworkError as error:
-                    if prepared.arriving is not None and prepared.arriving.is_broken:
-                        raise NeverArrived from error  # A body without its end is no request.
-                    raise
+        bot = self.by.bot
+        send: Call = bot.send_message
+        if made.file_id:
+            # It can only be sent as the kind it was first sent as.
+            send, _ = calls_of(bot, made.kind, made.file_id)
+        elif prepared.path is not None:
+            send = partial(self._send_file, prepared.path, prepared)
+        edit = bot.edit_message_text if is_text else bot.edit_message_caption
+        return await self.sender.send(idempotency_key, form, send, edit, plain_in_the_end=is_text)
 
-            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=is_text)
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            async def call(**fields: Any) -> Message | bool:
-                fields |= {"chat_id": chat_id, "message_id": message_id}
-                fields["rate_limit_args"] = SendPriority.FREE
-                if is_text:
-                    return await self.by.bot.edit_message_text(**fields)
-                return await self.by.bot.edit_message_caption(**fields)
-
-            editable = {name: form[name] for name in form if name not in ("thumbnail", "cover")}
-            return await send_in_best_form(call, editable)
-
-        sent = await self.sender.send(idempotency_key, send, edit)
-        return Delivered(
-            sent.file_id, sent.kind or "video", sent.message_id, sent.telegram_chat_id, sent.picture_id
-        )
-
-    async def _send_file(
-        self, chat_id: int, path: Path, prepared: _Prepared, common: dict[str, Any]
-    ) -> Message:
-        timeouts: dict[str, Any] = {"read_timeout": SEND_TIMEOUT_S}
-        with contextlib.closing(prepared.arriving.open() if prepared.arriving else path.open("rb")) as handle:
-            # A local server gets the path. An open file is streamed; read_file_handle would read it whole.
-            media: Path | InputFile = (
-                path
-                if self.by.local
-                else InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
-            )
-            facts = prepared.facts
-            if facts is None or prepared.as_file:
-                common.pop("cover", None)
-                return await self.by.bot.send_document(
+    async def _send_file(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
+        arriving, facts = prepared.arriving, prepared.facts
+        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S}
+        with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
+            media: Path | InputFile = path  # A local server gets the path.
+            if not self.by.local:
+                # An open file is streamed; read_file_handle would read it whole.
+                media = InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
+            try:
+                if facts is None or prepared.as_file:
+                    fields.pop("cover", None)
+                    # Otherwise Telegram makes it a video or an animation by its content.
+                    fields["disable_content_type_detection"] = True
+                    return await self.by.bot.send_document(chat_id, media, **fields)
+                return await self.by.bot.send_video(
                     chat_id,
                     media,
-                    # Otherwise Telegram makes it a video or an animation by its content.
-                    disable_content_type_detection=True,
-                    filename=FILE_NAME,
-                    **common,
-                    **timeouts,
+                    width=facts.width,
+                    height=facts.height,
+                    # Rounded up, so that no clip is 0:00.
+                    duration=max(1, round(facts.duration_s)),
+                    supports_streaming=facts.faststart,
+                    **fields,
                 )
-            return await self.by.bot.send_video(
-                chat_id,
-                media,
-                width=facts.width,
-                height=facts.height,
-                # Rounded up, so that no clip is 0:00.
-                duration=max(1, round(facts.duration_s)),
-                supports_streaming=facts.faststart,
-                filename=FILE_NAME,
-                **common,
-                **timeouts,
-            )
+            except NetworkError as error:
+                if arriving is not None and arriving.is_broken:
+                    raise NeverArrived from error  # A body without its end is no request.
+                raise
 
 
 async def _if_video(looking: Awaitable[T]) -> T | None:

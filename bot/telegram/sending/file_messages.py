@@ -1,6 +1,6 @@
 """Messages with a file that is held in memory or by Telegram, of each kind that Telegram has."""
 
-from typing import Any
+from functools import partial
 
 from telegram import Message
 from telegram.constants import ParseMode
@@ -14,6 +14,10 @@ from bot.telegram.reading.attachments import safe_name
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.send_once import Call
+
+_KINDS_SENT = frozenset({"photo", "video", "animation", "audio", "video_note"})
+"""What the bot has a method of its own for, ``send_<kind>``; anything else is sent as a document."""
 
 _PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
 """What Telegram shows as a photo; an animated picture stays a file."""
@@ -31,36 +35,19 @@ def name_and_kind(name: str, content_type: str, content: bytes, kind_sent: str) 
     return name, kind_sent
 
 
-async def send_as(
-    bot: TelegramBot, kind: str, chat_id: int, content: bytes | str, caption: str, **fields: Any
-) -> Message:
-    """Send a file as a photo, a video, an animation, audio, a video message or, without such a kind, a document.
+def calls_of(bot: TelegramBot, kind: str, content: bytes | str) -> tuple[Call, Call]:
+    """Return the calls that send a file and edit its message to the same, which tells whether it was sent.
 
-    Telegram's id of a file does as well as its bytes; PTB would take any other text for a path.
+    Args:
+        bot: The bot that sends.
+        kind: What it is sent as; anything but a photo, a video, an animation, audio and a video message is a document.
+        content: The file, or Telegram's id of it; PTB would take any other text for a path.
     """
-    if kind == "video_note":
-        return await bot.send_video_note(chat_id, content, **fields)
-    fields["caption"] = caption
-    match kind:
-        case "photo":
-            return await bot.send_photo(chat_id, content, **fields)
-        case "video":
-            return await bot.send_video(chat_id, content, **fields)
-        case "animation":
-            return await bot.send_animation(chat_id, content, **fields)
-        case "audio":
-            return await bot.send_audio(chat_id, content, **fields)
-    return await bot.send_document(chat_id, content, disable_content_type_detection=True, **fields)
-
-
-async def edit_to_same(
-    bot: TelegramBot, kind: str, chat_id: int, message_id: int, caption: str, **fields: Any
-) -> Message | bool:
-    """Edit a message to what it should say already, which tells whether it was sent."""
-    if kind == "video_note":  # It has no caption.
-        return await bot.edit_message_reply_markup(chat_id, message_id, rate_limit_args=SendPriority.FREE)
-    return await bot.edit_message_caption(
-        chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE, **fields
+    if kind not in _KINDS_SENT:
+        send = partial(bot.send_document, document=content, disable_content_type_detection=True)
+        return send, bot.edit_message_caption
+    return partial(getattr(bot, f"send_{kind}"), **{kind: content}), (
+        bot.edit_message_reply_markup if kind == "video_note" else bot.edit_message_caption
     )
 
 
@@ -70,12 +57,13 @@ async def post_to_channel(
     """See ``post`` of ``ports.Responder``."""
     acquired = await telegram_calls.acquire(channel_id, SendPriority.ANSWER)
 
-    async def send(chat_id: int) -> Message:
-        form: dict[str, Any] = {"parse_mode": ParseMode.HTML, "rate_limit_args": acquired}
-        return await send_as(bot, file.kind, chat_id, file.file_id, caption, **form)
+    send, _ = calls_of(bot, file.kind, file.file_id)
+    form = {"caption": caption, "parse_mode": ParseMode.HTML}
 
     try:
-        message = await telegram_calls.call(channel_id, send, repeatable=False)
+        message: Message = await telegram_calls.call(
+            channel_id, lambda chat_id: send(chat_id, rate_limit_args=acquired, **form), repeatable=False
+        )
     except OutcomeUnknown:
         return None
     except BadRequest as error:

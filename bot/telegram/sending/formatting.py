@@ -22,7 +22,7 @@ from bot.nemo.drafts import Draft
 from bot.words import Html, Words
 
 if TYPE_CHECKING:
-    from bot.pictures import TimelineLabels
+    from bot.pictures.boxes import TimelineLabels
 
 
 def format_message(words: Words, key: str, params: Mapping[str, Param]) -> Html:
@@ -50,7 +50,7 @@ def format_side_by_side(
 
 def timeline_labels(words: Words, draft: Draft) -> TimelineLabels:
     """Return the words in the picture of a timeline."""
-    from bot.pictures import TimelineLabels  # Here because Pillow is large and few jobs draw.
+    from bot.pictures.boxes import TimelineLabels  # Here because Pillow is large and few jobs draw.
 
     return TimelineLabels(
         track=lambda track: words.plain(track_label(track).key),

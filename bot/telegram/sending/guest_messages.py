@@ -1,14 +1,15 @@
 """Messages that the bot sends as a guest, to chats where it is no member: each answers one query, then is edited."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final
 
 import structlog
 from redis.asyncio import Redis
 from telegram import InlineKeyboardMarkup, InlineQueryResultArticle, InputTextMessageContent
 from telegram.constants import ParseMode
-from telegram.error import BadRequest, RetryAfter, TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.model import GuestQuery
 from bot.jobs.ports import ChatGone
@@ -16,7 +17,7 @@ from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.pressed_messages import INPUT_MEDIA
-from bot.telegram.sending.rate_limiter import SendPriority, wait_s
+from bot.telegram.sending.rate_limiter import InlineMessage, SendPriority
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.texts import Text
 from bot.words import Html
@@ -83,20 +84,7 @@ class GuestMessages:
         Raises:
             EditPostponed: An edit has to stand back.
         """
-        form = {
-            "text": text.text,
-            "parse_mode": text.parse_mode,
-            "entities": text.entities,
-            "reply_markup": markup,
-        }
-
-        async def edit(inline_id: str) -> object:
-            async def call(**fields: object) -> object:
-                return await self._bot.edit_message_text(inline_message_id=inline_id, **fields)  # type: ignore[arg-type]
-
-            return await send_in_best_form(call, form)
-
-        return await self._edit(query, edit, priority)
+        return await self._edit(query, self._bot.edit_message_text, text.form(markup), priority)
 
     async def show_video(
         self, query: GuestQuery, file_id: str, kind: str, caption: Html, markup: InlineKeyboardMarkup | None
@@ -112,27 +100,24 @@ class GuestMessages:
         """
         media = INPUT_MEDIA[kind](file_id, caption=caption, parse_mode=ParseMode.HTML)
 
-        async def edit(inline_id: str) -> object:
-            return await self._bot.edit_message_media(media, inline_message_id=inline_id, reply_markup=markup)
-
-        return await self._edit(query, edit, SendPriority.ANSWER)
+        form = {"media": media, "reply_markup": markup}
+        return await self._edit(query, self._bot.edit_message_media, form, SendPriority.ANSWER)
 
     async def _edit(
-        self, query: GuestQuery, edit: Callable[[str], Awaitable[object]], priority: SendPriority
+        self,
+        query: GuestQuery,
+        edit: Callable[..., Awaitable[object]],
+        form: Mapping[str, Any],
+        priority: SendPriority,
     ) -> bool:
         inline_id = await self._redis.get(keys.guest_message_key(query.id))
         if not inline_id:
             return False
-        limiter = self._telegram_calls.rate_limiter
 
         async def make(chat_id: int) -> object:
-            # The limiter counts calls with a chat's ID by itself, and these have none.
-            await limiter.acquire(chat_id, priority)
-            try:
-                return await edit(str(inline_id))
-            except RetryAfter as error:
-                await limiter.pause(chat_id, wait_s(error))
-                raise
+            message = InlineMessage(chat_id, priority)
+            call = partial(edit, inline_message_id=str(inline_id), rate_limit_args=message)
+            return await send_in_best_form(call, form)
 
         is_patient = priority is SendPriority.ANSWER
         try:

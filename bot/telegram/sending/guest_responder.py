@@ -14,7 +14,7 @@ from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel
-from bot.jobs.checkpoints import Checkpoints, Exported
+from bot.jobs.checkpoints import Checkpoints, Exported, SentMessage
 from bot.jobs.messages import (
     Button,
     ListMessage,
@@ -25,7 +25,7 @@ from bot.jobs.messages import (
     with_lines,
 )
 from bot.jobs.model import GuestQuery, Job
-from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.jobs.ports import ChatGone, Result
 from bot.media.shrink import CannotShrink
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.captions import caption_of
@@ -144,7 +144,7 @@ class GuestResponder(TelegramResponder):
             message = shown
         self._end_with(message, start)
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """See ``ports.Responder``."""
         start = ""
         try:
@@ -169,10 +169,10 @@ class GuestResponder(TelegramResponder):
             self._end_with(LocalizedMessage("deliver.in_private"))
         return delivered
 
-    async def _deliver_to_staging(self, idempotency_key: str, result: Result) -> Delivered:
+    async def _deliver_to_staging(self, idempotency_key: str, result: Result) -> SentMessage:
         staging_chat = self._responders.staging_chat
         if staging_chat is None:
-            return Delivered("")
+            return SentMessage()
         if result.arriving is not None:
             await result.arriving.wait_for_end()
         there = replace(
@@ -189,7 +189,7 @@ class GuestResponder(TelegramResponder):
             return await responder._deliver(idempotency_key, Result(bare, result.path), may_be_kept=False)
         except (ChatGone, OutcomeUnknown, BadRequest, CannotShrink) as error:
             log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
-            return Delivered("")
+            return SentMessage()
 
     def _end_with(
         self, message: OutgoingMessage, start: str = "", button: str = "button.private_chat"

@@ -7,7 +7,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, SwitchInlineQue
 
 from bot.jobs.buttons import pack
 from bot.jobs.messages import Button
-from bot.runtime.web_links import is_link
+from bot.runtime.hosts import is_link
 from bot.words import Words
 
 PER_ROW = 2

@@ -19,8 +19,7 @@ from telegram.constants import MessageLimit
 from telegramify_markdown import MessageEntity as RawEntity
 from telegramify_markdown import RenderConfig, convert
 
-from bot.runtime.allowed_hosts import ascii_host
-from bot.runtime.web_links import is_link
+from bot.runtime.hosts import ascii_host, is_link
 
 MAX_ANSWER_CHARS = 12_000
 """Longer answers are cut: three full messages are as much as anybody reads on a phone."""

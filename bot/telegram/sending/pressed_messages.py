@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
 
 import structlog
@@ -19,9 +20,9 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.markdown import to_pieces
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.send_refusals import send_in_best_form
+from bot.telegram.sending.texts import texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -87,7 +88,6 @@ class PressedMessages:
                 return None
             view, words = made
             markup = keyboard(view.buttons, words, self._bot.may_link)
-            formatting: dict[str, Any]
             if isinstance(view, VideoView):
                 media = INPUT_MEDIA[view.kind](
                     view.file_id, caption=format_list(words, view.caption), parse_mode=ParseMode.HTML
@@ -103,23 +103,13 @@ class PressedMessages:
                 except BadRequest as error:  # A text can still show its words, if the video is gone.
                     log.info("pressed_messages.no_video", error=error.message)
                     view = replace(view.caption, buttons=view.buttons)
-            if isinstance(view, AgentMessage):
-                piece = to_pieces(view.markdown)[0]
-                text, formatting = piece.text, {"entities": piece.entities}
-            else:
-                listed = view if isinstance(view, ListMessage) else ListMessage(view, (), view.buttons)
-                text, formatting = format_list(words, listed), {"parse_mode": ParseMode.HTML}
-
-            async def call(**fields: Any) -> object:
-                return await self._bot.edit_message_text(
-                    text,
-                    chat_id=chat_id,
-                    message_id=message.message_id,
-                    rate_limit_args=SendPriority.FREE,
-                    **fields,
-                )
-
-            return await send_in_best_form(call, {**formatting, "reply_markup": markup})
+            call = partial(
+                self._bot.edit_message_text,
+                chat_id=chat_id,
+                message_id=message.message_id,
+                rate_limit_args=SendPriority.FREE,
+            )
+            return await send_in_best_form(call, texts_of(view, words)[0].form(markup))
 
         await self._edit(message, edit)
 
@@ -135,9 +125,7 @@ class PressedMessages:
         """Leave only these buttons under a message."""
 
         async def edit(chat_id: int) -> object:
-            async def call(**fields: Any) -> object:
-                return await self._bot.edit_message_reply_markup(chat_id, message.message_id, **fields)
-
+            call = partial(self._bot.edit_message_reply_markup, chat_id, message.message_id)
             return await send_in_best_form(call, {"reply_markup": buttons})
 
         await self._edit(message, edit)

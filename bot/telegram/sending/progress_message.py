@@ -5,11 +5,11 @@ import html
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 from telegram import InlineKeyboardMarkup, Message
-from telegram.constants import ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.buttons import Cancel
@@ -31,6 +31,7 @@ from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.texts import Text
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -233,33 +234,15 @@ class ProgressMessage:
     async def _send(self, acquired: Acquired | None) -> None:
         text = self._compose()
         is_known = self._message is not None
-        form: dict[str, Any] = {
-            "text": text,
-            "parse_mode": ParseMode.HTML,
-            "reply_markup": self._keyboard(self._buttons),
-        }
-
-        async def send(telegram_chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                return await self._bot.send_message(
-                    telegram_chat_id,
-                    disable_notification=True,
-                    rate_limit_args=acquired,
-                    **fields,
-                )
-
-            self._was_just_sent = True
-            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
-
         try:
             await self._sender.send(
                 PROGRESS_MESSAGE,
-                send,
-                lambda telegram_chat_id, message_id: self._edit(
-                    telegram_chat_id, message_id, text, SendPriority.FREE
-                ),
-                SendPriority.PROGRESS,
-                acquired,
+                Text(text).form(self._keyboard(self._buttons)),
+                self._send_message,
+                self._bot.edit_message_text,
+                priority=SendPriority.PROGRESS,
+                acquired=acquired,
+                plain_in_the_end=True,
             )
         except (OutcomeUnknown, TelegramError) as error:
             log.warning("progress.refused", error=str(error))
@@ -274,6 +257,10 @@ class ProgressMessage:
         self._shown = "" if is_known else text
         self._is_covered = self._is_covered and is_known
         self._mark_changed()
+
+    async def _send_message(self, chat_id: int, **fields: Any) -> Message:
+        self._was_just_sent = True
+        return await self._bot.send_message(chat_id, disable_notification=True, **fields)
 
     async def _is_reachable(self, message: SentMessage) -> bool:
         """Return whether the message's number means it still: in the supergroup that a group became it does not."""
@@ -417,14 +404,14 @@ class ProgressMessage:
         priority: RateLimitArgs,
         buttons: Sequence[Button] | None = None,
     ) -> Message | bool:
-        async def call(**fields: Any) -> Message | bool:
-            return await self._bot.edit_message_text(
-                chat_id=telegram_chat_id, message_id=message_id, rate_limit_args=priority, **fields
-            )
-
+        call = partial(
+            self._bot.edit_message_text,
+            chat_id=telegram_chat_id,
+            message_id=message_id,
+            rate_limit_args=priority,
+        )
         markup = self._keyboard(self._buttons if buttons is None else buttons)
-        form = {"text": text, "parse_mode": ParseMode.HTML, "reply_markup": markup}
-        return await send_in_best_form(call, form)
+        return await send_in_best_form(call, Text(text).form(markup))
 
 
 def compose(

@@ -26,6 +26,7 @@ from telegram.error import BadRequest, Forbidden, NetworkError, RetryAfter
 from telegram.ext import BaseRateLimiter
 
 from bot.runtime import metrics
+from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.tracing import traced
 from bot.store import keys
@@ -50,7 +51,15 @@ class Acquired:
     priority: SendPriority
 
 
-RateLimitArgs: TypeAlias = SendPriority | Acquired
+@dataclass(frozen=True, slots=True)
+class InlineMessage:
+    """A call about a message that Telegram names by its inline ID alone."""
+
+    chat_id: int  # the id in Telegram of the chat that it is in
+    priority: SendPriority
+
+
+RateLimitArgs: TypeAlias = SendPriority | Acquired | InlineMessage
 """What the bot's methods take as ``rate_limit_args``. Default: ``ANSWER`` for what is sent or edited, else ``FREE``."""
 
 _LIMITED = ("send", "edit", "copy", "forward")
@@ -187,10 +196,14 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             EditPostponed: An edit has to stand back.
             TelegramError: The call failed.
         """
-        chat_id = data.get("chat_id")
-        is_acquired = isinstance(rate_limit_args, Acquired)
-        priority = rate_limit_args.priority if isinstance(rate_limit_args, Acquired) else rate_limit_args
-        priority = priority or _default_priority(endpoint)
+        chat_id, is_acquired = data.get("chat_id"), False
+        match rate_limit_args:
+            case Acquired(priority=priority):
+                is_acquired = True
+            case InlineMessage(chat_id=chat_id, priority=priority):
+                pass
+            case _:
+                priority = rate_limit_args or _default_priority(endpoint)
         if not isinstance(chat_id, int):
             priority = SendPriority.FREE
         gives_up_s = self._clock.monotonic_s() + PATIENCE_S
@@ -354,6 +367,12 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
 def _default_priority(endpoint: str) -> SendPriority:
     is_limited = endpoint.startswith(_LIMITED) and endpoint not in _UNLIMITED
     return SendPriority.ANSWER if is_limited else SendPriority.FREE
+
+
+def pause_after_s(error: Exception, backoff: Backoff) -> float:
+    """Return how many seconds to wait until a call that failed is made again."""
+    pause_s = backoff.next_s()
+    return wait_s(error) if isinstance(error, RetryAfter) else pause_s
 
 
 def wait_s(error: RetryAfter) -> float:

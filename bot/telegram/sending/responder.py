@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from telegram import Message
 from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend
+from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -28,24 +28,23 @@ from bot.jobs.messages import (
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job
-from bot.jobs.ports import ChatGone, Delivered, FileGone, OpenFile, Result, TopicGone
+from bot.jobs.ports import ChatGone, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import OneDelivery
 from bot.telegram.sending.downloads import FileCopies
-from bot.telegram.sending.file_messages import edit_to_same, name_and_kind, post_to_channel, send_as
+from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
 from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.result_album import ResultAlbum
 from bot.telegram.sending.results import discard_results, result_path
-from bot.telegram.sending.send_once import JobSender, Send
-from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.texts import Text, texts_of
+from bot.telegram.sending.send_once import Call, JobSender
+from bot.telegram.sending.send_refusals import Refusal, refusal_of
+from bot.telegram.sending.texts import texts_of
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -102,7 +101,6 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
-        await self._activity_signals.close()
         await self._progress_message.close()
 
     def expect_file(self, file: Attachment) -> None:
@@ -184,15 +182,18 @@ class TelegramResponder:
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
-            await self._send_text(f"{idempotency_key}.{number}", text, buttons, is_reply=is_reply)
+            await self._send_once(
+                f"{idempotency_key}.{number}",
+                text.form(keyboard(buttons, self._words, self._bot.may_link)),
+                partial(self._bot.send_message, disable_notification=text.quiet),
+                self._bot.edit_message_text,
+                is_reply=is_reply,
+                plain_in_the_end=True,
+            )
 
     async def react(self, emoji: str) -> bool:
         """See ``ports.Responder``."""
         return await self._activity_signals.react(emoji)
-
-    def acknowledge(self) -> None:
-        """See ``ports.Responder``."""
-        self._activity_signals.acknowledge()
 
     async def conclude(self, *, is_done: bool) -> None:
         """See ``ports.Responder``."""
@@ -235,19 +236,11 @@ class TelegramResponder:
     async def _send_file(
         self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
-        form = {"parse_mode": ParseMode.HTML} if isinstance(content, str) else {}  # A person's own caption.
-
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                fields |= {"filename": name, "rate_limit_args": acquired}
-                return await send_as(self._bot, kind, chat_id, content, caption, **fields)
-
-            return await send_in_best_form(call, {**form, **place})
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await edit_to_same(self._bot, kind, chat_id, message_id, caption, **form)
-
-        await self._send_once(key, send, edit)
+        send, edit = calls_of(self._bot, kind, content)
+        form: dict[str, Any] = {} if kind == "video_note" else {"caption": caption}
+        if isinstance(content, str):
+            form["parse_mode"] = ParseMode.HTML  # A person's own caption.
+        await self._send_once(key, form, partial(send, filename=name), edit)
 
     async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
         """See ``ports.Responder``."""
@@ -260,11 +253,11 @@ class TelegramResponder:
         """See ``ports.Responder``."""
         return await post_to_channel(self._bot, self._telegram_calls, channel_id, file, caption)
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """See ``ports.Responder``."""
         person = self._in_private()
 
-        async def in_private() -> Delivered:
+        async def in_private() -> SentMessage:
             assert person is not None  # noqa: S101 - not called otherwise
             # Buttons would act on the private chat's own project.
             elsewhere = replace(result, buttons=())
@@ -285,10 +278,10 @@ class TelegramResponder:
         self,
         idempotency_key: str,
         result: Result,
-        in_private: Callable[[], Awaitable[Delivered]] | None = None,
+        in_private: Callable[[], Awaitable[SentMessage]] | None = None,
         *,
         may_be_kept: bool = True,
-    ) -> Delivered:
+    ) -> SentMessage:
         """Deliver to this chat alone; see ``OneDelivery`` for the arguments."""
 
         async def send_answer() -> None:
@@ -309,7 +302,7 @@ class TelegramResponder:
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
         album = ResultAlbum(self._bot, self._sender, self._delivery)
         async with self._activity_signals.uploading():
@@ -367,7 +360,7 @@ class TelegramResponder:
 
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo, and return whether that was possible."""
-        from bot.pictures import draw_timeline  # Here because Pillow is large and few jobs draw.
+        from bot.pictures.timeline import draw_timeline  # Here because Pillow is large and few jobs draw.
 
         words = self._words
         caption = format_side_by_side(words, message.parts, message.waiting)
@@ -375,34 +368,14 @@ class TelegramResponder:
             return False
         labels = timeline_labels(words, message.draft)
         picture = await draw_timeline(message.draft, labels=labels, looks=message.looks)
-        form: dict[str, Any] = {
+        form = {
+            "caption": caption,
             "parse_mode": ParseMode.HTML,
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
-
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                return await self._bot.send_photo(
-                    chat_id,
-                    picture,
-                    caption=caption,
-                    filename="timeline.png",
-                    rate_limit_args=acquired,
-                    **fields,
-                )
-
-            return await send_in_best_form(call, {**form, **place})
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            async def call(**fields: Any) -> Message | bool:
-                return await self._bot.edit_message_caption(
-                    chat_id, message_id, caption=caption, rate_limit_args=SendPriority.FREE, **fields
-                )
-
-            return await send_in_best_form(call, form)
-
+        send = partial(self._bot.send_photo, photo=picture, filename="timeline.png")
         try:
-            await self._send_once(f"{idempotency_key}.picture", send, edit)
+            await self._send_once(f"{idempotency_key}.picture", form, send, self._bot.edit_message_caption)
         except BadRequest as error:
             # A group may forbid photos, a server may dislike this one: the caption alone will do.
             log.info("responder.picture_refused", error=error.message)
@@ -410,43 +383,7 @@ class TelegramResponder:
         return True
 
     async def _send_once(
-        self,
-        idempotency_key: str,
-        send: Send,
-        edit: Callable[[int, int], Awaitable[Message | bool]],
+        self, idempotency_key: str, form: Mapping[str, Any], send: Call, edit: Call, **how: Any
     ) -> None:
-        await self._sender.send(idempotency_key, send, edit)
+        await self._sender.send(idempotency_key, form, send, edit, **how)
         self._progress_message.cover()
-
-    async def _send_text(
-        self, idempotency_key: str, text: Text, buttons: Sequence[Button], *, is_reply: bool
-    ) -> None:
-        form: dict[str, Any] = {
-            "text": text.text,
-            "parse_mode": text.parse_mode,
-            "entities": text.entities,
-            "reply_markup": keyboard(buttons, self._words, self._bot.may_link),
-        }
-
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                return await self._bot.send_message(
-                    chat_id, disable_notification=text.quiet, rate_limit_args=acquired, **fields
-                )
-
-            if not is_reply:
-                place["reply_parameters"] = None
-            return await send_in_best_form(call, {**form, **place}, plain_in_the_end=True)
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            async def call(**fields: Any) -> Message | bool:
-                return await self._bot.edit_message_text(
-                    chat_id=chat_id,
-                    message_id=message_id,
-                    rate_limit_args=SendPriority.FREE,
-                    **fields,
-                )
-
-            return await send_in_best_form(call, form)
-
-        await self._send_once(idempotency_key, send, edit)

@@ -12,16 +12,15 @@ from telegram.error import BadRequest
 
 from bot.jobs.checkpoints import SentMessage
 from bot.jobs.messages import TextMessage
-from bot.jobs.ports import ChatGone, Delivered, Result
+from bot.jobs.ports import ChatGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import JobSender, sent_message
-from bot.telegram.sending.send_refusals import ResultForm, send_in_best_form
+from bot.telegram.sending.send_refusals import ResultForm
 from bot.words import Html
 
 log = structlog.get_logger(__name__)
@@ -43,7 +42,7 @@ class ResultAlbum:
 
     async def send(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         """Send an album; see ``ports.Responder.deliver_album``."""
         sender, checkpoints = self._sender, self._sender.checkpoints
         size = sum(result.exported.size_bytes or 0 for result in results)
@@ -58,29 +57,20 @@ class ResultAlbum:
         form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
         messages: list[SentMessage] = []
 
-        async def send(chat_id: int, acquired: Acquired, place: dict[str, Any]) -> Message:
-            async def call(**fields: Any) -> Message:
-                with contextlib.ExitStack() as files:
-                    album = await self._bot.send_media_group(
-                        chat_id,
-                        [self._media(*look, files) for look in looks],
-                        rate_limit_args=acquired,
-                        read_timeout=SEND_TIMEOUT_S,
-                        **fields,
-                    )
-                messages.extend(map(sent_message, album))
-                return album[0]
-
-            return await send_in_best_form(call, {**form, **place})
-
-        async def edit(chat_id: int, message_id: int) -> Message | bool:
-            return await self._bot.edit_message_caption(
-                chat_id, message_id, rate_limit_args=SendPriority.FREE, **form
-            )
+        async def send(chat_id: int, **fields: Any) -> Message:
+            with contextlib.ExitStack() as files:
+                album = await self._bot.send_media_group(
+                    chat_id,
+                    [self._media(*look, files) for look in looks],
+                    read_timeout=SEND_TIMEOUT_S,
+                    **fields,
+                )
+            messages.extend(map(sent_message, album))
+            return album[0]
 
         try:
             looks = [await _look_of(result.path) for result in results if result.path is not None]
-            first = await sender.send(idempotency_key, send, edit)
+            first = await sender.send(idempotency_key, form, send, self._bot.edit_message_caption)
         except (NotAVideo, BadRequest, ChatGone, OutcomeUnknown) as error:
             log.warning("result_album.refused", error=str(error))
             await checkpoints.save(ResultFormChosen(form=ResultForm.VIDEO), idempotency_key)
@@ -90,11 +80,7 @@ class ResultAlbum:
             await sender.sent.record(
                 first.telegram_chat_id, first.message_id + number, job.chat, job.message_id
             )
-        unknown = [SentMessage(message_id=0, telegram_chat_id=0)] * (len(results) - 1)
-        return [
-            Delivered(one.file_id, one.kind or "video", one.message_id, one.telegram_chat_id, one.picture_id)
-            for one in (messages or [first, *unknown])
-        ]
+        return messages or [first, *[SentMessage()] * (len(results) - 1)]
 
     def _media(
         self, path: Path, facts: VideoFacts, pictures: CoverPictures | None, files: contextlib.ExitStack

@@ -12,10 +12,10 @@ message (``SETTLE_S`` apart) is sent a second time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from telegram import Message, ReplyParameters
@@ -25,7 +25,7 @@ from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_refusals import Refusal, refusal_of
+from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 
@@ -43,8 +43,8 @@ SENDS_LIMIT = 3
 NEWEST_S = 1.0
 """How long the newest known number may be read before a send; more of them later would hide the lost message."""
 
-Send = Callable[[int, Acquired, dict[str, Any]], Awaitable[Message]]
-"""Sends a message, given its chat's id in Telegram, the rate limiter's permission, and the parameters of its place."""
+Call: TypeAlias = Callable[..., Awaitable[Any]]
+"""A method of the bot, with the parameters that are the same in each form of a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,26 @@ class JobSender:
     async def send(
         self,
         idempotency_key: str,
-        send: Send,
-        probe_edit: Callable[[int, int], Awaitable[Any]],
+        form: Mapping[str, Any],
+        send: Call,
+        edit: Call,
+        *,
         priority: SendPriority = SendPriority.ANSWER,
         acquired: Acquired | None = None,
+        is_reply: bool = True,
+        plain_in_the_end: bool = False,
     ) -> SentMessage:
         """Send a message unless it is in the chat already.
 
         Args:
             idempotency_key: What is sent; unique within the job.
-            send: Sends the message, see `Send`.
-            probe_edit: Edits a message, given the chat's id in Telegram and the message's number, to what is sent.
+            form: Parameters of both calls that are left out if Telegram refuses them, see `send_in_best_form`.
+            send: Sends the message.
+            edit: Edits a message to what is sent.
             priority: How urgent the message is.
             acquired: The rate limiter's permission, if the caller has waited for it.
+            is_reply: Whether it may quote the request.
+            plain_in_the_end: Whether the plainest form is tried at last.
 
         Raises:
             ChatGone: Nobody is there.
@@ -90,10 +97,10 @@ class JobSender:
                 await self._record(saved.sent)  # The process may have died before it noted the number.
                 return saved.sent
             if saved is not None:
-                found = await self._find(chat_id, saved.newest_before, probe_edit)
+                found = await self._find(chat_id, saved.newest_before, edit, form)
                 if found is None:
                     await self.telegram_calls.clock.sleep(SETTLE_S)
-                    found = await self._find(chat_id, saved.newest_before, probe_edit)
+                    found = await self._find(chat_id, saved.newest_before, edit, form)
                 if found is not None:
                     log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                     await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
@@ -107,9 +114,16 @@ class JobSender:
             _, reply = await asyncio.gather(
                 self.checkpoints.save(saved, idempotency_key), self._reply_to(chat_id)
             )
-            there = partial(self._send_to, send, chat_id, permission, reply)
+            sending = self._send(
+                idempotency_key,
+                saved,
+                partial(send, rate_limit_args=permission),
+                {**form, "reply_parameters": reply if is_reply else None},
+                chat_id,
+                plain_in_the_end=plain_in_the_end,
+            )
             try:
-                return await _wait_for_answer(self._send(idempotency_key, saved, there))
+                return await _wait_for_answer(sending)
             except OutcomeUnknown:
                 log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
         raise OutcomeUnknown(idempotency_key)
@@ -150,19 +164,29 @@ class JobSender:
                 return None
         return ReplyParameters(job.message_id, allow_sending_without_reply=True)
 
-    async def _send_to(
-        self, send: Send, quoted_in: int, permission: Acquired, reply: ReplyParameters | None, chat_id: int
-    ) -> Message:
-        # In the supergroup that a group has just become, the request has another number.
-        quoted = reply if chat_id == quoted_in else None
-        place = {"message_thread_id": self.job.chat.topic_id, "reply_parameters": quoted}
-        return await send(chat_id, permission, place)
-
     async def _send(
-        self, idempotency_key: str, saved: MessageSend, send: Callable[[int], Awaitable[Message]]
+        self,
+        idempotency_key: str,
+        saved: MessageSend,
+        send: Call,
+        form: Mapping[str, Any],
+        quoted_in: int,
+        *,
+        plain_in_the_end: bool,
     ) -> SentMessage:
+        async def call(chat_id: int) -> Message:
+            fields = {**form, "message_thread_id": self.job.chat.topic_id}
+            if (
+                chat_id != quoted_in
+            ):  # In the supergroup that a group has just become, the request has another number.
+                fields["reply_parameters"] = None
+            message: Message = await send_in_best_form(
+                partial(send, chat_id), fields, plain_in_the_end=plain_in_the_end
+            )
+            return message
+
         try:
-            message = await self.telegram_calls.call(self.job.chat.chat_id, send, repeatable=False)
+            message = await self.telegram_calls.call(self.job.chat.chat_id, call, repeatable=False)
         except OutcomeUnknown:
             raise
         except Exception:
@@ -175,15 +199,15 @@ class JobSender:
         return done
 
     async def _find(
-        self, chat_id: int, after: int, probe_edit: Callable[[int, int], Awaitable[Any]]
+        self, chat_id: int, after: int, edit: Call, form: Mapping[str, Any]
     ) -> SentMessage | None:
+        form = {name: value for name, value in form.items() if name not in ("thumbnail", "cover")}
         for message_id in await self.sent.unknown(chat_id, after):
-
-            async def edit(telegram_chat_id: int, message_id: int = message_id) -> Any:
-                return await probe_edit(telegram_chat_id, message_id)
-
+            call = partial(edit, message_id=message_id, rate_limit_args=SendPriority.FREE)
             try:
-                answer = await self.telegram_calls.call(chat_id, edit, repeatable=True)
+                answer = await self.telegram_calls.call(
+                    chat_id, partial(_edit_to_same, call, form), repeatable=True
+                )
             except BadRequest as error:
                 if refusal_of(error) is not Refusal.UNMODIFIED:
                     continue  # No such message, somebody else's, or of another kind.
@@ -194,6 +218,11 @@ class JobSender:
                 return sent_message(answer)
             return SentMessage(message_id=message_id, telegram_chat_id=chat_id)
         return None
+
+
+async def _edit_to_same(edit: Call, form: Mapping[str, Any], chat_id: int) -> Message | bool:
+    answer: Message | bool = await send_in_best_form(partial(edit, chat_id=chat_id), form)
+    return answer
 
 
 async def _wait_for_answer(sending: Coroutine[Any, Any, SentMessage]) -> SentMessage:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from telegram import MessageEntity
+from telegram import InlineKeyboardMarkup, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
 from telegramify_markdown import utf16_len
 
@@ -26,6 +27,15 @@ class Text:
     def parse_mode(self) -> ParseMode | None:
         """How Telegram reads the text."""
         return ParseMode.HTML if self.entities is None else None
+
+    def form(self, markup: InlineKeyboardMarkup | None) -> dict[str, Any]:
+        """Return the parameters of a call that sends the text, or edits a message to it."""
+        return {
+            "text": self.text,
+            "parse_mode": self.parse_mode,
+            "entities": self.entities,
+            "reply_markup": markup,
+        }
 
 
 def texts_of(

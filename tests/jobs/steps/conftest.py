@@ -15,15 +15,17 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.checkpoints import C, Checkpoint, field_of
+from bot.jobs.checkpoints import C, Checkpoint, SentMessage, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobState, QueueName
-from bot.jobs.ports import Delivered, FileGone, OpenFile, Result
+from bot.jobs.ports import FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.steps.deliver import Deliver
+from bot.jobs.steps.export import Export, RenderLimits
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
@@ -33,7 +35,7 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills import SkillCards, load_cards
+from bot.skills.cards import SkillCards, load_cards
 from bot.web.serve import serve
 from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
@@ -171,9 +173,6 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         pass
 
-    def acknowledge(self) -> None:
-        pass
-
     async def conclude(self, *, is_done: bool) -> None:
         pass
 
@@ -221,26 +220,26 @@ class RecordingResponder:
     async def discard_result(self) -> None:
         pass
 
-    async def deliver(self, idempotency_key: str, result: Result) -> Delivered:
+    async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         if result.exported.file_id in self.gone_file_ids:
             raise FileGone
         if result.arriving is not None:
             await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
-        return Delivered(
-            "" if result.exported.link else "file of the result", message_id=77, telegram_chat_id=4711
+        return SentMessage(
+            file_id="" if result.exported.link else "file of the result", message_id=77, telegram_chat_id=4711
         )
 
     async def deliver_album(
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
-    ) -> list[Delivered] | None:
+    ) -> list[SentMessage] | None:
         if self.album_error is not None:
             raise self.album_error
         if not self.takes_albums:
             return None
         self.albums.append((list(results), caption))
         return [
-            Delivered(f"file {number}", message_id=77 + number, telegram_chat_id=4711)
+            SentMessage(file_id=f"file {number}", message_id=77 + number, telegram_chat_id=4711)
             for number in range(len(results))
         ]
 
@@ -307,6 +306,16 @@ class Rig:
         attempt = Attempt(claimed, cast(JobQueue, queue), self.clock)
         attempt.responder = self.responder
         return attempt
+
+    @property
+    def export(self) -> Export:
+        """The step, which polls often."""
+        return Export(self.projects, RenderLimits(poll_s=1), self.cards, self.usual_times)
+
+    @property
+    def deliver(self) -> Deliver:
+        """The step."""
+        return Deliver(self.projects, self.export, self.usual_times)
 
     def job(self, **fields: Any) -> Job:
         return new_job(**{"asked_at": self.clock.now(), **fields})
