@@ -9,7 +9,7 @@ from bot.jobs.model import JobKind
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 
 _SURE = LocalizedMessage(
@@ -24,7 +24,7 @@ class NewProjectHandlers(HandlerFamily):
     @on_command("new")
     async def begin_or_ask(self, update: Update, context: Context) -> None:
         """Begin an empty project, or ask first where the present one has something in it and would give way."""
-        chat = await self._chats.get(chat_key(message_of(update)))
+        chat = await self._chats.get(chat_key_of(message_of(update)))
         has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
         if not has_topics and await self._chats.has_content(chat):
             await self._submitter.reply(update, _SURE)
