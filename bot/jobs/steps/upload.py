@@ -46,7 +46,7 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
-from bot.nemo.errors import FileTypeRefused, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
@@ -149,7 +149,9 @@ class Upload:
                 return
             try:
                 await send(known)
-            except (SourceBroken, TransportError) as error:
+            except NemoError as error:
+                if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
+                    raise
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error

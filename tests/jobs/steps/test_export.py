@@ -216,6 +216,14 @@ async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_cal
     assert rig.responder.result_path.stat().st_size == exported.size_bytes
 
 
+async def test_an_answer_without_a_file_is_no_result(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("media", status=204, body="", content_type="video/mp4", times=-1)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await rig.export(attempt)
+    assert rig.responder.result_path.stat().st_size > 0
+
+
 async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("render", status=409, times=1)
