@@ -25,7 +25,7 @@ ANSWER_TIMEOUT_S = 5.0  # blocking commands must block for less; docket's longes
 SENTINEL_TIMEOUT_S = 1.0  # for a sentinel to answer before the next one is asked
 HEALTH_CHECK_INTERVAL_S = 30
 
-NO_REPLICAS = "NOREPLICAS"  # begins what a primary answers that has lost its replicas, perhaps to another primary
+NO_REPLICAS = "NOREPLICAS"  # begins the answer of a primary that lost its replicas, perhaps to another one
 
 RETRY_BASE_S = 0.01
 RETRY_CAP_S = 0.5
