@@ -3,10 +3,12 @@
 from typing import Any
 
 from telegram import Message, Update
+from telegram.constants import ChatType
 from telegram.ext import CommandHandler, filters
 
 from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.receiving.application import Context
+from bot.words.phrases import command_for
 
 
 class TextCommandHandler(CommandHandler[Context, Any]):
@@ -35,10 +37,13 @@ class CommandInCaption(filters.MessageFilter):
 
 
 def text_command(update: Update) -> Command | None:
-    """Return the command for this bot that a text begins with; ``None`` if there is none."""
+    """Return the command for this bot that a text begins with, or is in words; ``None`` if there is none."""
     message = update.effective_message
     if message is None or not message.text:
         return None
     username = message.get_bot().username
     command = find_command(message.text, username)
+    if command is None and message.chat.type == ChatType.PRIVATE and message.forward_origin is None:
+        name = command_for(message.text)
+        return None if name is None else Command(name, f"/{name}", "", "")
     return command if command is not None and command.is_for(username) else None
