@@ -1,6 +1,6 @@
 import pytest
 
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.request import read_links
 
 FILE, STREAMED = "https://example.com/a.mp4", "https://youtu.be/a"
 PAGE = "https://example.com/about/cats"

@@ -28,7 +28,7 @@ from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import ChatGone, Result
 from bot.media.shrink import CannotShrink
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.formatting import Text, caption_of, texts_of
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
@@ -36,7 +36,6 @@ from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPriority
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.send_once import JobSender
-from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Html
 
 if TYPE_CHECKING:

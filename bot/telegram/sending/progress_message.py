@@ -25,13 +25,12 @@ from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.texts import Text
 from bot.words import Words
 
 log = structlog.get_logger(__name__)

@@ -33,7 +33,7 @@ from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import OneDelivery
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
-from bot.telegram.sending.formatting import format_side_by_side, timeline_labels
+from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
@@ -42,7 +42,6 @@ from bot.telegram.sending.result_album import ResultAlbum
 from bot.telegram.sending.results import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of
-from bot.telegram.sending.texts import texts_of
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
