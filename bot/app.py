@@ -31,6 +31,7 @@ from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.troubles import TroubleChecks
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
@@ -50,7 +51,7 @@ from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.settings import MEBIBYTE, Settings
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.startup import (
     CannotStart,
     TelegramRefuses,
@@ -289,7 +290,15 @@ class App:
     async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
         settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
-        submitter = JobSubmitter(parts.job_queue, parts.chats, parts.sent, parts.cards, self._clock)
+        submitter = JobSubmitter(
+            parts.job_queue,
+            parts.chats,
+            parts.sent,
+            parts.cards,
+            self._clock,
+            application,
+            parts.telegram_calls,
+        )
         services = HandlerServices(
             application=application,
             submitter=submitter,
@@ -374,7 +383,15 @@ class App:
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
         steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(
-            parts.job_queue, redis, responders, self._clock, steps, settings.job_tries, positions, send_alert
+            parts.job_queue,
+            redis,
+            responders,
+            self._clock,
+            steps,
+            settings.job_tries,
+            positions,
+            partial(ended_by, projects),
+            send_alert,
         )
 
     async def _transcriber(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> Transcriber | None:

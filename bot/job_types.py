@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
@@ -50,7 +50,7 @@ from bot.jobs.worker.attempt import Step
 from bot.media.transcription import Transcriber
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,14 @@ class JobType:
     Args:
         kind: The kind.
         queue: The chat's queue that its jobs wait in.
-        steps: Classes of its steps; the arguments of each are fields of ``StepDependencies``.
+        steps: Classes of its steps; the arguments of each are fields of ``StepDependencies``, or other steps by their
+            names.
         command: The command that asks for it, if one does.
     """
 
     kind: JobKind
     queue: QueueName
-    steps: tuple[Callable[..., Step], ...]
+    steps: tuple[type[Any], ...]
     command: Command | None = None
 
 
@@ -204,8 +205,15 @@ OPERATOR_COMMANDS: Final = _menu(lambda command: command.operator)
 
 def make_steps(dependencies: StepDependencies) -> dict[JobKind, tuple[Step, ...]]:
     """Make the steps of all kinds of jobs, each class once."""
-    made: dict[Callable[..., Step], Step] = {}
-    for step in dict.fromkeys(step for job_type in JOB_TYPES for step in job_type.steps):
-        arguments = inspect.signature(step).parameters
-        made[step] = step(**{name: getattr(dependencies, name) for name in arguments})
-    return {job_type.kind: tuple(made[step] for step in job_type.steps) for job_type in JOB_TYPES}
+    classes = {step.name: step for job_type in JOB_TYPES for step in job_type.steps}
+    made: dict[str, Step] = {}
+
+    def make(name: str) -> Any:
+        if name not in classes:
+            return getattr(dependencies, name)
+        if name not in made:
+            step = classes[name]
+            made[name] = step(**{argument: make(argument) for argument in inspect.signature(step).parameters})
+        return made[name]
+
+    return {job_type.kind: tuple(make(step.name) for step in job_type.steps) for job_type in JOB_TYPES}

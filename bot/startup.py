@@ -15,7 +15,7 @@ from bot.runtime.process import Role
 from bot.runtime.setting_types import revealed
 from bot.runtime.terminal import EXIT_TELEGRAM, CommandError
 from bot.settings import Settings
-from bot.skills import INSTALL_DIRS, SkillCards, load_cards
+from bot.skills.cards import INSTALL_DIRS, SkillCards, load_cards
 from bot.store.connect import Store, open_store, without_secrets
 from bot.store.errors import StoreUnreachable
 from bot.telegram.sending.bot import TelegramBot

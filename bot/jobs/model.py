@@ -79,6 +79,10 @@ class JobKind(StrEnum):
     SAY = "say"  # a text that needs no other service: help, refusals
 
 
+ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
+"""Kinds of jobs whose request has a reaction as long as they take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A smaller version of a video that Telegram keeps beside it."""

@@ -11,7 +11,7 @@ from bot.jobs.buttons import RunExample, RunSuggestion
 from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.nemo.drafts import Draft, TrackKind
-from bot.skills import SkillCard, example_mark
+from bot.skills.cards import SkillCard, example_mark
 from bot.words import bounded
 
 MAX_BUTTONS: Final = 3

@@ -127,10 +127,6 @@ class Responder(Protocol):
         """
         ...
 
-    def acknowledge(self) -> None:
-        """Show at once that the request has arrived, in the background: by a reaction, and by an action of the chat."""
-        ...
-
     async def conclude(self, *, is_done: bool) -> None:
         """Let the reaction to the request say that it is done, or take it away. Never fails."""
         ...

@@ -9,7 +9,7 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FilesUnreadable, FileUnavailable
 from bot.media.kinds import alternatives, category_of, label_of
-from bot.skills import SkillCard
+from bot.skills.cards import SkillCard
 
 
 def kind_unusable(name: str, kind: str | None) -> LocalizedMessage:
@@ -49,12 +49,14 @@ def holding(message: LocalizedMessage, job: Job) -> LocalizedMessage:
 def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> LocalizedMessage:
     """Add the button that runs a request's words without the links that can't be fetched, if there are words.
 
+    Without a story or the like nothing is left that the words could be about, unless there is a project.
+
     Args:
-        message: What is wrong with the links.
+        message: What is wrong with the links, or with what the message holds beside its words.
         job: The job that holds the words.
         has_project: Whether the chat has a project that they may be about.
     """
-    if not job.text:
+    if not job.text or not (has_project or message.key.startswith("link.")):
         return message
     label = "button.run_on_current" if has_project else "button.run_without_link"
     return replace(message, buttons=(Button(label, RunHeld(job.id)),))

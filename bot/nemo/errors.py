@@ -37,6 +37,7 @@ from typing import Any
 import httpx
 
 from bot.nemo import read
+from bot.nemo.failures import LACKS_CREDITS
 
 MAX_MESSAGE_CHARS = 500
 _TOKEN = re.compile(r"\b(?:nmv|clm)_\w+|(?<=[Bb]earer )\S+")
@@ -277,9 +278,11 @@ def error_for(
         payload: The parsed answer, or the text of one that is no JSON.
     """
     error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
+    if error_class is ExportNotInPlan and "/render/" not in call.path and LACKS_CREDITS.search(message):
+        error_class = NoCredits
     if error_class is None:
         lowered = message.lower()
-        if "session" in lowered and "not found" in lowered and 404 in (status, code):
+        if _NO_SESSION.search(lowered) and not {404, 410}.isdisjoint((status, code)):
             error_class = SessionGone
         elif 400 in (status, code) and re.search(
             r"client.?id", lowered + call.path.replace("anonymous", "client-id")
@@ -289,7 +292,7 @@ def error_for(
             error_class = RenderIdTaken
         else:
             # A gateway's page is not the agent's own word on whether it has begun.
-            is_page = isinstance(payload, str) and (status or 0) >= 500
+            is_page = isinstance(payload, str) and "<" in payload and (status or 0) >= 500
             said = message if is_page else f"{message} {_all_words(payload)}"
             error_class = _class_by_words(call, (code, status), said)
     error = error_class(call, message, code=code, status=status)
@@ -298,36 +301,68 @@ def error_for(
     return error
 
 
+def plan_refusal(said: str) -> ServiceError | None:
+    """Return the error of a render that failed for the account's plan; ``None`` if it failed for another reason.
+
+    Args:
+        said: Why it failed, in the service's words.
+    """
+    call = Call("POST", "/api/render/proxy/lambda")
+    error = error_for(call, status=None, code=None, message=said)
+    return error if isinstance(error, ExportNotInPlan) else None
+
+
+_NO_SESSION = re.compile(
+    r"(?:session|会话).{0,80}(?:not found|not exist|no longer|expired|deleted|gone|不存在|过期|删除)"
+    r"|(?:no such|unknown) session",
+    re.DOTALL,
+)
 _TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")
 _STARTING = re.compile(
     r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
-    r"|沙箱.{0,20}(?:启动|准备|创建)",
+    r"|沙[箱盒].{0,20}(?:启动|准备|创建)",
     re.IGNORECASE,
 )
 _NOT_READY = re.compile(
-    r"\b(?:starting|booting|initiali[sz]ing|provisioning)|not ready|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
+    r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
+    r"|sandbox|沙[箱盒]|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
     re.IGNORECASE,
 )
-"""Beside that. After a gateway's 5xx these words may be about work that has begun."""
+"""Beside that, of a refusal: whatever it says of the sandbox. After a gateway's 5xx these words may be about work that
+has begun."""
 _PLAN = re.compile(
-    r"\bplan\b|upgrade|subscri|not included|premium|\bpro (?:member|user|account)|paid (?:account|member|user)"
-    r"|membership|套餐|升级|会员|订阅|付费",
+    r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|payment.?required|vip"
+    r"|\bpro (?:member|user|account)|requires pro\b|(?:paid|free) (?:account|member|user)"
+    r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版",
     re.IGNORECASE,
 )
 _TOKEN_REFUSED = re.compile(
     r"token|expired|revoked|unauthori[sz]ed|authenticat|credential|api.?key|logg?(?:ed)?.?in"
-    r"|令牌|登录|过期|失效|未授权",
+    r"|令牌|密钥|登[录陆]|过期|失效|未授权|鉴权|身份验证",
     re.IGNORECASE,
 )
-_LACKS_SCOPE = re.compile(r"scope|guest|anonymous|游客", re.IGNORECASE)
+_LACKS_SCOPE = re.compile(r"scope|guest|anonymous|permission|游客|权限", re.IGNORECASE)
 """At a render: guests' tokens have no right to it."""
+_TOO_LARGE = re.compile(
+    r"too (?:large|big)|exceed\w*.{0,40}(?:size|limit|\d ?[mg]i?b\b)|size.{0,20}(?:limit|exceed)"
+    r"|过大|太大|超过.{0,10}(?:大小|限制)",
+    re.IGNORECASE,
+)
+_KIND_REFUSED = re.compile(
+    r"(?:unsupported|not supported|invalid|unknown).{0,30}(?:type|format|codec|extension)"
+    r"|(?:type|format|codec|extension).{0,30}(?:not (?:supported|allowed|accepted)|unsupported)"
+    r"|不支持.{0,10}(?:格式|类型)|(?:格式|类型).{0,10}不支持",
+    re.IGNORECASE,
+)
 _REFUSED = frozenset({403, 409, 423, 425})
 _GATEWAY = frozenset({502, 503, 504})
 _MAX_WORDS_CHARS = 4000
 
 
 def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError]:
-    """Return what a 403 means. A gateway that says the sandbox is starting has not passed the request on.
+    """Return what a refusal without a documented code means.
+
+    A gateway that says the sandbox is starting has not passed the request on.
 
     Args:
         call: The request.
@@ -339,8 +374,13 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
         return WarmingUp
     if is_refused and _NOT_READY.search(said):
         return WarmingUp
+    if codes[1] is not None and LACKS_CREDITS.search(said):
+        return NoCredits  # Within a stream it may be about an account of a tool.
+    if "/upload" in call.path and (_TOO_LARGE.search(said) or _KIND_REFUSED.search(said)):
+        return FileSizeRefused if _TOO_LARGE.search(said) else FileTypeRefused
     if 403 not in codes:
-        return ServiceError
+        is_plan = "/render/" in call.path and _PLAN.search(said)
+        return ExportNotInPlan if is_plan else ServiceError
     if _PLAN.search(said) or ("/render/" in call.path and _LACKS_SCOPE.search(said)):
         return ExportNotInPlan
     return AuthError if _TOKEN_REFUSED.search(said) else AccessRefused

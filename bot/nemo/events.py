@@ -184,13 +184,15 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     content = payload.get("content")
     author = read.text(payload.get("author")) or ""
     completeness = Completeness.PARTIAL if payload.get("partial") is True else Completeness.COMPLETE
-    parts = read.items(content.get("parts")) if isinstance(content, dict) else []
+    parts = content if isinstance(content, list) else read.items(read.mapping(content).get("parts"))
+    if author == "user":
+        parts = []  # Some servers repeat the message that they were sent.
     texts: list[str] = []
     for item in parts:
-        source = read.mapping(item)
+        source = {"text": item} if isinstance(item, str) else read.mapping(item)
         text = source.get("text")
         if isinstance(text, str) and text:
-            if source.get("thought") is True:
+            if _is_thought(source):
                 yield Thought(text)
             else:
                 texts.append(text)
@@ -204,7 +206,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
             yield from _call(call, is_long_running=call.get("id") in long_running)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
-        if source.get("thought") is not True and (file := _file(source)) is not None:
+        if not _is_thought(source) and (file := _file(source)) is not None:
             yield file
     actions = read.mapping(payload.get("actions"))
     if delta := read.mapping(read.first_of(actions, ("stateDelta", "state_delta"))):
@@ -242,10 +244,14 @@ def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
     if not isinstance(text, str):
         text = payload.get("content")
     if isinstance(text, str) and text:
-        if payload.get("thought") is True:
+        if _is_thought(payload):
             yield Thought(text)
-        else:
+        elif payload.get("author") != "user":
             yield AgentText(text, _completeness(payload), read.text(payload.get("author")) or "")
+
+
+def _is_thought(source: Mapping[str, Any]) -> bool:
+    return str(source.get("thought")).lower() == "true"
 
 
 def _completeness(payload: Mapping[str, Any]) -> Completeness:
@@ -264,7 +270,8 @@ def _error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError
         code = 404
     names = ("errorCode", "error_code", *(("code",) if read.text(payload.get("message")) else ()))
     reason = read.text(read.first_of(payload, names))
-    if code is None and is_normal_end(reason) and not payload.get("error"):
+    finish = reason or read.text(read.first_of(payload, ("finishReason", "finish_reason")))
+    if code is None and is_normal_end(finish) and not payload.get("error"):
         return None  # The errorMessage beside it only explains the finish.
     error = payload.get("error")
     has_error = bool(read.text(error)) or bool(read.mapping(error)) or error is True
@@ -279,7 +286,7 @@ def _error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError
 
 
 def _typed_text(payload: Mapping[str, Any]) -> Iterator[Event]:
-    if isinstance(payload.get("content"), dict):
+    if isinstance(payload.get("content"), dict | list):
         yield from _adk(payload)
     else:
         yield from _bare(payload)

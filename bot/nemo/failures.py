@@ -29,28 +29,38 @@ class FailureKind(StrEnum):
     UNKNOWN = "unknown"
 
 
+_LACKS_CREDITS = (
+    r"(?:insufficient|not enough|out of|no|low(?: on)?)[\W_]{0,3}(?:\w{1,12} )?(?:credit|balance|fund)"
+    r"|credits?.{0,20}(?:exhausted|used up|not enough|insufficient|too low)"
+    r"|(?:积分|余额|点数|额度).{0,4}(?:不足|不够|用完|耗尽)|欠费"
+)
+LACKS_CREDITS = re.compile(_LACKS_CREDITS, re.IGNORECASE)
+"""What an account without credits is told, in whatever words."""
+
 _WORDS = {
     FailureKind.PERSON: (
         r"real.?(?:world )?(?:person|people|individual)",
         r"(?:named|identifiable|public) (?:person|people|figure|individual)",
-        r"celebrit|likeness|PERSON_GENERATION|真人|公众人物|名人|肖像",
+        r"celebrit|likeness|PERSON_GENERATION|真人|真实(?:的)?人物|公众人物|名人|肖像",
     ),
     FailureKind.POLICY: (
         r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|\bblocked\b|flagged|NSFW|responsible ai|copyright",
         r"(?:content|usage) (?:polic|filter)|violat\w+|moderat\w+|sensitive|not allowed to generate",
-        r"\bminors?\b|underage|sexual|nudity|违规|违反|敏感|不合规|版权|侵权|色情|暴力|政治|未成年",
+        r"\bminors\b|\b(?:of|depicts?|involves?|involving) (?:a )?minor\b|child safety|underage",
+        r"sexual|nudity|violen(?:ce|t)|违规|违反|敏感|不合规|版权|侵权|色情|暴力|政治|未成年",
     ),
     FailureKind.QUOTA: (
-        r"insufficient (?:credit|balance|quota|fund)|(?:not enough|no|out of) credit|\b402\b",
-        r"credits? (?:exhausted|used up)|billing|payment|top.?up|积分不足|余额|额度|充值",
+        rf"{_LACKS_CREDITS}|insufficient.quota|\b402\b",
+        r"billing|payment|top.?up|余额|额度|充值",
     ),
     FailureKind.BUSY: (
         r"\b(?:429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
-        r"quota|capacity|try again later|\bbusy\b|concurrency|繁忙|频繁|限流|排队|稍后",
+        r"quota|capacity|try again later|\bbusy\b|concurrency|throttl|per minute",
+        r"high (?:demand|load)|繁忙|频繁|限流|过载|排队|稍后",
     ),
     FailureKind.UNAVAILABLE: (
         r"\b50[0-4]\b|UNAVAILABLE|DEADLINE.EXCEEDED|INTERNAL\b|hang up|\bECONN|upstream",
-        r"timed? ?out|timeout|connection|temporarily|unreachable|超时|不可用|网络",
+        r"timed? ?out|timeout|connection|temporarily|unreachable|超时|不可用|网络|服务器.{0,4}错误",
     ),
 }
 _PATTERNS = {kind: re.compile("|".join(words), re.IGNORECASE) for kind, words in _WORDS.items()}

@@ -121,13 +121,14 @@ def read_render(payload: Any, render_id: str) -> Render:
     url = read.text_at(output, "url") or read.text_at(source, "outputUrl", "output_url", "url")
     url = url or (raw_output if isinstance(raw_output, str) and "/" in raw_output and not output else None)
     name = read.text(source.get("status"))
-    if name is None:
-        status = RenderStatus.COMPLETED if url else RenderStatus.UNKNOWN
-    else:
-        status = _STATUSES.get(name.lower(), RenderStatus.UNKNOWN)
     progress = read.number(source.get("progress"))
     error = source.get("error") or read.mapping(payload).get("error")
     message = read.text(error) or read.text_at(read.mapping(error), "message", "msg", "code")
+    status = _STATUSES.get((name or "").lower(), RenderStatus.UNKNOWN)
+    if status is RenderStatus.UNKNOWN and url and (progress is None or progress >= 100):
+        status = RenderStatus.COMPLETED
+    elif status is RenderStatus.UNKNOWN and name and message:
+        status = RenderStatus.FAILED
     return Render(
         render_id=read.text(read.first_of(source, ("id", "render_id", "renderId"))) or render_id,
         status=status,

@@ -104,9 +104,17 @@ class TurnText:
             self._blocks[-1].text += f"\n\n{block.text}"
 
     def _append_new(self, text: str, author: str, *, is_open: bool) -> None:
-        # Servers may send the same event in two forms.
-        if not self._blocks or self._blocks[-1].text.strip() != text.strip():
+        # Servers may send the same event in two forms, one that goes on, or all texts around the tools once more.
+        last = self._blocks[-1].text.strip() if self._blocks else ""
+        if not is_open and len(last) > MIN_CUMULATIVE_CHARS and text.strip().startswith(last):
+            self._blocks[-1].text = text
+        elif text.strip() != last and not self._is_whole(text):
             self._append(_Block(text, author, is_open, unmarked=is_open))
+
+    def _is_whole(self, text: str) -> bool:
+        if len(text) < sum(len(block.text.strip()) for block in self._blocks):
+            return False  # The comparison takes time.
+        return "".join(text.split()) == "".join("".join(block.text.split()) for block in self._blocks)
 
     def _add_unmarked(self, text: str, author: str, current: _Block | None) -> None:
         if current is None:

@@ -22,7 +22,7 @@ from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 from bot.words import bounded, session_language
 
 log = structlog.get_logger(__name__)

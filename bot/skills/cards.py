@@ -5,6 +5,7 @@ greeting as the first quote, a "Try saying" list, the size limit and the formats
 its translation. Cards are untrusted files: all that is read is limited, and an unreadable card is reported and skipped.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +16,6 @@ from typing import Final
 
 from bot.skills import body, sections
 from bot.skills.files import CardFile, Unreadable, read_card_file
-from bot.skills.marks import card_mark, example_mark, link_name
 from bot.words import bounded
 
 DEFAULT_CARD: Final = "video-editor"
@@ -35,6 +35,17 @@ _MAX_EMOJI_CHARS = 8
 # Both go into HTTP headers; the name also into links (t.me/…?start=skill_<name>).
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VERSION_TEXT = re.compile(r"[\x21-\x7e]{1,32}")
+
+
+LINK_PREFIX: Final = "skill_"
+"""The prefix of a card's ``start`` parameter in ``t.me/<bot>?start=…``."""
+
+# https://core.telegram.org/bots/features#deep-linking: at most 64 of these characters.
+_LINK_CHARS = 64 - len(LINK_PREFIX)
+_NOT_IN_LINKS = re.compile(r"[^A-Za-z0-9_-]")
+
+# A button's data has 64 bytes, and a card's name alone may have as many characters: so buttons carry digests.
+_MARK_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +132,11 @@ class SkillCards:
         return next((name for name in self._by_name if link_name(name) == text), None)
 
     def marked(self, mark: str) -> str | None:
-        """Return the name of the card with this :func:`~bot.skills.marks.card_mark`."""
+        """Return the name of the card with this :func:`card_mark`."""
         return next((name for name in self._by_name if card_mark(name) == mark), None)
 
     def example(self, mark: str) -> str | None:
-        """Return the example with this :func:`~bot.skills.marks.example_mark`; None if the card has changed since."""
+        """Return the example with this :func:`example_mark`; None if the card has changed since."""
         name = self.marked(mark.partition(".")[0])
         if name is None:
             return None
@@ -135,6 +146,21 @@ class SkillCards:
     def in_language(self, language: str) -> tuple[SkillCard, ...]:
         """Return every card in a language, built-in ones first."""
         return tuple(t.get(language, t[_LANGUAGE]) for t in self._by_name.values())
+
+
+def link_name(name: str) -> str:
+    """Return a card's name as used in links."""
+    return _NOT_IN_LINKS.sub("_", name)[:_LINK_CHARS]
+
+
+def card_mark(name: str) -> str:
+    """Return the digest that identifies a card in a button."""
+    return hashlib.sha256(name.encode()).hexdigest()[:_MARK_CHARS]
+
+
+def example_mark(name: str, example: str) -> str:
+    """Return the digests that identify one of a card's examples in a button; they change with its text."""
+    return f"{card_mark(name)}.{card_mark(example)}"
 
 
 def load_cards(

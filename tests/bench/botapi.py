@@ -72,7 +72,7 @@ class _Mailbox:
             connection.answer(given)
 
     def receive(self, chat_id: int) -> None:
-        """The bot wrote to a chat."""
+        """The bot wrote to a chat, or reacted to what was written there."""
         if (given_at := self.given_at.get(chat_id)) is not None:
             self.took_s.setdefault(chat_id, time.perf_counter() - given_at)
             if len(self.took_s) == self.waited_for:
@@ -131,11 +131,11 @@ class _Connection(asyncio.Protocol):
 
     def _handle(self, path: str, body: bytes) -> None:
         match path.split("/"):
-            case ["", token, "sendMessage"]:
+            case ["", token, "sendMessage" | "setMessageReaction" as method]:
                 chat = _CHAT.search(body)
                 chat_id = int(chat[1]) if chat else 0
                 _mailboxes[token].receive(chat_id)
-                self.answer(_sent(chat_id))
+                self.answer(_sent(chat_id) if method == "sendMessage" else True)
             case ["", token, "getUpdates"]:
                 mailbox = _mailboxes[token]
                 mailbox.poll = self

@@ -1,9 +1,9 @@
-"""From an update that leaves Telegram's server to the first message that comes back, 30 updates a second.
+"""From an update that leaves Telegram's server to the first sign that comes back, a reaction or a message; 30 a second.
 
 The whole bot runs, in one process with its embedded store: intake, queue, worker, and Telegram's flood limits,
-which 30 messages a second just fill. Each update is a request of somebody new, who gets a progress message;
-NemoVideo stays at work, so that jobs pile up and their progress messages go on being edited, and none is answered. The
-peer is a PTB handler that keeps nothing and answers at once. Both times are the server's.
+which 30 messages a second just fill. Each update is a request of somebody new, who gets a reaction and a progress
+message; NemoVideo stays at work, so that jobs pile up and their progress messages go on being edited, and none is
+answered. The peer is a PTB handler that keeps nothing and answers at once. Both times are the server's.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ async def measure() -> list[Figure]:
         )
         figures.append(
             alone(
-                f"update received → progress message sent, 30/s, {name}",
+                f"update received → first sign, 30/s, {name}",
                 ours,
                 unit="ms",
                 goal=goal_ms,

@@ -37,7 +37,7 @@ from bot.sandbox.nemovideo.prompts import parse
 from bot.sandbox.nemovideo.render import spec_of
 from bot.sandbox.services import Services
 from bot.sandbox.stage import LOOK_AGAIN_S, PATIENCE_S, Unmet
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.store import keys
 from bot.words import Words, language_of, languages
 from tests.conversations.rendered_video import (

@@ -8,7 +8,7 @@ import pytest
 from bot.jobs.buttons import Setting
 from bot.sandbox import player
 from bot.sandbox.conversation import read_conversation
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.store.connect import Store
 from tests.conversations.crawler import Crawler
 from tests.conversations.rendered_video import EXTRAS, SUGGESTIONS

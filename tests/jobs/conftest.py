@@ -25,9 +25,10 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.tickets import job_of
 from bot.jobs.queue.usual_times import UsualTimes
-from bot.jobs.worker.attempt import Attempt, Step
+from bot.jobs.worker.attempt import Attempt, JobEnded, Step
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
+from bot.nemo.errors import NemoError
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
@@ -121,9 +122,6 @@ class RecordingResponder:
 
     async def flush_progress(self) -> None:
         await self.show_progress()
-
-    def acknowledge(self) -> None:
-        pass
 
     async def conclude(self, *, is_done: bool) -> None:
         pass
@@ -233,6 +231,10 @@ def chats(redis: Redis) -> Chats:
     return new_chats(redis)
 
 
+async def end_by(job: Job, error: NemoError) -> JobEnded:
+    return JobEnded(LocalizedMessage("error.nemo_down"))
+
+
 def new_runner(
     job_queue: JobQueue,
     redis: Redis,
@@ -245,7 +247,7 @@ def new_runner(
     positions = PositionMessages(
         job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
     )
-    return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, send_alert)
+    return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, end_by, send_alert)
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:

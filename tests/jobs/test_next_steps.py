@@ -14,7 +14,7 @@ from bot.jobs.next_steps import (
     next_steps,
 )
 from bot.nemo.drafts import Draft, read_draft
-from bot.skills import SkillCard, load_cards
+from bot.skills.cards import SkillCard, load_cards
 from bot.words import Words, languages
 
 CARDS = load_cards()

@@ -31,6 +31,7 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.jobs.worker.runner import JobRunner
+from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.clock import SystemClock
 from bot.store.connect import Store, open_store
@@ -265,6 +266,19 @@ async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
     await a_runner(job_queue, redis, responders, clock, step).work(EDIT, job.id, "a")
     assert await state_of(job_queue, job) is JobState.CANCELLED
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
+
+
+async def test_an_error_of_nemovideo_that_a_step_leaves_is_explained_and_not_given_up_on(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+) -> None:
+    async def step(attempt: Attempt) -> None:
+        raise NemoError(Call("GET", "/state"))
+
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    await a_runner(job_queue, redis, responders, clock, step).work(EDIT, job.id, "a")
+    assert responders.keys_of(job) == ["error.nemo_down"]
+    assert await job_queue.given_up() == []
 
 
 async def test_what_waits_in_a_chat_that_is_gone_is_dropped(

@@ -9,6 +9,9 @@ from bot.nemo.errors import (
     Call,
     ClientIdMissing,
     ExportNotInPlan,
+    FileSizeRefused,
+    FileTypeRefused,
+    NoCredits,
     RateLimited,
     RenderIdTaken,
     ServiceError,
@@ -135,11 +138,42 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (403, "no", {}, AccessRefused),
         (403, "", None, AccessRefused),
         (418, "teapot", {}, ServiceError),
+        (403, "", {"reason": "sandbox_hibernating"}, WarmingUp),
+        (403, "", {"message": "沙盒唤醒中"}, WarmingUp),
+        (403, "Your environment is being prepared", {}, WarmingUp),
+        (503, "sandbox is starting", "sandbox is starting", WarmingUp),
+        (403, "", {"message": "not available on the free tier"}, ExportNotInPlan),
+        (403, "", {"message": "请开通VIP"}, ExportNotInPlan),
+        (403, "密钥无效", {}, AuthError),
+        (402, "Insufficient credits", {}, NoCredits),
+        (400, "Not enough credits: 20 of 100", {}, NoCredits),
+        (200, "积分不够", {"code": 2002}, NoCredits),
+        (404, "session s1 does not exist", {}, SessionGone),
+        (410, "会话已过期", {}, SessionGone),
     ],
 )
 def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:
     made = error_for(CALL, status=status, code=None, message=message, payload=payload)
     assert type(made) is error
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "message", "error"),
+    [
+        ("/api/upload-video/x", 400, "File exceeds the limit of 500 MB", FileSizeRefused),
+        ("/api/upload-video/x", 400, "文件过大", FileSizeRefused),
+        ("/api/upload-video/x", 422, "Unsupported file type: heic", FileTypeRefused),
+        ("/api/render/proxy/lambda", 400, "upgrade your plan to export", ExportNotInPlan),
+        ("/api/render/proxy/lambda", 200, "plan upgrade required", ExportNotInPlan),
+        ("/api/render/proxy/lambda", 403, "You have no permission to render", ExportNotInPlan),
+        ("/api/render/proxy/lambda", 402, "no credits, upgrade", ExportNotInPlan),
+        ("/run_sse", 400, "upgrade your client", ServiceError),
+    ],
+)
+def test_what_a_refusal_means_at_a_call(
+    path: str, status: int, message: str, error: type[ServiceError]
+) -> None:
+    assert type(error_for(Call("POST", path), status=status, code=None, message=message)) is error
 
 
 @pytest.mark.parametrize(

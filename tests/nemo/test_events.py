@@ -100,6 +100,12 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             {"content": {"parts": [{"text": "hm", "thought": True}, {"text": "a"}, {"text": "b"}]}},
             [Thought("hm"), AgentText("ab")],
         ),
+        ({"content": {"parts": [{"text": "hm", "thought": "true"}, "a"]}}, [Thought("hm"), AgentText("a")]),
+        ({"content": [{"type": "text", "text": "a"}]}, [AgentText("a")]),
+        ({"type": "text", "content": [{"text": "a"}]}, [AgentText("a")]),
+        # the person's own words, which some servers repeat
+        ({"content": {"parts": [{"text": "cut it"}], "role": "user"}, "author": "user"}, [Unknown()]),
+        ({"text": "cut it", "author": "user"}, [Unknown()]),
         ({"actions": {"state_delta": {"x": 1}}}, [StateDelta({"x": 1})]),
         (
             {"content": {"parts": [{"text": "cut"}]}, "errorCode": "MAX_TOKENS"},
@@ -115,6 +121,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             },
             [Unknown()],
         ),
+        ({"finishReason": "STOP", "errorMessage": "The model returned nothing."}, [Unknown()]),
         ({"errorCode": "null", "errorMessage": ""}, [Unknown()]),
         *(({"errorCode": code, "turnComplete": True}, [Unknown()]) for code in NORMAL_CODES),
         ({"errorCode": "SAFETY", "errorMessage": "blocked"}, [StreamError(None, "blocked", "SAFETY")]),

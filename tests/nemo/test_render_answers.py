@@ -38,6 +38,12 @@ COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
         ),
         ({"status": "CANCELED"}, Render("r", RenderStatus.CANCELLED)),
         ({"status": "warming_up", "progress": 400}, Render("r", RenderStatus.UNKNOWN, 100.0)),
+        ({"status": "finalized", "outputUrl": "/a.mp4"}, Render("r", RenderStatus.COMPLETED, url="/a.mp4")),
+        (
+            {"status": "muxing", "progress": 90, "outputUrl": "/a.mp4"},
+            Render("r", RenderStatus.UNKNOWN, 90.0, "/a.mp4"),
+        ),
+        ({"status": "timed_out", "error": "boom"}, Render("r", RenderStatus.FAILED, error="boom")),
         ({"status": "processing", "progress": "55%"}, Render("r", RenderStatus.PROCESSING, 55.0)),
         (
             {"output": {"url": "https://m/a.mp4"}},

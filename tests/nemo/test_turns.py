@@ -61,6 +61,8 @@ def test_the_streams_of_a_real_server(stream: str, text: str) -> None:
         ([piece("one"), whole("something else")], "one\n\nsomething else"),
         ([whole("Done."), whole("Done.")], "Done."),
         ([whole("Done."), loose("Done.")], "Done."),
+        ([whole("I cut it."), whole("I cut it. The music is in.")], "I cut it. The music is in."),
+        ([whole("One."), *TOOL, whole("Two."), whole("One.Two.")], "One.\n\nTwo."),
         ([piece("Hel"), piece("lo!!"), loose("Hello!!")], "Hello!!"),
         # a server that does not mark its texts: pieces …
         ([loose("Hel"), loose("lo")], "Hello"),

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.nemo.drafts import TrackKind
-from bot.pictures import TimelineLabels
+from bot.pictures.boxes import TimelineLabels
 
 
 def labels(video: str, audio: str, text: str, other: str, unnamed: str) -> TimelineLabels:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.media.clip_look import ClipLook, read_clip_look
 from bot.nemo.drafts import read_draft
-from bot.pictures import draw_timeline
+from bot.pictures.timeline import draw_timeline
 from bot.sandbox.page.clips import CLIPS
 from bot.telegram.sending.formatting import timeline_labels
 from bot.words import Words

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 
 from bot.nemo.drafts import Draft, TrackKind, read_draft
-from bot.pictures import TimelineLabels, lettering
-from bot.pictures.boxes import Block, Box, Layout, Line, TrackBox
+from bot.pictures import lettering
+from bot.pictures.boxes import Block, Box, Layout, Line, TimelineLabels, TrackBox
 from bot.pictures.layout import MAX_ROWS, WIDTH_PX, lay_out
 from tests.pictures.drafts import ANY, CHINESE, DRAFTS, ENGLISH, LIKELY, segment
 

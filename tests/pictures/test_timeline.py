@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 
 from bot.media.clip_look import FRAME_PX, ClipLook, Frame
 from bot.nemo.drafts import TrackKind, read_draft
-from bot.pictures import TimelineLabels, draw_timeline
+from bot.pictures.boxes import TimelineLabels
 from bot.pictures.layout import WIDTH_PX, lay_out
-from bot.pictures.timeline import BAND, INK, PAPER, QUIET_INK, SHADES
+from bot.pictures.timeline import BAND, INK, PAPER, QUIET_INK, SHADES, draw_timeline
 from tests.pictures.drafts import ANY, CHINESE, DRAFTS, EIGHT, ENGLISH, HUGE, URBAN
 from tests.pictures.test_layout import lines_of
 

@@ -44,7 +44,7 @@ from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.store import keys
 from bot.web.serve import serve
 from tests.jobs.conftest import new_job

@@ -13,7 +13,7 @@ from bot.nemo.changes import compare
 from bot.nemo.drafts import read_draft
 from bot.nemo.errors import NemoError, UnexpectedAnswer
 from bot.nemo.events import AgentText
-from bot.pictures import draw_timeline
+from bot.pictures.timeline import draw_timeline
 from tests.nemo.test_messages import END, WHO, answering, chunk, hear
 from tests.pictures.drafts import ENGLISH
 from tests.security.test_bounds import MAX_CPU_S, http

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.nemovideo.prompts import Background, Generate, Music, Title, Trim, parse
-from bot.skills import (
+from bot.skills.body import NEMO_KINDS
+from bot.skills.cards import (
+    BUILT_IN_DIR,
     DEFAULT_CARD,
     INSTALL_DIRS,
     LINK_PREFIX,
-    NEMO_KINDS,
     SkillCard,
     card_mark,
     example_mark,
@@ -19,7 +20,6 @@ from bot.skills import (
     load_cards,
     platform_of,
 )
-from bot.skills.cards import BUILT_IN_DIR
 from bot.skills.files import Unreadable, read_card_file
 from bot.skills.mojibake import repair
 from bot.skills.sections import usual_times_s

@@ -58,7 +58,7 @@ async def test_every_command_that_there_is_stands_in_the_menu_of_those_who_may(
 ) -> None:
     application, of_admins = [new_application(telegram.bot, telegram.telegram_ids) for _ in range(2)]
     unused = cast(Any, None)
-    submitter = JobSubmitter(unused, unused, unused, unused, unused)
+    submitter = JobSubmitter(*[unused] * 7)
     rest = (
         submitter,
         unused,

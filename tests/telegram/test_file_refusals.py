@@ -1,7 +1,7 @@
 import pytest
 
 from bot.jobs.model import Attachment, Variant
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.telegram.reading.file_refusals import FileRefusals
 
 MB = 1024 * 1024

@@ -13,8 +13,7 @@ from bot.jobs.messages import Button
 from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.steps.show_skills import card_view
-from bot.skills import load_cards
-from bot.skills.marks import card_mark
+from bot.skills.cards import card_mark, load_cards
 from bot.store import keys
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words

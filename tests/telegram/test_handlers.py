@@ -22,7 +22,7 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.store import keys
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -102,7 +102,9 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     job_queue = JobQueue(redis, docket, telegram.clock)
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
-    submitter = JobSubmitter(job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock)
+    submitter = JobSubmitter(
+        job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock, application, calls
+    )
     access = AccessControl(redis, [], [], [ANN["id"]])
     services = HandlerServices(
         application=application,
@@ -376,6 +378,14 @@ def of_forwarded_album(number: int, chat: Json, **fields: Any) -> Json:
     video = {**VIDEO, "file_id": f"file-{number}", "file_unique_id": f"u{number}"}
     album = {"media_group_id": "album", "forward_origin": FROM_BO, "video": video}
     return message("", chat, message_id=number, **{"from": ANN}, **album, **fields)
+
+
+async def test_a_request_is_acknowledged_once_before_a_worker_has_it(received: Received) -> None:
+    await received(of_forwarded_album(2, PRIVATE, caption="Look"), times=2)
+    await received(of_forwarded_album(3, PRIVATE))  # It joins.
+    await received(message("/credits", PRIVATE, message_id=4, **{"from": ANN}))
+    reactions = await received.telegram.people.calls("setMessageReaction")
+    assert [int(call["params"]["message_id"]) for call in reactions] == [2]
 
 
 @pytest.mark.parametrize("chat", [PRIVATE, GROUP], ids=lambda chat: chat["type"])

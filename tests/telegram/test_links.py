@@ -1,6 +1,9 @@
 import pytest
 
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.refusal_messages import links_refused
 from bot.telegram.reading.request import read_links
+from tests.jobs.conftest import new_job
 
 FILE, STREAMED = "https://example.com/a.mp4", "https://youtu.be/a"
 PAGE = "https://example.com/about/cats"
@@ -43,3 +46,17 @@ def test_a_page_is_fetched_where_nothing_else_is_there(
 ) -> None:
     links = read_links(text)
     assert (links.prompt, links.media, links.warning) == (prompt, media, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "has_project", "label"),
+    [
+        ("link.streaming_site", True, "button.run_on_current"),
+        ("link.streaming_site", False, "button.run_without_link"),
+        ("error.paid_media", True, "button.run_on_current"),
+        ("error.paid_media", False, None),
+    ],
+)
+def test_what_is_left_of_a_refused_request_is_offered(key: str, has_project: bool, label: str | None) -> None:
+    message = links_refused(LocalizedMessage(key), new_job(text="cut it"), has_project=has_project)
+    assert [button.label for button in message.buttons] == ([label] if label else [])

@@ -1,4 +1,3 @@
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from bot.jobs.buttons import Retry
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
+from bot.telegram.sending.activity_signals import ActivitySignals
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram, a_result
 
@@ -125,13 +125,11 @@ async def test_a_request_has_a_reaction_as_long_as_it_takes(
 ) -> None:
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
-    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
-    responder.acknowledge()
-    async with asyncio.timeout(0.5):
-        assert responder._activity_signals._beginning is not None
-        await responder._activity_signals._beginning
+    job = telegram.job(ada.chat.id, asked.id)
+    responder = telegram.responder(job)
+    await ActivitySignals(telegram.bot, job, telegram.telegram_calls).acknowledge()
     assert await reactions(telegram, ada.chat) == ["👀"]
-    assert len(await telegram.people.calls("sendChatAction")) == 1
+    assert await telegram.people.calls("sendChatAction") == []
     await responder.conclude(is_done=is_done)
     assert await reactions(telegram, ada.chat) == left
 
@@ -140,18 +138,22 @@ async def test_a_chat_that_takes_no_reactions_is_left_without(telegram: Telegram
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
     await telegram.people.faults.error("setMessageReaction", code=403, description="Forbidden", times=9)
-    responder = telegram.responder(telegram.job(ada.chat.id, asked.id))
-    responder.acknowledge()
-    await responder.conclude(is_done=True)
+    signals = ActivitySignals(telegram.bot, telegram.job(ada.chat.id, asked.id), telegram.telegram_calls)
+    await signals.acknowledge()
+    await signals.conclude(is_done=True)
     assert await reactions(telegram, ada.chat) == []
+    assert len(await telegram.people.calls("sendChatAction")) == 1
 
 
 async def test_a_pressed_button_gets_no_reaction(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
-    responder = telegram.responder(replace(telegram.job(ada.chat.id, asked.id), is_press=True))
-    await responder.conclude(is_done=True)
+    job = replace(telegram.job(ada.chat.id, asked.id), is_press=True)
+    signals = ActivitySignals(telegram.bot, job, telegram.telegram_calls)
+    await signals.acknowledge()
+    await signals.conclude(is_done=True)
     assert await telegram.people.calls("setMessageReaction") == []
+    assert len(await telegram.people.calls("sendChatAction")) == 1
 
 
 async def test_what_somebody_wrote_stands_in_a_notice_as_text(telegram: Telegram) -> None:

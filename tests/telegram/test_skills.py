@@ -20,7 +20,7 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.sandbox.stage import is_progress_message
-from bot.skills import SkillCards, load_cards
+from bot.skills.cards import SkillCards, load_cards
 from bot.startup import CannotStart
 from bot.telegram.handlers.job_buttons import prompt_behind, without_button
 from bot.telegram.handlers.skills import card_of_start

@@ -9,7 +9,7 @@ from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import SayPayload
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.transcribe import Heard
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.words import Words
 from tests.jobs.steps.conftest import Rig, a_file, rig
 from tests.telegram.test_handlers import ANN, PRIVATE, Json, Received, docket, message, press, received

@@ -85,6 +85,7 @@ class Enqueued:
     is_new: bool  # whether the update was
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
+    is_request: bool  # whether it began a request, and is no part of one that waits for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,10 +245,10 @@ class JobQueue(JobReader):
             raise QuotaExceeded(QuotaWarning(*answer[1:]))
         for name, job_id in queues.items():
             await self.tickets.add(name, job_id)
-        outcome, warnings, is_paused = answer
+        outcome, warnings, is_paused, main_jobs = answer
         metrics.UPDATES.labels("stored" if outcome == "new" else "repeated").inc()
         scarce = tuple(QuotaWarning(*warning) for warning in json.loads(warnings))
-        return Enqueued(outcome == "new", scarce, bool(is_paused))
+        return Enqueued(outcome == "new", scarce, bool(is_paused), main_jobs > 0)
 
     def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
         chat, extra = str(job.chat), 2 if job.kind in _URGENT else 1

@@ -32,11 +32,11 @@ from bot.jobs.steps.timeline import timeline
 from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind
-from bot.nemo.errors import Call, RateLimited, ServiceError
+from bot.nemo.errors import Call, NemoError, RateLimited, ServiceError
 from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.words import bounded
 from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from bot.words.screen_talk import ScreenAction as Screen
@@ -84,7 +84,7 @@ async def send_answer(
         else:
             await attempt.responder.send("answer", answer)
     if Screen.CREDITS in said.actions and attempt.job.chat.is_private:
-        with contextlib.suppress(JobEnded):  # The video matters more.
+        with contextlib.suppress(JobEnded, NemoError):  # The video matters more.
             await ShowCredits(projects)(attempt)
     if has_failed:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)

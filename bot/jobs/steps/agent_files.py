@@ -66,9 +66,9 @@ class AgentFiles:
         return bytes(content)
 
     async def _send_link(self, key: str, file: AgentFile) -> None:
-        message = LocalizedMessage("answer.file_lost", {"name": file.name})
+        name = file.name or file.url.partition("?")[0].rpartition("/")[2] or "file"
+        message = LocalizedMessage("answer.file_lost", {"name": name})
         if is_link(file.url):
             button = Button("button.download", url=file.url)
-            name = with_host(file.name, file.url)
-            message = LocalizedMessage("answer.file_link", {"name": name}, (button,))
+            message = LocalizedMessage("answer.file_link", {"name": with_host(name, file.url)}, (button,))
         await self._attempt.responder.send(key, message)

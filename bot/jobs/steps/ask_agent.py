@@ -64,7 +64,7 @@ from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.words import Words, names_format
 from bot.words.screen_talk import remove_screen_talk
 

@@ -10,7 +10,7 @@ from bot.jobs.model import Attachment, Job
 from bot.jobs.next_steps import FileFacts, first_buttons
 from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import SkillCard
+from bot.skills.cards import SkillCard
 
 MAX_FILES = 10  # files that are listed one by one
 

@@ -10,9 +10,7 @@ from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.first_contact import announce_ready, announce_setup, open_only
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.errors import NemoError
 from bot.projects.projects import Project, Projects
 
 
@@ -63,10 +61,7 @@ class Connect:
             attempt.responder.report_progress(Progress("progress.connect"))
             if attempt.job.kind is not JobKind.EXPORT:
                 await attempt.responder.show_progress()  # An export that is there already needs none.
-        try:
-            project = await self._projects.call(attempt.job, open_only, on_loss=lost.offer)
-        except NemoError as error:
-            raise await ended_by(self._projects, attempt.job, error) from error
+        project = await self._projects.call(attempt.job, open_only, on_loss=lost.offer)
         now = _connection(project)
         if before.session_id is not None and before.is_other_account(now):
             # The operator set a token or removed it, or the guest account became another.

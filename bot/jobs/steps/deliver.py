@@ -16,13 +16,12 @@ from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
 from bot.jobs.progress_shares import FETCHED
 from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits, result_of
+from bot.jobs.steps.export import CachedResultGone, Export, result_of
 from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.runtime.arriving_file import NeverArrived
-from bot.skills import SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -52,19 +51,16 @@ class Deliver:
 
     Args:
         projects: The chats' projects.
-        render_limits: Times of a render, for a result that has to be made again.
-        cards: The skill cards.
-        usual_times: How long renders and whole requests usually take.
+        export: Makes a result again.
+        usual_times: How long whole requests usually take.
     """
 
     name = "deliver"
 
-    def __init__(
-        self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
-    ) -> None:
+    def __init__(self, projects: Projects, export: Export, usual_times: UsualTimes) -> None:
         self._projects = projects
         self._usual_times = usual_times
-        self._export = Export(projects, render_limits, cards, usual_times)
+        self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""

@@ -49,6 +49,7 @@ from bot.nemo.errors import (
     ServiceError,
     TransportError,
     UnexpectedAnswer,
+    plan_refusal,
 )
 from bot.nemo.failures import failure_kind
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
@@ -57,7 +58,7 @@ from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.runtime import metrics
 from bot.runtime.arriving_file import ArrivingFile
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -199,15 +200,16 @@ class Export:
         """Render, once more if it fails.
 
         Raises:
-            JobEnded: It failed for good.
+            JobEnded, ServiceError: It failed for good.
         """
-        started = attempt.load(RenderStarted)
-        render = None
+        started, render = attempt.load(RenderStarted), None
         for number in range(1 if started is None else started.number, RENDERS + 1):
             render = await self._one_render(attempt, raw_draft, number)
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
+            if (refusal := plan_refusal(render.error or "")) is not None:
+                raise refusal
         kind = failure_kind(render.error or "" if render is not None else "")
         raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(attempt),)))
 

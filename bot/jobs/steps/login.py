@@ -4,10 +4,9 @@ from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import LoginPayload
 from bot.jobs.steps.other_topics import wait_for_other_topics
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import tokens_link
-from bot.nemo.errors import AuthError, NemoError
+from bot.nemo.errors import AuthError
 from bot.projects.projects import Projects
 
 
@@ -40,8 +39,6 @@ class Login:
             except AuthError as error:
                 button = Button("button.copy_token", url=tokens_link(projects.options.web_url))
                 raise JobEnded(LocalizedMessage("login.refused", buttons=(button,))) from error
-            except NemoError as error:
-                raise await ended_by(projects, attempt.job, error) from error
             chat = await projects.chats.get(key)
             is_other = chat.own_token != token
             checked = TokenChecked(

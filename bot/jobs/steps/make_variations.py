@@ -12,24 +12,18 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
-from bot.jobs.ports import Result, Topics
+from bot.jobs.ports import Result
 from bot.jobs.progress_shares import FETCHED
-from bot.jobs.queue.credit_limits import CreditLimits
-from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits, result_of
+from bot.jobs.steps.export import CachedResultGone, Export, result_of
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.save_version import SaveVersion
-from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
-from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
-from bot.skills import SkillCards
 from bot.words import Words
 
 BASE = "base"  # key of the draft that all versions begin with
@@ -59,12 +53,9 @@ class MakeVariations:
 
     Args:
         projects: The chats' projects.
-        turn_limits: Times of the agent's answers.
-        cards: The skill cards.
-        credit_limits: Daily limits of what the operator's account spends.
-        usual_times: How long turns and renders usually take.
-        render_limits: Times of a render.
-        topics: Rename the topic of a project that gets its name.
+        ask_agent: Asks the agent for a version.
+        save_version: Keeps it.
+        export: Makes its video.
     """
 
     name = "make_variations"
@@ -72,17 +63,14 @@ class MakeVariations:
     def __init__(
         self,
         projects: Projects,
-        turn_limits: TurnLimits,
-        cards: SkillCards,
-        credit_limits: CreditLimits,
-        usual_times: UsualTimes,
-        render_limits: RenderLimits,
-        topics: Topics,
+        ask_agent: AskAgent,
+        save_version: SaveVersion,
+        export: Export,
     ) -> None:
         self._projects = projects
-        self._ask = AskAgent(projects, turn_limits, cards, credit_limits, usual_times)
-        self._save = SaveVersion(projects, topics)
-        self._export = Export(projects, render_limits, cards, usual_times)
+        self._ask_agent = ask_agent
+        self._save_version = save_version
+        self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
@@ -119,11 +107,8 @@ class MakeVariations:
         """
         kept = attempt.load(KeptDraft, BASE)
         if kept is None:
-            try:
-                lost = LostProjectHandler(self._projects, attempt)
-                kept = KeptDraft.of((await self._projects.get_state(attempt.job, lost.end)).draft)
-            except NemoError as error:
-                raise await ended_by(self._projects, attempt.job, error) from error
+            lost = LostProjectHandler(self._projects, attempt)
+            kept = KeptDraft.of((await self._projects.get_state(attempt.job, lost.end)).draft)
             await attempt.save(kept, BASE)
         draft = kept.read()
         if draft is None or not draft.is_ready:
@@ -154,11 +139,11 @@ class MakeVariations:
         Raises:
             JobEnded: It failed.
         """
-        await self._ask(attempt)
+        await self._ask_agent(attempt)
         answered = attempt.load(AgentAnswered)
         if answered is None or not answered.has_changed:
             raise JobEnded(LocalizedMessage("variations.unchanged"))
-        await self._save(attempt)
+        await self._save_version(attempt)
         chats = self._projects.chats
         mark = project_mark((await chats.get_for(attempt.job)).session_id or "")
         versions = await chats.versions.all(attempt.job.chat, mark)

@@ -7,10 +7,9 @@ from bot.jobs.payloads import VariationsPayload
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.credits_use import EDIT_CREDITS, GENERATION_CREDITS
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by, top_up_buttons
+from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.variations import VARIATIONS, VariationAspect
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
 
 
@@ -29,13 +28,10 @@ class OfferVariations:
         if chat.session_id is None:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
         lost = LostProjectHandler(projects, attempt)
-        try:
-            state = await projects.get_state(job, lost.end)
-            credits_ = await projects.call(
-                job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=lost.report
-            )
-        except NemoError as error:
-            raise await ended_by(projects, job, error) from error
+        state = await projects.get_state(job, lost.end)
+        credits_ = await projects.call(
+            job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=lost.report
+        )
         if state.draft is None or not state.draft.is_ready:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
         chosen = job.payload_as(VariationsPayload).aspect

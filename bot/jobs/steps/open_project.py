@@ -11,10 +11,8 @@ from bot.jobs.ports import Topics
 from bot.jobs.project_views import name_of
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.new_project import say_in_topic
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.errors import NemoError
 from bot.projects.projects import ProjectLoss, Projects
 
 
@@ -52,10 +50,7 @@ class OpenProject:
         lost = LostProjectHandler(projects, attempt)
         if not await projects.go_back(key, project):
             await lost.end(ProjectLoss(project.session_id))
-        try:
-            state = await projects.get_state(attempt.job, lost.end)
-        except NemoError as error:
-            raise await ended_by(projects, attempt.job, error) from error
+        state = await projects.get_state(attempt.job, lost.end)
         heading, tracks = timeline(state.draft, key)
         buttons = (Button("button.export", Export()),) if tracks else ()
         opened = ListMessage(LocalizedMessage("projects.opened", name), (heading, *tracks), buttons)

@@ -3,9 +3,8 @@
 from bot.chats.chats import Account
 from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by, register_buttons
+from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
 
 
@@ -27,14 +26,11 @@ class ShowCredits:
             none_yet = ListMessage(LocalizedMessage("credits.none_yet"), (LocalizedMessage("credits.costs"),))
             await attempt.responder.send("credits", none_yet)
             return
-        try:
-            credits_ = await projects.call(
-                attempt.job,
-                lambda p: projects.nemo.get_credits(p.credentials),
-                on_loss=LostProjectHandler(projects, attempt).report,
-            )
-        except NemoError as error:
-            raise await ended_by(projects, attempt.job, error) from error
+        credits_ = await projects.call(
+            attempt.job,
+            lambda p: projects.nemo.get_credits(p.credentials),
+            on_loss=LostProjectHandler(projects, attempt).report,
+        )
         chat = await projects.chats.get(attempt.job.chat)
         balance = {
             "available": round(credits_.available or 0),

@@ -5,7 +5,7 @@ from bot.jobs.buttons import ChooseLanguage, ListSkills, Setting, ShowBrand, Swi
 from bot.jobs.buttons import ShowSettings as ShowSettingsButton
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.words import Words
 
 BACK = Button("button.settings", ShowSettingsButton())  # leads from a list back to the settings

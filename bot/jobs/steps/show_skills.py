@@ -9,7 +9,7 @@ from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, ShowSkill, Try
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.skills import SkillCard, SkillCards, card_mark, example_mark
+from bot.skills.cards import SkillCard, SkillCards, card_mark, example_mark
 from bot.words import Words, bounded
 
 LIST: Final = "list"

@@ -11,7 +11,6 @@ from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
 from bot.jobs.steps.clip_looks import clip_looks
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
 from bot.media.clip_look import ClipLook
@@ -39,10 +38,7 @@ class ShowStatus:
         projects, draft = self._projects, None
         unplaced: tuple[UnplacedFile, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
-            try:
-                state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
-            except NemoError as error:
-                raise await ended_by(projects, attempt.job, error) from error
+            state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
             draft, unplaced = state.draft, unplaced_files(state)
         heading, tracks = timeline(draft, attempt.job.chat)
         work, question = await _work(attempt), await _question(attempt)

@@ -43,16 +43,15 @@ from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import take_in, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
-from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
-from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import FileTypeRefused, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
@@ -86,10 +85,7 @@ class Upload:
         """See ``Step``."""
         projects = self._projects
         card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
-        try:
-            await self._bring_all(attempt, card)
-        except NemoError as error:
-            raise await ended_by(projects, attempt.job, error) from error
+        await self._bring_all(attempt, card)
         if attempt.load(Uploaded, FILES) is not None:
             # Only now: another attempt would have had to read them again.
             await attempt.responder.release_files()

@@ -243,6 +243,7 @@ class Step(Protocol):
 
         Raises:
             JobEnded: The job is over and has its answer.
+            NemoError: A call failed; the runner ends the job with what that means for the chat.
             ChatGone: There is nobody left to answer.
         """
         ...

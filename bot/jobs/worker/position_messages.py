@@ -25,9 +25,6 @@ from bot.words import Words
 
 log = structlog.get_logger(__name__)
 
-ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
-"""Kinds of jobs whose request gets a reaction as long as they take."""
-
 _BUSY_POSITION = 2
 """From this position on a group is busy: a reaction says that a request waits, without a message."""
 
@@ -126,8 +123,6 @@ class PositionMessages:
             is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
             if is_busy and await responder.react(SEEN):
                 return
-            if status.job.kind in ACKNOWLEDGED:
-                responder.acknowledge()
             if not await self._job_queue.claim_announcement(status):
                 return
             responder.report_progress(await self._progress(status))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -27,14 +27,15 @@ from bot.jobs.messages import (
     PrivateMessage,
     with_lines,
 )
-from bot.jobs.model import JobKind, JobState
+from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.question_messages import sent_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
-from bot.jobs.worker.position_messages import ACKNOWLEDGED, PositionMessages
+from bot.jobs.worker.position_messages import PositionMessages
+from bot.nemo.errors import NemoError
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.runtime.tracing import traced
@@ -56,6 +57,9 @@ POSITION_MESSAGE_WAIT_S = 2.0
 _ENDS = (JobEnded, JobSetAside, ChatGone, RedisError, asyncio.CancelledError)
 """What ends a step without an error of its own."""
 
+EndBy = Callable[[Job, NemoError], Awaitable[JobEnded]]
+"""Returns the end of a job for an error of NemoVideo that its step does not handle itself."""
+
 _INTERRUPTED = ("job.interrupted", "job.interrupted_edit", "job.interrupted_changed")
 _UNEXPECTED = ("error.unexpected", "error.unexpected_edit", "error.unexpected_changed")
 
@@ -72,8 +76,10 @@ class JobRunner:
         steps: Mapping[JobKind, Sequence[Step]],
         max_tries: int,
         positions: PositionMessages,
+        end_by: EndBy,
         send_alert: SendAlert | None = None,
     ) -> None:
+        self._end_by = end_by
         self._send_alert = send_alert
         self._job_queue = job_queue
         self._redis = redis
@@ -230,8 +236,6 @@ class JobRunner:
             The job's last message, and how it ended.
         """
         try:
-            if attempt.job.kind in ACKNOWLEDGED:
-                attempt.responder.acknowledge()
             await self._wait_for_position_message(attempt)
             if attempt.claimed.tries > self._max_tries:
                 attempt.given_up_for = "Interrupted"
@@ -265,7 +269,10 @@ class JobRunner:
                 attempt.step(step.name),
                 traced(f"step {step.name}", quiet=_ENDS, job__id=job.id, job__kind=job.kind),
             ):
-                await step(attempt)
+                try:
+                    await step(attempt)
+                except NemoError as error:
+                    raise await self._end_by(job, error) from error
         except JobEnded as end:
             outcome = end.state
             raise

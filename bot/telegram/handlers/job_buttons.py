@@ -42,7 +42,7 @@ from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uplo
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.jobs.steps.make_extract import FORMS
-from bot.skills import SkillCards
+from bot.skills.cards import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.reading.attachments import attachment_of

@@ -14,15 +14,18 @@ from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
-from bot.jobs.model import Attachment, Job, JobKind, new_job_id, say_job
+from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
 from bot.runtime.clock import Clock
-from bot.skills import SkillCard, SkillCards
+from bot.skills.cards import SkillCard, SkillCards
 from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.reading.request import digest_of
+from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.sending.activity_signals import ActivitySignals
+from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import language_of
 
@@ -33,16 +36,25 @@ _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "err
 
 
 class JobSubmitter:
-    """Stores the jobs of updates."""
+    """Stores the jobs of updates, and acknowledges requests at once, whether or not a worker is free."""
 
     def __init__(
-        self, job_queue: JobQueue, chats: Chats, sent: SentMessageLog, cards: SkillCards, clock: Clock
+        self,
+        job_queue: JobQueue,
+        chats: Chats,
+        sent: SentMessageLog,
+        cards: SkillCards,
+        clock: Clock,
+        application: AnyApplication,
+        telegram_calls: TelegramCalls,
     ) -> None:
         self.job_queue = job_queue
         self.chats = chats
         self.cards = cards
         self.clock = clock
         self._sent = sent
+        self._application = application
+        self._telegram_calls = telegram_calls
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
@@ -102,6 +114,11 @@ class JobSubmitter:
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False
+        for job in jobs:
+            if enqueued.is_request and job.kind in ACKNOWLEDGED:
+                # Not ordered with the end of the job, which takes longer. Nobody needs it after a crash.
+                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
+                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)
         return enqueued.is_new

@@ -12,7 +12,7 @@ from bot.jobs.model import JobKind
 from bot.jobs.payloads import SkillPayload
 from bot.jobs.steps.show_settings import BACK
 from bot.jobs.steps.show_skills import CARD, LIST, card_view, details_view, list_view
-from bot.skills import LINK_PREFIX
+from bot.skills.cards import LINK_PREFIX
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter

@@ -8,7 +8,7 @@ from bot.jobs.queue.album import RequestPart
 from bot.jobs.refusal_messages import kind_refused, kind_unusable, size_limit, size_refused, telegram_refused
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
 from bot.media.kinds import fitting_name
-from bot.skills import SkillCard
+from bot.skills.cards import SkillCard
 from bot.telegram.reading.attachments import certainly_unusable, is_vector_sticker, upload_kind
 
 

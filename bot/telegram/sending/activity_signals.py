@@ -20,7 +20,7 @@ ACTION_EVERY_S = 4.5
 
 
 class ActivitySignals:
-    """Shows that one job has begun, is done or sends its video; failures are ignored, except in `react`.
+    """Shows that one job is stored, is done or sends its video; failures are ignored, except in `react`.
 
     Args:
         bot: The bot that sends.
@@ -32,7 +32,6 @@ class ActivitySignals:
         self._bot = bot
         self._job = job
         self._telegram_calls = telegram_calls
-        self._beginning: asyncio.Task[None] | None = None
 
     async def react(self, emoji: str) -> bool:
         """React to the request, or take the reaction away; return whether it shows.
@@ -58,13 +57,13 @@ class ActivitySignals:
             log.info("responder.no_reaction", error=error.message)
             return False
 
-    def acknowledge(self) -> None:
-        """Show in the background that the request has arrived."""
-        self._beginning = asyncio.create_task(self._begin(), name=f"activity_signals:{self._job.id}")
+    async def acknowledge(self) -> None:
+        """Show that the request has arrived: by a reaction, or by an action of the chat. Never fails."""
+        if not await self._react_softly(SEEN):
+            await self._show(ChatAction.TYPING)
 
     async def conclude(self, *, is_done: bool) -> None:
         """Let the reaction say that the request is done, or take it away. Never fails."""
-        await self.close()
         await self._react_softly(DONE if is_done else "")
 
     @contextlib.asynccontextmanager
@@ -77,19 +76,11 @@ class ActivitySignals:
             showing.cancel()
             await asyncio.gather(showing, return_exceptions=True)
 
-    async def close(self) -> None:
-        """Stop what goes on in the background."""
-        if self._beginning is not None:
-            self._beginning.cancel()
-            await asyncio.gather(self._beginning, return_exceptions=True)
-
-    async def _begin(self) -> None:
-        await asyncio.gather(self._show(ChatAction.TYPING), self._react_softly(SEEN))
-
-    async def _react_softly(self, emoji: str) -> None:
+    async def _react_softly(self, emoji: str) -> bool:
         if not self._job.is_press:
             with contextlib.suppress(ChatGone, TelegramError):
-                await self.react(emoji)
+                return await self.react(emoji)
+        return False
 
     async def _show(self, action: ChatAction) -> None:
         topic_id = self._job.chat.topic_id

@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from typing import TYPE_CHECKING
-
-from bot.jobs.clip_names import clip_names, track_label
-from bot.jobs.messages import (
-    Bytes,
-    ListMessage,
-    LocalizedMessage,
-    Names,
-    Param,
-    Seconds,
-    TimeRange,
-    UncutText,
-)
-from bot.nemo.drafts import Draft
-from bot.words import Html, Words
-
-if TYPE_CHECKING:
-    from bot.pictures import TimelineLabels
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import reduce
+from typing import TYPE_CHECKING, Any
 
 from telegram import Chat, InlineKeyboardMarkup, Message, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
 from telegramify_markdown import utf16_len
 
-from bot.jobs.messages import AgentMessage, SampleClip, TextMessage, TimelinePicture
+from bot.jobs.clip_names import clip_names, track_label
+from bot.jobs.messages import (
+    AgentMessage,
+    Bytes,
+    ListMessage,
+    LocalizedMessage,
+    Names,
+    Param,
+    SampleClip,
+    Seconds,
+    TextMessage,
+    TimelinePicture,
+    TimeRange,
+    UncutText,
+)
+from bot.nemo.drafts import Draft
 from bot.telegram.sending.markdown import to_pieces
+from bot.words import Html, Words
+
+if TYPE_CHECKING:
+    from bot.pictures.boxes import TimelineLabels
 
 
 def format_message(words: Words, key: str, params: Mapping[str, Param]) -> Html:
@@ -61,7 +62,7 @@ def format_side_by_side(
 
 def timeline_labels(words: Words, draft: Draft) -> TimelineLabels:
     """Return the words in the picture of a timeline."""
-    from bot.pictures import TimelineLabels  # Here because Pillow is large and few jobs draw.
+    from bot.pictures.boxes import TimelineLabels  # Here because Pillow is large and few jobs draw.
 
     return TimelineLabels(
         track=lambda track: words.plain(track_label(track).key),

@@ -75,7 +75,7 @@ class TelegramResponder:
         self.open_file = partial(files.open, here, on_copy=self._save_copy)
         self.post = partial(post_to_channel, self._bot, self._telegram_calls)
         self._activity_signals = signals = ActivitySignals(self._bot, job, self._telegram_calls)
-        self.react, self.acknowledge, self.conclude = signals.react, signals.acknowledge, signals.conclude
+        self.react, self.conclude = signals.react, signals.conclude
         self._progress_message = progress = self._new_progress_message()
         self.report_progress, self.show_progress = progress.set, progress.show
         self.flush_progress, self.finish_progress = progress.show_now, progress.finish
@@ -90,7 +90,6 @@ class TelegramResponder:
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
-        await self._activity_signals.close()
         await self._progress_message.close()
 
     async def release_files(self) -> None:
@@ -325,7 +324,7 @@ class TelegramResponder:
 
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
         """Send a timeline as a photo, and return whether that was possible."""
-        from bot.pictures import draw_timeline  # Here because Pillow is large and few jobs draw.
+        from bot.pictures.timeline import draw_timeline  # Here because Pillow is large and few jobs draw.
 
         words = self._words
         caption = format_side_by_side(words, message.parts, message.waiting)

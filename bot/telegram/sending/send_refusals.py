@@ -44,7 +44,10 @@ class Refusal(Enum):
 _TABLE: tuple[tuple[Refusal, re.Pattern[str]], ...] = tuple(
     (refusal, re.compile(pattern, re.IGNORECASE))
     for refusal, pattern in (
-        (Refusal.UNMODIFIED, r"message is not modified"),  # It goes on with words about the reply markup.
+        (
+            Refusal.UNMODIFIED,
+            r"message[ _](?:is )?not[ _]modified",
+        ),  # It goes on with words about the reply markup.
         (
             Refusal.TOO_LARGE,
             r"(?:entity|content|payload|file) (?:is )?too (?:large|big)|request entity|too large for|\(413\)"
@@ -56,7 +59,7 @@ _TABLE: tuple[tuple[Refusal, re.Pattern[str]], ...] = tuple(
             r"button|keyboard|reply.?markup|wrong http url|URL_INVALID|BOT_DOMAIN|url host|specified in the url",
         ),
         (Refusal.THREAD, r"message thread|topic|FORUM_MISSING"),
-        (Refusal.REPLY, r"repl(?:y|ied)|QUOTE_|(?:MSG|MESSAGE)_ID_INVALID"),
+        (Refusal.REPLY, r"repl(?:y|ied)|quote|(?:MSG|MESSAGE)_ID_INVALID"),
         (
             Refusal.KIND,
             r"not enough rights to send (?!text)|restricted receiving|(?:VOICE|VIDEO)_MESSAGES_FORBIDDEN"

@@ -24,6 +24,8 @@ from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.steps.deliver import Deliver
+from bot.jobs.steps.export import Export, RenderLimits
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
@@ -33,7 +35,7 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills import SkillCards, load_cards
+from bot.skills.cards import SkillCards, load_cards
 from bot.web.serve import serve
 from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
@@ -171,9 +173,6 @@ class RecordingResponder:
     async def flush_progress(self) -> None:
         pass
 
-    def acknowledge(self) -> None:
-        pass
-
     async def conclude(self, *, is_done: bool) -> None:
         pass
 
@@ -307,6 +306,16 @@ class Rig:
         attempt = Attempt(claimed, cast(JobQueue, queue), self.clock)
         attempt.responder = self.responder
         return attempt
+
+    @property
+    def export(self) -> Export:
+        """The step, which polls often."""
+        return Export(self.projects, RenderLimits(poll_s=1), self.cards, self.usual_times)
+
+    @property
+    def deliver(self) -> Deliver:
+        """The step."""
+        return Deliver(self.projects, self.export, self.usual_times)
 
     def job(self, **fields: Any) -> Job:
         return new_job(**{"asked_at": self.clock.now(), **fields})

@@ -57,12 +57,13 @@ async def test_the_same_file_is_sent_once_and_not_endlessly_many(rig: Rig) -> No
         ("gs://bucket/cup.png", "answer.file_lost", "cup.png", 0),
         ("/media/nowhere/cup.png", "answer.file_lost", "cup.png", 0),
         ("http://[", "answer.file_lost", "cup.png", 0),
+        pytest.param("gs://bucket/mug.png?x=1", "answer.file_lost", "mug.png", 0, id="without a name"),
     ],
 )
 async def test_a_file_that_is_out_of_reach_is_told(
     rig: Rig, url: str, key: str, name: str, buttons: int
 ) -> None:
-    part = {"fileData": {"fileUri": url, "displayName": "cup.png"}}
+    part = {"fileData": {"fileUri": url, "displayName": "cup.png" if name.startswith("cup") else ""}}
     await ask(rig, {"json": {"content": {"parts": [part]}}}, {"text": "Here."})
     message = rig.responder.sent["file.1.1"]
     assert isinstance(message, LocalizedMessage)

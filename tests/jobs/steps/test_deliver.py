@@ -4,18 +4,15 @@ from bot.chats.chats import ChatFields
 from bot.jobs.checkpoints import Exported, HeldAnswer
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
-from bot.jobs.steps.deliver import Deliver, ReplacingResult
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
+from bot.jobs.steps.deliver import ReplacingResult
+from bot.jobs.steps.export import CachedResultGone
 from tests.jobs.steps.conftest import Rig, a_draft, again
 
-LIMITS = RenderLimits(poll_s=1)
 SENT_BEFORE = Exported(digest="of a draft", file_id="sent before")
 
 
 async def deliver(rig: Rig, *saved: Exported) -> None:
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(
-        rig.attempt(rig.job(kind=JobKind.EXPORT), *saved)
-    )
+    await rig.deliver(rig.attempt(rig.job(kind=JobKind.EXPORT), *saved))
 
 
 async def test_without_a_result_nothing_is_sent(rig: Rig) -> None:
@@ -53,9 +50,9 @@ async def test_a_result_whose_rest_does_not_come_is_fetched_again(rig: Rig) -> N
     await rig.nemo.set(render_bytes=6_000_000)
     await rig.nemo.fault("media", cut_after_bytes=3_000_000)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     assert attempt.arriving is not None
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.deliver(attempt)
     ((_, result),) = rig.responder.delivered
     assert result.arriving is None
     assert rig.responder.result_path.stat().st_size == 6_000_000
@@ -66,7 +63,7 @@ async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> N
     await rig.open_project(a_draft(0))
     rig.responder.gone_file_ids = {"sent before"}
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.deliver(attempt)
     assert attempt.load(CachedResultGone) is not None
     assert [idempotency_key for idempotency_key, _ in rig.responder.delivered] == ["delivered_anew"]
 
@@ -78,12 +75,12 @@ async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: R
     await chats.update(chat.key, ChatFields(replace_results=replaces))
     await chats.save_latest_result(chat, 4711, 5)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(again(attempt))
+    await rig.deliver(attempt)
+    await rig.deliver(again(attempt))
     assert rig.responder.deleted == ([(4711, 5, False)] if replaces else [])
     later = again(attempt)
     await later.save(HeldAnswer(message=LocalizedMessage("export.nothing_yet")))
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(later)
+    await rig.deliver(later)
     assert later.load(HeldAnswer) is None
     assert attempt.load(ReplacingResult) == (ReplacingResult(message_id=77) if replaces else None)
     assert (await chats.get(chat.key)).is_latest_result(4711, 77)

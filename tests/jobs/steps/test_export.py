@@ -12,7 +12,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.progress_shares import CONNECTED, RENDERED
 from bot.jobs.queue.usual_times import Work
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
+from bot.jobs.steps.export import CachedResultGone
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
@@ -23,18 +23,25 @@ from bot.store import keys
 from tests.jobs.steps.conftest import Rig, a_draft, again
 from tests.words.test_catalogues import texts
 
-LIMITS = RenderLimits(poll_s=1)
-
 
 async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
     await rig.open_project(a_draft(0, 7))
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(again(attempt))
+    await rig.export(attempt)
+    await rig.export(again(attempt))
     exported = attempt.load(Exported)
     assert exported is not None
     assert exported.is_fetched
     assert rig.responder.result_path.stat().st_size == exported.size_bytes
+    assert len(await rig.nemo.renders()) == 1
+
+
+async def test_a_render_that_fails_for_the_plan_is_not_repeated(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(render_fails=-1, render_error="Upgrade your plan to export")
+    with pytest.raises(JobEnded) as ended:
+        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    assert "export_plan" in str(ended.value.message)
     assert len(await rig.nemo.renders()) == 1
 
 
@@ -45,7 +52,7 @@ async def test_a_large_result_can_be_sent_while_the_rest_of_it_is_fetched(rig: R
     hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
 
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
 
     exported, arriving = attempt.load(Exported), attempt.arriving
     assert exported is not None
@@ -64,7 +71,7 @@ async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
     await rig.nemo.set(render_bytes=6_000_000)
     hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
 
     await attempt.stop_fetching()
     await rig.nemo.release(hold)
@@ -75,7 +82,7 @@ async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
 async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.set(pace={"render_s": 100})
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     first, *rendering = [one for one in rig.responder.reported if one.stage == "progress.render"]
     assert first.expected_s == 60  # what the documents say
     assert all(one.times_s and one.until == RENDERED for one in rendering)
@@ -95,7 +102,7 @@ async def test_the_wait_is_measured_in_its_three_parts(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.set(pace={"render_s": 100})
     before = {part: measured(part) for part in ("queue", "render", "download")}
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     took = {part: measured(part) - earlier for part, earlier in before.items()}
     assert 0 < took["queue"] < 30
     assert 60 < took["render"] < 120
@@ -105,11 +112,11 @@ async def test_the_wait_is_measured_in_its_three_parts(rig: Rig) -> None:
 async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     first = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(first)
+    await rig.export(first)
     started = first.load(RenderStarted)
     assert started is not None
     second = rig.attempt(rig.job(kind=JobKind.EXPORT), started)
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(second)
+    await rig.export(second)
     assert second.load(Exported) is not None
     assert len(await rig.nemo.renders()) == 1
 
@@ -117,11 +124,11 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
 async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_as_a_third(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     first = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(first)
+    await rig.export(first)
     started = first.load(RenderStarted)
     assert started is not None
     second = rig.attempt(rig.job(kind=JobKind.EXPORT), started.model_copy(update={"number": 2}))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(second)
+    await rig.export(second)
     assert second.load(RenderStarted) == started.model_copy(update={"number": 2})
     assert len(await rig.nemo.renders()) == 1
 
@@ -130,7 +137,7 @@ async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
     before_ms = int(rig.clock.now().timestamp() * 1000)
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     started = attempt.load(RenderStarted)
     assert started is not None
     matched = re.fullmatch(r"render_(\d{13})_[0-9a-f]{16}", started.render_id)
@@ -141,9 +148,7 @@ async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
 async def test_an_empty_project_says_how_to_begin(rig: Rig) -> None:
     await rig.open_project()
     with pytest.raises(JobEnded) as ended:
-        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
-            rig.attempt(rig.job(kind=JobKind.EXPORT))
-        )
+        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     assert isinstance(ended.value.message, LocalizedMessage)
     assert (ended.value.message.key, ended.value.state) == ("export.nothing_yet", JobState.DONE)
 
@@ -155,7 +160,7 @@ async def test_an_edit_is_exported_if_the_agent_changed_something(
     await rig.open_project(a_draft(0, 7))
     answered = AgentAnswered(text="Hm.", has_changed=after != a_draft(0))
     attempt = rig.attempt(rig.job(), answered)
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     assert (attempt.load(Exported) is not None) is wanted
 
 
@@ -167,14 +172,12 @@ async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig)
     delivered = CachedResult(draft_digest=draft.draft.digest(), file_id="delivered before", kind="video")
     await rig.projects.chats.save_result(job.chat, delivered)
     attempt = rig.attempt(job)
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     exported = attempt.load(Exported)
     assert exported is not None
     assert exported.file_id == "delivered before"
     assert await rig.nemo.renders() == []
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times).export(
-        rig.attempt(job, CachedResultGone())
-    )
+    await rig.export.export(rig.attempt(job, CachedResultGone()))
     assert len(await rig.nemo.renders()) == 1
 
 
@@ -197,7 +200,7 @@ async def test_polls_that_lose_the_render_count_only_in_a_row(
     await rig.nemo.set(pace={"render_s": 6})
     monkeypatch.setattr(nemo, "get_render", get_render)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     assert attempt.load(Exported) is not None
     assert attempt.load(RenderStarted) is not None
     assert len(await rig.nemo.renders()) == 1
@@ -207,7 +210,7 @@ async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_cal
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("media", cut_after_bytes=100, times=-1)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     exported = attempt.load(Exported)
     assert exported is not None
     assert exported.is_fetched
@@ -218,7 +221,7 @@ async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("render", status=409, times=1)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     started = attempt.load(RenderStarted)
     assert started is not None
     assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
@@ -239,7 +242,7 @@ async def test_a_render_that_does_not_start_is_tried_once_more(rig: Rig, fault: 
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("render", **fault)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     assert attempt.load(Exported) is not None
 
 
@@ -247,9 +250,7 @@ async def test_why_no_render_starts_is_told(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("render", times=-1, status=503, body="<html>Service Unavailable</html>")
     with pytest.raises(JobEnded) as ended:
-        await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(
-            rig.attempt(rig.job(kind=JobKind.EXPORT))
-        )
+        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     assert isinstance(ended.value.message, LocalizedMessage)
     assert ended.value.message.key == "export.failed_busy"
 
@@ -282,5 +283,5 @@ async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
     monkeypatch.setattr(nemo, "get_state", get_state_with_media)
     monkeypatch.setattr(nemo, "start_render", start_and_note)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
     assert rendered[0]["t"][0]["sg"][0]["url"] == "https://cdn.example.com/b.mp4"

@@ -8,7 +8,6 @@ from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ExtractPayload
 from bot.jobs.ports import FileTooLarge
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.steps.export import Export, RenderLimits
 from bot.jobs.steps.make_extract import MakeExtract
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.shrink import MIN_BYTES
@@ -75,7 +74,7 @@ async def test_a_smaller_file_has_half_the_size_at_most_and_is_playable(rig: Rig
 async def test_a_video_that_telegram_hands_out_no_more_comes_from_nemovideo(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     exporting = rig.attempt(rig.job(kind=JobKind.EXPORT))
-    await Export(rig.projects, RenderLimits(poll_s=1), rig.cards, rig.usual_times)(exporting)
+    await rig.export(exporting)
     rig.responder.files = {a_file().file_id: FileTooLarge(20_000_000)}
     attempt = attempt_at(rig, "file")
     queue = queue_of(attempt)

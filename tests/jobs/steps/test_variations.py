@@ -13,9 +13,10 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import VariationsPayload
 from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
-from bot.jobs.steps.export import RenderLimits
+from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.make_variations import MakeVariations, VariationEnded
 from bot.jobs.steps.offer_variations import OfferVariations
+from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.variations import VariationAspect, styles, variation_prompt
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -34,16 +35,8 @@ def a_job(rig: Rig, aspect: str = "music", **fields: Any) -> Job:
 
 async def make(rig: Rig, attempt: Attempt) -> None:
     turn_limits = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=2)
-    step = MakeVariations(
-        rig.projects,
-        turn_limits,
-        rig.cards,
-        rig.credit_limits,
-        rig.usual_times,
-        RenderLimits(poll_s=1),
-        rig.topics,
-    )
-    await step(attempt)
+    ask_agent = AskAgent(rig.projects, turn_limits, rig.cards, rig.credit_limits, rig.usual_times)
+    await MakeVariations(rig.projects, ask_agent, SaveVersion(rig.projects, rig.topics), rig.export)(attempt)
 
 
 @pytest.fixture

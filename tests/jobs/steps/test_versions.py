@@ -13,8 +13,6 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
 from bot.jobs.queue.retry_jobs import make_retry_job
-from bot.jobs.steps.deliver import Deliver
-from bot.jobs.steps.export import Export, RenderLimits
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.versions import history_view, version_buttons
@@ -23,7 +21,6 @@ from bot.nemo.drafts import read_draft
 from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 from tests.media.test_side_by_side import jpeg
 
-LIMITS = RenderLimits(poll_s=1)
 FIRST, SECOND = a_draft(0, seconds=2), a_draft(0, 7, seconds=2)
 
 
@@ -47,8 +44,8 @@ async def a_project(rig: Rig, *drafts: Any) -> tuple[Chat, str]:
 
 async def export(rig: Rig, attempt: Attempt) -> None:
     rig.responder.result_path.write_bytes(b"")
-    await Export(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
-    await Deliver(rig.projects, LIMITS, rig.cards, rig.usual_times)(attempt)
+    await rig.export(attempt)
+    await rig.deliver(attempt)
 
 
 async def test_a_turn_that_changed_the_draft_is_a_version(rig: Rig) -> None:

@@ -15,7 +15,7 @@ from bot.sandbox.nemovideo.media import Media
 from bot.sandbox.nemovideo.prompts import Generate, parse
 from bot.sandbox.nemovideo.sessions import Session, new_session
 from bot.sandbox.samples import make_video
-from bot.skills import load_cards
+from bot.skills.cards import load_cards
 from bot.words import Words
 from bot.words.phrases import action_for
 from tests.sandbox.nemovideo.caller import Caller

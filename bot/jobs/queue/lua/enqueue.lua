@@ -9,8 +9,8 @@
 -- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, latest_job_s, job_of_message_s, waiting_of_s),
 --   jobs (each: id, key, queue, queue_key, request, queue_limit, person_limit, takes_part, is_main, is_edit),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
--- Answer: {'new' or 'repeated', quotas of which little is left, whether there is a pause mark}, {'queue_full'},
---   {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
+-- Answer: {'new' or 'repeated', quotas of which little is left, whether there is a pause mark, jobs stored in main
+--   queues}, {'queue_full'}, {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
 -- Needs: quotas.lua, album.lua
 local update_mark, waiting, queues, waiting_of, paused = KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local keys = {album = KEYS[2], latest_job = KEYS[3], job_of_message = KEYS[4], replied_album = KEYS[5]}
@@ -29,7 +29,7 @@ local function count_waiting_of(enough)
 end
 
 local known = redis.call('GET', update_mark)
-if known then return {'repeated', known, redis.call('EXISTS', paused)} end
+if known then return {'repeated', known, redis.call('EXISTS', paused), 0} end
 if part and part.album ~= '' then
   local refusal = redis.call('HGET', keys.album, 'refusal')
   if refusal then
@@ -102,4 +102,4 @@ local warnings = charge and charge_job(charge) or {}
 -- cjson writes an empty table as an object.
 warnings = #warnings > 0 and cjson.encode(warnings) or '[]'
 redis.call('SET', update_mark, warnings, 'EX', args.update_ttl_s)
-return {'new', warnings, redis.call('EXISTS', paused)}
+return {'new', warnings, redis.call('EXISTS', paused), #main_jobs}
