@@ -58,13 +58,9 @@ def convert(source_fd: int, target_fd: int, source_type: str, max_s: float) -> f
                         return encoder.done_s
                     encoder.encode(frame)
         if encoder is None:
-            raise _NoAudio
+            raise ValueError("no audio")
         encoder.flush()
     return None
-
-
-class _NoAudio(Exception):
-    """A video, or nothing that can be heard."""
 
 
 def _audio_of(input_: InputContainer) -> AudioStream:
@@ -73,7 +69,7 @@ def _audio_of(input_: InputContainer) -> AudioStream:
     # The cover of an album counts as a video stream too.
     has_video = any(not stream.disposition & Disposition.attached_pic for stream in input_.streams.video)
     if has_video or not input_.streams.audio:
-        raise _NoAudio
+        raise ValueError("no audio")
     return input_.streams.audio[0]
 
 

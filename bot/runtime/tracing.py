@@ -18,15 +18,11 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _tracer: trace.Tracer | None = None  # None while it is off: a span that is not recorded takes 20 µs, too
 
 
-class NoSdk(CommandError):
-    """Spans are asked for, but the packages that export them are not installed."""
-
-
 def configure_tracing() -> None:
     """Export spans if ``OTEL_EXPORTER_OTLP_ENDPOINT`` is set; OpenTelemetry's other variables apply too.
 
     Raises:
-        NoSdk: The extra is not installed.
+        CommandError: The extra is not installed.
     """
     global _tracer
     if not os.environ.get(ENDPOINT):
@@ -37,7 +33,7 @@ def configure_tracing() -> None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        raise NoSdk(f"{ENDPOINT}: needs the extra: nemovideo-bot[otel]") from error
+        raise CommandError(f"{ENDPOINT}: needs the extra: nemovideo-bot[otel]") from error
     os.environ.setdefault("OTEL_SERVICE_NAME", "nemovideo-bot")
     provider = TracerProvider(resource=Resource.create())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -20,7 +20,7 @@ from redis.exceptions import (
 from bot.store.append_only_file import rewriting_regularly
 from bot.store.batching import BatchingRedis
 from bot.store.embedded import EmbeddedStore
-from bot.store.errors import StoreRefused, StoreTooOld, StoreUnreachable
+from bot.store.errors import StoreError, StoreUnreachable
 from bot.store.pools import new_pool
 
 MIN_REDIS_VERSION = (6, 2)  # for LMOVE and GETEX; Valkey reports 7.2
@@ -80,7 +80,7 @@ async def _connected(url: str) -> AsyncIterator[Store]:
     try:
         pool = new_pool(url, max_connections=MAX_CONNECTIONS, retries=RETRIES, decode_responses=True)
     except (ValueError, TypeError):  # its message contains the URL with the password
-        raise StoreRefused(f"REDIS_URL is not a URL of a Redis: {shown}") from None
+        raise StoreError(f"REDIS_URL is not a URL of a Redis: {shown}") from None
     redis = BatchingRedis.from_pool(pool)
     try:
         await _check(redis, shown)
@@ -93,16 +93,16 @@ async def _check(redis: Redis, shown: str) -> None:
     try:
         server = await redis.info("server")
     except (AuthenticationError, AuthorizationError, NoPermissionError) as error:
-        raise StoreRefused(f"Redis at {shown} refuses: {error}; set user and password in REDIS_URL") from None
+        raise StoreError(f"Redis at {shown} refuses: {error}; set user and password in REDIS_URL") from None
     except TypeError:  # options are checked at the first connection
-        raise StoreRefused(f"REDIS_URL has an unknown option: {shown}") from None
+        raise StoreError(f"REDIS_URL has an unknown option: {shown}") from None
     except ResponseError as error:
-        raise StoreRefused(f"Redis at {shown} refuses: {error}") from None
+        raise StoreError(f"Redis at {shown} refuses: {error}") from None
     except (RedisError, OSError) as error:
         raise StoreUnreachable(f"Redis at {shown} does not answer: {error}") from None
     version = str(server["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < MIN_REDIS_VERSION:
-        raise StoreTooOld(f"Redis at {shown} is version {version}; 6.2 is the oldest that works")
+        raise StoreError(f"Redis at {shown} is version {version}; 6.2 is the oldest that works")
 
 
 async def answers(redis: Redis) -> bool:

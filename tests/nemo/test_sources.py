@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.nemo.sources import with_public_sources
+from bot.nemo.project_files import with_public_sources
 
 DRAFT = {"t": [{"tt": 0, "sg": [{"src": "/mnt/userdata/beach.mp4", "name": "beach"}]}], "d": 3000}
 CDN = "https://cdn.example/beach.mp4"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from bot.nemo.answers import read_state
-from bot.nemo.unplaced import unplaced_files
+from bot.nemo.project_files import unplaced_files
 from tests.nemo.test_drafts import JSON
 
 CDN = "https://cdn.example/u/1"
@@ -17,7 +17,7 @@ def names(draft: Any, video_infos: Any = None, generated_media: Any = None) -> l
         {"data": {"state": {"draft": draft, "video_infos": video_infos, "generated_media": generated_media}}}
     )
     assert state is not None
-    return [file.name for file in unplaced_files(state)]
+    return list(unplaced_files(state))
 
 
 def draft_of(**segment: Any) -> dict[str, Any]:

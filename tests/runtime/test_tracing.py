@@ -15,6 +15,7 @@ from opentelemetry.trace import StatusCode
 from bot.jobs.worker.attempt import JobEnded
 from bot.runtime import tracing
 from bot.runtime.http import Transport, new_client
+from bot.runtime.terminal import CommandError
 from bot.telegram.sending.bot import BotRequest
 from tests.nemo.servers import free_port, raw_server, read_request
 from tests.runtime.test_http import OK, SSL_CONTEXT
@@ -94,5 +95,5 @@ def test_without_the_extra_it_is_off_and_says_so_when_asked_for(monkeypatch: pyt
     with tracing.traced("step upload") as span:
         assert not span.is_recording()
     monkeypatch.setenv(tracing.ENDPOINT, "http://127.0.0.1:4318")
-    with pytest.raises(tracing.NoSdk, match=r"nemovideo-bot\[otel\]"):
+    with pytest.raises(CommandError, match=r"nemovideo-bot\[otel\]"):
         tracing.configure_tracing()

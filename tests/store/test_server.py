@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.store.errors import NoServerBinary, ServerFailed, UnsafeFile
+from bot.store.errors import StoreError, UnsafeFile
 from bot.store.server import START_TIMEOUT_S, EmbeddedServer, find_server_binary
 
 
@@ -71,7 +71,7 @@ def test_a_failed_start_is_reported_with_the_servers_last_log_line(data_dir: Pat
     files = data_dir / "valkey" / "appendonlydir"
     files.mkdir()
     (files / "appendonly.aof.manifest").write_text("nonsense\n")
-    with pytest.raises(ServerFailed, match=r"did not start: \S+.*(manifest|AOF)"):
+    with pytest.raises(StoreError, match=r"did not start: \S+.*(manifest|AOF)"):
         server.attach()
     assert not server.is_alive()
 
@@ -81,7 +81,7 @@ def test_without_a_server_binary_the_message_says_what_to_do(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(data_dir))
-    with pytest.raises(NoServerBinary, match="install valkey-server, or set REDIS_URL"):
+    with pytest.raises(StoreError, match="install valkey-server, or set REDIS_URL"):
         EmbeddedServer(data_dir).attach()
 
 
@@ -104,7 +104,7 @@ def test_a_frozen_server_is_not_started_again(data_dir: Path, monkeypatch: pytes
     pid = int((data_dir / "valkey" / "valkey.pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(ServerFailed, match="does not answer"):
+        with pytest.raises(StoreError, match="does not answer"):
             second.attach()
     finally:
         os.kill(pid, signal.SIGCONT)

@@ -52,9 +52,8 @@ from bot.nemo.errors import (
     plan_refusal,
 )
 from bot.nemo.failures import failure_kind
+from bot.nemo.project_files import unplaced_files, with_public_sources
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
-from bot.nemo.sources import with_public_sources
-from bot.nemo.unplaced import unplaced_files
 from bot.projects.projects import Projects
 from bot.runtime import metrics
 from bot.runtime.arriving_file import ArrivingFile

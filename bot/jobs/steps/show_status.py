@@ -16,7 +16,7 @@ from bot.jobs.worker.attempt import Attempt
 from bot.media.clip_look import ClipLook
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import NemoError
-from bot.nemo.unplaced import UnplacedFile, unplaced_files
+from bot.nemo.project_files import unplaced_files
 from bot.projects.projects import UNNAMED_PROJECT, Projects
 from bot.words import bounded
 
@@ -36,7 +36,7 @@ class ShowStatus:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         projects, draft = self._projects, None
-        unplaced: tuple[UnplacedFile, ...] = ()
+        unplaced: tuple[str | None, ...] = ()
         if await projects.is_set_up(attempt.job.chat):
             state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
             draft, unplaced = state.draft, unplaced_files(state)

@@ -8,7 +8,6 @@ from bot.jobs.messages import LocalizedMessage, Param, Seconds, TimeRange
 from bot.jobs.next_steps import how_to_begin
 from bot.nemo.drafts import Draft, Track
 from bot.nemo.spans import spans_of
-from bot.nemo.unplaced import UnplacedFile
 from bot.words import bounded
 
 MAX_TRACKS = 20  # tracks listed in one message
@@ -30,9 +29,9 @@ def timeline(draft: Draft | None, chat: ChatKey) -> tuple[LocalizedMessage, tupl
     )
 
 
-def unplaced_message(files: Sequence[UnplacedFile]) -> LocalizedMessage:
+def unplaced_message(files: Sequence[str | None]) -> LocalizedMessage:
     """Say that files are in the project but on no track, with the names of the first."""
-    names = [bounded(file.name, _NAME_CHARS) for file in files[:MAX_NAMES] if file.name]
+    names = [bounded(name, _NAME_CHARS) for name in files[:MAX_NAMES] if name]
     more = "…" if len(files) > len(names) else ""
     if not names:
         return LocalizedMessage("status.unplaced", {"n": len(files)})

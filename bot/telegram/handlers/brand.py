@@ -18,7 +18,7 @@ from bot.telegram.handlers.handler_family import (
     on_message,
     on_press,
 )
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import words_of
@@ -50,7 +50,7 @@ class BrandHandlers(HandlerFamily):
         """Show the brand, or set a file of it: the one that the command comes with, or answers."""
         message, chats = message_of(update), self._chats
         command = find_command(words_of(message), context.bot.username)
-        key, part = chat_key(message), _NAMES.get(command.words.casefold() if command is not None else "")
+        key, part = chat_key_of(message), _NAMES.get(command.words.casefold() if command is not None else "")
         if part is None:
             return await self._submitter.reply(update, await self._view(key))
         if not await self._permissions.may_change_settings(update, await chats.get(key)):

@@ -12,7 +12,7 @@ from bot.jobs.buttons import VERSION, ButtonAction, pack, unpack
 from bot.jobs.message_location import MessageLocation
 from bot.jobs.model import press_id
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.words import Words
@@ -31,7 +31,7 @@ class Press:
     @property
     def chat(self) -> ChatKey:
         """The chat, and its topic, of the button."""
-        return chat_key(self.message)
+        return chat_key_of(self.message)
 
     @property
     def job_id(self) -> str:
@@ -139,13 +139,13 @@ class ButtonPresses:
     async def _answer(self, update: Update, query: CallbackQuery, reply: PressReply) -> None:
         chat = ChatKey(query.message.chat.id if query.message is not None else query.from_user.id)
         if isinstance(query.message, Message):
-            chat = chat_key(query.message)
+            chat = chat_key_of(query.message)
         words = Words(await self._submitter.language_in(update, chat))
         toast = words.plain(reply.toast, **reply.params) if reply.toast else None
         await self.messages.answer(query.id, chat.chat_id, toast)
 
     async def _redraw(self, update: Update, message: Message, reply: PressReply) -> None:
-        chat = chat_key(message)
+        chat = chat_key_of(message)
         where = MessageLocation(chat.chat_id, telegram_chat_id_of(message.chat), message.message_id)
         if reply.buttons is not None:
             await self.messages.set_buttons(where, reply.buttons)

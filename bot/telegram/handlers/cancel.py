@@ -16,7 +16,7 @@ from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.words import Words
@@ -30,7 +30,7 @@ class CancelHandlers(HandlerFamily):
         """Stop one's own first job; an admin of the group may stop that of others. What is asked last goes first."""
         if await ChannelPosts(self._services).drop(update):
             return None
-        chat, job_queue = chat_key(message_of(update)), self._job_queue
+        chat, job_queue = chat_key_of(message_of(update)), self._job_queue
         job_ids = await job_queue.current(chat, QueueName.MAIN)
         if not job_ids:
             return await self._submitter.reply(update, LocalizedMessage("job.nothing_to_cancel"))

@@ -12,7 +12,7 @@ from bot.jobs.payloads import PostChoice, PostPayload
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
-from bot.telegram.reading.addressing import chat_key, is_reply, message_of
+from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.formatting import visible_length
 from bot.words import Html
@@ -54,7 +54,7 @@ class ChannelPosts(HandlerFamily):
 
     async def _asking_job(self, update: Update) -> Job | None:
         """Return the job that asked for a caption and waits for it still."""
-        chat = await self._submitter.chat(update, chat_key(message_of(update)))
+        chat = await self._submitter.chat(update, chat_key_of(message_of(update)))
         if chat.caption_job_id is None:
             return None
         status = await self._job_queue.find(chat.key, chat.caption_job_id)

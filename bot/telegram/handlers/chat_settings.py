@@ -9,7 +9,7 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK, settings_view
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, ShowView
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, languages
@@ -20,7 +20,7 @@ class SettingsHandlers(HandlerFamily):
 
     @on_command("language")
     async def _language(self, update: Update, context: Context) -> None:
-        language = await self._submitter.language_in(update, chat_key(message_of(update)))
+        language = await self._submitter.language_in(update, chat_key_of(message_of(update)))
         await self._submitter.reply(update, language_list(language))
 
     @on_press

@@ -18,7 +18,7 @@ from bot.jobs.queue.retry_jobs import not_uploaded
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_press
-from bot.telegram.reading.addressing import chat_key, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.request import ReadingContext, Request, digest_of, read_request
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
@@ -33,7 +33,7 @@ class EditedMessageHandlers(HandlerFamily):
         if message is None:
             return
         status = await self._job_queue.find_by_message(
-            chat_key(message), telegram_chat_id_of(message.chat), message.message_id
+            chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
         knows_replied = await self._submitter.knows_replied(message)
         request = read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
@@ -76,7 +76,7 @@ class EditedMessageHandlers(HandlerFamily):
         if message.edit_date is None or message.edit_date - message.date > timedelta(seconds=SEEN_TTL_S):
             return None
         seen = await self._job_queue.seen(
-            chat_key(message), telegram_chat_id_of(message.chat), message.message_id
+            chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
         if seen == "" or seen == digest_of(message):
             return None

@@ -9,7 +9,7 @@ from telegram.ext import ChatMemberHandler, filters
 from bot.chats.chats import ChatFields
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_message
-from bot.telegram.reading.addressing import chat_key, may_write, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import posts
 
@@ -35,7 +35,7 @@ class GroupHandlers(HandlerFamily):
     async def _topic_created(self, update: Update, context: Context) -> None:
         """Let a topic of a private chat that nobody has named get the name of its project."""
         message = message_of(update)
-        key, created = chat_key(message), message.forum_topic_created
+        key, created = chat_key_of(message), message.forum_topic_created
         await self._submitter.record(message)
         if key.is_private and created is not None and created.is_name_implicit:
             await self._chats.update(key, ChatFields(takes_name=True))

@@ -21,7 +21,7 @@ from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, Qu
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
-from bot.telegram.reading.addressing import chat_key, language_code, owner_id, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.reading.request import digest_of
 from bot.telegram.receiving.application import AnyApplication
 from bot.telegram.sending.activity_signals import ActivitySignals
@@ -166,7 +166,7 @@ class JobSubmitter:
             message: The message.
             is_answer: Whether it answered a question of the agent: no edit makes it a request then.
         """
-        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
         digest = "" if is_answer else digest_of(message)
         await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
@@ -181,7 +181,7 @@ class JobSubmitter:
         replied = message.reply_to_message
         if replied is None:
             return False
-        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key(message)
+        telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
         chat = await self.chats.get(key)
         if chat.is_latest_result(telegram_chat_id, replied.message_id):
             return chat.result_session_id == chat.session_id
@@ -225,7 +225,7 @@ class JobSubmitter:
         asked_by_message = message.message_id if query is None else None
         return Job(
             id=new_job_id(),
-            chat=chat_key(message),
+            chat=chat_key_of(message),
             queue=QUEUES[kind],
             kind=kind,
             owner_id=owner_id(update),
@@ -254,7 +254,7 @@ class JobSubmitter:
 
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
-        chat = await self.chat(update, chat_key(message))
+        chat = await self.chat(update, chat_key_of(message))
         return self.cards.active(chat.skill, await self.language_in(update, chat.key))
 
 

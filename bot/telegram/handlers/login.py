@@ -17,7 +17,7 @@ from bot.jobs.model import JobKind
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.runtime.tokens import has_bot_token, has_token, token_in
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_command
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
@@ -92,7 +92,7 @@ class LoginHandlers(HandlerFamily):
         )
         jobs = [self._submitter.job(update, JobKind.DELETE_TOKEN, payload=deletion)]
         if is_private and token is not None:
-            encrypted = self._chats.encrypt(chat_key(message), LoginPayload.use, token)
+            encrypted = self._chats.encrypt(chat_key_of(message), LoginPayload.use, token)
             login = LoginPayload(encrypted_token=encrypted)
             jobs.append(self._submitter.job(update, JobKind.LOGIN, payload=login))
         # At once: a question that is being answered may hold up the job, which makes sure of it.

@@ -17,7 +17,7 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 
 _DAY_S = 86_400
@@ -121,7 +121,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
 
 def forget_notice(message: Message) -> LocalizedMessage:
     """Say what erasing means, with the button that does it."""
-    chat = chat_key(message)
+    chat = chat_key_of(message)
     kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
     return LocalizedMessage(
         f"forget.sure_{kind}",

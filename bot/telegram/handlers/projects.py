@@ -24,7 +24,7 @@ from bot.jobs.project_views import delete_view, list_view, project_view, rename_
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, ShowView
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import VideoView, View
@@ -55,7 +55,7 @@ class ProjectHandlers(HandlerFamily):
     @on_command("new")
     async def begin_or_ask(self, update: Update, context: Context) -> None:
         """Begin an empty project, or ask first where the present one has something in it and would give way."""
-        chat = await self._chats.get(chat_key(message_of(update)))
+        chat = await self._chats.get(chat_key_of(message_of(update)))
         has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
         if not has_topics and await self._chats.has_content(chat):
             await self._submitter.reply(update, _SURE)
@@ -80,11 +80,11 @@ class ProjectHandlers(HandlerFamily):
 
     @on_command("projects")
     async def _projects(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, await self._page(chat_key(message_of(update)), 1))
+        await self._submitter.reply(update, await self._page(chat_key_of(message_of(update)), 1))
 
     @on_command("rename")
     async def _rename(self, update: Update, context: Context) -> None:
-        key, chats = chat_key(message_of(update)), self._chats
+        key, chats = chat_key_of(message_of(update)), self._chats
         chat = await chats.get(key)
         name = bounded(" ".join(context.args or ()), MAX_NAME_CHARS)
         if not name:

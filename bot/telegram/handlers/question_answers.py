@@ -13,7 +13,7 @@ from bot.nemo.questions import QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.handlers.permissions import is_own
-from bot.telegram.reading.addressing import chat_key, is_reply, message_of
+from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
@@ -85,7 +85,7 @@ class QuestionHandlers(HandlerFamily):
             Whether that is all there is to do with the message.
         """
         message, job_queue = message_of(update), self._job_queue
-        chat = chat_key(message)
+        chat = chat_key_of(message)
         job_id = await job_queue.questions.job_id(chat)
         if job_id is None and (asking := _replied_question(message)) is not None:
             chat = await job_queue.questions.find_topic(chat, asking.job_id) or chat
@@ -117,7 +117,7 @@ class QuestionHandlers(HandlerFamily):
         await self._submitter.record(message, is_answer=True)
         if shown is not None and outcome is not AnswerOutcome.REPEATED:
             view = answered_message(asked, index, words)
-            redraw = self._services.presses.show(update, chat_key(message), shown, view)
+            redraw = self._services.presses.show(update, chat_key_of(message), shown, view)
             context.application.create_task(redraw, update, name="answered question")
         return True
 

@@ -29,7 +29,7 @@ from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
-from bot.telegram.reading.addressing import chat_key, message_of, owner_id
+from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import ReadingContext, Request, read_request, words_of
 from bot.telegram.receiving.application import Context
@@ -148,7 +148,7 @@ class RequestHandlers(HandlerFamily):
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
         if request.is_refused:
-            has_project = (await self._chats.get(chat_key(message))).session_id is not None
+            has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
             offering = partial(links_refused, has_project=has_project)
             for said in request.left_out:
                 await self._refuse(update, offering, said, request.offered)
@@ -179,7 +179,7 @@ class RequestHandlers(HandlerFamily):
         talk = None if request.is_edit else small_talk(request.prompt)
         if talk is None:
             return None
-        answered = await self._submitter.latest_answer(await self._chats.get(chat_key(message)))
+        answered = await self._submitter.latest_answer(await self._chats.get(chat_key_of(message)))
         asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
         return None if asks else talk
 
@@ -196,7 +196,7 @@ class RequestHandlers(HandlerFamily):
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
-        return await self._job_queue.is_being_pasted(chat_key(message), owner_id(update))
+        return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""

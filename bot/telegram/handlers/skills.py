@@ -17,7 +17,7 @@ from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words
@@ -79,7 +79,7 @@ async def choose_skill(submitter: JobSubmitter, permissions: Permissions, update
     """Make the card with a name the chat's and show it; an unknown name gets the list."""
     name = submitter.cards.named(said)
     if name is not None:
-        chat = await submitter.chats.get(chat_key(message_of(update)))
+        chat = await submitter.chats.get(chat_key_of(message_of(update)))
         if not await permissions.may_change_settings(update, chat):
             return await submitter.reply(update, LocalizedMessage("error.admins_only"))
         await submitter.chats.update(chat.key, ChatFields(skill=name))

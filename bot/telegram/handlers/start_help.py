@@ -15,7 +15,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily, on_command
 from bot.telegram.handlers.inline import INLINE_START
 from bot.telegram.handlers.login import LOGIN_START, login_how
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import read_payload
@@ -32,18 +32,18 @@ class StartHelpHandlers(HandlerFamily):
             return await self._submitter.reply(
                 update, login_how(message, context.bot.username, self._services.tokens_link)
             )
-        if argument == INLINE_START and chat_key(message).is_private:
+        if argument == INLINE_START and chat_key_of(message).is_private:
             typed = await self._chats.inline_requests.get(message.chat.id)
             if typed:
                 job = self._submitter.job(update, JobKind.EDIT, text=typed)
                 payload = EditPayload(needs_clip=edits_clip(typed))
                 await self._submitter.enqueue(update, [replace(job, payload=payload)])
                 return None
-        if argument == GUEST_START and chat_key(message).is_private:
+        if argument == GUEST_START and chat_key_of(message).is_private:
             await self._submitter.submit(update, JobKind.EXPORT)
             return None
         private_answer = read_payload(argument) if argument else None
-        if private_answer is not None and chat_key(message).is_private:
+        if private_answer is not None and chat_key_of(message).is_private:
             await self._submitter.submit(update, JobKind.PRIVATE_ANSWER, private_answer)
             return None
         if (card := card_of_start(context.args)) is not None:

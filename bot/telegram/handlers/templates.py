@@ -12,7 +12,7 @@ from bot.jobs.model import JobKind
 from bot.jobs.steps.ask_for_clip import KEPT_FOR
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.reading.addressing import chat_key, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.words import bounded
 
@@ -35,7 +35,7 @@ class TemplateHandlers(HandlerFamily):
             params = {"limit": MAX_TEMPLATE_PROMPT_CHARS}
             return await self._submitter.reply(update, LocalizedMessage("templates.too_long", params))
         template = Template(name=name, prompt=prompt, saved_at=self._clock.now())
-        if not await templates.save(chat_key(message), template):
+        if not await templates.save(chat_key_of(message), template):
             return await self._submitter.reply(
                 update, LocalizedMessage("templates.full", {"n": MAX_TEMPLATES})
             )
@@ -45,7 +45,7 @@ class TemplateHandlers(HandlerFamily):
 
     async def _prompt_to_save(self, message: Message) -> str:
         """Return the request that a message replies to, or else the chat's latest, with the answers it was given."""
-        job_queue, key = self._job_queue, chat_key(message)
+        job_queue, key = self._job_queue, chat_key_of(message)
         status = None
         if (replied := message.reply_to_message) is not None:
             status = await job_queue.find_by_message(
@@ -60,7 +60,7 @@ class TemplateHandlers(HandlerFamily):
 
     @on_command("templates")
     async def _templates(self, update: Update, context: Context) -> None:
-        await self._submitter.reply(update, await self._all(chat_key(message_of(update))))
+        await self._submitter.reply(update, await self._all(chat_key_of(message_of(update))))
 
     @on_press
     async def _list(self, press: Press, action: ListTemplates) -> PressReply:

@@ -16,7 +16,7 @@ from bot.jobs.versions import history_view, version_at, version_buttons, version
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_buttons import without_button
-from bot.telegram.reading.addressing import chat_key, message_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import format_lines, plain_text
 from bot.telegram.sending.pressed_messages import VideoView
@@ -29,7 +29,7 @@ class VersionHandlers(HandlerFamily):
 
     @on_command("history")
     async def _history(self, update: Update, context: Context) -> None:
-        chats, key = self._chats, chat_key(message_of(update))
+        chats, key = self._chats, chat_key_of(message_of(update))
         mark = project_mark((await chats.get(key)).session_id or "")
         view = history_view(await chats.versions.all(key, mark), mark, self._clock.now())
         await self._submitter.reply(update, view)

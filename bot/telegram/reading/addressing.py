@@ -12,7 +12,7 @@ _GENERAL = 1
 """The topic General of a forum, to which nothing can be sent by its id, should a server call it a topic."""
 
 
-def chat_key(message: Message) -> ChatKey:
+def chat_key_of(message: Message) -> ChatKey:
     """Return the chat, and its topic in forums.
 
     ``message_thread_id`` is also set on plain replies in groups, and General has id 1 but must be left out when
