@@ -13,7 +13,6 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import AgentAnswered, JobProgress, StepTime
-from bot.jobs.message_location import find_position_message
 from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import read_gathered_job
@@ -269,7 +268,7 @@ class JobAdmin:
 
     async def _close_messages(self, job: Job, state: JobState) -> None:
         """Let a worker close the message with the job's position or question; only it can reach Telegram."""
-        if state is not JobState.ASKING and await find_position_message(self._job_queue, job) is None:
+        if state is not JobState.ASKING and await self._job_queue.find_position_message(job) is None:
             return
         close = replace(
             job,

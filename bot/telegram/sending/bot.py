@@ -18,6 +18,8 @@ from bot.telegram.sending.rate_limiter import RateLimitArgs, RateLimiter
 
 READ_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
+STALL_TIMEOUT_S = 120.0
+"""Between two pieces of a file that is sent, including the wait for those that still arrive."""
 
 _HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
 
@@ -37,6 +39,7 @@ class BotRequest(HTTPXRequest):
         super().__init__(
             read_timeout=READ_TIMEOUT_S,
             write_timeout=READ_TIMEOUT_S,
+            media_write_timeout=STALL_TIMEOUT_S,
             connect_timeout=CONNECT_TIMEOUT_S,
             pool_timeout=CONNECT_TIMEOUT_S,
             httpx_kwargs={"transport": transport, "trust_env": False},

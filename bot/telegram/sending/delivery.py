@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SEND_TIMEOUT_S = 900.0
-"""Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
+"""Timeout of the answer to one video. With a local server it covers that server's whole upload to Telegram."""
 
 FILE_NAME = "nemovideo.mp4"
 
@@ -356,7 +356,7 @@ class OneDelivery:
 
     async def _send_file(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
         arriving, facts = prepared.arriving, prepared.facts
-        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S}
         with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
             media: Path | InputFile = path  # A local server gets the path.
             if not self.by.local:

@@ -308,7 +308,7 @@ class FileDownloads:
         # The URL holds the bot's token: it goes nowhere but into this request.
         # Not compressed, because the bytes and their length are passed on as they come.
         async with self._http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
-            if response.is_server_error:
+            if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
                 raise NetworkError(f"the file's download failed with status {response.status_code}")
             if response.status_code != httpx.codes.OK:
                 raise FileGone(f"status {response.status_code}")

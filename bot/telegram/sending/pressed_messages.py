@@ -13,8 +13,8 @@ from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocume
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
+from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot

@@ -63,7 +63,6 @@ class ResultAlbum:
                     chat_id,
                     [self._media(*look, files) for look in looks],
                     read_timeout=SEND_TIMEOUT_S,
-                    write_timeout=SEND_TIMEOUT_S,
                     **fields,
                 )
             messages.extend(map(sent_message, album))
