@@ -63,7 +63,6 @@ from bot.startup import (
 from bot.store import keys
 from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
-from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -159,7 +158,6 @@ class App:
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
-            await ensure_schema(store.redis)
             encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
             await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
             token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
