@@ -137,6 +137,22 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageLocation:
+    """Where a message is.
+
+    Args:
+        chat_id: The id under which the chat is kept.
+        telegram_chat_id: The id that the chat had in Telegram when the message was sent. In a supergroup that the
+            group has become since, the message's number means another message.
+        message_id: The message's number.
+    """
+
+    chat_id: int
+    telegram_chat_id: int
+    message_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class GuestQuery:
     """A message by which somebody called the bot into a chat where it is no member."""
 

@@ -223,7 +223,7 @@ class NemoClient:
         }
         headers = {**headers_for(credentials), **_STREAMED, **_EVENT_STREAM}
         content, url = encode(call, body), self._wire.url(call.path)
-        async for attempt in self._wire.attempts_until_sent():
+        async for attempt in self._wire.attempts():
             with attempt:
                 return await self._wire.send(call, url, headers, content, self._wire.timeout(None))
         raise AssertionError("the last attempt raises")
@@ -405,7 +405,7 @@ class NemoClient:
             await check_answer(call, response, await read_body(call, response), credentials.token)
             raise UnexpectedAnswer(call, f"{content_type} instead of a video", status=response.status_code)
         size = content_length(response)
-        if size == 0:
+        if size == 0 or response.status_code == httpx.codes.NO_CONTENT:
             raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
         return Download(size, _until(call, read_chunks(call, response), ends_s), content_type)
 
@@ -430,11 +430,14 @@ class NemoClient:
 
 async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> AsyncIterator[bytes]:
     """Yield chunks until a time of the event loop: a server could send slowly for ever."""
-    loop = asyncio.get_running_loop()
+    loop, is_empty = asyncio.get_running_loop(), True
     async for chunk in chunks:
         if loop.time() > ends_s:
             raise TransportError(call, "the download took too long", sent=True)
+        is_empty = False
         yield chunk
+    if is_empty:
+        raise UnexpectedAnswer(call, "an empty file")
 
 
 def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:

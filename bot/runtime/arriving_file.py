@@ -80,6 +80,9 @@ class ArrivingReader:
 
     Args:
         file: The file.
+
+    Raises:
+        NeverArrived: It broke off and is gone.
     """
 
     def __init__(self, file: ArrivingFile) -> None:
@@ -87,6 +90,8 @@ class ArrivingReader:
         try:
             self._handle = file.path.open("rb")
         except FileNotFoundError:
+            if file.is_broken:
+                raise NeverArrived from None
             self._handle = file.whole_path.open("rb")
 
     async def wait_for(self, size_bytes: int) -> None:

@@ -18,6 +18,7 @@ Through a proxy, httpx's own transport takes aiohttp's place: it speaks SOCKS an
 """
 
 import asyncio
+import contextlib
 import functools
 import http.cookiejar
 import socket
@@ -191,18 +192,23 @@ class Transport(httpx.AsyncBaseTransport):
         return response
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
+        stalls = asyncio.timeout(None)
         if isinstance(request.stream, httpx.SyncByteStream) and not isinstance(
             request.stream, httpx.ByteStream
         ):
-            request.stream = _FormStream(request.stream)
+            stall_s = request.extensions.get("timeout", {}).get("write")
+            request.stream = _FormStream(request.stream, stalls, stall_s)
         try:
-            response = await self._inner.handle_async_request(request)
+            async with stalls:
+                response = await self._inner.handle_async_request(request)
         except httpx.TransportError as error:
             raise _to_httpx(error.__cause__, error) from error.__cause__
         except aiohttp.ClientResponseError as error:
             message = _describe_invalid(error)
         except aiohttp.ClientError as error:
             message = str(error)
+        except TimeoutError as error:
+            raise httpx.WriteTimeout("the server takes no more of the form") from error
         else:
             if isinstance(response.stream, AiohttpResponseStream):
                 response.stream.CHUNK_SIZE = READ_CHUNK_BYTES
@@ -259,21 +265,36 @@ class PublicResolver(AbstractResolver):
 
 
 class _FormStream(httpx.AsyncByteStream):
-    """A form whose files a thread reads, those that are still being written once there is enough of them."""
+    """A form whose files a thread reads, those that are still being written once there is enough of them.
 
-    def __init__(self, inner: httpx.SyncByteStream) -> None:
+    Args:
+        inner: The form.
+        stalls: Set to end the request if a piece isn't taken: aiohttp itself would wait forever.
+        stall_s: Seconds for each piece; ``None`` for no limit.
+    """
+
+    def __init__(self, inner: httpx.SyncByteStream, stalls: asyncio.Timeout, stall_s: float | None) -> None:
         self._inner = inner
+        self._stalls = stalls
+        self._stall_s = stall_s
         files = (getattr(field, "file", None) for field in getattr(inner, "fields", ()))
         self._arriving = [file for file in files if isinstance(file, ArrivingReader)]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pieces = iter(self._inner)
         while True:
+            self._expect_progress(self._stall_s)
             for file in self._arriving:
                 await file.wait_for(2 * FORM_CHUNK_BYTES)  # A chunk may be larger by one piece.
             if not (chunk := await asyncio.to_thread(_read_chunk, pieces)):
+                self._expect_progress(None)
                 return
             yield chunk
+
+    def _expect_progress(self, within_s: float | None) -> None:
+        now_s = asyncio.get_running_loop().time()
+        with contextlib.suppress(RuntimeError):  # The answer came before the form's end.
+            self._stalls.reschedule(None if within_s is None else now_s + within_s)
 
 
 def _read_chunk(pieces: Iterator[bytes]) -> bytes:

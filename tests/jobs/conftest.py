@@ -17,9 +17,8 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, MessageSend, SentMessage
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, new_job_id
+from bot.jobs.model import Attachment, Job, JobKind, MessageLocation, QueueName, new_job_id
 from bot.jobs.ports import ChatGone, OpenFile, Result
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert

@@ -15,8 +15,8 @@ from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.forget import PAUSE_S, Forget
-from bot.jobs.steps.other_topics import PAUSE_S as OTHER_TOPICS_PAUSE_S
-from bot.jobs.steps.other_topics import wait_for_other_topics
+from bot.jobs.steps.login import PAUSE_S as OTHER_TOPICS_PAUSE_S
+from bot.jobs.steps.login import wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from bot.store.chat_fields import SHORT_NAMES

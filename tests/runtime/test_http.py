@@ -270,6 +270,30 @@ async def test_a_forms_file_is_read_in_a_thread_and_arrives_whole(client: httpx.
     assert threading.current_thread() not in readers
 
 
+async def test_a_form_that_the_server_stops_taking_ends(client: httpx.AsyncClient) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    files = {"video": ("a.mp4", io.BytesIO(bytes(20_000_000)))}
+    async with raw_server(talk) as url, asyncio.timeout(10):
+        with pytest.raises(httpx.WriteTimeout) as stalled:
+            await client.post(url, files=files, timeout=httpx.Timeout(60, write=0.2))
+    assert not surely_not_sent(stalled.value)
+
+
+async def test_an_answer_before_a_forms_end_is_read(client: httpx.AsyncClient) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1_000_000)
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+        while await reader.read(1_000_000):
+            pass
+
+    files = {"video": ("a.mp4", io.BytesIO(bytes(20_000_000)))}
+    async with raw_server(talk) as url:
+        answer = await client.post(url, files=files)
+    assert (answer.status_code, answer.text) == (413, "large")
+
+
 async def test_leaving_a_response_early_closes_its_connection(client: httpx.AsyncClient) -> None:
     gone = asyncio.Event()
 

@@ -134,6 +134,25 @@ def padded(path: Path, clip: Path) -> Path:
     return path
 
 
+async def test_a_video_that_broke_off_before_its_turn_to_be_sent_is_not_sent(
+    telegram: Telegram, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, whole = await ada_of(telegram), padded(tmp_path / "whole.mp4", clip)
+    arriving = Growing(whole, 1_000_000, comes=False)
+    acquire = telegram.telegram_calls.acquire
+
+    async def acquire_late(*args: Any) -> Any:
+        arriving.end()
+        arriving.path.unlink()
+        return await acquire(*args)
+
+    monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire_late)
+    with pytest.raises(NeverArrived):
+        await deliver(
+            telegram, ada, a_result(arriving.whole_path, arriving=arriving, size_bytes=arriving.size_bytes)
+        )
+
+
 async def test_a_video_is_sent_while_it_arrives(telegram: Telegram, clip: Path, tmp_path: Path) -> None:
     ada, whole = await ada_of(telegram), padded(tmp_path / "whole.mp4", clip)
     arriving = Growing(whole, 1_000_000)

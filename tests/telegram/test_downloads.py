@@ -421,5 +421,6 @@ async def test_a_line_that_breaks_before_the_first_byte_is_tried_again(
     await (await ada_of(telegram)).send_file("video", clip)
     await telegram.people.faults.drop("file")
     await telegram.people.faults.error("file", code=502, description="Bad Gateway")
+    await telegram.people.faults.error("file", code=429, description="Too Many Requests")
 
     assert (await passing(telegram.clock, read(telegram, await ref(telegram))))[3] == clip_bytes

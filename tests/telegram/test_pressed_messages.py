@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import MessageLocation
 from bot.sandbox.botapi.client import Person
 from bot.telegram.sending.pressed_messages import PressedMessages, View
 from bot.telegram.sending.rate_limiter import SendPriority

@@ -29,14 +29,13 @@ from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
-from bot.jobs.steps.agent_stages import GENERATING, has_succeeded, stage_of
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import TurnProgress
+from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -276,9 +275,10 @@ class _AgentTurn:
             NemoError: It was refused, or never arrived.
         """
         draft, asked = await self._before_turn(project)
-        await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         await self._progress.begin()
         self._form = await self._default_format(project)
+        # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
+        await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         try:
             await self._read_stream(project, received)
         except NemoError as error:

@@ -11,10 +11,9 @@ from bot.chats.chats import CachedResult, Chat
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, SentMessage
-from bot.jobs.messages import Button, LocalizedMessage, Progress, with_lines
+from bot.jobs.messages import FETCHED, Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
-from bot.jobs.progress_shares import FETCHED
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.export import CachedResultGone, Export, result_of
 from bot.jobs.steps.lost_project import browser_link

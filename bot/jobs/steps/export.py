@@ -23,21 +23,29 @@ from bot.jobs.checkpoints import (
     RenderStarted,
     worked_since,
 )
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress
+from bot.jobs.messages import (
+    ANSWERED,
+    CONNECTED,
+    FETCHED,
+    RENDERED,
+    Button,
+    Bytes,
+    LocalizedMessage,
+    Param,
+    Progress,
+)
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.ports import Result
-from bot.jobs.progress_shares import ANSWERED, CONNECTED, FETCHED, RENDERED
 from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, browser_link, lost_since_asked
-from bot.jobs.steps.output_request import unmet
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
-from bot.jobs.steps.version_to_render import version_to_render
+from bot.jobs.steps.what_to_render import unmet, version_to_render
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState

@@ -9,11 +9,10 @@ from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import RestoreVersion, ShowVersion
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft, SentMessage
-from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import FETCHED, Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
 from bot.jobs.ports import Result
-from bot.jobs.progress_shares import FETCHED
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.export import CachedResultGone, Export, result_of

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
-from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
+from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.refusal_messages import file_gone
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.runtime.tokens import has_token
@@ -74,19 +74,10 @@ def _encodings(data: bytes) -> tuple[str, ...]:
     return ("utf-8-sig", "gb18030")
 
 
-async def _read_all(opened: OpenFile, name: str) -> bytes:
-    data = b""
-    async for chunk in opened.chunks:
-        data += chunk
-        if len(data) > MAX_PROMPT_BYTES:
-            raise JobEnded(too_long(name))
-    return data
-
-
 async def _read(attempt: Attempt, file: Attachment) -> str:
     try:
         async with attempt.responder.open_file(file) as opened:
-            data = await _read_all(opened, file.name)
+            data = await opened.read(MAX_PROMPT_BYTES)
     except FileGone as error:
         raise JobEnded(file_gone(attempt.job, error)) from error
     except FileTooLarge as error:

@@ -21,11 +21,10 @@ from bot.jobs.checkpoints import (
     UploadUsed,
     field_of,
 )
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, Progress, Seconds
+from bot.jobs.messages import CONNECTED, READ, SENT, Button, Bytes, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.jobs.progress_shares import CONNECTED, READ, SENT
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.refusal_messages import (
     file_gone,
@@ -47,7 +46,7 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
-from bot.nemo.errors import FileTypeRefused, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
@@ -150,7 +149,9 @@ class Upload:
                 return
             try:
                 await send(known)
-            except (SourceBroken, TransportError) as error:
+            except NemoError as error:
+                if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
+                    raise
                 if number == TRIES:
                     retry = Button("button.retry", Retry(attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error

@@ -12,9 +12,8 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.checkpoints import StoredCheckpoints
-from bot.jobs.message_location import MessageLocation, find_position_message
 from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.job_reader import JobStatus
@@ -150,7 +149,7 @@ class PositionMessages:
 
     async def _update_one(self, status: JobStatus) -> None:
         job = status.job
-        message = await find_position_message(self._job_queue, job)
+        message = await self._job_queue.find_position_message(job)
         if message is None:
             return  # None was needed, or a reaction took its place.
 

@@ -9,8 +9,7 @@ from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import VERSION, ButtonAction, pack, unpack
-from bot.jobs.message_location import MessageLocation
-from bot.jobs.model import press_id
+from bot.jobs.model import MessageLocation, press_id
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context

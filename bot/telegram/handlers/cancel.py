@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from telegram import Update
 
 from bot.jobs.buttons import Cancel, EditHeard
-from bot.jobs.message_location import find_position_message
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
@@ -51,7 +50,7 @@ class CancelHandlers(HandlerFamily):
         job = await self.job_behind(press, action.job_id)
         match await self._job_queue.cancel(job.chat, job.queue, job.id):
             case JobState.QUEUED:
-                where = await find_position_message(self._job_queue, job)
+                where = await self._job_queue.find_position_message(job)
                 if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
                     rest = without_button(press.message.reply_markup, press.data)
                     return PressReply(
@@ -79,7 +78,7 @@ def close_position_message(
     """Make what lets the message that told a stopped job's position say that it is stopped."""
 
     async def close(job: Job) -> None:
-        if (message := await find_position_message(job_queue, job)) is not None:
+        if (message := await job_queue.find_position_message(job)) is not None:
             await messages.close(message, Words(job.language))
 
     return close

@@ -11,9 +11,8 @@ from telegram import Message, Update
 from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, MessageHandler, filters
 
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import JobKind
+from bot.jobs.model import JobKind, MessageLocation
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.runtime.tokens import has_bot_token, has_token, token_in
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_command

@@ -4,9 +4,8 @@ from telegram import Message, Update
 
 from bot.jobs.buttons import AnswerQuestion, unpack
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, Job
+from bot.jobs.model import MAX_PROMPT_CHARS, Job, MessageLocation
 from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet

@@ -5,8 +5,8 @@ from telegram.constants import ParseMode
 from telegram.error import TelegramError
 
 from bot.jobs.checkpoints import SentMessage
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import MessageLocation
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.pressed_messages import PressedMessages, View

@@ -26,8 +26,8 @@ from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from bot.runtime.hosts import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.file_messages import calls_of
+from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of
@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SEND_TIMEOUT_S = 900.0
-"""Timeout of sending one video. With a local server it covers that server's whole upload to Telegram."""
+"""Timeout of the answer to one video. With a local server it covers that server's whole upload to Telegram."""
 
 FILE_NAME = "nemovideo.mp4"
 
@@ -356,7 +356,7 @@ class OneDelivery:
 
     async def _send_file(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
         arriving, facts = prepared.arriving, prepared.facts
-        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S, "write_timeout": SEND_TIMEOUT_S}
+        fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S}
         with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
             media: Path | InputFile = path  # A local server gets the path.
             if not self.by.local:

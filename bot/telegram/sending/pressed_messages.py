@@ -13,16 +13,15 @@ from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocume
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
-from bot.jobs.message_location import MessageLocation
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
+from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.formatting import format_list
+from bot.telegram.sending.formatting import format_list, texts_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.send_refusals import send_in_best_form
-from bot.telegram.sending.texts import texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)

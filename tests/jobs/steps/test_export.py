@@ -8,9 +8,8 @@ from prometheus_client import REGISTRY
 
 from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.progress_shares import CONNECTED, RENDERED
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.export import CachedResultGone
 from bot.jobs.worker.attempt import JobEnded
@@ -215,6 +214,14 @@ async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_cal
     assert exported is not None
     assert exported.is_fetched
     assert rig.responder.result_path.stat().st_size == exported.size_bytes
+
+
+async def test_an_answer_without_a_file_is_no_result(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.fault("media", status=204, body="", content_type="video/mp4", times=-1)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await rig.export(attempt)
+    assert rig.responder.result_path.stat().st_size > 0
 
 
 async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -126,6 +127,22 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
     assert list(uploaded.sources) == [file.file_id]
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+@pytest.mark.parametrize(
+    "fault", [{"status": 502}, {"status": 500}, {"status": 200, "body": "<html>welcome</html>"}], ids=str
+)
+async def test_an_upload_that_the_service_fails_at_is_tried_again_unless_it_arrived(
+    rig: Rig, sound: bytes, fault: dict[str, Any], arrives: bool
+) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await rig.nemo.fault("upload", **{"body": "<html>oops</html>", **fault}, after_work=arrives)
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Uploaded, FILES) is not None
+    assert len(await rig.nemo.uploads()) == 1
 
 
 async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes) -> None:
