@@ -79,7 +79,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
@@ -88,7 +88,6 @@ from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from bot.telegram.sending.responders import TelegramResponders
 from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
-from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Health
 
 if TYPE_CHECKING:

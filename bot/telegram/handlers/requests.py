@@ -18,9 +18,14 @@ from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
-from bot.telegram.handlers.command_handler import CommandInCaption
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command, on_message
-from bot.telegram.handlers.new_project import NewProjectHandlers
+from bot.telegram.handlers.handler_family import (
+    CommandInCaption,
+    HandlerFamily,
+    HandlerServices,
+    on_command,
+    on_message,
+)
+from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
@@ -106,7 +111,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.CANCEL:
                 await CancelHandlers(self._services).cancel(update, context)
             case PhraseAction.NEW:
-                await NewProjectHandlers(self._services).begin_or_ask(update, context)
+                await ProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
                 chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
                 await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)
@@ -126,12 +131,15 @@ class RequestHandlers(HandlerFamily):
             and await QuestionHandlers(self._services).answer(update, context, request.prompt)
         ):
             return None
-        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+        has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
+        if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = SayPayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
             )
             await self._submitter.submit(update, JobKind.SAY, line)
             return None
+        if talk is not None:
+            request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
         replied = None if request.replied is None else self._refusals.checked(request.replied, card)
