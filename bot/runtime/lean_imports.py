@@ -1,8 +1,8 @@
 """Import libraries without what they would load beside what the bot uses of them.
 
-A fifth of the processor time of all imports would go there: into rich, by which structlog draws tracebacks and httpx has
-a command of its own; OpenTelemetry's SDK, which redis-py reports to when it is told to; and beartype, by which docket's
-result library checks its own types at run time.
+A fifth of the processor time of all imports would go there: into rich, by which structlog draws tracebacks and httpx
+has a command of its own; OpenTelemetry's SDK, which redis-py reports to when it is told to; and beartype, by which
+docket's result library checks its own types at run time.
 """
 
 import importlib
