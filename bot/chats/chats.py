@@ -33,7 +33,7 @@ from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
 from bot.store import keys
-from bot.store.chat_fields import from_stored, to_stored
+from bot.store.chat_values import from_stored, to_stored
 from bot.store.lua_script import LuaScript
 
 M = TypeVar("M", bound=BaseModel)

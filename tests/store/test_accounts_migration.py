@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.chats.chats import STORED_NAMES
-from bot.store.chat_fields import from_stored
+from bot.store.chat_values import from_stored
 from bot.store.connect import Store
 from bot.store.keys import SCHEMA, chat_key
 from bot.store.schema import SCHEMA_VERSION, ensure_schema
