@@ -8,7 +8,7 @@ docket's result library checks its own types at run time.
 import importlib
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 _LIBRARIES = ("httpx", "structlog", "docket")  # and redis-py, which docket imports
@@ -31,13 +31,11 @@ def import_lean() -> None:
 def _no_type_checks() -> dict[str, ModuleType]:
     """Beartype, as far as the library needs it, whose decorators leave functions as they are."""
     beartype, claw = ModuleType("beartype"), ModuleType("beartype.claw")
-    vars(beartype).update(BeartypeConf=_ignore, BeartypeStrategy=_Strategy, beartype=_unchecked)
+    vars(beartype).update(
+        BeartypeConf=_ignore, BeartypeStrategy=SimpleNamespace(O0=None, O1=None), beartype=_unchecked
+    )
     vars(claw).update(beartype_this_package=_ignore)
     return {"beartype": beartype, "beartype.claw": claw}
-
-
-class _Strategy:
-    O0 = O1 = None
 
 
 def _ignore(**_: object) -> None:
