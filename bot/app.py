@@ -63,7 +63,6 @@ from bot.startup import (
 from bot.store import keys
 from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
-from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -80,7 +79,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
@@ -89,7 +88,6 @@ from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from bot.telegram.sending.responders import TelegramResponders
 from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
-from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Health
 
 if TYPE_CHECKING:
@@ -160,7 +158,6 @@ class App:
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
-            await ensure_schema(store.redis)
             encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
             await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
             token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)

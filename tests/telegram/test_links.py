@@ -2,7 +2,7 @@ import pytest
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.refusal_messages import links_refused
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.request import read_links
 from tests.jobs.conftest import new_job
 
 FILE, STREAMED = "https://example.com/a.mp4", "https://youtu.be/a"

@@ -275,9 +275,10 @@ class _AgentTurn:
             NemoError: It was refused, or never arrived.
         """
         draft, asked = await self._before_turn(project)
-        await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         await self._progress.begin()
         self._form = await self._default_format(project)
+        # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
+        await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         try:
             await self._read_stream(project, received)
         except NemoError as error:

@@ -14,7 +14,7 @@ from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, 
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
-from bot.telegram.sending.captions import visible_length
+from bot.telegram.sending.formatting import visible_length
 from bot.words import Html
 
 _NO_CAPTION_AWAITED = ChatFields(caption_job_id=None)

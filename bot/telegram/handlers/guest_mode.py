@@ -20,10 +20,9 @@ from bot.telegram.handlers.button_presses import OLD_BUTTON, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles
 from bot.telegram.reading.request import ReadingContext, Request, read_request
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.texts import Text
 from bot.words import Words
 from bot.words.phrases import PhraseAction, action_for, small_talk
 

@@ -7,8 +7,8 @@ from functools import partial
 from types import FunctionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
-from telegram import InlineKeyboardMarkup
-from telegram.ext import BaseHandler, MessageHandler, filters
+from telegram import InlineKeyboardMarkup, Message, Update
+from telegram.ext import BaseHandler, CommandHandler, MessageHandler, filters
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chat
@@ -26,14 +26,50 @@ from bot.telegram.handlers.button_presses import (
     PressReply,
     ShowView,
 )
-from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
+from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, bounded
+
+
+class TextCommandHandler(CommandHandler[Context, Any]):
+    """Handles a command at the beginning of a text, whether Telegram has made an entity of it or not."""
+
+    def check_update(self, update: object) -> bool | tuple[list[str], bool | dict[str, Any]] | None:
+        """See ``CommandHandler``."""
+        command = text_command(update) if isinstance(update, Update) else None
+        if command is None or command.name not in self.commands:
+            return None
+        passed = self.filters.check_update(update) if isinstance(update, Update) else False
+        return (command.words.split(), passed) if passed else False
+
+
+class CommandInCaption(filters.MessageFilter):
+    """A caption that begins with a command, by whoever wrote it: PTB's command handlers read no captions."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def filter(self, message: Message) -> bool:
+        """See ``MessageFilter``."""
+        command = find_command(message.caption or "", message.get_bot().username)
+        return command is not None and command.name == self._name
+
+
+def text_command(update: Update) -> Command | None:
+    """Return the command for this bot that a text begins with; ``None`` if there is none."""
+    message = update.effective_message
+    if message is None or not message.text:
+        return None
+    username = message.get_bot().username
+    command = find_command(message.text, username)
+    return command if command is not None and command.is_for(username) else None
+
 
 MAX_NAME_CHARS = 40  # of whoever pressed a button
 

@@ -1,4 +1,4 @@
-"""Buttons that send a request: a card's examples, next steps, and what stands under the answer to a job."""
+"""Buttons that send a request: examples, next steps, what stands under the answer to a job or behind "More"."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +14,10 @@ from bot.jobs.buttons import (
     GoOn,
     GoOnChoice,
     KeepExtras,
+    MakeExtract,
+    OfferVariations,
     PlaceFiles,
+    Post,
     RemoveExtra,
     RenderLastOnly,
     Retry,
@@ -24,22 +27,26 @@ from bot.jobs.buttons import (
     RunOffer,
     RunScreenButton,
     RunSuggestion,
+    ShowMore,
     TrySample,
     UseVoice,
     unpack,
 )
 from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.generation_choice import choice_buttons
+from bot.jobs.messages import Button
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
-from bot.jobs.payloads import EditPayload, ExportPayload
+from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
+from bot.jobs.steps.make_extract import FORMS
 from bot.skills.cards import SkillCards
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
-from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
 from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
@@ -52,6 +59,38 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 
 class JobButtons(HandlerFamily):
     """Handles these buttons."""
+
+    @on_press
+    async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
+        """Put the other buttons in the place of this one; links stay the last."""
+        if not press.is_genuine:
+            return OLD_BUTTON
+        words = await self.words_for(press)
+        extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
+        extra.append(Button("button.variations", OfferVariations()))
+        extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
+        if press.chat.is_private and await self._chats.channels.all(press.chat.chat_id):
+            extra.append(Button("button.post", Post()))
+        markup = press.message.reply_markup
+        shown = [button for row in markup.inline_keyboard for button in row] if markup is not None else []
+        rest = [button for button in shown if button.callback_data != press.data]
+        buttons = [button for button in rest if not button.url]
+        buttons += [inline_button(button, words) for button in extra]
+        buttons += [button for button in rest if button.url]
+        return PressReply(buttons=InlineKeyboardMarkup(in_rows(buttons)))
+
+    @on_press
+    async def _make_extract(self, press: Press, action: MakeExtract) -> PressReply:
+        message = press.message
+        file = attachment_of(message)
+        if file is None or not press.is_genuine:
+            return OLD_BUTTON
+        others = without_button(message.reply_markup, press.data)
+        payload = ExtractPayload(form=action.form, result_job_id=action.job_id)
+        job = await self.job_of(press, JobKind.EXTRACT, files=(file,), payload=payload)
+        if job is None:
+            return PressReply("toast.sent_already", buttons=others)
+        return await self.send_prompt(press, job, "toast.extract", others)
 
     @on_press
     async def _run_prompt(

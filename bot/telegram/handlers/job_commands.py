@@ -9,8 +9,7 @@ from bot.job_types import COMMAND_JOBS
 from bot.jobs.buttons import ButtonAction, Export, ShowCredits, ShowLink, ShowStatus
 from bot.jobs.payloads import EditPayload, LinkPayload
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.command_handler import text_command
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press, text_command
 from bot.telegram.receiving.application import Context
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {

@@ -13,15 +13,14 @@ from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
-from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
+from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
-from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
 from bot.telegram.reading.addressing import chat_key_of, language_code, owner_id, telegram_chat_id_of
 from bot.telegram.reading.request import digest_of
 from bot.telegram.receiving.application import AnyApplication
@@ -278,3 +277,21 @@ def _is_said(shown: str, answer: str) -> bool:
     """Return whether a message shows an answer, or a part of it, whatever its formatting."""
     first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
     return bool(first and second) and (first in second or second in first)
+
+
+def quota_exceeded(warning: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
+    """Say why a request is refused, and when the quota resets."""
+    limit = quotas.limit(warning)
+    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
+    if warning.resource == "requests":
+        return LocalizedMessage(f"quota.over_jobs_{warning.scope}", {**params, "n": limit})
+    sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
+    return LocalizedMessage(f"quota.over_bytes_{warning.scope}", {**params, **sizes})
+
+
+def quota_warning(warning: QuotaWarning, quotas: Quotas) -> LocalizedMessage:
+    """Say how little of a quota is left."""
+    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
+    if warning.resource == "requests":
+        return LocalizedMessage(f"quota.left_jobs_{warning.scope}", {**params, "n": warning.left})
+    return LocalizedMessage(f"quota.left_bytes_{warning.scope}", {**params, "left": Bytes(warning.left)})

@@ -18,9 +18,14 @@ from bot.jobs.refusal_messages import holding, links_refused
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
-from bot.telegram.handlers.command_handler import CommandInCaption
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command, on_message
-from bot.telegram.handlers.new_project import NewProjectHandlers
+from bot.telegram.handlers.handler_family import (
+    CommandInCaption,
+    HandlerFamily,
+    HandlerServices,
+    on_command,
+    on_message,
+)
+from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
@@ -106,7 +111,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.CANCEL:
                 await CancelHandlers(self._services).cancel(update, context)
             case PhraseAction.NEW:
-                await NewProjectHandlers(self._services).begin_or_ask(update, context)
+                await ProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
                 chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
                 await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)

@@ -18,8 +18,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_p
 from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.captions import plain_text
-from bot.telegram.sending.formatting import format_lines
+from bot.telegram.sending.formatting import format_lines, plain_text
 from bot.telegram.sending.pressed_messages import VideoView
 
 _GONE = PressReply("versions.gone")

@@ -1,20 +1,121 @@
 """What a message means: its words, files and links, what it quotes, and whether it is for the bot."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from telegram import Message, MessageOriginUser, TextQuote
+from telegram import Message, MessageEntity, MessageOriginUser, TextQuote
 from telegram.constants import ChatType, MessageLimit
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
-from bot.media.links import find_links
+from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
-from bot.telegram.reading.entities import entities_within, with_addresses
-from bot.telegram.reading.links import RequestLinks, read_links
+
+_HARMLESS = (
+    RefusalReason.STREAMING_SITE,
+    RefusalReason.MUSIC_SITE,
+    RefusalReason.SHARE_PAGE,
+    RefusalReason.TELEGRAM_MESSAGE,
+)
+"""Reasons why a link can't be fetched that do not forbid naming it in a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLinks:
+    """A request and its links."""
+
+    prompt: str  # the words without the links to media; a page that may be media stays in them
+    media: tuple[str, ...] = ()  # the links to upload
+    warning: LocalizedMessage | None = None  # what to say about links that can't be fetched, if anything
+    is_refused: bool = False  # whether the request ends with that: nothing is passed on
+    offered: str = ""  # the words that can be run without the refused links, on what the project has
+
+
+def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
+    """Take the links out of a request.
+
+    Args:
+        text: Its words.
+        has_file: Whether it comes with a file, which it is about then: a link that can't be fetched, or that may be a
+            page, is only mentioned.
+    """
+    found = find_links(text)
+    has_media = has_file or bool(found.media)
+    if not found.refused:
+        if has_media or not found.pages:
+            return RequestLinks(found.rest if found.media else text, found.media)
+        # A link and nothing else asks for nothing.
+        return RequestLinks(text if found.words.strip() else "", found.pages)
+    first = found.refused[0]
+    forbidden = next((one for one in found.refused if one.reason not in _HARMLESS), None)
+    if forbidden is not None:
+        params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
+        return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
+    warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
+    if has_media:
+        return RequestLinks(found.rest, found.media, warning)
+    # What the words mean is not there, and the project's present clip may be another one.
+    return RequestLinks("", (), warning, is_refused=True, offered=found.words.strip())
+
+
+_SCHEMES = ("http://", "https://", "tg://")
+"""What links to media and to messages begin with; others, such as mailto:, are no links for a request."""
+
+_PERSON = "tg://user"
+"""Links to people, which older clients write for mentions."""
+
+
+def with_addresses(text: str, entities: Sequence[MessageEntity]) -> str:
+    """Return a text in which every address of its entities is written out, so that it is read like any other.
+
+    Args:
+        text: The text.
+        entities: Its entities; their offsets count UTF-16 units.
+    """
+    data = text.encode("utf-16-le")
+    # From the last to the first, so that the offsets of the others stay right.
+    for entity in sorted(entities, key=lambda one: one.offset, reverse=True):
+        start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
+        written = data[start:end].decode("utf-16-le", "ignore")
+        address = _address(entity, written)
+        if not address or address == written:
+            continue
+        # Words that look like an address may lie about it.
+        is_instead = entity.type == MessageEntity.URL or "://" in written
+        before, after = data[: start if is_instead else end], data[end:]
+        space = "" if not after or after.decode("utf-16-le", "ignore")[:1].isspace() else " "
+        data = before + f"{'' if is_instead else ' '}{address}{space}".encode("utf-16-le") + after
+    return data.decode("utf-16-le", "replace")
+
+
+def entities_within(entities: Sequence[MessageEntity], start: int, length: int) -> list[MessageEntity]:
+    """Return the entities inside a piece of a text, with the offsets that they have in it.
+
+    Args:
+        entities: Those of the whole text.
+        start: Where the piece begins, in UTF-16 units.
+        length: Its length in UTF-16 units.
+    """
+    return [
+        MessageEntity(one.type, one.offset - start, one.length, url=one.url)
+        for one in entities
+        if start <= one.offset and one.offset + one.length <= start + length
+    ]
+
+
+def _address(entity: MessageEntity, written: str) -> str:
+    if entity.url:
+        is_link = entity.url.lower().startswith(_SCHEMES) and not entity.url.lower().startswith(_PERSON)
+        return entity.url if is_link else ""
+    # With a path: Telegram also takes "clip.mov" for a link.
+    if entity.type == MessageEntity.URL and "://" not in written and "/" in written:
+        return f"https://{written}"
+    return ""
+
 
 _CUT_EARLIER = 100
 """How many characters before the brim clients cut a long text at most, at the end of a word."""

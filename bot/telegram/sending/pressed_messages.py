@@ -18,11 +18,10 @@ from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.formatting import format_list
+from bot.telegram.sending.formatting import format_list, texts_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.send_refusals import send_in_best_form
-from bot.telegram.sending.texts import texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)

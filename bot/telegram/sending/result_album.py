@@ -17,8 +17,8 @@ from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
+from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.send_once import JobSender, sent_message
 from bot.telegram.sending.send_refusals import ResultForm
 from bot.words import Html
