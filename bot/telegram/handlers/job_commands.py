@@ -39,7 +39,7 @@ class JobCommands(HandlerFamily):
             payload = LinkPayload(opens_project=True)
             if held is not None:
                 before = held.job.payload_as(EditPayload).uploads_before
-                job = replace(job, text=held.job.text)
+                job = replace(job, prompt=held.job.prompt)
                 payload = LinkPayload(opens_project=True, uploads_before=before)
             job = replace(job, payload=payload)
         await self._submitter.enqueue(press.update, [job])
