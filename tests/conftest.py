@@ -5,7 +5,6 @@ import contextlib
 import gc
 import importlib
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -22,10 +21,6 @@ from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
 
 gc.disable()  # until all tests are collected: what is imported leaves no garbage
-
-# Some machines keep no compiled modules. A run starts a hundred processes: each would compile for three seconds.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 # A busy machine makes examples slow, not wrong. Many of them are tried in tests/test_fuzz.py, among the heavy tests.
 hypothesis.settings.register_profile(
