@@ -221,7 +221,7 @@ async def test_both_have_to_be_admins_who_may_post(
 ) -> None:
     ada, bo = [await telegram.people.person(name) for name in ("Ada", "Bo")]
     news = await telegram.people.new_chat("channel", "News", ada, bo)
-    admins = CachedGroupAdmins(telegram.bot, telegram.telegram_calls, redis, clock)
+    admins = CachedGroupAdmins(telegram.telegram_calls, redis)
     assert not await admins.may_post(news.id, ada.id)
     await news.set_member(telegram.people.bot, "administrator", by=ada, can_post_messages=False)
     assert not await admins.may_post(news.id, ada.id)

@@ -14,7 +14,7 @@ async def test_a_new_admin_is_known_as_soon_as_the_list_may_be_fetched_again(
     ada, bo = [await telegram.people.person(name) for name in ("Ada", "Bo")]
     group = await telegram.people.new_chat("supergroup", "Film club", ada, bo)
     clock = HandClock()
-    admins, chat = CachedGroupAdmins(telegram.bot, telegram.telegram_calls, redis, clock), ChatKey(group.id)
+    admins, chat = CachedGroupAdmins(telegram.telegram_calls, redis), ChatKey(group.id)
     assert not await admins.is_admin(chat, bo.id)
     await group.set_member(bo.id, "administrator", by=ada)
     await clock.advance(RECHECK_AFTER_S - 0.1)

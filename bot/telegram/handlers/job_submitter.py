@@ -117,7 +117,7 @@ class JobSubmitter:
         for job in jobs:
             if enqueued.is_request and job.kind in ACKNOWLEDGED:
                 # Not ordered with the end of the job, which takes longer. Nobody needs it after a crash.
-                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
+                signals = ActivitySignals(job, self._telegram_calls)
                 self._application.create_task(signals.acknowledge(), update, name="acknowledge")
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)

@@ -62,7 +62,7 @@ class TelegramResponder:
         self._responders = responders
         self._job = job
         self._checkpoints = checkpoints
-        self._bot = responders.bot
+        self._bot = responders.telegram_calls.bot
         self._telegram_calls = responders.telegram_calls
         self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
         self._delivery = responders.delivery
@@ -73,15 +73,15 @@ class TelegramResponder:
         self.send_limit_bytes = self._delivery.send_limit
         self.expect_file = partial(files.expect, here)
         self.open_file = partial(files.open, here, on_copy=self._save_copy)
-        self.post = partial(post_to_channel, self._bot, self._telegram_calls)
-        self._activity_signals = signals = ActivitySignals(self._bot, job, self._telegram_calls)
+        self.post = partial(post_to_channel, self._telegram_calls)
+        self._activity_signals = signals = ActivitySignals(job, self._telegram_calls)
         self.react, self.conclude = signals.react, signals.conclude
         self._progress_message = progress = self._new_progress_message()
         self.report_progress, self.show_progress = progress.set, progress.show
         self.flush_progress, self.finish_progress = progress.show_now, progress.finish
 
     def _new_progress_message(self) -> ProgressMessage:
-        return ProgressMessage(self._bot, self._sender, self._responders.progress_edit_s)
+        return ProgressMessage(self._sender, self._responders.progress_edit_s)
 
     def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
         """See ``ports.Responder``."""
@@ -268,7 +268,7 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
-        album = ResultAlbum(self._bot, self._sender, self._delivery)
+        album = ResultAlbum(self._sender, self._delivery)
         async with self._activity_signals.uploading():
             return await album.send(idempotency_key, results, caption)
 
