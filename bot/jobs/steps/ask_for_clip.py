@@ -40,13 +40,17 @@ class AskForClip:
         job, chats = attempt.job, self._projects.chats
         if not job.payload_as(EditPayload).needs_clip:
             return
-        if (await chats.get(job.chat)).session_id is not None and await self._has_clip(attempt):
+        chat = await chats.get(job.chat)
+        if chat.session_id is not None and await self._has_clip(attempt):
             return
-        until = attempt.clock.now() + KEPT_FOR
-        await chats.update(job.chat, ChatFields(kept_prompt=job.text, kept_prompt_until=until))
+        now, until = attempt.clock.now(), chat.kept_prompt_until
+        kept = (chat.kept_prompt if until is not None and now < until else None) or job.text
+        if job.text not in kept:
+            kept = f"{kept}\n{job.text}"  # All that was asked for is done in one go.
+        await chats.update(job.chat, ChatFields(kept_prompt=kept, kept_prompt_until=now + KEPT_FOR))
         key = "example.needs_clip" if job.chat.is_private else "example.needs_clip_in_group"
         anyway = Button("button.without_clip", RunHeld(job.id))
-        raise JobEnded(LocalizedMessage(key, {"prompt": job.text}, (anyway,)), JobState.DONE)
+        raise JobEnded(LocalizedMessage(key, {"prompt": kept}, (anyway,)), JobState.DONE)
 
     async def _has_clip(self, attempt: Attempt) -> bool:
         on_loss = LostProjectHandler(self._projects, attempt).report

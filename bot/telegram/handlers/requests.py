@@ -131,12 +131,15 @@ class RequestHandlers(HandlerFamily):
             and await QuestionHandlers(self._services).answer(update, context, request.prompt)
         ):
             return None
-        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+        has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
+        if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = SayPayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
             )
             await self._submitter.submit(update, JobKind.SAY, line)
             return None
+        if talk is not None:
+            request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
         replied = None if request.replied is None else self._refusals.checked(request.replied, card)

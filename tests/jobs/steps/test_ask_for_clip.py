@@ -38,6 +38,17 @@ async def test_an_example_without_a_clip_asks_for_one_and_is_kept(rig: Rig, has_
     assert await kept(rig) == EXAMPLE
 
 
+async def test_a_second_example_joins_the_first(rig: Rig) -> None:
+    await keep(rig)
+    with pytest.raises(JobEnded) as ended:
+        await AskForClip(rig.projects)(
+            rig.attempt(rig.job(text="Add music", payload=EditPayload(needs_clip=True)))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.params == {"prompt": f"{EXAMPLE}\nAdd music"}
+    assert await kept(rig) == f"{EXAMPLE}\nAdd music"
+
+
 async def test_the_next_file_without_words_runs_it_once_also_when_its_process_dies(rig: Rig) -> None:
     await keep(rig)
     attempt = rig.attempt(rig.job(text="", files=(a_file(),)))
