@@ -91,7 +91,7 @@ class JobButtons(HandlerFamily):
             payload = LinkPayload(opens_project=True)
             if held is not None:
                 before = held.job.payload_as(EditPayload).uploads_before
-                job = replace(job, text=held.job.text)
+                job = replace(job, prompt=held.job.prompt)
                 payload = LinkPayload(opens_project=True, uploads_before=before)
             job = replace(job, payload=payload)
         await self._submitter.enqueue(press.update, [job])
@@ -146,7 +146,7 @@ class JobButtons(HandlerFamily):
             job_type = COMMAND_JOBS[phrase]
             output = requested_output(prompt) if phrase is PhraseAction.EXPORT else ()
             payload = ExportPayload(output=output) if output else None
-            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
+            job = replace(job, queue=job_type.queue, kind=job_type.kind, prompt="", payload=payload)
         elif isinstance(action, TrySample):
             job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
@@ -171,8 +171,8 @@ class JobButtons(HandlerFamily):
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
             payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
-            text = words.plain("prompt.generation", prompt=job.text.rstrip(" .。"), **form)
-            job = replace(job, text=text[:MAX_PROMPT_CHARS], payload=payload)
+            text = words.plain("prompt.generation", prompt=job.prompt.rstrip(" .。"), **form)
+            job = replace(job, prompt=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")
 
     @on_press
@@ -228,7 +228,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
-        job = await self.prompt_job(press, old.text)
+        job = await self.prompt_job(press, old.prompt)
         if job is not None:
             files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
