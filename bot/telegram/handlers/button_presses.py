@@ -13,7 +13,7 @@ from bot.jobs.model import MessageLocation, press_id
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.located_messages import LocatedMessages, View
 from bot.words import Words
 
 NO_BUTTONS = InlineKeyboardMarkup([])
@@ -94,7 +94,7 @@ HandlePress: TypeAlias = Callable[[Press, Any], Awaitable[PressReply]]
 class ButtonPresses:
     """Reads presses and answers them."""
 
-    def __init__(self, submitter: JobSubmitter, messages: PressedMessages) -> None:
+    def __init__(self, submitter: JobSubmitter, messages: LocatedMessages) -> None:
         self._submitter = submitter
         self.messages = messages
 

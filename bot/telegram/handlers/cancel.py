@@ -17,7 +17,7 @@ from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.words import Words
 
 
@@ -73,7 +73,7 @@ class CancelHandlers(HandlerFamily):
 
 
 def close_position_message(
-    job_queue: JobQueue, messages: PressedMessages
+    job_queue: JobQueue, messages: LocatedMessages
 ) -> Callable[[Job], Awaitable[None]]:
     """Make what lets the message that told a stopped job's position say that it is stopped."""
 

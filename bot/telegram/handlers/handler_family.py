@@ -33,7 +33,7 @@ from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words, bounded
 from bot.words.phrases import command_for
 

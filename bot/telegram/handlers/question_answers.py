@@ -14,7 +14,7 @@ from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words
 
 OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)

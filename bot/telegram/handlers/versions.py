@@ -26,7 +26,7 @@ from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import format_lines, plain_text
-from bot.telegram.sending.pressed_messages import VideoView
+from bot.telegram.sending.located_messages import VideoView
 
 _GONE = PressReply("versions.gone")
 
