@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from bot.chats.chats import Chats
+from bot.chats.chats import STORED_NAMES, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import AgentAnswered, JobProgress, StepTime
@@ -98,7 +98,7 @@ class JobRow:
             "asked_by": job.owner_id,
             "message_id": job.message_id,
             "language": job.language,
-            "text": redact(job.text),  # people do send tokens
+            "text": redact(job.prompt),  # people do send tokens
             "files": [{"kind": file.kind, "name": file.name, "bytes": file.size} for file in job.files],
             "saved": list(self.saved),
             "step": None if self.step is None else self.step.name,
@@ -320,7 +320,7 @@ async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobA
     redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     async with contextlib.AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
-        await ensure_schema(store.redis)
+        await ensure_schema(store.redis, STORED_NAMES)
         token_cipher = TokenCipher.open(
             [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
         )

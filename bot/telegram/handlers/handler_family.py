@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
 from telegram import InlineKeyboardMarkup, Message, Update
+from telegram.constants import ChatType
 from telegram.ext import BaseHandler, CommandHandler, MessageHandler, filters
 
 from bot.chats.access_control import AccessControl
@@ -34,6 +35,7 @@ from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import View
 from bot.words import Words, bounded
+from bot.words.phrases import command_for
 
 
 class TextCommandHandler(CommandHandler[Context, Any]):
@@ -62,12 +64,15 @@ class CommandInCaption(filters.MessageFilter):
 
 
 def text_command(update: Update) -> Command | None:
-    """Return the command for this bot that a text begins with; ``None`` if there is none."""
+    """Return the command for this bot that a text begins with, or is in words; ``None`` if there is none."""
     message = update.effective_message
     if message is None or not message.text:
         return None
     username = message.get_bot().username
     command = find_command(message.text, username)
+    if command is None and message.chat.type == ChatType.PRIVATE and message.forward_origin is None:
+        name = command_for(message.text)
+        return None if name is None else Command(name, f"/{name}", "", "")
     return command if command is not None and command.is_for(username) else None
 
 
@@ -161,7 +166,7 @@ class HandlerFamily:
     async def prompt_job(self, press: Press, prompt: str, **fields: Any) -> Job | None:
         """Make the job of a request with these fields of its `EditPayload`; ``None`` at the button's second press."""
         return await self.job_of(
-            press, JobKind.EDIT, text=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
+            press, JobKind.EDIT, prompt=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
         )
 
     async def send_prompt(

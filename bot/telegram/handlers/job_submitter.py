@@ -125,7 +125,7 @@ class JobSubmitter:
         """React to a request in the background: nobody needs that after a crash, and its job ends later."""
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
-                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
+                signals = ActivitySignals(job, self._telegram_calls)
                 self._application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
@@ -208,7 +208,7 @@ class JobSubmitter:
         update: Update,
         kind: JobKind,
         *,
-        text: str = "",
+        prompt: str = "",
         files: tuple[Attachment, ...] = (),
         payload: Payload | None = None,
         message_id: int | None = None,
@@ -218,7 +218,7 @@ class JobSubmitter:
         Args:
             update: The update being handled.
             kind: What the job is for.
-            text: The request, without command.
+            prompt: What is asked for in words, without command.
             files: The files of the request.
             payload: What else the kind needs.
             message_id: The message that answers reply to; by default the one that the update brings.
@@ -236,7 +236,7 @@ class JobSubmitter:
             owner_id=owner_id(update),
             message_id=message_id or asked_by_message,
             language=language_of(language_code(update.effective_user)),
-            text=text,
+            prompt=prompt,
             files=files,
             payload=payload,
             asked_at=self.clock.now(),

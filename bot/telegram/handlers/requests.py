@@ -131,12 +131,15 @@ class RequestHandlers(HandlerFamily):
             and await QuestionHandlers(self._services).answer(update, context, request.prompt)
         ):
             return None
-        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+        has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
+        if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = SayPayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
             )
             await self._submitter.submit(update, JobKind.SAY, line)
             return None
+        if talk is not None:
+            request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
         replied = None if request.replied is None else self._refusals.checked(request.replied, card)
@@ -158,7 +161,7 @@ class RequestHandlers(HandlerFamily):
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
         if request.still is not None and replied is None and not part.album:
-            held = self._submitter.job(update, JobKind.SAY, text=request.prompt, files=(request.still,))
+            held = self._submitter.job(update, JobKind.SAY, prompt=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=SayPayload(message=taken)))
@@ -191,7 +194,7 @@ class RequestHandlers(HandlerFamily):
         words: str,
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
-        job = self._submitter.job(update, JobKind.SAY, text=words)
+        job = self._submitter.job(update, JobKind.SAY, prompt=words)
         await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
