@@ -99,7 +99,7 @@ class JobRow:
             "asked_by": job.owner_id,
             "message_id": job.message_id,
             "language": job.language,
-            "text": redact(job.text),  # people do send tokens
+            "text": redact(job.prompt),  # people do send tokens
             "files": [{"kind": file.kind, "name": file.name, "bytes": file.size} for file in job.files],
             "saved": list(self.saved),
             "step": None if self.step is None else self.step.name,

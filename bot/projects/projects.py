@@ -116,8 +116,8 @@ class Projects:
         token, chat = await self.accounts.token(job, chat, attribution)
         credentials = Credentials(token, attribution)
         if chat.session_id is None:
-            language = session_language(job.text, job.language_code or job.language)
-            session = await self.nemo.create_session(credentials, language, _task_name(job.text))
+            language = session_language(job.prompt, job.language_code or job.language)
+            session = await self.nemo.create_session(credentials, language, _task_name(job.prompt))
             changes = ChatFields(
                 session_id=session.session_id,
                 task_id=session.task_id,

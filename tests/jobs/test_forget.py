@@ -54,7 +54,7 @@ async def names(redis: Redis, chat: ChatKey) -> set[str]:
 @pytest.fixture
 async def old(job_queue: JobQueue, redis: Redis) -> Job:
     """A job of the chat that is done, among other things that are kept of it and of its neighbours."""
-    job = new_job(text="my old request")
+    job = new_job(prompt="my old request")
     await job_queue.enqueue([job], 1)
     claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "old")
     assert claimed
@@ -69,7 +69,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
-    asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next request")
+    asked, later = new_job(kind=JobKind.FORGET), new_job(1, prompt="my next request")
     await job_queue.enqueue([asked], 2)
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, responders, asked)
@@ -91,7 +91,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
-    assert (await run_of(job_queue, clock, responders, later, "next")).job.text == "my next request"
+    assert (await run_of(job_queue, clock, responders, later, "next")).job.prompt == "my next request"
 
 
 async def test_a_chat_whose_queue_is_full_can_be_erased(

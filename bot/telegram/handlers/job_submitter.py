@@ -117,7 +117,7 @@ class JobSubmitter:
         for job in jobs:
             if enqueued.is_request and job.kind in ACKNOWLEDGED:
                 # Not ordered with the end of the job, which takes longer. Nobody needs it after a crash.
-                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
+                signals = ActivitySignals(job, self._telegram_calls)
                 self._application.create_task(signals.acknowledge(), update, name="acknowledge")
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)
@@ -203,7 +203,7 @@ class JobSubmitter:
         update: Update,
         kind: JobKind,
         *,
-        text: str = "",
+        prompt: str = "",
         files: tuple[Attachment, ...] = (),
         payload: Payload | None = None,
         message_id: int | None = None,
@@ -213,7 +213,7 @@ class JobSubmitter:
         Args:
             update: The update being handled.
             kind: What the job is for.
-            text: The request, without command.
+            prompt: What is asked for in words, without command.
             files: The files of the request.
             payload: What else the kind needs.
             message_id: The message that answers reply to; by default the one that the update brings.
@@ -231,7 +231,7 @@ class JobSubmitter:
             owner_id=owner_id(update),
             message_id=message_id or asked_by_message,
             language=language_of(language_code(update.effective_user)),
-            text=text,
+            prompt=prompt,
             files=files,
             payload=payload,
             asked_at=self.clock.now(),
