@@ -6,7 +6,14 @@ from telegram import Update
 
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version
-from bot.jobs.buttons import Compare, MakeVariations, OfferVariations, RestoreVersion, ShowVersion
+from bot.jobs.buttons import (
+    Compare,
+    MakeVariations,
+    OfferVariations,
+    RestoreVersion,
+    ShowVersion,
+    VersionButton,
+)
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
@@ -93,9 +100,7 @@ class VersionHandlers(HandlerFamily):
         await self._submitter.submit(press.update, JobKind.COMPARE, payload)
         return PressReply()
 
-    async def _find(
-        self, press: Press, action: ShowVersion | RestoreVersion | Compare
-    ) -> tuple[list[Version], Version | None]:
+    async def _find(self, press: Press, action: VersionButton) -> tuple[list[Version], Version | None]:
         """Return all versions of a project, and the one that a button is about."""
         versions = await self._chats.versions.all(press.chat, action.mark)
         number = int(action.number) if action.number.isdecimal() else -1
