@@ -158,10 +158,9 @@ class App:
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
-            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
-            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
-            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
-            await token_cipher.check(store.redis)
+            token_cipher = await TokenCipher.of_store(
+                store.redis, settings.encryption_keys, settings.data_dir
+            )
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             if self._paused:
                 await job_queue.pause(also_running=True)

@@ -1,6 +1,6 @@
 """Messages about troubles, with the stand-in of Telegram."""
 
-from bot.jobs.checkpoints import SAID, SAID_MESSAGE, MessageSend
+from bot.jobs.checkpoints import PREPARED, PREPARED_MESSAGE, MessageSend
 from bot.jobs.messages import ListMessage, LocalizedMessage, Seconds
 from bot.telegram.sending.alert_messages import AlertMessages
 from bot.telegram.sending.located_messages import LocatedMessages
@@ -15,8 +15,8 @@ async def test_what_was_said_is_found_again_to_be_edited(telegram: Telegram) -> 
     ada, checkpoints = await telegram.people.person("Ada"), Notebook()
     await ada.start()
     responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
-    await passing(telegram.clock, responder.send(SAID, REFUSES))
-    send = checkpoints.load(MessageSend, SAID_MESSAGE)
+    await passing(telegram.clock, responder.send(PREPARED, REFUSES))
+    send = checkpoints.load(MessageSend, PREPARED_MESSAGE)
     assert send is not None
     assert send.sent is not None
     assert send.sent.message_id == (await ada.chat.messages())[-1].id

@@ -14,7 +14,7 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
-from bot.jobs.refusal_messages import holding, links_refused
+from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -141,7 +141,7 @@ class RequestHandlers(HandlerFamily):
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._refuse(update, holding, source.refusal, request.prompt)
+            return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
