@@ -85,8 +85,8 @@ from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.pressed_messages import PressedMessages
 from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
+from bot.telegram.sending.responder import prepare_results
 from bot.telegram.sending.responders import TelegramResponders
-from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.web.health import Health
 
@@ -158,10 +158,9 @@ class App:
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
-            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
-            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
-            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
-            await token_cipher.check(store.redis)
+            token_cipher = await TokenCipher.of_store(
+                store.redis, settings.encryption_keys, settings.data_dir
+            )
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             if self._paused:
                 await job_queue.pause(also_running=True)
@@ -180,7 +179,7 @@ class App:
                 return
             health.checks["telegram"] = lambda: True
             telegram_ids = TelegramIds(store.redis)
-            telegram_calls = TelegramCalls(self._clock, telegram_ids, rate_limiter)
+            telegram_calls = TelegramCalls(bot, self._clock, telegram_ids, rate_limiter)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             parts = _Parts(
                 redis=store.redis,
@@ -193,9 +192,9 @@ class App:
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=telegram_calls,
-                pressed_messages=PressedMessages(bot, telegram_calls),
-                group_admins=CachedGroupAdmins(bot, telegram_calls, store.redis, self._clock),
-                guests=GuestMessages(bot, telegram_calls, store.redis),
+                pressed_messages=PressedMessages(telegram_calls),
+                group_admins=CachedGroupAdmins(telegram_calls, store.redis),
+                guests=GuestMessages(telegram_calls, store.redis),
                 guest_accounts=guest_accounts,
                 alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
             )
@@ -366,7 +365,7 @@ class App:
             projects=projects,
             chats=parts.chats,
             cards=parts.cards,
-            topics=PrivateTopics(parts.bot, parts.telegram_calls),
+            topics=PrivateTopics(parts.telegram_calls),
             group_admins=parts.group_admins,
             close_position_message=close_position_message(parts.job_queue, parts.pressed_messages),
             guest_accounts=parts.guest_accounts,
@@ -441,7 +440,6 @@ class App:
         local, server_dir = settings.telegram_local_mode, settings.server_dir
         unreadable = UnreadableFiles(parts.alerts.send, server_dir)
         return TelegramResponders(
-            bot,
             telegram_calls,
             sent,
             FileDownloads(

@@ -56,7 +56,7 @@ def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> 
         job: The job that holds the words.
         has_project: Whether the chat has a project that they may be about.
     """
-    if not job.text or not (has_project or message.key.startswith("link.")):
+    if not job.prompt or not (has_project or message.key.startswith("link.")):
         return message
     label = "button.run_on_current" if has_project else "button.run_without_link"
     return replace(message, buttons=(Button(label, RunHeld(job.id)),))

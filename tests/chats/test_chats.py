@@ -10,6 +10,7 @@ from bot.chats.chats import (
     DEFAULT_TTL_DAYS,
     MAX_RESULTS,
     MAX_UPLOADS,
+    STORED_NAMES,
     Account,
     CachedResult,
     Chat,
@@ -19,7 +20,6 @@ from bot.chats.chats import (
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.store.chat_fields import LONG_NAMES, SHORT_NAMES
 from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
@@ -137,8 +137,8 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
 
 
 async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redis) -> None:
-    assert SHORT_NAMES.keys() == ChatFields.model_fields.keys()
-    assert len(LONG_NAMES) == len(SHORT_NAMES)
+    assert len(set(STORED_NAMES.values())) == len(STORED_NAMES)
+    assert max(map(len, STORED_NAMES.values())) <= 2
     sizes = []
     for number in range(10):  # Random tokens: one chat in forty takes the store's next larger block.
         key = ChatKey(KEY.chat_id + number).of_account
@@ -178,7 +178,7 @@ async def test_a_chats_client_id_is_a_uuid_of_its_own(chats: Chats) -> None:
 async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis, name: str) -> None:
     await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
     kept = str([await redis.hgetall(chat_key(str(key))) for key in (KEY, KEY.of_account)])
-    assert f"'{SHORT_NAMES[name]}'" in kept
+    assert f"'{STORED_NAMES[name]}'" in kept
     assert "nmv_usr_secret" not in kept
     assert "nmv_usr_secret" not in repr(await chats.get(KEY))
 
@@ -197,11 +197,11 @@ async def test_a_token_copied_to_another_chat_or_field_counts_as_none(
     chats: Chats, redis: Redis, name: str
 ) -> None:
     await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
-    copied = str(await redis.hget(chat_key(str(KEY)), SHORT_NAMES[name]))
+    copied = str(await redis.hget(chat_key(str(KEY)), STORED_NAMES[name]))
     thief = ChatKey(KEY.chat_id + 1)
-    await redis.hset(chat_key(str(thief)), SHORT_NAMES[name], copied)
+    await redis.hset(chat_key(str(thief)), STORED_NAMES[name], copied)
     other = "token" if name == "own_token" else "own_token"
-    await redis.hset(chat_key(str(KEY)), SHORT_NAMES[other], copied)
+    await redis.hset(chat_key(str(KEY)), STORED_NAMES[other], copied)
     assert await chats.get(thief) == Chat(key=thief)
     assert getattr(await chats.get(KEY), name) == "nmv_usr_secret"
     assert getattr(await chats.get(KEY), other) is None

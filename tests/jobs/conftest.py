@@ -48,7 +48,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
         "message_id": 10 + number,
         "language": "en",
         "asked_at": HandClock().now(),
-        "text": f"request {number}",
+        "prompt": f"request {number}",
     }
     return Job(**given | fields)
 

@@ -583,7 +583,7 @@ class TestSweep:
 async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
     job_queue: JobQueue, redis: Redis, kind: JobKind, text: str, kept_s: int
 ) -> None:
-    job = new_job(kind=kind, text=text)
+    job = new_job(kind=kind, prompt=text)
     await job_queue.enqueue([job], 1)
     await job_queue.finish(await take(job_queue, "ticket"), JobState.DONE)
     assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s

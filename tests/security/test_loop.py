@@ -141,7 +141,7 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
         save=save,
         load=lambda *_: None,
         turn_id=lambda number: number,
-        job=SimpleNamespace(text="hi", language="en"),
+        job=SimpleNamespace(prompt="hi", language="en"),
     )
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))
     async with answering(client, chunk(stream), END) as nemo:

@@ -58,5 +58,5 @@ def test_a_page_is_fetched_where_nothing_else_is_there(
     ],
 )
 def test_what_is_left_of_a_refused_request_is_offered(key: str, has_project: bool, label: str | None) -> None:
-    message = links_refused(LocalizedMessage(key), new_job(text="cut it"), has_project=has_project)
+    message = links_refused(LocalizedMessage(key), new_job(prompt="cut it"), has_project=has_project)
     assert [button.label for button in message.buttons] == ([label] if label else [])

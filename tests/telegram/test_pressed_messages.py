@@ -17,7 +17,7 @@ WORDS = Words("en")
 
 @pytest.fixture
 def messages(telegram: Telegram) -> PressedMessages:
-    return PressedMessages(telegram.bot, telegram.telegram_calls)
+    return PressedMessages(telegram.telegram_calls)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ async def test_a_template_runs_now_or_waits_for_the_next_file(received: Received
     await received.chats.templates.save(KEY, SAVED)
     now = pack(RunTemplate(on_next_file=False, mark=SAVED.mark))
     (job,) = await received(press(now, ANN, PRIVATE))
-    assert (job.kind, job.text, job.payload_as(EditPayload).needs_clip) == (JobKind.EDIT, "trim it", True)
+    assert (job.kind, job.prompt, job.payload_as(EditPayload).needs_clip) == (JobKind.EDIT, "trim it", True)
     assert job.is_press
     assert await received(press(now, ANN, PRIVATE)) == []  # Pressed twice.
     later = pack(RunTemplate(on_next_file=True, mark=SAVED.mark))

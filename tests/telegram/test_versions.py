@@ -39,8 +39,8 @@ async def test_going_back_is_a_request_that_says_to_what(received: Received) -> 
         (job,) = await received(press(f"1:restore_version:{MARK}:{number}", ANN, PRIVATE))
         payload = job.payload_as(EditPayload)
         assert (job.kind, payload.version, payload.project) == (JobKind.EDIT, number, MARK)
-        assert job.text.startswith(Words("en").plain(key))
-        assert "sea.mp4" in job.text
+        assert job.prompt.startswith(Words("en").plain(key))
+        assert "sea.mp4" in job.prompt
     assert await received(press(f"1:restore_version:{MARK}:1", ANN, PRIVATE)) == []  # Pressed twice.
 
 

@@ -142,7 +142,7 @@ class AskAgent:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        if not attempt.job.text:
+        if not attempt.job.prompt:
             return
         try:
             turn = attempt.load(Turn) or Turn()
@@ -248,7 +248,7 @@ class _AgentTurn:
         return draft, use
 
     def _prompt_for(self, project: Project) -> str:
-        prompt = self._attempt.job.text
+        prompt = self._attempt.job.prompt
         if self._turn.prompt:
             first = self._attempt.load(AgentAsked) or AgentAsked()
             is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
@@ -259,7 +259,7 @@ class _AgentTurn:
         """Return the words for the chat's default format, which go with the project's first request."""
         job = self._attempt.job
         is_first = (await self._projects.chats.get_for(job)).answer_session_id != project.session_id
-        if not is_first or names_format(job.text):
+        if not is_first or names_format(job.prompt):
             return ""
         ratio = (await self._projects.chats.brands.load(job.chat)).ratio
         return Words(job.language).plain("prompt.default_format", ratio=ratio) if ratio else ""

@@ -169,7 +169,7 @@ class Export:
                 else next_steps(
                     draft,
                     self._cards.active(chat.skill),
-                    attempt.job.text,
+                    attempt.job.prompt,
                     is_generated=bool(state.generated_media) and not state.video_infos,
                 )
             )

@@ -58,7 +58,7 @@ async def take_in(attempt: Attempt, gathered: GatheredJob) -> None:
     Raises:
         JobEnded: There is nothing to work on, the prompt is too long, or a text file can't be used.
     """
-    if (length := len(gathered.job.text)) > MAX_PROMPT_CHARS:
+    if (length := len(gathered.job.prompt)) > MAX_PROMPT_CHARS:
         raise JobEnded(LocalizedMessage("error.request_too_long", {"n": length, "limit": MAX_PROMPT_CHARS}))
     saved = attempt.load(Gathered)
     if saved is None or saved.version != gathered.version:

@@ -85,7 +85,7 @@ class MakeVariations:
             words = Words(attempt.job.language)
             prompt = variation_prompt(words, aspect, style, base if is_changed else None)
             with attempt.in_part(number, len(names), names[number - 1]):
-                attempt.replace_job(replace(attempt.job, text=prompt))
+                attempt.replace_job(replace(attempt.job, prompt=prompt))
                 try:
                     await self._ensure_same_project(attempt, names, last)
                     ended = await self._make(attempt, names)

@@ -89,7 +89,7 @@ class Upload:
             # Only now: another attempt would have had to read them again.
             await attempt.responder.release_files()
         await take_kept_prompt(projects.chats, attempt)
-        if not attempt.job.text:
+        if not attempt.job.prompt:
             await ask_for_prompt(attempt, card)
 
     async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:

@@ -48,7 +48,7 @@ class WatchUpload:
             log.info("watch_upload.no_state", error=type(error).__name__)
         else:
             if digest(uploads or None) != awaited.digest_before:
-                prompt = bounded(held.job.text, _PROMPT_CHARS)
+                prompt = bounded(held.job.prompt, _PROMPT_CHARS)
                 do_it = Button("button.run_arrived", RunHeld(held.job.id))
                 message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
                 return await attempt.responder.send("arrived", message)
@@ -71,7 +71,7 @@ async def look_later(attempt: Attempt, link_job: Job, look: int = 0) -> None:
         id=look_id(link_job.id, look),
         kind=JobKind.WATCH_UPLOAD,
         queue=QueueName.QUICK,
-        text="",
+        prompt="",
         asked_at=now,
         payload=WatchPayload(link_job_id=link_job.id, look=look),
     )

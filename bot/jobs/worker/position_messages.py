@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 from redis.exceptions import RedisError
@@ -70,6 +71,7 @@ class PositionMessages:
         self._edit = edit
         self._usual_times = usual_times
         self._sends: set[asyncio.Task[None]] = set()
+        self._sending: WeakValueDictionary[ChatKey, asyncio.Lock] = WeakValueDictionary()
         self._updates: dict[ChatKey, asyncio.Task[None]] = {}
 
     async def send(self, queue: str, job_id: str) -> None:
@@ -114,6 +116,11 @@ class PositionMessages:
         if not job_id:
             return
         chat, _ = parse_queue_id(queue)
+        # One after another: fifty that all wait for their chat's limits would keep asking for their turn.
+        async with self._sending.setdefault(chat, asyncio.Lock()):
+            await self._send_to(chat, queue, job_id)
+
+    async def _send_to(self, chat: ChatKey, queue: str, job_id: str) -> None:
         status = await self._find_waiting(chat, job_id)
         if status is None or status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # Those are answered soon.

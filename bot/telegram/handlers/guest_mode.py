@@ -70,7 +70,7 @@ class GuestModeHandlers(HandlerFamily):
         context_words = request.context[:MAX_CONTEXT_CHARS]
         if context_words:
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
-            job = replace(job, text=f"{job.text}{PARAGRAPH}{quoted}")
+            job = replace(job, prompt=f"{job.prompt}{PARAGRAPH}{quoted}")
         try:
             enqueued = await self._job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
@@ -113,7 +113,7 @@ class GuestModeHandlers(HandlerFamily):
             message_id=None,
             language="",
             asked_at=self._clock.now(),
-            text=request.prompt,
+            prompt=request.prompt,
             payload=EditPayload(links=request.links),
             chat_title=message.chat.title or "",
             guest_query=query,

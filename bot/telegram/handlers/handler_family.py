@@ -166,7 +166,7 @@ class HandlerFamily:
     async def prompt_job(self, press: Press, prompt: str, **fields: Any) -> Job | None:
         """Make the job of a request with these fields of its `EditPayload`; ``None`` at the button's second press."""
         return await self.job_of(
-            press, JobKind.EDIT, text=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
+            press, JobKind.EDIT, prompt=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
         )
 
     async def send_prompt(

@@ -1,9 +1,9 @@
-"""Buttons that send a request: examples, next steps, what stands under the answer to a job or behind "More"."""
+"""Commands and buttons that ask for a job: an export, an example, a next step, what stands under an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Update
 
 from bot.chats.chats import ChatFields
 from bot.job_types import COMMAND_JOBS
@@ -11,6 +11,7 @@ from bot.jobs.buttons import (
     ButtonAction,
     ChooseGeneration,
     DropRequest,
+    Export,
     GoOn,
     GoOnChoice,
     KeepExtras,
@@ -27,7 +28,10 @@ from bot.jobs.buttons import (
     RunOffer,
     RunScreenButton,
     RunSuggestion,
+    ShowCredits,
+    ShowLink,
     ShowMore,
+    ShowStatus,
     TrySample,
     UseVoice,
     unpack,
@@ -37,19 +41,29 @@ from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import Button
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
-from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload
+from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.jobs.steps.make_extract import FORMS
 from bot.skills.cards import SkillCards
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, OLD_JOB, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press, text_command
 from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.receiving.application import Context
 from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
 from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
+
+_BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
+    Export: "export",
+    ShowCredits: "credits",
+    ShowStatus: "status",
+    ShowLink: "link",
+}
+"""The buttons that do what a command does."""
+
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
@@ -58,7 +72,30 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 
 
 class JobButtons(HandlerFamily):
-    """Handles these buttons."""
+    """Handles these buttons and commands."""
+
+    @on_command(*COMMAND_JOBS)
+    async def _command(self, update: Update, context: Context) -> None:
+        if (command := text_command(update)) is not None:
+            await self._submitter.submit(update, COMMAND_JOBS[command.name].kind)
+
+    @on_press
+    async def _as_command(
+        self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink
+    ) -> PressReply:
+        # Only the button makes a project where there is none.
+        job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
+        job = self._submitter.job(press.update, job_type.kind)
+        if isinstance(action, ShowLink):
+            held = await self._job_queue.find(press.chat, action.job_id) if action.job_id else None
+            payload = LinkPayload(opens_project=True)
+            if held is not None:
+                before = held.job.payload_as(EditPayload).uploads_before
+                job = replace(job, prompt=held.job.prompt)
+                payload = LinkPayload(opens_project=True, uploads_before=before)
+            job = replace(job, payload=payload)
+        await self._submitter.enqueue(press.update, [job])
+        return PressReply()
 
     @on_press
     async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
@@ -109,7 +146,7 @@ class JobButtons(HandlerFamily):
             job_type = COMMAND_JOBS[phrase]
             output = requested_output(prompt) if phrase is PhraseAction.EXPORT else ()
             payload = ExportPayload(output=output) if output else None
-            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
+            job = replace(job, queue=job_type.queue, kind=job_type.kind, prompt="", payload=payload)
         elif isinstance(action, TrySample):
             job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
@@ -134,8 +171,8 @@ class JobButtons(HandlerFamily):
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
             payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
-            text = words.plain("prompt.generation", prompt=job.text.rstrip(" .。"), **form)
-            job = replace(job, text=text[:MAX_PROMPT_CHARS], payload=payload)
+            text = words.plain("prompt.generation", prompt=job.prompt.rstrip(" .。"), **form)
+            job = replace(job, prompt=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")
 
     @on_press
@@ -191,7 +228,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
-        job = await self.prompt_job(press, old.text)
+        job = await self.prompt_job(press, old.prompt)
         if job is not None:
             files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)

@@ -99,7 +99,10 @@ class JobSubmitter:
         try:
             # In one round trip: somebody waits for the first sign.
             enqueued, *_ = await asyncio.gather(
-                self.job_queue.enqueue(jobs, update.update_id, arrival), *records
+                self.job_queue.enqueue(
+                    jobs, update.update_id, arrival, on_begun=lambda: self._acknowledge(update, jobs)
+                ),
+                *records,
             )
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
@@ -114,14 +117,16 @@ class JobSubmitter:
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False
-        for job in jobs:
-            if enqueued.is_request and job.kind in ACKNOWLEDGED:
-                # Not ordered with the end of the job, which takes longer. Nobody needs it after a crash.
-                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
-                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)
         return enqueued.is_new
+
+    def _acknowledge(self, update: Update, jobs: Sequence[Job]) -> None:
+        """React to a request in the background: nobody needs that after a crash, and its job ends later."""
+        for job in jobs:
+            if job.kind in ACKNOWLEDGED:
+                signals = ActivitySignals(job, self._telegram_calls)
+                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
         """Say why there is no room for a job."""
@@ -203,7 +208,7 @@ class JobSubmitter:
         update: Update,
         kind: JobKind,
         *,
-        text: str = "",
+        prompt: str = "",
         files: tuple[Attachment, ...] = (),
         payload: Payload | None = None,
         message_id: int | None = None,
@@ -213,7 +218,7 @@ class JobSubmitter:
         Args:
             update: The update being handled.
             kind: What the job is for.
-            text: The request, without command.
+            prompt: What is asked for in words, without command.
             files: The files of the request.
             payload: What else the kind needs.
             message_id: The message that answers reply to; by default the one that the update brings.
@@ -231,7 +236,7 @@ class JobSubmitter:
             owner_id=owner_id(update),
             message_id=message_id or asked_by_message,
             language=language_of(language_code(update.effective_user)),
-            text=text,
+            prompt=prompt,
             files=files,
             payload=payload,
             asked_at=self.clock.now(),

@@ -161,7 +161,7 @@ class RequestHandlers(HandlerFamily):
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
         if request.still is not None and replied is None and not part.album:
-            held = self._submitter.job(update, JobKind.SAY, text=request.prompt, files=(request.still,))
+            held = self._submitter.job(update, JobKind.SAY, prompt=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=SayPayload(message=taken)))
@@ -194,7 +194,7 @@ class RequestHandlers(HandlerFamily):
         words: str,
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
-        job = self._submitter.job(update, JobKind.SAY, text=words)
+        job = self._submitter.job(update, JobKind.SAY, prompt=words)
         await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
 
     async def _goes_on(self, update: Update, message: Message) -> bool:

@@ -6,7 +6,14 @@ from telegram import Update
 
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version
-from bot.jobs.buttons import Compare, MakeVariations, OfferVariations, RestoreVersion, ShowVersion
+from bot.jobs.buttons import (
+    Compare,
+    MakeVariations,
+    OfferVariations,
+    RestoreVersion,
+    ShowVersion,
+    VersionButton,
+)
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
@@ -100,9 +107,7 @@ class VersionHandlers(HandlerFamily):
         session_id = (await self._chats.get(press.chat)).session_id
         return session_id is not None and project_mark(session_id) == mark
 
-    async def _find(
-        self, press: Press, action: ShowVersion | RestoreVersion | Compare
-    ) -> tuple[list[Version], Version | None]:
+    async def _find(self, press: Press, action: VersionButton) -> tuple[list[Version], Version | None]:
         """Return all versions of a project, and the one that a button is about."""
         versions = await self._chats.versions.all(press.chat, action.mark)
         number = int(action.number) if action.number.isdecimal() else -1

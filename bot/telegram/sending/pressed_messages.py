@@ -17,7 +17,6 @@ from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessag
 from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_list, texts_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
@@ -50,8 +49,8 @@ MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words] | None]]
 class PressedMessages:
     """Makes the calls that a press needs. A message that is gone, or looks as wanted already, is left alone."""
 
-    def __init__(self, bot: TelegramBot, telegram_calls: TelegramCalls) -> None:
-        self._bot = bot
+    def __init__(self, telegram_calls: TelegramCalls) -> None:
+        self._bot = telegram_calls.bot
         self._telegram_calls = telegram_calls
         self._locks: WeakValueDictionary[MessageLocation, asyncio.Lock] = WeakValueDictionary()
 
