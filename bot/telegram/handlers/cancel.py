@@ -14,11 +14,10 @@ from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.words import Words
 
 
@@ -59,7 +58,7 @@ class CancelHandlers(HandlerFamily):
             case JobState.QUEUED:
                 where = await self._job_queue.find_position_message(job)
                 if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
-                    rest = without_button(press.message.reply_markup, press.data)
+                    rest = press.other_buttons
                     return PressReply(
                         "toast.cancelling", buttons=rest, stopped=() if where is None else (where,)
                     )
@@ -80,7 +79,7 @@ class CancelHandlers(HandlerFamily):
 
 
 def close_position_message(
-    job_queue: JobQueue, messages: PressedMessages
+    job_queue: JobQueue, messages: LocatedMessages
 ) -> Callable[[Job], Awaitable[None]]:
     """Make what lets the message that told a stopped job's position say that it is stopped."""
 

@@ -22,11 +22,10 @@ from bot.jobs.variations import VariationAspect
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import format_lines, plain_text
-from bot.telegram.sending.pressed_messages import VideoView
+from bot.telegram.sending.located_messages import VideoView
 
 _GONE = PressReply("versions.gone")
 _OTHER_PROJECT = PressReply("versions.other_project")
@@ -73,14 +72,14 @@ class VersionHandlers(HandlerFamily):
         is_undo = version.number == versions[-1].number - 1
         prompt = words.plain("prompt.undo" if is_undo else "prompt.restore_version")
         tracks = plain_text(format_lines(words, timeline(draft, press.chat)[1]))
-        others = without_button(press.message.reply_markup, press.data)
+        others = press.other_buttons
         job = await self.prompt_job(press, f"{prompt}\n{tracks}", version=version.number, project=action.mark)
         return await self.send_prompt(press, job, "toast.undoing", others)
 
     @on_press
     async def _offer_variations(self, press: Press, action: OfferVariations) -> PressReply:
         await self._submitter.submit(press.update, JobKind.OFFER_VARIATIONS)
-        return PressReply(buttons=without_button(press.message.reply_markup, press.data))
+        return PressReply(buttons=press.other_buttons)
 
     @on_press
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
