@@ -28,18 +28,18 @@ from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.refusal_messages import (
     file_gone,
-    holding,
     kind_refused,
     kind_unusable,
     links_refused,
     size_limit,
     size_refused,
     telegram_refused,
+    with_request_kept,
 )
 from bot.jobs.steps.add_brand import add_brand
 from bot.jobs.steps.ask_for_clip import take_kept_prompt
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
-from bot.jobs.steps.gather import take_in, wait_until_quiet
+from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -114,7 +114,7 @@ class Upload:
                 attempt.responder.expect_file(file)
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(attempt, gathered)
-            await take_in(attempt, gathered)
+            await apply_parts(attempt, gathered)
             await add_brand(self._projects.chats, attempt)
             attempt.replace_job(await without_known_files(self._projects, attempt, gathered))
             while files := _files_left(attempt)[:FILES_AT_ONCE]:
@@ -306,7 +306,9 @@ class Upload:
             params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
             raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
         except FileTooLarge as error:
-            raise JobEnded(holding(telegram_refused(file.size, error.limit), attempt.job)) from error
+            raise JobEnded(
+                with_request_kept(telegram_refused(file.size, error.limit), attempt.job)
+            ) from error
         if opened.size == 0:
             raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
         if card.restricts_kinds and not card.takes(opened.name):
