@@ -82,7 +82,7 @@ from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
 from bot.telegram.sending.responder import prepare_results
@@ -115,7 +115,7 @@ class _Parts:
     sent: SentMessageLog
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
-    pressed_messages: PressedMessages
+    located_messages: LocatedMessages
     group_admins: CachedGroupAdmins
     guests: GuestMessages
     guest_accounts: GuestAccountCounter
@@ -192,7 +192,7 @@ class App:
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=telegram_calls,
-                pressed_messages=PressedMessages(telegram_calls),
+                located_messages=LocatedMessages(telegram_calls),
                 group_admins=CachedGroupAdmins(telegram_calls, store.redis),
                 guests=GuestMessages(telegram_calls, store.redis),
                 guest_accounts=guest_accounts,
@@ -244,7 +244,7 @@ class App:
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guests = parts.guest_accounts if uses_guests else None
         checks = TroubleChecks(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
-        messages = AlertMessages(parts.bot, parts.pressed_messages)
+        messages = AlertMessages(parts.bot, parts.located_messages)
         await parts.alerts.run(checks.run, messages.show, messages.send)
 
     @contextlib.asynccontextmanager
@@ -316,7 +316,7 @@ class App:
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
             ),
             telegram_ids=parts.telegram_ids,
-            presses=ButtonPresses(submitter, parts.pressed_messages),
+            presses=ButtonPresses(submitter, parts.located_messages),
             guests=parts.guests,
             tokens_link=tokens_link(settings.nemo_web_url),
             alerts=parts.alerts,
@@ -367,7 +367,7 @@ class App:
             cards=parts.cards,
             topics=PrivateTopics(parts.telegram_calls),
             group_admins=parts.group_admins,
-            close_position_message=close_position_message(parts.job_queue, parts.pressed_messages),
+            close_position_message=close_position_message(parts.job_queue, parts.located_messages),
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
             usual_times=usual_times,
@@ -382,7 +382,7 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
             transcriber=await self._transcriber(stack, parts),
         )
-        edit = partial(parts.pressed_messages.show, priority=SendPriority.EDIT)
+        edit = partial(parts.located_messages.show, priority=SendPriority.EDIT)
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
         steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(

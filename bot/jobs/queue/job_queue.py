@@ -93,7 +93,7 @@ class ClaimedJob:
 
     gathered: GatheredJob  # what was asked, with all its parts so far
     attempt: int  # how many times it was started; fences off earlier starts
-    tries: int  # starts that count against it: not those that a drain or the store ended
+    counted_attempts: int  # starts that count against it: not those that a drain or the store ended
     checkpoints: dict[str, Any]  # what earlier attempts saved, by name
     cancelled: bool  # whether the chat has asked to stop it
     announced: bool  # whether some process sends, or sent, its position in the queue
@@ -118,7 +118,7 @@ def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: in
     return ClaimedJob(
         gathered=gathered,
         attempt=attempt,
-        tries=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
+        counted_attempts=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
         checkpoints=read_checkpoints(fields),
         cancelled=JobField.CANCEL_REQUESTED in fields,
         announced=JobField.ANNOUNCEMENT_CLAIMED in fields,

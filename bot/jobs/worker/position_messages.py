@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
@@ -35,21 +35,11 @@ without: a chat that asks for fifty things would keep everybody else waiting."""
 _CANCELLED = LocalizedMessage("progress.cancelled")
 
 
-class EditMessage(Protocol):
-    """Edits a message once its chat's limits allow it."""
+MakeView = Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]]
+"""Makes what a message is to show, right before the edit; ``None`` to leave it as it is."""
 
-    async def __call__(
-        self,
-        message: MessageLocation,
-        make_view: Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]],
-    ) -> None:
-        """Edit a message; one that is gone is left alone.
-
-        Args:
-            message: The message.
-            make_view: Makes what to show, right before the edit; ``None`` to leave the message as it is.
-        """
-        ...
+EditMessage = Callable[[MessageLocation, MakeView], Awaitable[None]]
+"""Edits a message once its chat's limits allow it; one that is gone is left alone."""
 
 
 class PositionMessages:

@@ -27,7 +27,7 @@ from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import VideoView, View
+from bot.telegram.sending.located_messages import VideoView, View
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import bounded
 

@@ -16,7 +16,7 @@ from bot.jobs.ports import ChatGone
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.formatting import Text
-from bot.telegram.sending.pressed_messages import INPUT_MEDIA
+from bot.telegram.sending.located_messages import INPUT_MEDIA
 from bot.telegram.sending.rate_limiter import InlineMessage, SendPriority
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
 from bot.words import Html

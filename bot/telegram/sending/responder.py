@@ -25,7 +25,7 @@ from bot.jobs.messages import (
     TextMessage,
     TimelinePicture,
 )
-from bot.jobs.model import Attachment, Job
+from bot.jobs.model import Attachment, Job, MessageLocation
 from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
@@ -36,6 +36,7 @@ from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_
 from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.result_album import ResultAlbum
@@ -324,29 +325,12 @@ class TelegramResponder:
             return await album.send(idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
-        """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
-        here = self._job.chat.chat_id
-
-        async def delete(chat_id: int) -> bool:
-            # In the supergroup that a group became, the number means another message.
-            return chat_id == telegram_chat_id and await self._bot.delete_message(chat_id, message_id)
-
-        async def remove_buttons(chat_id: int) -> object:
-            return chat_id != telegram_chat_id or await self._bot.edit_message_reply_markup(
-                chat_id, message_id
-            )
-
-        if not only_buttons:
-            try:
-                return await self._telegram_calls.call(here, delete, repeatable=True)
-            except BadRequest as error:
-                if "not found" in error.message.lower():
-                    return True  # Deleted already, by hand or by an attempt that died right after.
-                log.info("responder.not_deletable", error=error.message)
-            except ChatGone:
-                return False  # The result may have reached the person in private.
-        with contextlib.suppress(BadRequest, ChatGone):  # Without buttons already, or gone.
-            await self._telegram_calls.call(here, remove_buttons, repeatable=True)
+        """See ``ports.Responder``."""
+        messages = LocatedMessages(self._telegram_calls)
+        where = MessageLocation(self._job.chat.chat_id, telegram_chat_id, message_id)
+        if not only_buttons and await messages.delete(where):
+            return True
+        await messages.set_buttons(where, None)
         return False
 
     async def _send_privately(self, idempotency_key: str, message: PrivateMessage) -> None:
