@@ -9,6 +9,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.ask_for_clip import NOTHING_KEPT
 from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -31,7 +32,13 @@ class CancelHandlers(HandlerFamily):
         chat, job_queue = chat_key_of(message_of(update)), self._job_queue
         job_ids = await job_queue.current(chat, QueueName.MAIN)
         if not job_ids:
-            return await self._submitter.reply(update, LocalizedMessage("job.nothing_to_cancel"))
+            until = (await self._chats.get(chat)).kept_prompt_until
+            is_waiting = (
+                until is not None and self._clock.now() < until
+            )  # A template or example for the next file.
+            await self._chats.update(chat, NOTHING_KEPT)
+            key = "job.cancelled" if is_waiting else "job.nothing_to_cancel"
+            return await self._submitter.reply(update, LocalizedMessage(key))
         statuses = [status for job_id in job_ids if (status := await job_queue.find(chat, job_id))]
         own = [status.job.id for status in statuses if is_own(update, status.job.owner_id)]
         if not own and not await self._permissions.may_change(update, None):

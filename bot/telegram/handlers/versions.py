@@ -28,6 +28,7 @@ from bot.telegram.sending.formatting import format_lines, plain_text
 from bot.telegram.sending.located_messages import VideoView
 
 _GONE = PressReply("versions.gone")
+_OTHER_PROJECT = PressReply("versions.other_project")
 
 
 class VersionHandlers(HandlerFamily):
@@ -51,6 +52,8 @@ class VersionHandlers(HandlerFamily):
             caption = ListMessage(version_line(version, versions[-1]), ())
             buttons = version_buttons(versions, version, action.mark)
             return PressReply(show=VideoView(version.file_id, version.kind, caption, buttons))
+        if not version.file_id and not await self._is_present(press, action.mark):
+            return _OTHER_PROJECT  # It has to be rendered there.
         payload = ExportPayload(version=version.number, project=action.mark)
         await self._submitter.submit(press.update, JobKind.EXPORT, payload)
         return PressReply("toast.sending_version", {"version": version_name(version.number)})
@@ -61,9 +64,8 @@ class VersionHandlers(HandlerFamily):
         draft = None if version is None else version.draft
         if version is None or draft is None:
             return _GONE
-        session_id = (await self._chats.get(press.chat)).session_id
-        if session_id is None or project_mark(session_id) != action.mark:
-            return PressReply("versions.other_project")
+        if not await self._is_present(press, action.mark):
+            return _OTHER_PROJECT
         if version.draft_digest == versions[-1].draft_digest:
             return PressReply("versions.is_current", {"version": version_name(version.number)})
         words = await self.words_for(press)
@@ -98,6 +100,11 @@ class VersionHandlers(HandlerFamily):
         payload = ComparePayload(number=version.number, project=action.mark)
         await self._submitter.submit(press.update, JobKind.COMPARE, payload)
         return PressReply()
+
+    async def _is_present(self, press: Press, mark: str) -> bool:
+        """Return whether a mark stands for the chat's present project."""
+        session_id = (await self._chats.get(press.chat)).session_id
+        return session_id is not None and project_mark(session_id) == mark
 
     async def _find(self, press: Press, action: VersionButton) -> tuple[list[Version], Version | None]:
         """Return all versions of a project, and the one that a button is about."""
