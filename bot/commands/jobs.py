@@ -26,6 +26,7 @@ from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
+from bot.runtime.setting_types import revealed
 from bot.runtime.terminal import EXIT_WRONG, CommandError
 from bot.settings import Settings
 from bot.store import keys
@@ -317,13 +318,10 @@ async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobA
     Raises:
         StoreError: The store can't be used.
     """
-    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
+        store = await stack.enter_async_context(open_store(revealed(settings.redis_url), settings.data_dir))
         await ensure_schema(store.redis, STORED_NAMES)
-        token_cipher = TokenCipher.open(
-            [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
-        )
+        token_cipher = await TokenCipher.of_store(store.redis, settings.encryption_keys, settings.data_dir)
         _, job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
         yield JobAdmin(
             store.redis, job_queue, Chats(store.redis, token_cipher, settings.chat_ttl_days), clock

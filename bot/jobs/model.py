@@ -294,7 +294,7 @@ def retry_id(job_id: str) -> str:
     return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
-def look_id(job_id: str, look: int) -> str:
+def follow_up_id(job_id: str, look: int) -> str:
     """Return the id of the job that looks after another one for the nth time."""
     return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 

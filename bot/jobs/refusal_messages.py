@@ -32,7 +32,7 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     )
 
 
-def holding(message: LocalizedMessage, job: Job) -> LocalizedMessage:
+def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
     """Let the button for an upload in the browser keep the request that the file belongs to.
 
     Args:

@@ -34,10 +34,10 @@ LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its but
 LINK_MARGIN = timedelta(hours=24)
 """A browser link is replaced so long before it expires, so that one under a message holds for a while."""
 
-
 MAX_TASK_NAME_CHARS = 40
-UNNAMED_PROJECT = "project"  # the title of a project that no words began
 """The project's title on the web site; the rest of the request is cut."""
+
+UNNAMED_PROJECT = "project"  # the title of a project that no words began
 
 
 class LossReason(StrEnum):

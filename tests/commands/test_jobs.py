@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
-from bot.chats.token_cipher import TokenCipher
+from bot.chats.token_cipher import KEY_FILE, TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import print_job, print_jobs
 from bot.jobs.buttons import Retry
@@ -339,6 +339,12 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     code, out, err = await run("jobs", "show", "0123456789abcdef", cwd=tmp_path, **settings)
     assert (code, out) == (1, "")
     assert err.startswith("There is no job")
+
+    (tmp_path / "data" / KEY_FILE).unlink()
+    code, out, err = await run("jobs", "list", cwd=tmp_path, **settings)
+    assert (code, out) == (3, "")
+    assert "is missing: bring it back" in err
+    assert not (tmp_path / "data" / KEY_FILE).exists()  # a backup would save the wrong one
 
     code, out, err = await run(
         "jobs", "list", "--json", cwd=tmp_path, REDIS_URL="redis://:hush@127.0.0.1:1/0"

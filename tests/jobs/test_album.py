@@ -22,7 +22,7 @@ from bot.jobs.queue.album import (
     RequestPart,
 )
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
-from bot.jobs.steps.gather import Gather, take_in, wait_until_quiet
+from bot.jobs.steps.gather import Gather, apply_parts, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.words import Words
 from tests.clocks import HandClock, passing
@@ -332,7 +332,7 @@ class TestEdits:
 
 async def gather_all(attempt: Attempt) -> None:
     """Take in a request once it is whole, as the upload does."""
-    await take_in(attempt, await wait_until_quiet(attempt, await attempt.gathered()))
+    await apply_parts(attempt, await wait_until_quiet(attempt, await attempt.gathered()))
 
 
 class TestWaiting:

@@ -211,9 +211,7 @@ async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job
         told.append(first.warnings)
     assert told == [(), (QuotaWarning("person", "requests", 1),), ()]
     large = await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
-    assert large == Enqueued(
-        is_new=True, warnings=(QuotaWarning("person", "bytes", 150),), is_paused=False, is_request=True
-    )
+    assert large == Enqueued(is_new=True, warnings=(QuotaWarning("person", "bytes", 150),), is_paused=False)
 
 
 async def test_all_that_is_counted_ages_out(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:

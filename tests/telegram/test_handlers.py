@@ -33,7 +33,7 @@ from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 from tests.jobs.conftest import docket as docket_fixture
@@ -110,11 +110,11 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         application=application,
         submitter=submitter,
         access=access,
-        permissions=Permissions(CachedGroupAdmins(bot, calls, redis, telegram.clock)),
+        permissions=Permissions(CachedGroupAdmins(calls, redis)),
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
-        presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
-        guests=GuestMessages(bot, calls, redis),
+        presses=ButtonPresses(submitter, LocatedMessages(calls)),
+        guests=GuestMessages(calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
         alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
         admins=[ANN["id"]],

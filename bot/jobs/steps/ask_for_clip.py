@@ -17,7 +17,7 @@ from bot.projects.projects import Projects
 KEPT_FOR = timedelta(hours=1)
 """How long an example waits for its clip. A file that comes later may be meant for anything."""
 
-_NOTHING_KEPT = ChatFields(kept_prompt=None, kept_prompt_until=None)
+NOTHING_KEPT = ChatFields(kept_prompt=None, kept_prompt_until=None)
 
 
 class KeptPrompt(Checkpoint):
@@ -72,6 +72,6 @@ async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:
         is_due = not job.prompt and until is not None and attempt.clock.now() < until
         kept = KeptPrompt(text=chat.kept_prompt if is_due else "")
         await attempt.save(kept)
-        await chats.update(job.chat, _NOTHING_KEPT)
+        await chats.update(job.chat, NOTHING_KEPT)
     if kept.text:
         attempt.replace_job(replace(job, prompt=kept.text))

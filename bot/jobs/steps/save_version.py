@@ -62,6 +62,7 @@ def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Vers
         made_at=now,
         draft_digest=after.digest(),
         packed_draft=pack_draft(after),
+        restored=restored,
     )
     if before is None or not before.is_ready:
         return [made]

@@ -1,5 +1,6 @@
 """Before all other handlers: what is not for the bot is left alone, and who may not use it is told so now and then."""
 
+import asyncio
 from functools import partial
 
 from telegram import Message, Update
@@ -10,7 +11,13 @@ from bot.jobs.messages import LocalizedMessage
 from bot.runtime.tokens import has_token
 from bot.telegram.handlers.button_presses import PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, TextCommandHandler, handles, on_message
-from bot.telegram.reading.addressing import is_from_bot, message_of, owner_id, telegram_chat_id_of
+from bot.telegram.reading.addressing import (
+    chat_key_of,
+    is_from_bot,
+    message_of,
+    owner_id,
+    telegram_chat_id_of,
+)
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
 from bot.telegram.reading.request import is_from_others, words_of
@@ -74,7 +81,10 @@ class AccessGuard(HandlerFamily):
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
             return
-        reason = await self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        refusal = self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        # In one round trip with what the next handlers read: somebody waits for the first sign.
+        ahead = () if message is None else (self._submitter.chat(update, chat_key_of(message)),)
+        reason, *_ = await asyncio.gather(refusal, *ahead)
         if reason is None:
             return
         if update.callback_query is not None:

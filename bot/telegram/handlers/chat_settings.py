@@ -11,7 +11,7 @@ from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, 
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words, languages
 
 

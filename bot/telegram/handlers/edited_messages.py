@@ -19,7 +19,7 @@ from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_press
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
-from bot.telegram.reading.request import ReadingContext, Request, digest_of, read_request
+from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -35,8 +35,7 @@ class EditedMessageHandlers(HandlerFamily):
         status = await self._job_queue.find_by_message(
             chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        knows_replied = await self._submitter.knows_replied(message)
-        request = read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
+        request = await self._submitter.read(message, context.bot.bot)
         if status is None:
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:

@@ -18,7 +18,7 @@ from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.telegram.handlers.button_presses import OLD_BUTTON, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles
-from bot.telegram.reading.request import ReadingContext, Request, read_request
+from bot.telegram.reading.request import Request, read_request
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.group_admins import private_chat_url
@@ -62,7 +62,7 @@ class GuestModeHandlers(HandlerFamily):
             if await access.may_send_refusal(person.id, update.update_id):
                 await self._answer(update, query, LocalizedMessage(f"access.{reason}"))
             return None
-        request = read_request(message, ReadingContext(context.bot.id, context.bot.username))
+        request = read_request(message, context.bot.bot)
         files, refusal = await self._checked(update, key, request, context.bot.username)
         if refusal is not None:
             return await self._answer(update, query, refusal)

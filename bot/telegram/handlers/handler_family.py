@@ -26,6 +26,7 @@ from bot.telegram.handlers.button_presses import (
     PressRefused,
     PressReply,
     ShowView,
+    buttons_of,
 )
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
@@ -33,7 +34,7 @@ from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words, bounded
 from bot.words.phrases import command_for
 
@@ -218,8 +219,7 @@ def _marks(make: MakeHandler, group: int = 0) -> Callable[[Handle], Handle]:
 
 def _trace_of(press: Press) -> LocalizedMessage | None:
     """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
-    user, markup = press.update.effective_user, press.message.reply_markup
-    buttons = (button for row in markup.inline_keyboard for button in row) if markup is not None else ()
+    user, buttons = press.update.effective_user, buttons_of(press.message)
     label = next((button.text for button in buttons if button.callback_data == press.data), "")
     if user is None or not label:
         return None

@@ -14,7 +14,6 @@ from bot.telegram.handlers.guest_mode import GuestModeHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.inline import InlineHandlers
 from bot.telegram.handlers.job_buttons import JobButtons
-from bot.telegram.handlers.job_commands import JobCommands
 from bot.telegram.handlers.login import LoginHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
 from bot.telegram.handlers.projects import ProjectHandlers
@@ -32,7 +31,6 @@ _FAMILIES = (
     LoginHandlers,
     CancelHandlers,
     StartHelpHandlers,
-    JobCommands,
     ProjectHandlers,
     VersionHandlers,
     TemplateHandlers,

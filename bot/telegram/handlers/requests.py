@@ -14,7 +14,7 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
-from bot.jobs.refusal_messages import holding, links_refused
+from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -31,7 +31,7 @@ from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
-from bot.telegram.reading.request import ReadingContext, Request, read_request, words_of
+from bot.telegram.reading.request import Request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
@@ -57,7 +57,7 @@ class RequestHandlers(HandlerFamily):
     @on_message(CommandInCaption(EDIT))
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
-        request = await self._read(update, context)
+        request = await self._submitter.read(message_of(update), context.bot.bot)
         if not request.prompt and not request.links and not request.attachments and not request.left_out:
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
         return await self._request(update, context, request)
@@ -77,7 +77,7 @@ class RequestHandlers(HandlerFamily):
 
     @on_message(~filters.StatusUpdate.ALL)
     async def _message(self, update: Update, context: Context) -> None:
-        message, request = message_of(update), await self._read(update, context)
+        message, request = message_of(update), await self._submitter.read(message_of(update), context.bot.bot)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
         text = without_mention(words_of(message), context.bot.username)
@@ -93,11 +93,6 @@ class RequestHandlers(HandlerFamily):
                 await self._submitter.reply(update, LocalizedMessage("error.unsupported"))
             return None
         return await self._request(update, context, request)
-
-    async def _read(self, update: Update, context: Context) -> Request:
-        message = message_of(update)
-        knows_replied = await self._submitter.knows_replied(message)
-        return read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
 
     async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
@@ -146,7 +141,7 @@ class RequestHandlers(HandlerFamily):
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._refuse(update, holding, source.refusal, request.prompt)
+            return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from telegram import Message, MessageEntity, MessageOriginUser, TextQuote
+from telegram import Message, MessageEntity, MessageOriginUser, TextQuote, User
 from telegram.constants import ChatType, MessageLimit
 
 from bot.jobs.messages import LocalizedMessage
@@ -122,22 +122,6 @@ _CUT_EARLIER = 100
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingContext:
-    """What has to be known beside a message.
-
-    Args:
-        bot_id: The bot's id.
-        username: Its name, without ``@``.
-        knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or they
-            were a request.
-    """
-
-    bot_id: int
-    username: str
-    knows_replied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """What a message asks for.
 
@@ -178,16 +162,24 @@ class Request:
         return self.command is not None and self.command.name == EDIT
 
 
-def read_request(message: Message, reading: ReadingContext) -> Request:
-    """Read a message, new or edited, with text or caption."""
+def read_request(message: Message, bot: User, *, knows_replied: bool = False) -> Request:
+    """Read a message, new or edited, with text or caption.
+
+    Args:
+        message: The message.
+        bot: The bot.
+        knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or they
+            were a request.
+    """
+    username = bot.username or ""
     is_own = not is_from_others(message)
     text = words_of(message)
-    command = find_command(text, reading.username) if is_own else None
-    part, replied = _parts(message, reading)
-    context = _context(message, reading)
+    command = find_command(text, username) if is_own else None
+    part, replied = _parts(message, bot)
+    context = _context(message, bot, knows_replied=knows_replied)
     has_file = bool(part.files) or replied is not None
     # A command does not make a mention part of the words.
-    words = without_mention(text if command is None else command.words, reading.username)
+    words = without_mention(text if command is None else command.words, username)
     links = read_links(words, has_file=has_file)
     if not is_own and part.files:
         # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
@@ -195,7 +187,7 @@ def read_request(message: Message, reading: ReadingContext) -> Request:
     elif not is_own and links.prompt:
         links = replace(links, media=find_links(text).media)  # A page among somebody else's words is no file.
     if context and not has_file and not links.media and not links.is_refused:
-        links = _with_answered(links, context, is_bots=_answers_bot(message, reading))
+        links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
     if command is not None and command.name != EDIT and message.caption:
         # The agent would charge for the command; the file is used all the same.
@@ -209,7 +201,7 @@ def read_request(message: Message, reading: ReadingContext) -> Request:
             RequestLinks(links.prompt, is_refused=True, offered=links.offered or links.prompt.strip()),
         )
     return Request(
-        is_addressed=_is_addressed(message, text, command, reading, is_own=is_own),
+        is_addressed=_is_addressed(message, text, command, bot, is_own=is_own),
         command=command,
         prompt=links.prompt.strip(),
         part=part,
@@ -271,28 +263,26 @@ def sent_at(message: Message) -> int:
     return int(message.date.timestamp())
 
 
-def _is_addressed(
-    message: Message, text: str, command: Command | None, reading: ReadingContext, *, is_own: bool
-) -> bool:
+def _is_addressed(message: Message, text: str, command: Command | None, bot: User, *, is_own: bool) -> bool:
     # With a file, only the command for requests calls the bot.
     if command is not None and (command.bot or command.name == EDIT or message.text):
-        return command.is_for(reading.username)
-    if message.chat.type == ChatType.PRIVATE or _answers_bot(message, reading):
+        return command.is_for(bot.username or "")
+    if message.chat.type == ChatType.PRIVATE or _answers_bot(message, bot):
         return True
-    return is_own and mentions(text, reading.username)
+    return is_own and mentions(text, bot.username or "")
 
 
-def _answers_bot(message: Message, reading: ReadingContext) -> bool:
+def _answers_bot(message: Message, bot: User) -> bool:
     replied = message.reply_to_message
-    return replied is not None and is_reply(message) and _is_from(replied, reading.bot_id)
+    return replied is not None and is_reply(message) and _is_from(replied, bot.id)
 
 
 def _is_from(message: Message, user_id: int) -> bool:
     return message.from_user is not None and message.from_user.id == user_id
 
 
-def _parts(message: Message, reading: ReadingContext) -> tuple[RequestPart, RequestPart | None]:
-    own = _part(message, attachment_of(message), reading)
+def _parts(message: Message, bot: User) -> tuple[RequestPart, RequestPart | None]:
+    own = _part(message, attachment_of(message), bot)
     if own.files:
         return own, None
     if (file := attachment_elsewhere(message)) is not None:
@@ -300,14 +290,14 @@ def _parts(message: Message, reading: ReadingContext) -> tuple[RequestPart, Requ
     replied = message.reply_to_message
     if replied is None or not is_reply(message) or (file := attachment_of(replied)) is None:
         return own, None
-    is_ours = _is_from(replied, reading.bot_id)
+    is_ours = _is_from(replied, bot.id)
     if is_ours and replied.photo:
         return own, None  # The photos that the bot sends are drawings of the timeline.
-    return own, _part(replied, file, reading)
+    return own, _part(replied, file, bot)
 
 
-def _part(message: Message, file: Attachment | None, reading: ReadingContext) -> RequestPart:
-    if file is not None and _is_from(message, reading.bot_id):
+def _part(message: Message, file: Attachment | None, bot: User) -> RequestPart:
+    if file is not None and _is_from(message, bot.id):
         # All results have the same name.
         file = replace(file, name=f"video_{message.message_id}.mp4", is_result=True)
     return RequestPart(
@@ -331,15 +321,13 @@ def _glue(text: str) -> str:
     return " " if length >= MessageLimit.MAX_TEXT_LENGTH - _CUT_EARLIER else PARAGRAPH
 
 
-def _context(message: Message, reading: ReadingContext) -> str:
+def _context(message: Message, bot: User, *, knows_replied: bool) -> str:
     """Return the words that a message is about: those that were marked, or all of the answered message."""
     quote, replied = message.quote, message.reply_to_message if is_reply(message) else None
-    if quote is not None and quote.text and (quote.is_manual or not reading.knows_replied):
+    if quote is not None and quote.text and (quote.is_manual or not knows_replied):
         return _with_preview(message, _quoted(quote, replied))
-    is_result = (
-        replied is not None and _is_from(replied, reading.bot_id) and attachment_of(replied) is not None
-    )
-    if replied is None or is_result or reading.knows_replied:
+    is_result = replied is not None and _is_from(replied, bot.id) and attachment_of(replied) is not None
+    if replied is None or is_result or knows_replied:
         return ""
     return words_of(replied).strip()
 

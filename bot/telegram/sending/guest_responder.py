@@ -55,7 +55,7 @@ class GuestProgress(ProgressMessage):
     """
 
     def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
-        super().__init__(responders.bot, sender, responders.progress_edit_s)
+        super().__init__(sender, responders.progress_edit_s)
         self._guests = responders.guests
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None

@@ -24,7 +24,6 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
@@ -62,8 +61,8 @@ class ProgressMoved(Checkpoint):
 class ProgressMessage:
     """Shows the newest progress of a job, and edits no more often than every few seconds."""
 
-    def __init__(self, bot: TelegramBot, sender: JobSender, edit_every_s: float) -> None:
-        self._bot = bot
+    def __init__(self, sender: JobSender, edit_every_s: float) -> None:
+        self._bot = sender.telegram_calls.bot
         self._sender = sender
         self._job = sender.job
         self._checkpoints = sender.checkpoints

@@ -150,6 +150,13 @@ async def test_buttons_lead_to_the_neighbours(rig: Rig) -> None:
         [show[0], show[2], RestoreVersion(mark, "2")],
         [show[1], RestoreVersion(mark, "2")],
     ]
+    undone = [*versions[:2], versions[2].model_copy(update={"restored": 1})]
+    assert [button.action for button in version_buttons(undone, undone[2], mark)] == [
+        show[1]
+    ]  # It is at the start.
+    original = versions[0].model_copy(update={"number": 0, "draft_digest": "original"})
+    actions = [button.action for button in version_buttons([original, *undone], undone[2], mark)]
+    assert actions == [show[1], RestoreVersion(mark, "0")]
     with_pictures = [one.model_copy(update={"picture_id": "cover"}) for one in versions]
     assert version_buttons(with_pictures, with_pictures[1], mark)[-1].action == Compare(mark, "2")
     assert history_view([], mark, rig.clock.now()) == LocalizedMessage("versions.none")
