@@ -15,6 +15,7 @@ from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds,
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.credit_limits import BalanceReading, CreditLimits
+from bot.jobs.queue.quotas import seconds_until_reset
 from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
@@ -150,7 +151,7 @@ class TurnCredits:
         )
         if scope is not None:
             retry = Button("button.retry", Retry(job.id))
-            params = {"anew_in": Seconds(self._limits.resets_in_s)}
+            params = {"anew_in": Seconds(seconds_until_reset(self._attempt.clock.now()))}
             raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
 
     async def record_use(self, use: CreditsUse) -> None:
