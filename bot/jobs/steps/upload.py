@@ -127,7 +127,7 @@ class _Uploading:
             gathered = await wait_until_quiet(self._attempt, gathered)
             await apply_parts(self._attempt, gathered)
             await add_brand(self._projects.chats, self._attempt)
-            self._attempt.replace_job(await without_known_files(self._projects, self._attempt, gathered))
+            self._attempt.job = await without_known_files(self._projects, self._attempt, gathered)
             while files := _files_left(self._attempt)[:FILES_AT_ONCE]:
                 await self._bring(FILES, partial(self._send_files, files))
             if links := _left(self._attempt, LINKS, self._attempt.job.payload_as(EditPayload).links):
@@ -344,7 +344,7 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     beside = attempt.job.payload_as(EditPayload).restored_file_ids
     current = {*beside, *(file.file_id for file in gathered.job.files)}
     files = tuple(file for file in attempt.job.files if file.file_id in current)
-    attempt.replace_job(replace(attempt.job, files=files))
+    attempt.job = replace(attempt.job, files=files)
     return {file_id: file for file_id, file in opened.items() if file_id in current}
 
 

@@ -120,7 +120,7 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     await Upload(rig.projects, rig.cards, rig.usual_times)(first)
     started = UploadStarted(digest_before=digest(None), size_bytes=9, sources=(file.file_id,))
     attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
-    attempt.replace_job(replace(attempt.job, files=(replace(file, message_id=None),)))
+    attempt.job = replace(attempt.job, files=(replace(file, message_id=None),))
     queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
