@@ -69,6 +69,7 @@ class TelegramResponder:
         self._telegram_calls = responders.telegram_calls
         self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
         self._files = responders.files
+        self._copies_lock = asyncio.Lock()
         self._delivery = responders.delivery
         self.sends_arriving = self._delivery.sends_arriving
         self._words = self._sender.words
@@ -118,9 +119,10 @@ class TelegramResponder:
             await self._files.discard(path)
 
     async def _save_copy(self, path: str) -> None:
-        copies = self._checkpoints.load(FileCopies) or FileCopies()
-        if path not in copies.paths:
-            await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
+        async with self._copies_lock:  # Files are opened side by side.
+            copies = self._checkpoints.load(FileCopies) or FileCopies()
+            if path not in copies.paths:
+                await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
 
     @property
     def send_limit_bytes(self) -> int:
