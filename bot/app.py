@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -63,7 +63,6 @@ from bot.startup import (
 from bot.store import keys
 from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
-from bot.store.schema import ensure_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -80,17 +79,16 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
+from bot.telegram.sending.responder import prepare_results
 from bot.telegram.sending.responders import TelegramResponders
-from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
-from bot.telegram.sending.server_files import UnreadableFiles
-from bot.web.health import Check, Health
+from bot.web.health import Health
 
 if TYPE_CHECKING:
     from bot.web.webhook import Webhook
@@ -117,6 +115,9 @@ class _Parts:
     sent: SentMessageLog
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
+    located_messages: LocatedMessages
+    group_admins: CachedGroupAdmins
+    guests: GuestMessages
     guest_accounts: GuestAccountCounter
     alerts: OperatorAlerts
 
@@ -149,19 +150,17 @@ class App:
         """
         settings, started = self._settings, asyncio.Event()
         raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
-        health = Health({name: _check(lambda: False) for name in ("store", "telegram")})
-        health.checks["started"] = _check(started.is_set)
+        health = Health({name: lambda: False for name in ("store", "telegram")})
+        health.checks["started"] = started.is_set
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)
             store = await connect_store(stack, settings, self._clock, stop)
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
-            await ensure_schema(store.redis)
-            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
-            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
-            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
-            await token_cipher.check(store.redis)
+            token_cipher = await TokenCipher.of_store(
+                store.redis, settings.encryption_keys, settings.data_dir
+            )
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             if self._paused:
                 await job_queue.pause(also_running=True)
@@ -178,8 +177,9 @@ class App:
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
             if stop.is_set():
                 return
-            health.checks["telegram"] = _check(lambda: True)
+            health.checks["telegram"] = lambda: True
             telegram_ids = TelegramIds(store.redis)
+            telegram_calls = TelegramCalls(bot, self._clock, telegram_ids, rate_limiter)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             parts = _Parts(
                 redis=store.redis,
@@ -191,7 +191,10 @@ class App:
                 cards=await asyncio.to_thread(load_skill_cards, settings),
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
-                telegram_calls=TelegramCalls(self._clock, telegram_ids, rate_limiter),
+                telegram_calls=telegram_calls,
+                located_messages=LocatedMessages(telegram_calls),
+                group_admins=CachedGroupAdmins(telegram_calls, store.redis),
+                guests=GuestMessages(telegram_calls, store.redis),
                 guest_accounts=guest_accounts,
                 alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
             )
@@ -231,7 +234,7 @@ class App:
         supervisor = WorkerSupervisor(
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
         )
-        health.checks["worker"] = _check(lambda: supervisor.is_alive)
+        health.checks["worker"] = lambda: supervisor.is_alive
         metrics.WORKER.set_function(lambda: supervisor.is_alive)
         health.hangs = lambda: supervisor.hangs
         return runner, supervisor
@@ -241,7 +244,7 @@ class App:
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guests = parts.guest_accounts if uses_guests else None
         checks = TroubleChecks(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
-        messages = AlertMessages(parts.bot, PressedMessages(parts.bot, parts.telegram_calls))
+        messages = AlertMessages(parts.bot, parts.located_messages)
         await parts.alerts.run(checks.run, messages.show, messages.send)
 
     @contextlib.asynccontextmanager
@@ -274,7 +277,7 @@ class App:
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
             webhook = Webhook(settings.webhook_secret.get_secret_value(), self._clock)
-            health.checks["webhook"] = _check(lambda: webhook is not None and webhook.is_set)
+            health.checks["webhook"] = lambda: webhook is not None and webhook.is_set
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
@@ -303,7 +306,7 @@ class App:
         services = HandlerServices(
             application=application,
             submitter=submitter,
-            permissions=Permissions(CachedGroupAdmins(bot, parts.telegram_calls, parts.redis, self._clock)),
+            permissions=Permissions(parts.group_admins),
             access=AccessControl(
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
@@ -313,8 +316,8 @@ class App:
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
             ),
             telegram_ids=parts.telegram_ids,
-            presses=ButtonPresses(submitter, PressedMessages(bot, parts.telegram_calls)),
-            guests=GuestMessages(bot, parts.telegram_calls, parts.redis),
+            presses=ButtonPresses(submitter, parts.located_messages),
+            guests=parts.guests,
             tokens_link=tokens_link(settings.nemo_web_url),
             alerts=parts.alerts,
             admins=settings.admins,
@@ -329,7 +332,7 @@ class App:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
         lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.dead_worker_s))
         metrics.POLLING.set_function(lambda: lock.is_held and receiver.is_answered)
-        health.checks["telegram"] = _check(lambda: receiver.is_answered or not lock.is_held)
+        health.checks["telegram"] = lambda: receiver.is_answered or not lock.is_held
         await lock.run(receiver.run)
 
     async def _receive_webhook(self, receiver: UpdateReceiver, webhook: Webhook, parts: _Parts) -> None:
@@ -356,16 +359,15 @@ class App:
         settings, redis = self._settings, parts.redis
         projects = await self._projects(stack, parts)
         responders = await self._responders(stack, parts)
-        pressed_messages = PressedMessages(parts.bot, parts.telegram_calls)
         daily_credits = DailyCredits(settings.daily_credits, settings.daily_credits_per_person)
         usual_times = UsualTimes(redis)
         dependencies = StepDependencies(
             projects=projects,
             chats=parts.chats,
             cards=parts.cards,
-            topics=PrivateTopics(parts.bot, parts.telegram_calls),
-            group_admins=CachedGroupAdmins(parts.bot, parts.telegram_calls, redis, self._clock),
-            close_position_message=close_position_message(parts.job_queue, pressed_messages),
+            topics=PrivateTopics(parts.telegram_calls),
+            group_admins=parts.group_admins,
+            close_position_message=close_position_message(parts.job_queue, parts.located_messages),
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
             usual_times=usual_times,
@@ -380,7 +382,7 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
             transcriber=await self._transcriber(stack, parts),
         )
-        edit = partial(pressed_messages.show, priority=SendPriority.EDIT)
+        edit = partial(parts.located_messages.show, priority=SendPriority.EDIT)
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
         steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(
@@ -438,7 +440,6 @@ class App:
         local, server_dir = settings.telegram_local_mode, settings.server_dir
         unreadable = UnreadableFiles(parts.alerts.send, server_dir)
         return TelegramResponders(
-            bot,
             telegram_calls,
             sent,
             FileDownloads(
@@ -452,7 +453,7 @@ class App:
             ),
             settings.progress_edit_s,
             parts.chats.encrypt,
-            GuestMessages(bot, telegram_calls, parts.redis),
+            parts.guests,
             settings.staging_chat,
         )
 
@@ -465,13 +466,6 @@ class App:
             reconnection_delay=RECONNECT_PAUSE,
             schedule_automatic_tasks=False,
         )
-
-
-def _check(holds: Callable[[], bool]) -> Check:
-    async def check() -> bool:
-        return holds()
-
-    return check
 
 
 async def _wait_until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:

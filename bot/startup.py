@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from importlib.metadata import version
 
 import structlog
+from redis.exceptions import RedisError
 from telegram.error import InvalidToken, TelegramError
 
+from bot.chats.chats import STORED_NAMES
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.process import Role
@@ -18,6 +20,7 @@ from bot.settings import Settings
 from bot.skills.cards import INSTALL_DIRS, SkillCards, load_cards
 from bot.store.connect import Store, open_store, without_secrets
 from bot.store.errors import StoreUnreachable
+from bot.store.schema import ensure_schema
 from bot.telegram.sending.bot import TelegramBot
 
 log = structlog.get_logger(__name__)
@@ -39,7 +42,7 @@ class TelegramRefuses(CannotStart):
 async def connect_store(
     stack: contextlib.AsyncExitStack, settings: Settings, clock: Clock, stop: asyncio.Event
 ) -> Store | None:
-    """Connect to the store; wait for one that does not answer, as a running process would.
+    """Connect to the store; wait for one that does not answer or takes no writes, as a running process would.
 
     Args:
         stack: Closes the store.
@@ -56,10 +59,14 @@ async def connect_store(
     backoff = Backoff()
     while not stop.is_set():
         try:
-            return await stack.enter_async_context(
-                open_store(revealed(settings.redis_url), settings.data_dir)
-            )
-        except StoreUnreachable as error:
+            async with contextlib.AsyncExitStack() as opened:
+                store = await opened.enter_async_context(
+                    open_store(revealed(settings.redis_url), settings.data_dir)
+                )
+                await ensure_schema(store.redis, STORED_NAMES)
+                stack.push_async_exit(opened.pop_all())
+                return store
+        except (StoreUnreachable, RedisError) as error:
             pause_s = backoff.next_s()
             log.warning("app.store_unreachable", problem=str(error), retry_in_s=pause_s)
             await sleep_unless(stop, clock, pause_s)

@@ -22,6 +22,22 @@ class OpenFile:
     content_type: str  # its MIME type, by its first bytes if they tell
     chunks: AsyncIterator[bytes]  # its content, to be read once
 
+    async def read(self, limit: int) -> bytes:
+        """Return the whole content of a small file.
+
+        Args:
+            limit: The most bytes that are read.
+
+        Raises:
+            FileTooLarge: It has more.
+        """
+        content = bytearray()
+        async for chunk in self.chunks:
+            content += chunk
+            if len(content) > limit:
+                raise FileTooLarge(limit)
+        return bytes(content)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -65,6 +65,7 @@ async def serve_services(
     data_dir: Path,
     clock: Clock | None = None,
     *,
+    host: str = "127.0.0.1",
     local: bool = False,
     flood_limits: FloodLimits | None = FloodLimits(),  # noqa: B008 - frozen
     pace: Pace | None = None,
@@ -76,6 +77,7 @@ async def serve_services(
     Args:
         data_dir: Directory for their files.
         clock: Their source of time, which should be the bot's too.
+        host: The address to listen on.
         local: Whether the Bot API behaves as a server with ``--local``.
         flood_limits: Telegram's limits on sending; ``None`` for none.
         pace: How long things take at NemoVideo; fast by default.
@@ -98,8 +100,8 @@ async def serve_services(
     nemovideo = new_nemovideo(data_dir / "nemovideo", clock=clock, pace=pace, public_links_only=True)
     telegram_app, nemo_app = Guard(botapi, key), Guard(nemovideo, key)
     async with (
-        serve(telegram_app, port=telegram_port) as telegram_url,
-        serve(nemo_app, port=nemo_port) as nemo_url,
+        serve(telegram_app, host, telegram_port) as telegram_url,
+        serve(nemo_app, host, nemo_port) as nemo_url,
     ):
         yield Services(
             telegram_url,

@@ -2,7 +2,8 @@
 
 A server that freezes, or a proxy that keeps the connections to a lost one, answers TCP's keepalive and nothing else.
 So each read has a limit, and one that runs into it closes the pool's idle connections too: each of them would cost the
-next command as long again.
+next command as long again. A proxy also keeps the connections to a primary that became a replica, which refuses writes
+for good: they are closed too, as new ones may lead to the next primary.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as AnswerTimeout
 
 POOL_TIMEOUT_S = 20.0  # for a free connection
@@ -23,15 +25,17 @@ ANSWER_TIMEOUT_S = 5.0  # blocking commands must block for less; docket's longes
 SENTINEL_TIMEOUT_S = 1.0  # for a sentinel to answer before the next one is asked
 HEALTH_CHECK_INTERVAL_S = 30
 
+NO_REPLICAS = "NOREPLICAS"  # begins the answer of a primary that lost its replicas, perhaps to another one
+
 RETRY_BASE_S = 0.01
 RETRY_CAP_S = 0.5
 
 
 class _Connection(AbstractConnection):
-    """A connection that never swallows a cancellation, and whose silence makes its pool close the idle ones.
+    """A connection that never swallows a cancellation, and whose silence or refusal makes its pool close the idle ones.
 
-    redis-py sends each command through ``asyncio.wait_for``, which before Python 3.12 swallows a cancellation that
-    arrives as it ends: of 4000 during a command, two in five.
+    redis-py sends each command through ``asyncio.wait_for``, which before Python 3.12 takes a task for each, and
+    swallows a cancellation that arrives as it ends: of 4000 during a command, two in five.
     """
 
     pool: BlockingConnectionPool
@@ -41,18 +45,27 @@ class _Connection(AbstractConnection):
     ) -> None:
         if not self.is_connected:
             await self.reconnect()
-        task = asyncio.current_task()
-        before = task.cancelling() if task is not None else 0
-        await super().send_packed_command(command, check_health)
-        if task is not None and task.cancelling() > before:
-            await self.disconnect(nowait=True)  # Nobody will read the answer that is coming.
-            raise asyncio.CancelledError
+        if check_health:
+            await self.check_health()  # type: ignore[no-untyped-call]
+        limit_s, self.socket_timeout = self.socket_timeout, None  # Without a limit there is no wait_for.
+        try:
+            async with asyncio.timeout(limit_s):
+                await super().send_packed_command(command, check_health=False)
+        except TimeoutError as error:
+            raise AnswerTimeout("Timeout writing to socket") from error
+        finally:
+            self.socket_timeout = limit_s
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
             return await super().read_response(*args, **options)
         except AnswerTimeout:
             await self.pool.disconnect(inuse_connections=False)
+            raise
+        except ResponseError as error:
+            if isinstance(error, ReadOnlyError) or str(error).startswith(NO_REPLICAS):
+                await self.disconnect(nowait=True)
+                await self.pool.disconnect(inuse_connections=False)
             raise
 
     async def reconnect(self) -> None:

@@ -9,7 +9,7 @@ import structlog
 log = structlog.get_logger(__name__)
 
 CHECK_TIMEOUT_S = 2.0  # for each check, and for the metrics from the store
-Check = Callable[[], Awaitable[bool]]
+Check = Callable[[], bool | Awaitable[bool]]
 
 
 @dataclass(slots=True)
@@ -34,7 +34,8 @@ class Health:
     async def _passes(self, name: str) -> bool:
         try:
             async with asyncio.timeout(CHECK_TIMEOUT_S):
-                return await self.checks[name]()
+                passes = self.checks[name]()
+                return passes if isinstance(passes, bool) else await passes
         except Exception as error:
             log.warning("health.check_failed", check=name, error=type(error).__name__)
             return False

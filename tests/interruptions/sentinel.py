@@ -1,10 +1,9 @@
-"""A real Sentinel: a primary, a replica and three sentinels, all of the embedded store's server binary."""
+"""A real Sentinel: a primary, replicas and three sentinels, all of the embedded store's server binary."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from bot.store.server import find_server_binary
+from tests.nemo.servers import free_port
 
 NAME = "videos"
 PASSWORD = "hush-hush"
@@ -27,10 +27,14 @@ class Deployment:
 
     Args:
         directory: Where each has its files.
+        replicas: How many there are.
+        settings: Further lines of each server's configuration.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, replicas: int, settings: str) -> None:
         self._directory = directory
+        self._replicas = replicas
+        self._settings = settings
         self._processes: list[subprocess.Popen[bytes]] = []
         self.servers: dict[int, subprocess.Popen[bytes]] = {}
         self.sentinels: list[int] = []
@@ -43,12 +47,17 @@ class Deployment:
 
     def start(self) -> None:
         """Start all of them."""
-        primary, replica = _free_port(), _free_port()
-        rights = f"requirepass {PASSWORD}\nmasterauth {PASSWORD}\nrepl-diskless-sync-delay 0\nsave ''\n"
-        self.servers[primary] = self._start(primary, rights)
-        self.servers[replica] = self._start(replica, f"{rights}replicaof 127.0.0.1 {primary}\n")
+        primary = free_port()
+        words = (
+            f"requirepass {PASSWORD}\nmasterauth {PASSWORD}\nrepl-diskless-sync-delay 0\nsave ''\n"
+            f"{self._settings}\n"
+        )
+        self.servers[primary] = self._start(primary, words)
+        for _ in range(self._replicas):
+            replica = free_port()
+            self.servers[replica] = self._start(replica, f"{words}replicaof 127.0.0.1 {primary}\n")
         for _ in range(3):
-            port = _free_port()
+            port = free_port()
             watched = (
                 f"sentinel monitor {NAME} 127.0.0.1 {primary} 2\n"
                 f"sentinel auth-pass {NAME} {PASSWORD}\n"
@@ -69,6 +78,11 @@ class Deployment:
         self._processes.append(process)
         return process
 
+    async def is_up(self) -> bool:
+        """Whether all sentinels know the primary, and every replica is in step."""
+        primary = await self.primary()
+        return primary is not None and await self.replicas(primary) == self._replicas
+
     async def primary(self) -> int | None:
         """The primary's port, once all sentinels know it and each other."""
         ports = {await self._primary_of(port) for port in self.sentinels}
@@ -85,12 +99,20 @@ class Deployment:
 
     async def replicas(self, port: int) -> int:
         """How many replicas a server has that are in step."""
+        info = await self._replication(port)
+        return sum(one["state"] == "online" for key, one in info.items() if key.startswith("slave"))
+
+    async def role(self, port: int) -> str:
+        """What a server says it is: ``master`` or ``slave``."""
+        return str((await self._replication(port)).get("role", ""))
+
+    async def _replication(self, port: int) -> dict[str, Any]:
         try:
             async with Redis(port=port, password=PASSWORD, decode_responses=True) as server:
-                info = await server.info("replication")
-                return sum(one["state"] == "online" for key, one in info.items() if key.startswith("slave"))
+                info: dict[str, Any] = await server.info("replication")
+                return info
         except RedisError:
-            return 0
+            return {}
 
     def stop(self) -> None:
         """Stop whatever runs."""
@@ -100,17 +122,11 @@ class Deployment:
             process.wait()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
-def sentinel_deployment() -> Iterator[Deployment]:
+def sentinel_deployment(replicas: int = 1, settings: str = "") -> Iterator[Deployment]:
     """One that runs; ended with the block."""
     with tempfile.TemporaryDirectory(prefix="sentinel-") as directory:
-        deployment = Deployment(Path(directory))
+        deployment = Deployment(Path(directory), replicas, settings)
         try:
             deployment.start()
             yield deployment

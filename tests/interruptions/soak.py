@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,12 +114,35 @@ class Tally:
 async def soak(plan: Plan, world: World, store: ExternalStore) -> Tally:
     """Play a plan and compare the records."""
     choose = random.Random(plan.seed)  # noqa: S311 - to be repeated
-    tally = Tally(jobs=plan.chats * plan.prompts)
-    await world.nemo.add_account(credits=EDITING_CREDITS * plan.chats, token=TOKEN)
     world.bots.redis_url = store.url
-    processes = {place: _start(world, role) for place, role in enumerate(ROLES)}
+    await add_account(world, plan)
+    processes = {place: start(world, role) for place, role in enumerate(ROLES)}
     for process in processes.values():
         await world.bots.ready(process)
+
+    async def disturb(tally: Tally) -> None:
+        await _end_again_and_again(world, store, processes, plan, choose, tally)
+
+    return await ask_and_compare(plan, world, choose, disturb)
+
+
+async def add_account(world: World, plan: Plan) -> None:
+    """Let all of a plan's requests be paid from one account; before any process starts."""
+    await world.nemo.add_account(credits=EDITING_CREDITS * plan.chats, token=TOKEN)
+
+
+async def ask_and_compare(
+    plan: Plan, world: World, choose: random.Random, disturb: Callable[[Tally], Awaitable[None]]
+) -> Tally:
+    """Let people ask while something is wrong, see all of it through, and compare the records.
+
+    Args:
+        plan: Who asks how often.
+        world: Where processes run.
+        choose: When each asks.
+        disturb: Causes what is wrong, and ends it.
+    """
+    tally = Tally(jobs=plan.chats * plan.prompts)
     people = [
         await world.people.person(f"Person {number}", language_code="en") for number in range(plan.chats)
     ]
@@ -127,7 +150,7 @@ async def soak(plan: Plan, world: World, store: ExternalStore) -> Tally:
         await person.open()
     began_s = time.monotonic()
     asking = [asyncio.create_task(_ask(world, person, plan.prompts, choose.random())) for person in people]
-    await _end_again_and_again(world, store, processes, plan, choose, tally)
+    await disturb(tally)
     asked = [prompt for prompts in await asyncio.gather(*asking) for prompt in prompts]
     for prompt in asked:
         await _see_through(prompt, tally)
@@ -138,11 +161,12 @@ async def soak(plan: Plan, world: World, store: ExternalStore) -> Tally:
     return tally
 
 
-def _start(world: World, role: str) -> Process:
+def start(world: World, role: str, **settings: str) -> Process:
+    """Start a process, which gives no job up and limits nobody."""
     # On a busy machine one job may meet many of the ends; when to give up is another test's.
     # Nobody is told of a daily limit: that would count as another answer.
     limits = {"JOB_TRIES": "100", "DAILY_JOBS_PER_PERSON": "0"}
-    return world.bots.start(role, NEMO_TOKEN=TOKEN, DEAD_WORKER_S=DEAD_WORKER_S, **limits)
+    return world.bots.start(role, NEMO_TOKEN=TOKEN, DEAD_WORKER_S=DEAD_WORKER_S, **limits, **settings)
 
 
 async def _ask(world: World, person: Person, prompts: int, pause_s: float) -> list[Prompt]:
@@ -187,7 +211,7 @@ async def _end_again_and_again(
             role, process = ROLES[place], processes[place]
             tally.ended[f"{role} {number.name}"] += 1
             await _end(world, process, number)
-            processes[place] = _start(world, role)
+            processes[place] = start(world, role)
         answers.append(asyncio.create_task(_recovery_s(bystander)))
     tally.recovery_s += await asyncio.gather(*answers)
 
@@ -290,9 +314,7 @@ async def _compare_nemo(world: World, people: list[Person], asked: list[Prompt],
     for person in people:
         texts = [prompt.text for prompt in asked if prompt.person is person and not prompt.unsure]
         again = [prompt.text for prompt in asked if prompt.person is person and prompt.unsure]
-        heard = next(
-            (heard for heard in by_session.values() if texts[0] in heard or set(again) & set(heard)), []
-        )
+        heard = next((heard for heard in by_session.values() if set(texts + again) & set(heard)), [])
         if sorted(heard) != sorted(texts + again):
             tally.faults.append(f"{person.json['first_name']}: NemoVideo was asked {heard}")
         if [text for text in heard if text in texts] != texts:

@@ -59,12 +59,7 @@ async def test_a_bot_whose_connections_hang_goes_on_when_new_ones_work(
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL], ids=["frozen", "killed"])
 async def test_the_bot_follows_sentinel_to_the_next_primary(world: World, number: signal.Signals) -> None:
     with sentinel_deployment() as deployment:
-
-        async def is_up() -> bool:
-            first = await deployment.primary()
-            return first is not None and await deployment.replicas(first) == 1
-
-        await until(is_up)
+        await until(deployment.is_up)
         first = await deployment.primary()
         assert first is not None
         world.bots.redis_url = deployment.url

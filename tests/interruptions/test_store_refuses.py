@@ -104,3 +104,21 @@ async def test_what_is_written_meanwhile_is_answered_afterwards(
             await until(was_tried)
 
         await expect_everything_once(world)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"), [(_full, _roomy), (_read_only, _writable)], ids=["out of memory", "read-only"]
+)
+async def test_a_process_that_starts_meanwhile_waits(world: World, begin: Switch, end: Switch) -> None:
+    with external_store() as store:
+        world.bots.redis_url = store.url
+        async with world.bots.store() as redis:
+            await until(redis.ping)
+        async with refusing(store.url, begin, end):
+            process = world.bots.start()
+
+            async def waits() -> bool:
+                return "app.store_unreachable" in world.bots.tell()
+
+            await until(waits)
+        await world.bots.ready(process)

@@ -9,8 +9,7 @@ from redis.asyncio import Redis
 from bot.chats.chats import ChatFields, Chats
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage, field_of
-from bot.jobs.message_location import MessageLocation
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.usual_times import UsualTimes

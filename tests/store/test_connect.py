@@ -1,19 +1,25 @@
 """Connecting to the operator's own server."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from bot.store.connect import Store, open_store, without_secrets
 from bot.store.docket_json import open_docket
 from bot.store.errors import StoreError, StoreUnreachable
+from bot.store.pools import new_pool
 from tests.interruptions.relay import Relay
+from tests.nemo.servers import raw_server
 
 INFO_60 = b"# Server\r\nredis_version:6.0.16\r\n"
 
@@ -26,8 +32,8 @@ def few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def server_that_answers(answer: bytes) -> AsyncIterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(65536):
-            writer.write(answer)
+        while received := await reader.read(65536):
+            writer.write(answer * len(re.findall(rb"\*\d+\r\n\$", received)))  # one a command
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -58,6 +64,32 @@ async def test_docket_adds_hundreds_of_tasks_at_once(store: Store) -> None:
     async with open_docket("crowd", store.url, timedelta(minutes=1)) as docket:
         docket.register(work)
         await asyncio.gather(*(docket.add(work)(number) for number in range(300)))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"READONLY You can't write against a read only replica.",
+        b"NOREPLICAS Not enough good replicas to write.",
+    ],
+)
+async def test_a_server_that_is_no_primary_any_more_is_left(words: bytes) -> None:
+    connections = count()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_primary = next(connections) > 0
+        while block := await reader.read(65_536):
+            refuses = not is_primary and b"\r\nSET\r\n" in block
+            writer.write(
+                b"-%b\r\n" % words if refuses else b"+OK\r\n" * len(re.findall(rb"\*\d+\r\n", block))
+            )
+
+    async with raw_server(talk) as url:
+        pool = new_pool(url.replace("http", "redis"), max_connections=2, retries=0, health_check_interval=0)
+        async with Redis.from_pool(pool) as redis:
+            with pytest.raises(ResponseError):
+                await redis.set("anything", 1)
+            assert await redis.set("anything", 1)
 
 
 async def test_a_connection_that_falls_silent_takes_the_idle_ones_with_it(

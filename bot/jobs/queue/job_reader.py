@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import C, field_of
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, MessageSend, field_of
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
@@ -56,6 +56,13 @@ class JobReader:
         job = read_gathered_job(fields).job
         index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
         return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
+
+    async def find_position_message(self, job: Job) -> MessageLocation | None:
+        """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
+        send = await self.load_checkpoint(job, MessageSend, PROGRESS_MESSAGE)
+        if send is None or send.sent is None:
+            return None
+        return MessageLocation(job.chat.chat_id, send.sent.telegram_chat_id, send.sent.message_id)
 
     async def find_by_message(
         self, chat: ChatKey, telegram_chat_id: int, message_id: int

@@ -12,6 +12,7 @@ from bot.jobs.buttons import ShowCredits as ShowCreditsButton
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, HeldAnswer, Turn, Uploaded
 from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
+    ANSWERED,
     AgentMessage,
     Button,
     ListMessage,
@@ -23,7 +24,6 @@ from bot.jobs.messages import (
 from bot.jobs.model import Job, QueueName
 from bot.jobs.next_steps import how_to_begin, next_buttons, next_steps
 from bot.jobs.payloads import EditPayload
-from bot.jobs.progress_shares import ANSWERED
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.credits_use import with_credits
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -196,7 +196,7 @@ async def _buttons(
     chat = await projects.chats.get_for(job)
     if chat.exports_by_itself(attempt.clock.now()):
         return ()
-    further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()
+    further = next_steps(after, cards.active(chat.skill), job.prompt) if answered.has_changed else ()
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 

@@ -3,10 +3,9 @@
 import structlog
 
 from bot.chats.chats import Account, ChatFields
-from bot.jobs.messages import Progress
+from bot.jobs.messages import CONNECTED, Progress
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import LinkPayload
-from bot.jobs.progress_shares import CONNECTED
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError

@@ -1,13 +1,29 @@
 """Log a chat in with an API token of its own."""
 
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Progress
 from bot.jobs.payloads import LoginPayload
-from bot.jobs.steps.other_topics import wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.answers import tokens_link
 from bot.nemo.errors import AuthError
 from bot.projects.projects import Projects
+
+PAUSE_S = 2.0  # between two looks whether the other topics are done
+
+
+class TopicsAwaited(Checkpoint):
+    """Saved before each pause: the attempt stops here if it was cancelled, or if another worker has the job."""
+
+    name = "topics_awaited"
+
+
+async def wait_for_other_topics(attempt: Attempt) -> None:
+    """Wait until no request runs in another topic: what it paid for is out of another account's reach."""
+    while await attempt.job_queue.is_other_topic_busy(attempt.job.chat):
+        attempt.responder.report_progress(Progress("account.waits_for_topics"))
+        await attempt.responder.show_progress()
+        await attempt.save(TopicsAwaited())
+        await attempt.clock.sleep(PAUSE_S)
 
 
 class TokenChecked(Checkpoint):

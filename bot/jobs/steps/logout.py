@@ -4,8 +4,7 @@ from bot.chats.chats import Account
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState
-from bot.jobs.steps.login import new_project_line
-from bot.jobs.steps.other_topics import wait_for_other_topics
+from bot.jobs.steps.login import new_project_line, wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Projects
 

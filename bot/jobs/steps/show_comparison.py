@@ -4,10 +4,11 @@ from bot.chats.chats import Chats
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment, JobState
 from bot.jobs.payloads import ComparePayload
-from bot.jobs.ports import MAX_SENT_BYTES, FileGone
+from bot.jobs.ports import MAX_SENT_BYTES, FileGone, FileTooLarge
 from bot.jobs.versions import version_at, version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.media.side_by_side import NotDecoded, join_side_by_side
+from bot.media.decoder_process import NotDecoded
+from bot.media.side_by_side import join_side_by_side
 
 
 class ShowComparison:
@@ -30,7 +31,7 @@ class ShowComparison:
         try:
             pictures = [await _picture(attempt, one.picture_id) for one in (earlier, latest)]
             joined = await join_side_by_side(*pictures)
-        except (FileGone, NotDecoded):
+        except (FileGone, FileTooLarge, NotDecoded):
             raise gone from None
         name = f"{version_name(earlier.number)} - {version_name(latest.number)}.jpg"
         await attempt.responder.send_file("comparison", name, "image/jpeg", joined)
@@ -41,12 +42,8 @@ async def _picture(attempt: Attempt, picture_id: str) -> bytes:
 
     Raises:
         FileGone: Telegram no longer has it.
+        FileTooLarge: It is too large for a picture.
     """
     file = Attachment(picture_id, "photo", "picture.jpg", None, "image/jpeg")
-    content = bytearray()
     async with attempt.responder.open_file(file) as opened:
-        async for chunk in opened.chunks:
-            content += chunk
-            if len(content) > MAX_SENT_BYTES:
-                raise FileGone
-    return bytes(content)
+        return await opened.read(MAX_SENT_BYTES)

@@ -1,7 +1,11 @@
 """Show the timeline, and what runs and waits."""
 
+import asyncio
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
+
+import structlog
 
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import Cancel, Export, ListProjects, PlaceFiles
@@ -9,16 +13,25 @@ from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
-from bot.jobs.steps.clip_looks import clip_looks
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
-from bot.media.clip_look import ClipLook
-from bot.nemo.drafts import Draft
+from bot.media.clip_look import ClipLook, read_clip_look
+from bot.media.decoder_process import NotDecoded
+from bot.nemo.client import NemoClient
+from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import NemoError
 from bot.nemo.project_files import unplaced_files
+from bot.nemo.wire import Credentials
 from bot.projects.projects import UNNAMED_PROJECT, Projects
 from bot.words import bounded
+
+log = structlog.get_logger(__name__)
+
+MAX_CLIPS = 6  # that are pictured
+MAX_BYTES = 16_000_000  # of a clip; a larger one is not pictured
+MAX_WAIT_S = 3.0
+"""How long the picture of a timeline waits for what its clips look like."""
 
 MOST_WAITING = 5  # waiting requests that are listed
 _WORDS_CHARS = 60
@@ -102,7 +115,7 @@ async def _waiting(attempt: Attempt) -> tuple[tuple[LocalizedMessage, ...], tupl
         status = await attempt.job_queue.find(attempt.job.chat, job_id)
         if status is None or status.state is not JobState.QUEUED or len(lines) >= MOST_WAITING:
             continue
-        position, text = len(lines) + 1, status.job.text or status.job.kind.value
+        position, text = len(lines) + 1, status.job.prompt or status.job.kind.value
         params: dict[str, Param] = {"position": position, "words": bounded(text, _WORDS_CHARS)}
         lines.append(LocalizedMessage("status.waiting_request", params))
         buttons.append(Button(text=f"❌ {position}", action=Cancel(status.job.id)))
@@ -147,3 +160,40 @@ async def _work(attempt: Attempt) -> tuple[LocalizedMessage, ...]:
     if len(job_ids) > len(lines):
         lines.append(LocalizedMessage("status.waiting", {"n": len(job_ids) - len(lines)}))
     return tuple(lines)
+
+
+async def clip_looks(nemo: NemoClient, credentials: Credentials, draft: Draft) -> Mapping[str, ClipLook]:
+    """Return how the first clips look that can be had in time, by the URL of their media. Never fails."""
+    tracks = [track for track in draft.tracks if track.kind in (TrackKind.VIDEO, TrackKind.AUDIO)]
+    media = dict.fromkeys(one.media for track in tracks for one in track.segments if one.media)
+    tasks = {url: asyncio.create_task(_look(nemo, credentials, url)) for url in list(media)[:MAX_CLIPS]}
+    try:
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=MAX_WAIT_S)
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return {
+        url: look
+        for url, task in tasks.items()
+        if not task.cancelled() and (look := task.result()) is not None
+    }
+
+
+async def _look(nemo: NemoClient, credentials: Credentials, url: str) -> ClipLook | None:
+    try:
+        with tempfile.TemporaryFile() as file:
+            async with nemo.download_file(credentials, url) as download:
+                if (download.size_bytes or 0) > MAX_BYTES:
+                    return None
+                async for chunk in download.chunks:
+                    await asyncio.to_thread(file.write, chunk)
+                    if file.tell() > MAX_BYTES:
+                        return None
+            await asyncio.to_thread(file.flush)
+            file.seek(0)
+            return await read_clip_look(file)
+    except (NemoError, NotDecoded, OSError) as error:
+        log.info("clip_looks.not_read", error=str(error))
+        return None

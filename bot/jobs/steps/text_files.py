@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
-from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
+from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.refusal_messages import file_gone
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.runtime.tokens import has_token
@@ -31,16 +31,16 @@ async def read_text_files(attempt: Attempt, job: Job, known: Mapping[str, str]) 
         file.file_id: known[file.file_id] if file.file_id in known else await _read(attempt, file)
         for file in files
     }
-    if files and len(with_text_files(job, texts).text) > MAX_PROMPT_CHARS:
+    if files and len(with_text_files(job, texts).prompt) > MAX_PROMPT_CHARS:
         raise JobEnded(too_long(files[0].name))
     return texts
 
 
 def with_text_files(job: Job, texts: Mapping[str, str]) -> Job:
     """Put the contents of a job's text files after its own words, and leave the files out."""
-    parts = (job.text, *(texts[file.file_id] for file in job.files if file.is_text))
+    parts = (job.prompt, *(texts[file.file_id] for file in job.files if file.is_text))
     media = tuple(file for file in job.files if not file.is_text)
-    return replace(job, text="\n\n".join(part for part in parts if part), files=media)
+    return replace(job, prompt="\n\n".join(part for part in parts if part), files=media)
 
 
 def too_long(name: str) -> LocalizedMessage:
@@ -74,19 +74,10 @@ def _encodings(data: bytes) -> tuple[str, ...]:
     return ("utf-8-sig", "gb18030")
 
 
-async def _read_all(opened: OpenFile, name: str) -> bytes:
-    data = b""
-    async for chunk in opened.chunks:
-        data += chunk
-        if len(data) > MAX_PROMPT_BYTES:
-            raise JobEnded(too_long(name))
-    return data
-
-
 async def _read(attempt: Attempt, file: Attachment) -> str:
     try:
         async with attempt.responder.open_file(file) as opened:
-            data = await _read_all(opened, file.name)
+            data = await opened.read(MAX_PROMPT_BYTES)
     except FileGone as error:
         raise JobEnded(file_gone(attempt.job, error)) from error
     except FileTooLarge as error:

@@ -5,10 +5,9 @@ from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import Button, LocalizedMessage, Progress
+from bot.jobs.messages import CONNECTED, Button, LocalizedMessage, Progress
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
-from bot.jobs.progress_shares import CONNECTED
 from bot.jobs.worker.attempt import Attempt
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.media.transcription import MAX_SPOKEN_BYTES, NotTranscribed, Transcriber
@@ -55,7 +54,7 @@ class Transcribe:
             message = LocalizedMessage("voice.heard", {"text": heard.text}, (edit,), quiet=True)
             await attempt.responder.send("heard", message)
             await attempt.clock.sleep(PAUSE_S)
-            attempt.replace_job(replace(attempt.job, text=heard.text))
+            attempt.replace_job(replace(attempt.job, prompt=heard.text))
 
     async def _listen(self, attempt: Attempt, transcriber: Transcriber, voice_job_id: str) -> str:
         """Return what is said in the file of another job.
@@ -63,14 +62,11 @@ class Transcribe:
         Raises:
             NotTranscribed: That can't be told.
             FileGone: Telegram no longer has the file.
+            FileTooLarge: It is longer than can be transcribed.
         """
         spoken = await attempt.job_queue.find(attempt.job.chat, voice_job_id)
         if spoken is None or not spoken.job.files:
             raise NotTranscribed
-        content = bytearray()
         async with attempt.responder.open_file(spoken.job.files[0]) as file:
-            async for chunk in file.chunks:
-                content += chunk
-                if len(content) > MAX_SPOKEN_BYTES:
-                    raise FileTooLarge(MAX_SPOKEN_BYTES)
-            return await transcriber.transcribe(file.name, file.content_type, bytes(content))
+            content = await file.read(MAX_SPOKEN_BYTES)
+            return await transcriber.transcribe(file.name, file.content_type, content)

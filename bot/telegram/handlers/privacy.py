@@ -9,9 +9,8 @@ from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_PROJECTS
 from bot.chats.versions import MAX_VERSIONS
 from bot.jobs.buttons import ForgetChat, KeepChat
-from bot.jobs.message_location import MessageLocation, find_position_message
 from bot.jobs.messages import Button, LocalizedMessage, Param
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
@@ -95,7 +94,7 @@ async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) ->
         status = await job_queue.find(chat, job_id)
         was = await job_queue.cancel(chat, QueueName.MAIN, job_id)
         if status is not None and was is JobState.QUEUED:
-            message = await find_position_message(job_queue, status.job)
+            message = await job_queue.find_position_message(status.job)
             messages += [] if message is None else [message]
     return tuple(messages)
 

@@ -8,9 +8,8 @@ from prometheus_client import REGISTRY
 
 from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.progress_shares import CONNECTED, RENDERED
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.export import CachedResultGone
 from bot.jobs.worker.attempt import JobEnded

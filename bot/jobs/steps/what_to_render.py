@@ -1,4 +1,7 @@
-"""Which version of the project a job renders, if it is not the present one."""
+"""What a job renders: which version of the project, and what of a person's wishes for it the service can't meet."""
+
+import re
+from collections.abc import Iterable
 
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version
@@ -9,6 +12,39 @@ from bot.jobs.versions import version_at
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.projects.projects import Projects
+
+USUAL_HEIGHT = 1080  # of a result, where the draft has no size
+
+_NAMED_HEIGHTS = {
+    "2k": 1440,
+    "4k": 2160,
+    "8k": 4320,
+    "fullhd": 1080,
+    "fhd": 1080,
+    "uhd": 2160,
+    "ultrahd": 2160,
+}
+_LEAST_HEIGHTS = {"hd": 720, "高清": 720, "全高清": 1080, "超高清": 2160}
+_OTHER = re.compile(r"m4v|mov|avi|webm|mkv|gif|mp3|wav|\d+(?:fps|帧)|h\.?265|hevc")
+
+
+def unmet(output: Iterable[str], draft: Draft) -> tuple[str, ...]:
+    """Return what an export of a draft won't be: resolutions other than its own, and formats other than MP4.
+
+    The service takes neither from anybody.
+    """
+    height = min(draft.width, draft.height) if draft.width and draft.height else USUAL_HEIGHT
+    return tuple(one for one in output if not _is_met(one, int(height)))
+
+
+def _is_met(one: str, height: int) -> bool:
+    if one in _LEAST_HEIGHTS:
+        return height >= _LEAST_HEIGHTS[one]
+    if one in _NAMED_HEIGHTS:
+        return height == _NAMED_HEIGHTS[one]
+    if number := re.fullmatch(r"(?:\d{3,4}[x×*])?(\d{3,4})[pi]?", one):
+        return height == int(number[1])
+    return _OTHER.fullmatch(one) is None  # "best quality" is what is asked for anyway.
 
 
 async def version_to_render(projects: Projects, attempt: Attempt, present: Draft | None) -> Version | None:
