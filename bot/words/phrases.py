@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -44,6 +44,8 @@ class SmallTalk(StrEnum):
 
 MAX_PHRASE_CHARS = 80  # a longer message is always a request
 
+_LATEST = 16  # texts whose meaning is kept: the handlers of forty commands ask for that of the same message
+
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
@@ -54,6 +56,7 @@ class _Grammar:
     simplified: dict[int, int]
 
 
+@lru_cache(_LATEST)
 def action_for(text: str) -> PhraseAction | None:
     """Return the action that a message asks for, or None if it is for the agent."""
     if len(text) > MAX_PHRASE_CHARS:
@@ -65,6 +68,7 @@ def action_for(text: str) -> PhraseAction | None:
     return found or next((action for action in _TYPED_WRONG if _is_slip_of(phrase, action)), None)
 
 
+@lru_cache(_LATEST)
 def command_for(text: str) -> str | None:
     """Return the command that a message asks for in words, of those that are no actions: ``history``, ``语言``."""
     if len(text) > MAX_PHRASE_CHARS:

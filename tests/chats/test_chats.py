@@ -19,7 +19,10 @@ from bot.chats.chats import (
 )
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
+from bot.chats.project_list import ListedProject
+from bot.chats.templates import Template
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
+from bot.chats.versions import Version
 from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
@@ -236,6 +239,20 @@ async def test_what_a_later_release_wrote_is_passed_over(chats: Chats, redis: Re
     await chats.update(KEY, ChatFields(session_id="s"))
     await redis.hset(chat_key(str(KEY)), mapping={"mood": "bright", "a": "shared", "x": "noon"})
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s")
+
+
+async def test_whatever_a_person_makes_has_an_end(redis: Redis, token_cipher: TokenCipher) -> None:
+    chats, now = Chats(redis, token_cipher), datetime.now(UTC)
+    await chats.project_list.save(KEY, ListedProject(session_id="s", used_at=now))
+    await chats.versions.add(KEY, "mark", Version(made_at=now, draft_digest="d"))
+    await chats.versions.save_video(KEY, "mark", "d", "file", "video", "picture")
+    await chats.templates.save(KEY, Template(name="Reel", prompt="make it short", saved_at=now))
+    await chats.brands.set_ratio(KEY, "9:16")
+    await chats.channels.save(KEY.chat_id, -100, "News")
+    await chats.inline_requests.save(KEY.chat_id, "make it short")
+    names = [name async for name in redis.scan_iter()]
+    assert len(names) == 6
+    assert [name for name in names if await redis.ttl(name) <= 0] == []
 
 
 async def test_every_write_extends_the_ttl_of_all_that_is_kept_of_a_chat(

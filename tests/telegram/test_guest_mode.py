@@ -84,6 +84,7 @@ async def test_a_request_runs_in_the_private_chat_of_whoever_asks(received: Rece
     assert answer["input_message_content"]["message_text"] == ENGLISH.plain("guest.working")
     ((button,),) = answer["reply_markup"]["inline_keyboard"]
     assert button["callback_data"] == pack(Cancel(job.id))
+    assert await received.redis.ttl(guest_message_key("query-1")) > 0
 
 
 async def test_words_with_a_link_or_without_a_clip(received: Received, bo: Guest) -> None:
