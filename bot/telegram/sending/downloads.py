@@ -55,33 +55,6 @@ def directory_problem(directory: Path) -> tuple[str, str] | None:
     return None
 
 
-class UnreadableFiles:
-    """Reports a file of the server that can't be opened: in the log, and to the bot's admins now and then.
-
-    Args:
-        send_alert: Sends them an alert, once for each name.
-        server_dir: The server's directory, as the bot sees it.
-    """
-
-    def __init__(self, send_alert: SendAlert, server_dir: Path) -> None:
-        self._send_alert = send_alert
-        self._server_dir = server_dir
-
-    async def report(self, error: OSError | UnsafeFile) -> None:
-        """Report that a file could not be opened."""
-        # Without the path, which holds the bot's token: so an OSError's own text won't do.
-        reason = str(error)
-        if isinstance(error, OSError):
-            reason = errno.errorcode.get(error.errno or 0, "unknown")
-        found, advice = directory_problem(self._server_dir) or (
-            f"{self._server_dir} can be read, and the file in it can't",
-            "Run bot and Bot API server as one user, and mount its directory under the same path in both",
-        )
-        log.error("downloads.unreadable", errno=reason, check=found, advice=advice)
-        params: dict[str, Param] = {"reason": f"{reason}: {found}", "advice": advice}
-        await self._send_alert("files_unreadable", LocalizedMessage("admin.files_unreadable", params))
-
-
 CHUNK_BYTES = 1024 * 1024
 """How much is read from disk at a time; each read costs a switch of threads, see ``nemo/uploads.py``."""
 
@@ -90,6 +63,9 @@ CONVERSIONS_AT_ONCE = 2
 
 UNAVAILABLE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses between calls while Telegram says "wrong file_id or the file is temporarily unavailable": a minute in all."""
+
+BROKEN_PAUSES_S = (0.0, 1.0, 3.0, 5.0)
+"""Pauses before a download and before it is taken up where its line broke."""
 
 EXPECTED_S = 60.0
 """How long a file that was got ready counts as such; its job may have ended before it opened it."""
@@ -117,7 +93,7 @@ class FileDownloads:
         http: Client for the cloud's files.
         local: Whether the Bot API server runs in local mode, and gives paths instead of URLs.
         server_dir: The local server's directory; nothing outside of it is read or deleted.
-        unreadable: Reports files of the local server that can't be read.
+        send_alert: Tells the bot's admins, once in a while, that files of the local server can't be read.
     """
 
     def __init__(
@@ -128,14 +104,14 @@ class FileDownloads:
         *,
         local: bool,
         server_dir: Path | None = None,
-        unreadable: UnreadableFiles | None = None,
+        send_alert: SendAlert | None = None,
     ) -> None:
         self._bot = bot
         self._telegram_calls = telegram_calls
         self._http = http
         self._local = local
         self._server_dir = server_dir
-        self._unreadable = unreadable
+        self._send_alert = send_alert
         self._expected: dict[str, tuple[float, asyncio.Task[File]]] = {}  # since when, by file IDs
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._conversions_of: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -196,7 +172,7 @@ class FileDownloads:
                     size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
                 except FileGone as again:
                     if isinstance(again.__cause__, OSError | UnsafeFile):
-                        await self._report(again.__cause__)
+                        await self._report_unreadable(again.__cause__)
                         raise FilesUnreadable(file.name) from again
                     raise
             if file.is_text:  # Its reader checks the content.
@@ -215,9 +191,21 @@ class FileDownloads:
                 raise FileTypeUnsupported(file.name, kind)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
 
-    async def _report(self, error: OSError | UnsafeFile) -> None:
-        if self._unreadable is not None:
-            await self._unreadable.report(error)
+    async def _report_unreadable(self, error: OSError | UnsafeFile) -> None:
+        """Report a file of the local server that can't be opened: in the log, and to the bot's admins."""
+        if self._server_dir is None or self._send_alert is None:
+            return
+        # Without the path, which holds the bot's token: so an OSError's own text won't do.
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = errno.errorcode.get(error.errno or 0, "unknown")
+        found, advice = directory_problem(self._server_dir) or (
+            f"{self._server_dir} can be read, and the file in it can't",
+            "Run bot and Bot API server as one user, and mount its directory under the same path in both",
+        )
+        log.error("downloads.unreadable", errno=reason, check=found, advice=advice)
+        params: dict[str, Param] = {"reason": f"{reason}: {found}", "advice": advice}
+        await self._send_alert("files_unreadable", LocalizedMessage("admin.files_unreadable", params))
 
     async def discard(self, copy: str) -> None:
         """Delete a local server's copy of a file, if it is in the server's directory.
@@ -275,10 +263,7 @@ class FileDownloads:
             chats_own = self._conversions_of.setdefault(chat_id, asyncio.Lock())
             async with chats_own, self._conversions:
                 with await asyncio.to_thread(tempfile.TemporaryFile) as source:
-                    try:
-                        await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
-                    except httpx.TransportError as error:
-                        raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
+                    await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
                     size = await convert_file(source, kind, target, file.name)
             yield size, _read(target)
 
@@ -305,22 +290,51 @@ class FileDownloads:
     async def _from_cloud(
         self, url: str, size: int | None
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        # The URL holds the bot's token: it goes nowhere but into this request.
-        # Not compressed, because the bytes and their length are passed on as they come.
-        async with self._http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
-            if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                raise NetworkError(f"the file's download failed with status {response.status_code}")
-            if response.status_code != httpx.codes.OK:
-                raise FileGone(f"status {response.status_code}")
-            length = response.headers.get("content-length")
+        async with contextlib.AsyncExitStack() as stack:
+            response = await self._fetch(url, stack)
+            length, chunks = response.headers.get("content-length"), self._chunks(url, response, stack)
             known = int(length) if length else size
             if known is not None:
-                yield known, response.aiter_raw()
+                yield known, chunks
                 return
             # In neither answer, which Telegram allows; NemoVideo needs the length before the first byte.
             with await asyncio.to_thread(tempfile.TemporaryFile) as handle:
-                known = await _copy(response.aiter_raw(), handle, CLOUD_SIZE_LIMIT)
+                known = await _copy(chunks, handle, CLOUD_SIZE_LIMIT)
                 yield known, _read(handle)
+
+    async def _fetch(self, url: str, stack: contextlib.AsyncExitStack) -> httpx.Response:
+        # The URL holds the bot's token: it goes nowhere but into this request.
+        # Not compressed, because the bytes and their length are passed on as they come.
+        opened = self._http.stream("GET", url, headers={"Accept-Encoding": "identity"})
+        response = await stack.enter_async_context(opened)
+        if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise NetworkError(f"the file's download failed with status {response.status_code}")
+        if response.status_code != httpx.codes.OK:
+            raise FileGone(f"status {response.status_code}")
+        return response
+
+    async def _chunks(
+        self, url: str, response: httpx.Response | None, stack: contextlib.AsyncExitStack
+    ) -> AsyncIterator[bytes]:
+        """Yield a file's bytes. It never changes: where its line breaks, it is fetched again up to there."""
+        given_bytes = 0
+        for pause_s in BROKEN_PAUSES_S:
+            await self._telegram_calls.clock.sleep(pause_s)
+            known_bytes = given_bytes
+            try:
+                response = response or await self._fetch(url, stack)
+                async for chunk in response.aiter_raw():
+                    if new := chunk[known_bytes:]:
+                        given_bytes += len(new)
+                        yield new
+                    known_bytes = max(0, known_bytes - len(chunk))
+            except (httpx.TransportError, NetworkError) as error:
+                # Without its text, which may hold the URL.
+                log.info("downloads.broke", error=type(error).__name__, after_bytes=given_bytes)
+                response = None
+            else:
+                return
+        raise FileUnavailable("the file's download broke")
 
     @contextlib.asynccontextmanager
     async def _from_disk(self, path: Path) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:

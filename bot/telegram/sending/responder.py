@@ -39,7 +39,7 @@ from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.result_album import ResultAlbum
+from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of
 
@@ -117,6 +117,7 @@ class TelegramResponder:
         self._bot = responders.telegram_calls.bot
         self._telegram_calls = responders.telegram_calls
         self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
+        self._copies_lock = asyncio.Lock()
         self._delivery = responders.delivery
         self._words = self._sender.words
         self._part = 0
@@ -151,9 +152,10 @@ class TelegramResponder:
             await self._responders.files.discard(path)
 
     async def _save_copy(self, path: str) -> None:
-        copies = self._checkpoints.load(FileCopies) or FileCopies()
-        if path not in copies.paths:
-            await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
+        async with self._copies_lock:  # Files are opened side by side.
+            copies = self._checkpoints.load(FileCopies) or FileCopies()
+            if path not in copies.paths:
+                await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
 
     @property
     def result_path(self) -> Path:
@@ -320,9 +322,8 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
-        album = ResultAlbum(self._sender, self._delivery)
         async with self._activity_signals.uploading():
-            return await album.send(idempotency_key, results, caption)
+            return await send_album(self._sender, self._delivery, idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``."""
