@@ -79,16 +79,15 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads
+from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
+from bot.telegram.sending.responder import prepare_results
 from bot.telegram.sending.responders import TelegramResponders
-from bot.telegram.sending.results import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
-from bot.telegram.sending.server_files import UnreadableFiles
 from bot.web.health import Health
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class _Parts:
     sent: SentMessageLog
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
-    pressed_messages: PressedMessages
+    located_messages: LocatedMessages
     group_admins: CachedGroupAdmins
     guests: GuestMessages
     guest_accounts: GuestAccountCounter
@@ -159,10 +158,9 @@ class App:
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
-            encryption_keys = [key.get_secret_value() for key in settings.encryption_keys]
-            await TokenCipher.require_key(store.redis, encryption_keys, settings.data_dir)
-            token_cipher = TokenCipher.open(encryption_keys, settings.data_dir)
-            await token_cipher.check(store.redis)
+            token_cipher = await TokenCipher.of_store(
+                store.redis, settings.encryption_keys, settings.data_dir
+            )
             docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             if self._paused:
                 await job_queue.pause(also_running=True)
@@ -181,7 +179,7 @@ class App:
                 return
             health.checks["telegram"] = lambda: True
             telegram_ids = TelegramIds(store.redis)
-            telegram_calls = TelegramCalls(self._clock, telegram_ids, rate_limiter)
+            telegram_calls = TelegramCalls(bot, self._clock, telegram_ids, rate_limiter)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
             parts = _Parts(
                 redis=store.redis,
@@ -194,9 +192,9 @@ class App:
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=telegram_calls,
-                pressed_messages=PressedMessages(bot, telegram_calls),
-                group_admins=CachedGroupAdmins(bot, telegram_calls, store.redis, self._clock),
-                guests=GuestMessages(bot, telegram_calls, store.redis),
+                located_messages=LocatedMessages(telegram_calls),
+                group_admins=CachedGroupAdmins(telegram_calls, store.redis),
+                guests=GuestMessages(telegram_calls, store.redis),
                 guest_accounts=guest_accounts,
                 alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
             )
@@ -246,7 +244,7 @@ class App:
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guests = parts.guest_accounts if uses_guests else None
         checks = TroubleChecks(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
-        messages = AlertMessages(parts.bot, parts.pressed_messages)
+        messages = AlertMessages(parts.bot, parts.located_messages)
         await parts.alerts.run(checks.run, messages.show, messages.send)
 
     @contextlib.asynccontextmanager
@@ -318,7 +316,7 @@ class App:
                 send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
             ),
             telegram_ids=parts.telegram_ids,
-            presses=ButtonPresses(submitter, parts.pressed_messages),
+            presses=ButtonPresses(submitter, parts.located_messages),
             guests=parts.guests,
             tokens_link=tokens_link(settings.nemo_web_url),
             alerts=parts.alerts,
@@ -367,9 +365,9 @@ class App:
             projects=projects,
             chats=parts.chats,
             cards=parts.cards,
-            topics=PrivateTopics(parts.bot, parts.telegram_calls),
+            topics=PrivateTopics(parts.telegram_calls),
             group_admins=parts.group_admins,
-            close_position_message=close_position_message(parts.job_queue, parts.pressed_messages),
+            close_position_message=close_position_message(parts.job_queue, parts.located_messages),
             guest_accounts=parts.guest_accounts,
             eraser=ChatEraser(redis),
             usual_times=usual_times,
@@ -384,7 +382,7 @@ class App:
             render_limits=RenderLimits(settings.render_poll_s, settings.render_total_s),
             transcriber=await self._transcriber(stack, parts),
         )
-        edit = partial(parts.pressed_messages.show, priority=SendPriority.EDIT)
+        edit = partial(parts.located_messages.show, priority=SendPriority.EDIT)
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
         steps, send_alert = make_steps(dependencies), parts.alerts.send
         return JobRunner(
@@ -442,7 +440,6 @@ class App:
         local, server_dir = settings.telegram_local_mode, settings.server_dir
         unreadable = UnreadableFiles(parts.alerts.send, server_dir)
         return TelegramResponders(
-            bot,
             telegram_calls,
             sent,
             FileDownloads(

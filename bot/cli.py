@@ -20,6 +20,7 @@ import typer
 
 from bot.chats.key import ChatKey
 from bot.jobs.job_state import JobState
+from bot.runtime.lean_imports import import_lean
 from bot.runtime.process import Role
 from bot.runtime.terminal import EXIT_INTERRUPTED, EXIT_WRONG, CommandError, progress
 
@@ -55,8 +56,6 @@ def options(
     ] = False,
 ) -> None:
     """The NemoVideo Telegram bot: edit and make videos by chatting."""
-    # Otherwise docket's result library would instrument itself for run-time type checks at each start.
-    os.environ.setdefault("PY_KEY_VALUE_DISABLE_BEARTYPE", "true")
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
@@ -82,6 +81,7 @@ def run(
     """Run the bot for real use. Settings come from the environment and from .env."""
     with progress("Starting"):
         gc.disable()  # Imports leave no garbage, and looking for it slows them down.
+        import_lean()
         from bot.app import App
         from bot.runtime.clock import SystemClock
         from bot.runtime.logs import configure_logging
@@ -141,6 +141,7 @@ def sandbox(
 ) -> None:
     """Try the bot on a chat page, against stand-ins of Telegram and NemoVideo, all on this machine."""
     with progress("Starting"):
+        import_lean()
         from bot.runtime.logs import configure_logging
         from bot.sandbox import command
 
@@ -184,6 +185,7 @@ def init(
 def check(as_json: AsJson = False) -> None:
     """Check all that the bot needs, and advise what to do. The exit code is 1 if something is wrong."""
     with progress("Starting") as show_progress:
+        import_lean()
         from bot.commands import printing
         from bot.commands.check import check_without_settings, run_checks
         from bot.commands.check_findings import Verdict
@@ -267,6 +269,7 @@ def retry_job(job_id: JobId, as_json: AsJson = False) -> None:
 
 def _with_job_admin(work: Callable[[JobAdmin], Coroutine[Any, Any, Any]]) -> Any:
     with progress("Starting"):
+        import_lean()
         from bot.commands.jobs import open_job_admin
         from bot.runtime.clock import SystemClock
         from bot.runtime.logs import configure_logging

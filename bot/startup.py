@@ -10,6 +10,7 @@ import structlog
 from redis.exceptions import RedisError
 from telegram.error import InvalidToken, TelegramError
 
+from bot.chats.chats import STORED_NAMES
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.process import Role
@@ -62,7 +63,7 @@ async def connect_store(
                 store = await opened.enter_async_context(
                     open_store(revealed(settings.redis_url), settings.data_dir)
                 )
-                await ensure_schema(store.redis)
+                await ensure_schema(store.redis, STORED_NAMES)
                 stack.push_async_exit(opened.pop_all())
                 return store
         except (StoreUnreachable, RedisError) as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import structlog
 import uvloop
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
@@ -34,14 +33,6 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large],
 )
 hypothesis.settings.load_profile("suite")
-
-# structlog's own choice draws every local variable of a traceback: seconds in which the whole loop stands still.
-structlog.configure(
-    processors=[
-        *structlog.get_config()["processors"][:-1],
-        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-    ]
-)
 
 WORKERS_PER_CORE = 2
 """Tests wait more than they calculate: for processes to start, for leases to run out, for renders."""

@@ -34,7 +34,7 @@ from bot.nemo.render_answers import read_render
 from bot.nemo.stream import SseReader
 from bot.runtime.tokens import has_token
 from bot.telegram.reading.attachments import NAME_LENGTH, safe_name
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.request import read_links
 from bot.telegram.sending.markdown import MAX_PIECE_ENTITIES, MAX_PIECE_UTF16, to_pieces
 from bot.telegram.sending.private_messages import read_payload
 from bot.words.phrases import action_for

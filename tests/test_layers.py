@@ -6,8 +6,10 @@ ROOT = Path(__file__).parents[1]
 MAX_LINES = 500
 
 
-def test_a_bot_that_serves_nothing_starts_without_a_web_server_and_without_decoders() -> None:
-    code = "import sys, bot.app; print(*{'av', 'PIL', 'starlette', 'uvicorn'} & set(sys.modules))"
+def test_a_bot_that_serves_nothing_starts_without_what_it_does_not_use() -> None:
+    unused = {"av", "PIL", "starlette", "uvicorn", "beartype", "opentelemetry.sdk", "rich"}
+    lean = "from bot.runtime.lean_imports import import_lean; import_lean()"
+    code = f"{lean}; import sys, bot.app; print(*{unused} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

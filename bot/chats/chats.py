@@ -33,7 +33,7 @@ from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
 from bot.store import keys
-from bot.store.chat_fields import SHORT_NAMES, from_stored, to_stored
+from bot.store.chat_values import from_stored, to_stored
 from bot.store.lua_script import LuaScript
 
 M = TypeVar("M", bound=BaseModel)
@@ -80,22 +80,23 @@ class SharedFields(BaseModel):
         members_may_change: Whether all members of a group may change its settings, and not only its admins.
     """
 
-    model_config = ConfigDict(frozen=True)
+    # The aliases are the names in the store: there may be a million chats.
+    model_config = ConfigDict(frozen=True, populate_by_name=True, loc_by_alias=False)
 
-    client_id: UUID | None = None
-    own_token: Secret = None
-    token: Secret = None
-    user_id: str | None = None
-    token_expires_at: UtcTime | None = None
-    account_epoch: str | None = None
-    language: str | None = None
-    auto_export: bool = True
-    send_as_file: bool = False
-    shrink_results: bool = True
-    replace_results: bool = False
-    export_refused_at: UtcTime | None = None
-    greeted: bool = False
-    members_may_change: bool = False
+    client_id: Annotated[UUID | None, Field(alias="c")] = None
+    own_token: Annotated[Secret, Field(alias="o")] = None
+    token: Annotated[Secret, Field(alias="t")] = None
+    user_id: Annotated[str | None, Field(alias="u")] = None
+    token_expires_at: Annotated[UtcTime | None, Field(alias="x")] = None
+    account_epoch: Annotated[str | None, Field(alias="e")] = None
+    language: Annotated[str | None, Field(alias="l")] = None
+    auto_export: Annotated[bool, Field(alias="ax")] = True
+    send_as_file: Annotated[bool, Field(alias="f")] = False
+    shrink_results: Annotated[bool, Field(alias="sr")] = True
+    replace_results: Annotated[bool, Field(alias="rr")] = False
+    export_refused_at: Annotated[UtcTime | None, Field(alias="xr")] = None
+    greeted: Annotated[bool, Field(alias="g")] = False
+    members_may_change: Annotated[bool, Field(alias="m")] = False
 
 
 SHARED_FIELDS = frozenset(SharedFields.model_fields)
@@ -127,26 +128,26 @@ class ChatFields(SharedFields):
         caption_job_id: The post to a channel whose caption is the next message.
     """
 
-    account: Account = Account.NONE
-    project_epoch: str | None = None
-    session_id: str | None = None
-    task_id: str | None = None
-    lost_session_id: str | None = None
-    claim_token: Secret = None
-    claim_session_id: str | None = None
-    claim_expires_at: UtcTime | None = None
-    skill: str | None = None
-    result_chat_id: int | None = None
-    result_message_id: int | None = None
-    result_session_id: str | None = None
-    result_in_use: bool = False
-    answer_job_id: str | None = None
-    answer_session_id: str | None = None
-    last_only_job_id: str | None = None
-    takes_name: bool = False
-    kept_prompt: str | None = None
-    kept_prompt_until: UtcTime | None = None
-    caption_job_id: str | None = None
+    account: Annotated[Account, Field(alias="a")] = Account.NONE
+    project_epoch: Annotated[str | None, Field(alias="p")] = None
+    session_id: Annotated[str | None, Field(alias="s")] = None
+    task_id: Annotated[str | None, Field(alias="i")] = None
+    lost_session_id: Annotated[str | None, Field(alias="ls")] = None
+    claim_token: Annotated[Secret, Field(alias="ct")] = None
+    claim_session_id: Annotated[str | None, Field(alias="cs")] = None
+    claim_expires_at: Annotated[UtcTime | None, Field(alias="cx")] = None
+    skill: Annotated[str | None, Field(alias="k")] = None
+    result_chat_id: Annotated[int | None, Field(alias="rc")] = None
+    result_message_id: Annotated[int | None, Field(alias="rm")] = None
+    result_session_id: Annotated[str | None, Field(alias="rs")] = None
+    result_in_use: Annotated[bool, Field(alias="ru")] = False
+    answer_job_id: Annotated[str | None, Field(alias="aj")] = None
+    answer_session_id: Annotated[str | None, Field(alias="as")] = None
+    last_only_job_id: Annotated[str | None, Field(alias="lo")] = None
+    takes_name: Annotated[bool, Field(alias="tn")] = False
+    kept_prompt: Annotated[str | None, Field(alias="kp")] = None
+    kept_prompt_until: Annotated[UtcTime | None, Field(alias="ku")] = None
+    caption_job_id: Annotated[str | None, Field(alias="cj")] = None
 
     # Encrypted in the store: what decrypts or encrypts comes in as the context of validation and serialization.
     @field_validator("own_token", "token", "claim_token", mode="before")
@@ -162,6 +163,12 @@ class ChatFields(SharedFields):
     @field_serializer("own_token", "token", "claim_token")
     def _encrypt(self, value: str | None, info: FieldSerializationInfo) -> str | None:
         return info.context(info.field_name, value) if value and info.context is not None else value
+
+
+STORED_NAMES = {name: str(field.alias) for name, field in ChatFields.model_fields.items()}
+"""The name of each field in the store."""
+
+_SHARED_NAMES = frozenset(STORED_NAMES[name] for name in SHARED_FIELDS)
 
 
 class Chat(ChatFields):
@@ -250,20 +257,21 @@ class Chats:
         """
         account, own = keys.chat_key(str(key.of_account)), keys.chat_key(str(key))
         if own == account:
-            fields = from_stored(await cast(Any, self._redis.hgetall(own)))
+            stored = await cast(Any, self._redis.hgetall(own))
         else:
             async with self._redis.pipeline() as pipe:  # At one moment.
                 pipe.hgetall(account)
                 pipe.hgetall(own)
-                shared, fields = map(from_stored, await pipe.execute())
-            fields = {name: value for name, value in shared.items() if name in SHARED_FIELDS} | fields
+                shared, stored = await pipe.execute()
+            stored = {name: value for name, value in shared.items() if name in _SHARED_NAMES} | stored
+        fields: dict[str, Any] = {name: from_stored(value) for name, value in stored.items()}
         fields["key"], decrypt = key, partial(self.decrypt, key)
         try:
             return Chat.model_validate(fields, context=decrypt)
         except ValidationError as error:
             for name in {item["loc"][0] for item in error.errors(include_input=False)}:
                 structlog.get_logger().warning("chat.unreadable", chat=str(key), field=name)
-                del fields[str(name)]
+                del fields[STORED_NAMES[str(name)]]
         return Chat.model_validate(fields, context=decrypt)
 
     def encrypt(self, key: ChatKey, use: str, secret: str) -> str:
@@ -293,12 +301,12 @@ class Chats:
         name = keys.chat_key(str(key.of_account))
         with self._readings.changing(key):
             async with self._redis.pipeline(transaction=True) as transaction:
-                transaction.hsetnx(name, SHORT_NAMES["client_id"], to_stored(uuid4()))
-                transaction.hget(name, SHORT_NAMES["client_id"])
+                transaction.hsetnx(name, STORED_NAMES["client_id"], to_stored(uuid4()))
+                transaction.hget(name, STORED_NAMES["client_id"])
                 for kept in self._kept(key):
                     transaction.expire(kept, self._ttl_s)
                 _, client_id, *_ = await transaction.execute()
-        return UUID(from_stored({"client_id": client_id})["client_id"])
+        return UUID(from_stored(client_id))
 
     def person_digest(self, person_id: int) -> str:
         """Return what stands for a person where their id may not be kept."""
@@ -457,7 +465,7 @@ def _fields(key: ChatKey, values: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "key": keys.chat_key(str(key.of_account if name in SHARED_FIELDS else key)),
-            "name": SHORT_NAMES.get(name, name),
+            "name": STORED_NAMES[name],
             **({} if value is None else {"value": to_stored(value)}),
         }
         for name, value in values.items()

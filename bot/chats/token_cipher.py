@@ -12,6 +12,7 @@ import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from bot.store.errors import StoreError
@@ -76,19 +77,24 @@ class TokenCipher:
         """
         return cls(keys or [_ensure_key_file(data_dir)])
 
-    @staticmethod
-    async def require_key(redis: Redis, keys: Sequence[str], data_dir: Path) -> None:
-        """Refuse to make a new key for a store that was written with one: a backup would save the wrong one.
+    @classmethod
+    async def of_store(cls, redis: Redis, keys: Sequence[SecretStr], data_dir: Path) -> "TokenCipher":
+        """Create the cipher of a store as `open` does, and ensure that it decrypts what other processes encrypt.
+
+        No key is made for a store that was written with one: a backup would save the wrong one.
 
         Raises:
-            TokenCipherError: The key is missing.
+            TokenCipherError: A key is malformed, missing, or another one than the store was written with.
+            UnsafeFile: The directory or the key file can't be used, or belongs to another user.
         """
-        if keys or (data_dir / KEY_FILE).exists() or not await redis.exists(CIPHER_MARKER):
-            return
-        raise TokenCipherError(
-            f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: bring it back, or set"
-            " ENCRYPTION_KEYS to it; if it is lost for good, see A lost key in deploy/README.md"
-        )
+        if not keys and not (data_dir / KEY_FILE).exists() and await redis.exists(CIPHER_MARKER):
+            raise TokenCipherError(
+                f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: bring it back, or"
+                " set ENCRYPTION_KEYS to it; if it is lost for good, see A lost key in deploy/README.md"
+            )
+        cipher = cls.open([key.get_secret_value() for key in keys], data_dir)
+        await cipher.check(redis)
+        return cipher
 
     def encrypt(self, plain: str, place: str) -> str:
         """Encrypt a text with the first key.

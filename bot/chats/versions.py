@@ -33,6 +33,7 @@ class Version(BaseModel):
         file_id: Telegram's id of its video; empty if there is none.
         kind: What that was sent as, such as ``video``.
         picture_id: Telegram's id of a picture of the video; empty if there is none.
+        restored: The number of the version that it was to bring back; ``None`` for any other request.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +47,7 @@ class Version(BaseModel):
     file_id: str = ""
     kind: str = "video"
     picture_id: str = ""
+    restored: int | None = None
 
     @property
     def draft(self) -> Draft | None:

@@ -19,7 +19,7 @@ from bot.settings import ENV_FILE, MEBIBYTE, Settings
 from bot.store import keys
 from bot.store.errors import StoreError
 from bot.store.schema import MIGRATED_VERSIONS, SCHEMA_VERSION
-from bot.telegram.sending.server_files import directory_problem
+from bot.telegram.sending.downloads import directory_problem
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
 """Space for one file of the largest size that an own Bot API server passes on."""

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from redis.asyncio import Redis
 
-from bot.chats.chats import Chats
+from bot.chats.chats import STORED_NAMES, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import AgentAnswered, JobProgress, StepTime
@@ -26,6 +26,7 @@ from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
+from bot.runtime.setting_types import revealed
 from bot.runtime.terminal import EXIT_WRONG, CommandError
 from bot.settings import Settings
 from bot.store import keys
@@ -37,7 +38,14 @@ BATCH_SIZE = 500  # jobs that are read in one round trip
 RETRYABLE = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.CREDITS, JobKind.STATUS, JobKind.LINK})
 """Kinds whose jobs contain all they need to run again. The others answer to a moment that has passed."""
 
-CURRENT = (JobState.RUNNING, JobState.QUEUED, JobState.ASKING)
+_INDEXES = {
+    JobState.RUNNING: keys.STARTED_JOBS,
+    JobState.QUEUED: keys.WAITING_JOBS,
+    JobState.ASKING: keys.OPEN_QUESTIONS,
+}
+"""The sorted sets of the queue, by the state of the jobs in them."""
+
+CURRENT = tuple(_INDEXES)
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -91,7 +99,7 @@ class JobRow:
             "asked_by": job.owner_id,
             "message_id": job.message_id,
             "language": job.language,
-            "text": redact(job.text),  # people do send tokens
+            "text": redact(job.prompt),  # people do send tokens
             "files": [{"kind": file.kind, "name": file.name, "bytes": file.size} for file in job.files],
             "saved": list(self.saved),
             "step": None if self.step is None else self.step.name,
@@ -125,48 +133,28 @@ class JobAdmin:
         """
         states = states or CURRENT
         rows: list[JobRow] = []
-        if JobState.RUNNING in states:
-            rows += await self._in_order(keys.STARTED_JOBS, JobState.RUNNING, chat, limit)
-        if JobState.QUEUED in states:
-            waiting = await self._in_order(keys.WAITING_JOBS, JobState.QUEUED, chat, limit - len(rows))
-            # The set orders by seconds; several jobs may be from the same one.
-            rows += sorted(waiting, key=lambda row: (row.job.asked_at, row.position))
-        if JobState.ASKING in states:
-            rows += await self._asking(chat, limit - len(rows))
+        for state in CURRENT:
+            if state in states:
+                rows += await self._current(state, chat, limit - len(rows))
         if ended := set(states) - set(CURRENT):
             rows += await self._ended(ended, chat, limit - len(rows))
         return rows
 
-    async def _in_order(
-        self, ordered: str, state: JobState, chat: ChatKey | None, limit: int
-    ) -> list[JobRow]:
-        """Return the first jobs of a sorted set that the queue maintains."""
+    async def _current(self, state: JobState, chat: ChatKey | None, limit: int) -> list[JobRow]:
+        """Return the first jobs in a state that the queue has an index of."""
+        names: Any = await self._redis.zrange(_INDEXES[state], 0, -1)
+        if state is JobState.ASKING:
+            names = [keys.job_key(str(its_chat), job_id) for its_chat, job_id in map(parse_member, names)]
         prefix = keys.job_key(str(chat), "") if chat else keys.JOB
         rows: list[JobRow] = []
-        start = 0
-        while len(rows) < limit:
-            names: Any = await self._redis.zrange(ordered, start, start + BATCH_SIZE - 1)
-            if not names:
-                break
-            start += len(names)
-            for name in names:
-                if len(rows) == limit:
-                    break
-                # A job that was erased or has changed its state may still be in the set for a moment.
-                if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
-                    rows.append(row)
-        return rows
-
-    async def _asking(self, chat: ChatKey | None, limit: int) -> list[JobRow]:
-        """Return the jobs that wait for somebody's answer, the longest first."""
-        members: Any = await self._redis.zrange(keys.OPEN_QUESTIONS, 0, -1)
-        rows: list[JobRow] = []
-        for its_chat, job_id in map(parse_member, members):
+        for name in names:
             if len(rows) >= limit:
                 break
-            row = await self._row(keys.job_key(str(its_chat), job_id)) if chat in (None, its_chat) else None
-            if row is not None and row.state is JobState.ASKING:
+            # A job that was erased or has changed its state may still be in the set for a moment.
+            if name.startswith(prefix) and (row := await self._row(name)) and row.state is state:
                 rows.append(row)
+        if state is JobState.QUEUED:  # The set orders by seconds; several jobs may be from the same one.
+            rows.sort(key=lambda row: (row.job.asked_at, row.position))
         return rows
 
     async def _ended(self, states: Collection[JobState], chat: ChatKey | None, limit: int) -> list[JobRow]:
@@ -330,13 +318,10 @@ async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobA
     Raises:
         StoreError: The store can't be used.
     """
-    redis_url = settings.redis_url.get_secret_value() if settings.redis_url else None
     async with contextlib.AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
-        await ensure_schema(store.redis)
-        token_cipher = TokenCipher.open(
-            [key.get_secret_value() for key in settings.encryption_keys], settings.data_dir
-        )
+        store = await stack.enter_async_context(open_store(revealed(settings.redis_url), settings.data_dir))
+        await ensure_schema(store.redis, STORED_NAMES)
+        token_cipher = await TokenCipher.of_store(store.redis, settings.encryption_keys, settings.data_dir)
         _, job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
         yield JobAdmin(
             store.redis, job_queue, Chats(store.redis, token_cipher, settings.chat_ttl_days), clock

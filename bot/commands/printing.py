@@ -77,7 +77,7 @@ def print_jobs(rows: Sequence[JobRow], *, as_json: bool) -> None:
     lines = [("ID", "STATE", "KIND", "CHAT", "ASKED (UTC)", "BEGAN", "LAST SAVED", "CREDITS", "REQUEST")]
     for row in rows:
         job = row.job
-        prompt = one_line(job.text or ", ".join(file.name for file in job.files))
+        prompt = one_line(job.prompt or ", ".join(file.name for file in job.files))
         times = (_format_clock(row.began_at), _format_clock(row.saved_at))
         asked = _format_time(job.asked_at)
         credits_used = str(row.credits_used or "")
@@ -113,7 +113,7 @@ def _format_clock(time: datetime | None) -> str:
 
 def print_job(row: JobRow) -> None:
     """Print all fields of one job."""
-    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.text, MAX_PROMPT_CHARS)}
+    facts = row.to_dict() | {"state": _state(row), "text": one_line(row.job.prompt, MAX_PROMPT_CHARS)}
     facts["files"] = ", ".join(f"{one_line(file.name)} ({file.size or '?'} bytes)" for file in row.job.files)
     facts["saved"] = ", ".join(row.saved)
     facts["steps"] = ", ".join(map(_format_step, row.progress.steps))

@@ -35,6 +35,18 @@ class JobButton(ButtonAction, name=""):
     job_id: str
 
 
+class MarkedButton(ButtonAction, name=""):
+    """Base of the actions on a project, a template, a card or an example, each known by its mark."""
+
+    mark: str
+
+
+class VersionButton(MarkedButton, name=""):
+    """Base of the actions on a version of the project with a mark."""
+
+    number: str
+
+
 class Setting(StrEnum):
     """What a chat can switch on and off; the values are fields of ``ChatFields``."""
 
@@ -194,16 +206,12 @@ class ListProjects(ButtonAction, name="projects"):
     page: str = ""
 
 
-class ShowProject(ButtonAction, name="project"):
+class ShowProject(MarkedButton, name="project"):
     """Show the project with a mark, and what can be done with it."""
 
-    mark: str
 
-
-class OpenProject(ButtonAction, name="open_project"):
+class OpenProject(MarkedButton, name="open_project"):
     """Go back to the project with a mark."""
-
-    mark: str
 
 
 class RenameProject(ButtonAction, name="rename_project"):
@@ -217,18 +225,12 @@ class DeleteProject(ButtonAction, name="delete_project"):
     mark: str
 
 
-class ShowVersion(ButtonAction, name="version"):
+class ShowVersion(VersionButton, name="version"):
     """Show the video of a version of the project with a mark."""
 
-    mark: str
-    number: str
 
-
-class RestoreVersion(ButtonAction, name="restore_version"):
+class RestoreVersion(VersionButton, name="restore_version"):
     """Go back to a version of the project with a mark."""
-
-    mark: str
-    number: str
 
 
 class OfferVariations(ButtonAction, name="offer_variations"):
@@ -241,21 +243,16 @@ class MakeVariations(ButtonAction, name="make_variations"):
     aspect: str
 
 
-class Compare(ButtonAction, name="compare"):
+class Compare(VersionButton, name="compare"):
     """Show a version of the project with a mark and the latest one side by side."""
-
-    mark: str
-    number: str
 
 
 class ListTemplates(ButtonAction, name="templates"):
     """List the requests that the chat has saved."""
 
 
-class ShowTemplate(ButtonAction, name="template"):
+class ShowTemplate(MarkedButton, name="template"):
     """Show the template with a mark, and what can be done with it."""
-
-    mark: str
 
 
 class RunTemplate(ButtonAction, name="run_template"):
@@ -265,10 +262,8 @@ class RunTemplate(ButtonAction, name="run_template"):
     mark: str
 
 
-class DeleteTemplate(ButtonAction, name="delete_template"):
+class DeleteTemplate(MarkedButton, name="delete_template"):
     """Forget the template with a mark."""
-
-    mark: str
 
 
 class ShowLink(ButtonAction, name="link"):
@@ -286,10 +281,8 @@ class ChooseLanguage(ButtonAction, name="language"):
     language: str = ""
 
 
-class ChooseSkill(ButtonAction, name="skill"):
+class ChooseSkill(MarkedButton, name="skill"):
     """Choose the skill card with a mark."""
-
-    mark: str
 
 
 class ListSkills(ButtonAction, name="skills"):
@@ -305,10 +298,8 @@ class ShowSkill(ButtonAction, name="card"):
     mark: str
 
 
-class RunExample(ButtonAction, name="example"):
+class RunExample(MarkedButton, name="example"):
     """Send the example with a mark to the agent."""
-
-    mark: str
 
 
 class TrySample(ButtonAction, name="sample"):

@@ -64,14 +64,14 @@ PROGRESS_MESSAGE = "progress"
 """The idempotency key of a job's progress message; what announced a waiting job's position goes on as that."""
 
 
-SAID = "said"
-"""The idempotency key of what a handler prepared; a short text is one message, under the key ``SAID_MESSAGE``."""
+PREPARED = "prepared"
+"""The idempotency key of what a handler prepared; a short text is one message, under the key ``PREPARED_MESSAGE``."""
 
-SAID_MESSAGE = f"{SAID}.0"
+PREPARED_MESSAGE = f"{PREPARED}.0"
 
 
 class Gathered(Checkpoint):
-    """Saved when a request with files was taken in: refusals are sent, text files are read."""
+    """Saved when a request with files was gathered: refusals are sent, text files are read."""
 
     name = "gathered"
     version: int = -1  # the version of the gathered job

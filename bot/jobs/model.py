@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BeforeValidator, PlainSerializer, SerializeAsAny, TypeAdapter, ValidationInfo
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationInfo,
+)
 
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
@@ -185,7 +193,7 @@ class Job:
         language: ``en`` or ``zh``, in which it is answered.
         language_code: The language that the chat chose, or the person's as Telegram tells it, such as ``pt-br``.
         asked_at: When it was received, UTC.
-        text: The prompt, without command.
+        prompt: What it asks for in words, without command.
         files: The files that came with it.
         payload: What else its kind needs; ``None`` if that is nothing.
         telegram_chat_id: The id that the chat had in Telegram then, which ``message_id`` and the message ids of the
@@ -195,6 +203,8 @@ class Job:
         guest_query: What it answers, if the bot was called as a guest; ``chat`` is the person's private one then.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True)
+
     id: str
     chat: Annotated[ChatKey, BeforeValidator(_read_chat), PlainSerializer(str)]
     queue: QueueName
@@ -203,7 +213,7 @@ class Job:
     message_id: int | None
     language: str
     asked_at: datetime
-    text: str = ""
+    prompt: Annotated[str, Field(alias="text")] = ""  # what stores of this schema version call it
     files: tuple[Attachment, ...] = ()
     payload: Annotated[SerializeAsAny[Payload] | None, BeforeValidator(_read_payload)] = None
     telegram_chat_id: int = 0
@@ -284,7 +294,7 @@ def retry_id(job_id: str) -> str:
     return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
-def look_id(job_id: str, look: int) -> str:
+def follow_up_id(job_id: str, look: int) -> str:
     """Return the id of the job that looks after another one for the nth time."""
     return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 

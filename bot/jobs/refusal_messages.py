@@ -32,7 +32,7 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     )
 
 
-def holding(message: LocalizedMessage, job: Job) -> LocalizedMessage:
+def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
     """Let the button for an upload in the browser keep the request that the file belongs to.
 
     Args:
@@ -56,7 +56,7 @@ def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> 
         job: The job that holds the words.
         has_project: Whether the chat has a project that they may be about.
     """
-    if not job.text or not (has_project or message.key.startswith("link.")):
+    if not job.prompt or not (has_project or message.key.startswith("link.")):
         return message
     label = "button.run_on_current" if has_project else "button.run_without_link"
     return replace(message, buttons=(Button(label, RunHeld(job.id)),))

@@ -59,9 +59,22 @@ def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> t
             buttons.append(Button("button.restore_version", back))
         if shown.picture_id and latest.picture_id:
             buttons.append(Button("button.compare", Compare(mark, str(shown.number))))
-    elif before is not None and before.packed_draft:
-        buttons.append(Button("button.undo", RestoreVersion(mark, str(before.number))))
+    elif (undone := _before_change(versions)) is not None and undone.packed_draft:
+        buttons.append(Button("button.undo", RestoreVersion(mark, str(undone.number))))
     return tuple(buttons)
+
+
+def _before_change(versions: Sequence[Version]) -> Version | None:
+    """Return what undoing leads to; behind an undo that is one version further back, not what was undone."""
+    latest, earlier = versions[-1], versions[:-1]
+    if latest.restored is not None and earlier:
+        undone = _before_change(earlier)
+        if undone is not None and (undone.number, undone.draft_digest) == (
+            latest.restored,
+            latest.draft_digest,
+        ):
+            return _before_change([one for one in earlier if one.number <= undone.number])
+    return version_at(versions, latest.number - 1)
 
 
 def version_line(version: Version, latest: Version) -> LocalizedMessage:

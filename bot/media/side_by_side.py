@@ -9,14 +9,12 @@ import tempfile
 from typing import Any
 
 from bot.media import decoder_process
-from bot.media.decoder_process import Bounds, NotDecoded
+from bot.media.decoder_process import Bounds
 
 _HEIGHT_PX = 720
 _GAP_PX = 12
 _MAX_WIDTH_PX = 1280  # of each
 _MAX_PIXELS = 4_000_000  # of what is opened: covers have less than half of this
-
-__all__ = ["NotDecoded", "join_side_by_side"]
 
 
 async def join_side_by_side(left: bytes, right: bytes) -> bytes:

@@ -223,7 +223,7 @@ class NemoClient:
         }
         headers = {**headers_for(credentials), **_STREAMED, **_EVENT_STREAM}
         content, url = encode(call, body), self._wire.url(call.path)
-        async for attempt in self._wire.attempts_until_sent():
+        async for attempt in self._wire.attempts():
             with attempt:
                 return await self._wire.send(call, url, headers, content, self._wire.timeout(None))
         raise AssertionError("the last attempt raises")

@@ -101,6 +101,16 @@ class Retries:
     longest_wait_s: float = 3.0
 
 
+def _surely_not_sent(error: Exception) -> bool:
+    return isinstance(error, TransportError) and not error.sent
+
+
+def _is_retryable(error: Exception) -> bool:
+    if isinstance(error, ServiceError):
+        return error.status is not None and error.status >= 500 and type(error) is ServiceError
+    return isinstance(error, (TransportError, UnexpectedAnswer))
+
+
 class Wire:
     """Sends requests to one server.
 
@@ -125,7 +135,7 @@ class Wire:
             credentials: The account.
             parse: Reads the answer; returns ``None`` if the answer has not what was asked for.
         """
-        async for attempt in self._attempts(_is_retryable):
+        async for attempt in self.attempts(_is_retryable):
             with attempt:
                 answer = await self._request(
                     call, headers_for(credentials), None, self.timeout(self._timeouts.answer_s)
@@ -133,11 +143,8 @@ class Wire:
                 return require(call, parse(answer))
         raise AssertionError("the last attempt raises")
 
-    def attempts_until_sent(self) -> AsyncIterator[stamina.Attempt]:
-        """Return attempts at a request that may only be retried if it surely was not sent."""
-        return self._attempts(_surely_not_sent)
-
-    def _attempts(self, on: Callable[[Exception], bool]) -> AsyncIterator[stamina.Attempt]:
+    def attempts(self, on: Callable[[Exception], bool] = _surely_not_sent) -> AsyncIterator[stamina.Attempt]:
+        """Return attempts at a request; unless it only reads, one that may have been sent is not retried."""
         return aiter(
             stamina.retry_context(
                 on=on,
@@ -174,7 +181,7 @@ class Wire:
         http_timeout = http_timeout or self.timeout(self._timeouts.answer_s)
         if isinstance(content, MultipartBody):
             return await self._request(call, headers, content, http_timeout, empty_ok=empty_ok)
-        async for attempt in self.attempts_until_sent():
+        async for attempt in self.attempts():
             with attempt:
                 return await self._request(call, headers, content, http_timeout, empty_ok=empty_ok)
         raise AssertionError("the last attempt raises")
@@ -348,16 +355,6 @@ async def check_answer(
     if not isinstance(payload, dict) and not empty_ok:
         raise UnexpectedAnswer(call, "no JSON object", status=status)
     return payload
-
-
-def _surely_not_sent(error: Exception) -> bool:
-    return isinstance(error, TransportError) and not error.sent
-
-
-def _is_retryable(error: Exception) -> bool:
-    if isinstance(error, ServiceError):
-        return error.status is not None and error.status >= 500 and type(error) is ServiceError
-    return isinstance(error, (TransportError, UnexpectedAnswer))
 
 
 def require(call: Call, answer: _T | None) -> _T:

@@ -41,7 +41,7 @@ class Requester(ChatReader, Protocol):
         ...
 
     @property
-    def text(self) -> str:
+    def prompt(self) -> str:
         """The request, which names a new project; empty if there is none."""
         ...
 

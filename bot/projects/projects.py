@@ -34,10 +34,10 @@ LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its but
 LINK_MARGIN = timedelta(hours=24)
 """A browser link is replaced so long before it expires, so that one under a message holds for a while."""
 
-
 MAX_TASK_NAME_CHARS = 40
-UNNAMED_PROJECT = "project"  # the title of a project that no words began
 """The project's title on the web site; the rest of the request is cut."""
+
+UNNAMED_PROJECT = "project"  # the title of a project that no words began
 
 
 class LossReason(StrEnum):
@@ -116,8 +116,8 @@ class Projects:
         token, chat = await self.accounts.token(job, chat, attribution)
         credentials = Credentials(token, attribution)
         if chat.session_id is None:
-            language = session_language(job.text, job.language_code or job.language)
-            session = await self.nemo.create_session(credentials, language, _task_name(job.text))
+            language = session_language(job.prompt, job.language_code or job.language)
+            session = await self.nemo.create_session(credentials, language, _task_name(job.prompt))
             changes = ChatFields(
                 session_id=session.session_id,
                 task_id=session.task_id,

@@ -1,4 +1,4 @@
-"""Retries of calls to NemoVideo, where they can double nothing."""
+"""Retries of calls to NemoVideo, where they can double nothing; by the clock that is passed in, unlike stamina's."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Pauses between retries."""
+"""Pauses between retries, for code that gets its clock passed: stamina sleeps by the event loop's."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Backoff:
-    """Pauses for as many retries as it takes; each is longer than the one before, up to ``longest_s``.
+    """Pauses for as many retries as it takes; each is twice as long as the one before, up to ``longest_s``.
 
         backoff = Backoff()
         while not await connect():
@@ -14,12 +14,10 @@ class Backoff:
     Args:
         first_s: The first pause, in seconds.
         longest_s: The longest one, in seconds.
-        factor: How many times longer each pause is than the one before.
     """
 
     first_s: float = 0.5
     longest_s: float = 15.0
-    factor: float = 2.0
     _next_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -28,7 +26,7 @@ class Backoff:
     def next_s(self) -> float:
         """Return the pause to make now, in seconds, and lengthen the one after it."""
         pause_s = self._next_s
-        self._next_s = min(pause_s * self.factor, self.longest_s)
+        self._next_s = min(2 * pause_s, self.longest_s)
         return pause_s
 
     def reset(self) -> None:

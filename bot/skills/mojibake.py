@@ -1,4 +1,7 @@
-"""Repair published cards: control characters, and UTF-8 that was read as Windows-1252 and encoded again."""
+"""Repair published cards: control characters, and UTF-8 that was read as Windows-1252 and encoded again.
+
+Not by ftfy, which makes signs of control characters, or leaves text with both kinds of bytes broken.
+"""
 
 import re
 from typing import Final

@@ -1,4 +1,7 @@
-"""A client that sends the commands of one moment together, so that whoever runs several side by side waits once."""
+"""A client that sends the commands of one moment together, so that whoever runs several side by side waits once.
+
+redis-py does so in a pipeline only, which one task has to fill.
+"""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Private files and directories, and file locks that end with their process."""
+"""Private files and directories, and file locks that end with their process, or with the child that inherits them."""
 
 import errno
 import fcntl

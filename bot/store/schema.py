@@ -2,10 +2,10 @@
 
 import secrets
 from collections import defaultdict
+from collections.abc import Mapping
 
 from redis.asyncio import Redis
 
-from bot.store.chat_fields import SHORT_NAMES
 from bot.store.errors import StoreError
 from bot.store.keys import CHAT, SCHEMA, chat_key
 from bot.store.lua_script import LuaScript
@@ -14,11 +14,12 @@ SCHEMA_VERSION = 4  # raise it with every change to keys, fields or stored value
 MIGRATED_VERSIONS = (2, 3)  # those that are migrated at start
 
 
-async def ensure_schema(redis: Redis) -> None:
+async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
     """Mark an empty store with this release's version, migrate one of the versions before, or check the version.
 
     Args:
         redis: The store; several processes may do this at once.
+        names: The short names of chats' fields, by the whole ones that they had before version 4.
 
     Raises:
         StoreError: An older or a newer release wrote the store.
@@ -29,7 +30,7 @@ async def ensure_schema(redis: Redis) -> None:
         if version == MIGRATED_VERSIONS[0]:
             await _migrate_2_to_3(redis)
             await redis.set(SCHEMA, MIGRATED_VERSIONS[1])
-        await _migrate_3_to_4(redis)
+        await _migrate_3_to_4(redis, names)
         await redis.set(SCHEMA, SCHEMA_VERSION)
         return
     if version == SCHEMA_VERSION:
@@ -54,8 +55,8 @@ async def _migrate_2_to_3(redis: Redis) -> None:
         await share([chat, *names], epoch=secrets.token_hex(8))
 
 
-async def _migrate_3_to_4(redis: Redis) -> None:
+async def _migrate_3_to_4(redis: Redis, names: Mapping[str, str]) -> None:
     """From version 3 to 4: fields of chats have short names; whoever starts again after a crash finds the rest."""
     shorten = LuaScript(redis, __package__, "shorten_names")
     async for name in redis.scan_iter(f"{CHAT}*", count=1000):
-        await shorten([name], names=SHORT_NAMES)
+        await shorten([name], names=dict(names))

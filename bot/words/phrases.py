@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -44,21 +44,37 @@ class SmallTalk(StrEnum):
 
 MAX_PHRASE_CHARS = 80  # a longer message is always a request
 
+_LATEST = 16  # texts whose meaning is kept: the handlers of forty commands ask for that of the same message
+
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
     actions: tuple[tuple[re.Pattern[str], PhraseAction], ...]
+    commands: tuple[tuple[re.Pattern[str], str], ...]
     small_talk: tuple[tuple[re.Pattern[str], SmallTalk], ...]
     output: re.Pattern[str]
     simplified: dict[int, int]
 
 
+@lru_cache(_LATEST)
 def action_for(text: str) -> PhraseAction | None:
     """Return the action that a message asks for, or None if it is for the agent."""
     if len(text) > MAX_PHRASE_CHARS:
         return None
     grammar, phrase = _grammar(), fold(text)
-    return next((action for pattern, action in grammar.actions if pattern.fullmatch(phrase)), None)
+    if not phrase and re.search("[?？]", text):
+        return PhraseAction.STATUS  # What is going on?
+    found = next((action for pattern, action in grammar.actions if pattern.fullmatch(phrase)), None)
+    return found or next((action for action in _TYPED_WRONG if _is_slip_of(phrase, action)), None)
+
+
+@lru_cache(_LATEST)
+def command_for(text: str) -> str | None:
+    """Return the command that a message asks for in words, of those that are no actions: ``history``, ``语言``."""
+    if len(text) > MAX_PHRASE_CHARS:
+        return None
+    phrase = fold(text)
+    return next((name for pattern, name in _grammar().commands if pattern.fullmatch(phrase)), None)
 
 
 def small_talk(text: str) -> SmallTalk | None:
@@ -75,6 +91,27 @@ def small_talk(text: str) -> SmallTalk | None:
 def requested_output(text: str) -> tuple[str, ...]:
     """Return the resolutions and formats that a message for an export asks for: ``1080p``, ``mov``."""
     return tuple(dict.fromkeys(match.group() for match in _grammar().output.finditer(fold(text))))
+
+
+_TYPED_WRONG = (
+    PhraseAction.EXPORT,
+    PhraseAction.CANCEL,
+    PhraseAction.CREDITS,
+    PhraseAction.STATUS,
+    PhraseAction.SETTINGS,
+)
+"""Words that are an action even with two letters swapped, or with one too many or too few: ``cancle``."""
+
+
+def _is_slip_of(phrase: str, word: str) -> bool:
+    if not phrase.isalpha():
+        return False
+    if len(phrase) == len(word):
+        return sorted(phrase) == sorted(word) and sum(a != b for a, b in zip(phrase, word, strict=True)) == 2
+    longer, shorter = sorted((phrase, word), key=len, reverse=True)
+    return len(longer) == len(shorter) + 1 and any(
+        longer[:i] + longer[i + 1 :] == shorter for i in range(len(longer))
+    )
 
 
 # Punctuation is ignored before, after and between sentences. Inside a word or around a quotation it has a meaning, and
@@ -117,8 +154,9 @@ def _grammar() -> _Grammar:
     output = _any(table["parts"][name] for table in tables for name in ("resolution", "format"))
     characters = [table["characters"] for table in tables if "characters" in table]
     traditional, simplified = ("".join(c[name] for c in characters) for name in ("traditional", "simplified"))
+    commands = tuple(compiled("commands"))
     talk = tuple((pattern, SmallTalk(name)) for pattern, name in compiled("small_talk"))
-    return _Grammar(actions, talk, _compile(output), str.maketrans(traditional, simplified))
+    return _Grammar(actions, commands, talk, _compile(output), str.maketrans(traditional, simplified))
 
 
 def _read(language: str) -> dict[str, Any]:
@@ -129,7 +167,7 @@ def _read(language: str) -> dict[str, Any]:
     def expand(pattern: str) -> str:
         return re.sub(r"<(\w+)>", lambda match: f"(?:{expand(parts[match[1]])})", pattern)
 
-    for kind in ("actions", "small_talk"):
+    for kind in ("actions", "commands", "small_talk"):
         table[kind] = {name: [expand(p) for p in patterns] for name, patterns in table[kind].items()}
     return table
 

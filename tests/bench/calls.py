@@ -42,9 +42,9 @@ AIOGRAM = ("aiogram==3.31.0", "aiohttp==3.14.5", "uvloop==0.23.0")
 async def _ours(url: str) -> AsyncIterator[Contender]:
     clock, redis = SystemClock(), Redis()  # never asked: a private chat is where it is
     rate_limiter = RateLimiter(redis, clock)
-    telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
     collect_rarely()  # As a running bot does.
     async with new_bot(TOKEN, url, lambda: Transport(tls_context()), rate_limiter, local=False) as bot:
+        telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
 
         async def send() -> None:
             await telegram_calls.call(

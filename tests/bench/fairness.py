@@ -1,9 +1,9 @@
-"""How long others wait for a first sign of life while one chat sends far too much, beside a crowd without it.
+"""How long others wait for a first sign of life while one chat sends far too much, or the bot's places are all taken.
 
 ``CHATS`` people ask for something, ``PER_S`` a second, and nobody has asked before; the first reaction or progress
-message counts. In every other crowd one more chat sends ``GREEDY`` requests at once just before. The operator lets
-``WORKER_JOBS`` run at a time, hardly more than the crowd needs, so that a place that somebody holds is missed. Both
-services are the light server of `crowd_server`.
+message counts. The same crowd comes three times in one process of the bot: alone; just after one more chat has sent
+``GREEDY`` requests at once; and while as many jobs as the operator lets run at a time (``WORKER_JOBS``) go on, so that
+none of the crowd's may begin. Both services are the light server of `crowd_server`.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import contextlib
 import itertools
 import tempfile
 from collections.abc import AsyncIterator
-from functools import partial
 from statistics import quantiles
 
 from tests.bench.crowd_server import TOKEN, Crowd
 from tests.bench.latency import running
 from tests.bench.start import CONSOLE_SCRIPT
-from tests.bench.table import Figure, ratio, take_turns
+from tests.bench.table import Figure, ratio
 
 CHATS, PER_S = 300, 6
+WARMING_UP = 20
+"""Chats that come before any that count."""
 GREEDY = 50
 WORKER_JOBS = 30
-ROUNDS = 1
 PROMPT = "cut the silence at the beginning"
 PATIENCE_S = 120.0
 
 
 async def measure() -> list[Figure]:
-    """99 of 100 first signs, with and without the greedy chat in turn."""
-    crowd, chats = Crowd(), itertools.count(1_000_000)
+    """99 of 100 first signs of each crowd."""
+    crowd, chats, may_end = Crowd(), itertools.count(1_000_000), asyncio.Event()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with crowd.served() as url:
             settings = {
@@ -43,38 +43,62 @@ async def measure() -> list[Figure]:
                 "WORKER_JOBS": str(WORKER_JOBS),
                 "LOG_LEVEL": "ERROR",
             }
-            async with running(CONSOLE_SCRIPT, "run", **settings), _turns_end(crowd):
-                contenders = {
-                    name: partial(_latest_s, crowd, chats, requests)
-                    for name, requests in (("quiet", 0), ("greedy", GREEDY))
-                }
-                took = await take_turns(contenders, ROUNDS)
-    limit = f"{WORKER_JOBS} jobs at once"
-    path = f"first sign for {CHATS} chats beside one that sends {GREEDY} requests, {limit}, 99 of 100"
+            async with running(CONSOLE_SCRIPT, "run", **settings), _turns_end(crowd, may_end):
+                await _come(crowd, list(itertools.islice(chats, WARMING_UP)), may_end)
+                quiet_s = await _latest_s(crowd, chats, may_end)
+                greedy = next(chats)
+                for number in range(GREEDY):
+                    crowd.write(greedy, f"{PROMPT} {number}")
+                greedy_s = await _latest_s(crowd, chats, may_end)
+                crowd.leave(greedy)
+                await crowd.until(lambda: not crowd.streams, PATIENCE_S)
+                may_end.clear()
+                for chat in itertools.islice(chats, WORKER_JOBS):
+                    crowd.write(chat, PROMPT)
+                await crowd.until(lambda: len(crowd.streams) == WORKER_JOBS, PATIENCE_S)
+                full_s = await _latest_s(crowd, chats, may_end)
     return [
-        ratio(path, took["greedy"], took["quiet"], unit="s", peer_name="without it", goal=2, at_least=False)
+        ratio(
+            f"first sign for {CHATS} chats {when}, 99 of 100",
+            [measured_s],
+            [quiet_s],
+            unit="s",
+            peer_name="without it",
+            goal=2,
+            at_least=False,
+        )
+        for when, measured_s in (
+            (f"beside one that sends {GREEDY} requests", greedy_s),
+            (f"while all {WORKER_JOBS} jobs that may run at once do", full_s),
+        )
     ]
 
 
-async def _latest_s(crowd: Crowd, chats: itertools.count[int], greedy_requests: int) -> float:
-    """Return how long 99 of 100 of new chats waited at most; what the greedy one asked for ends before the next."""
-    greedy, *others = itertools.islice(chats, 1 + CHATS)
-    for number in range(greedy_requests):
-        crowd.write(greedy, f"{PROMPT} {number}")
-    for chat in others:
+async def _latest_s(crowd: Crowd, chats: itertools.count[int], may_end: asyncio.Event) -> float:
+    """Return how long 99 of 100 of new chats waited at most for a first sign."""
+    asking = list(itertools.islice(chats, CHATS))
+    await _come(crowd, asking, may_end)
+    return quantiles([crowd.signs_s[chat] for chat in asking], n=100)[98]
+
+
+async def _come(crowd: Crowd, chats: list[int], may_end: asyncio.Event) -> None:
+    """Let people ask, and wait until all have what they asked for; if turns may not end, only after all asked."""
+    for chat in chats:
         crowd.write(chat, PROMPT)
         await asyncio.sleep(1 / PER_S)
-    await crowd.until(lambda: crowd.ended.issuperset(others), PATIENCE_S)
-    crowd.leave(greedy)
-    return quantiles([crowd.signs_s[chat] for chat in others], n=100)[98]
+    await crowd.until(lambda: crowd.signs_s.keys() >= set(chats), PATIENCE_S)
+    may_end.set()
+    await crowd.until(lambda: crowd.ended.issuperset(chats), PATIENCE_S)
 
 
 @contextlib.asynccontextmanager
-async def _turns_end(crowd: Crowd) -> AsyncIterator[None]:
+async def _turns_end(crowd: Crowd, may_end: asyncio.Event) -> AsyncIterator[None]:
     """The agent ends a turn more often than one begins."""
+    may_end.set()
 
     async def end() -> None:
         while True:
+            await may_end.wait()
             await asyncio.sleep(1 / (2 * PER_S))
             if crowd.streams:
                 crowd.end_turn()

@@ -101,11 +101,11 @@ async def relay(
     # A file is read without a turn: neither the count nor the addresses are asked.
     redis, clock = Redis(), SystemClock()
     rate_limiter = RateLimiter(redis, clock)
-    telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
     bot = new_bot(
         DEFAULT_TOKEN, api_url, lambda: Transport(tls_context(), proxy=proxy), rate_limiter, local=local
     )
     async with bot, new_client(proxy=proxy) as cloud, new_client(proxy=proxy) as http:
+        telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
         files = FileDownloads(bot, telegram_calls, cloud, local=local)
         nemo = NemoClient(http, nemo_url)
 

@@ -107,7 +107,7 @@ def _job(chat: ChatKey) -> Job:
         message_id=1,
         language="en",
         asked_at=datetime.now(UTC),
-        text="make it vertical and add a title",
+        prompt="make it vertical and add a title",
     )
 
 

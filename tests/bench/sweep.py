@@ -15,13 +15,13 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from bot.chats.chats import STORED_NAMES
 from bot.chats.key import ChatKey
 from bot.jobs.model import QueueName
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.queue.tickets import queue_id
 from bot.store import keys
-from bot.store.chat_fields import SHORT_NAMES
 from bot.store.connect import open_store
 from bot.store.docket_json import open_docket
 from tests.bench.table import Figure
@@ -41,7 +41,7 @@ async def _fill(redis: Redis) -> None:
         async with redis.pipeline(transaction=False) as pipe:
             for number in range(start, start + BATCH):
                 chat = ChatKey(number + 1)
-                pipe.hset(keys.chat_key(str(chat)), SHORT_NAMES["language"], "en")
+                pipe.hset(keys.chat_key(str(chat)), STORED_NAMES["language"], "en")
                 if number < WAITING:
                     job = keys.job_key(str(chat), "job")
                     pipe.hset(job, "state", "queued")

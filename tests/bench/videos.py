@@ -166,7 +166,7 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         rate_limiter = RateLimiter(redis, clock)
         bot = new_bot(TOKEN, url, lambda: Transport(tls_context()), rate_limiter, local=local)
         await stack.enter_async_context(bot)
-        telegram_calls = TelegramCalls(clock, TelegramIds(redis), rate_limiter)
+        telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
         delivery = Delivery(
             bot,
             local=local,

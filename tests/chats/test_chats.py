@@ -10,6 +10,7 @@ from bot.chats.chats import (
     DEFAULT_TTL_DAYS,
     MAX_RESULTS,
     MAX_UPLOADS,
+    STORED_NAMES,
     Account,
     CachedResult,
     Chat,
@@ -18,8 +19,10 @@ from bot.chats.chats import (
 )
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
+from bot.chats.project_list import ListedProject
+from bot.chats.templates import Template
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.store.chat_fields import LONG_NAMES, SHORT_NAMES
+from bot.chats.versions import Version
 from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
@@ -137,8 +140,8 @@ async def test_all_who_ask_at_once_get_the_same_client_id(chats: Chats) -> None:
 
 
 async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redis) -> None:
-    assert SHORT_NAMES.keys() == ChatFields.model_fields.keys()
-    assert len(LONG_NAMES) == len(SHORT_NAMES)
+    assert len(set(STORED_NAMES.values())) == len(STORED_NAMES)
+    assert max(map(len, STORED_NAMES.values())) <= 2
     sizes = []
     for number in range(10):  # Random tokens: one chat in forty takes the store's next larger block.
         key = ChatKey(KEY.chat_id + number).of_account
@@ -178,7 +181,7 @@ async def test_a_chats_client_id_is_a_uuid_of_its_own(chats: Chats) -> None:
 async def test_a_token_is_neither_kept_nor_shown_in_the_clear(chats: Chats, redis: Redis, name: str) -> None:
     await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
     kept = str([await redis.hgetall(chat_key(str(key))) for key in (KEY, KEY.of_account)])
-    assert f"'{SHORT_NAMES[name]}'" in kept
+    assert f"'{STORED_NAMES[name]}'" in kept
     assert "nmv_usr_secret" not in kept
     assert "nmv_usr_secret" not in repr(await chats.get(KEY))
 
@@ -197,11 +200,11 @@ async def test_a_token_copied_to_another_chat_or_field_counts_as_none(
     chats: Chats, redis: Redis, name: str
 ) -> None:
     await chats.update(KEY, ChatFields.model_validate({name: "nmv_usr_secret"}))
-    copied = str(await redis.hget(chat_key(str(KEY)), SHORT_NAMES[name]))
+    copied = str(await redis.hget(chat_key(str(KEY)), STORED_NAMES[name]))
     thief = ChatKey(KEY.chat_id + 1)
-    await redis.hset(chat_key(str(thief)), SHORT_NAMES[name], copied)
+    await redis.hset(chat_key(str(thief)), STORED_NAMES[name], copied)
     other = "token" if name == "own_token" else "own_token"
-    await redis.hset(chat_key(str(KEY)), SHORT_NAMES[other], copied)
+    await redis.hset(chat_key(str(KEY)), STORED_NAMES[other], copied)
     assert await chats.get(thief) == Chat(key=thief)
     assert getattr(await chats.get(KEY), name) == "nmv_usr_secret"
     assert getattr(await chats.get(KEY), other) is None
@@ -236,6 +239,20 @@ async def test_what_a_later_release_wrote_is_passed_over(chats: Chats, redis: Re
     await chats.update(KEY, ChatFields(session_id="s"))
     await redis.hset(chat_key(str(KEY)), mapping={"mood": "bright", "a": "shared", "x": "noon"})
     assert await chats.get(KEY) == Chat(key=KEY, session_id="s")
+
+
+async def test_whatever_a_person_makes_has_an_end(redis: Redis, token_cipher: TokenCipher) -> None:
+    chats, now = Chats(redis, token_cipher), datetime.now(UTC)
+    await chats.project_list.save(KEY, ListedProject(session_id="s", used_at=now))
+    await chats.versions.add(KEY, "mark", Version(made_at=now, draft_digest="d"))
+    await chats.versions.save_video(KEY, "mark", "d", "file", "video", "picture")
+    await chats.templates.save(KEY, Template(name="Reel", prompt="make it short", saved_at=now))
+    await chats.brands.set_ratio(KEY, "9:16")
+    await chats.channels.save(KEY.chat_id, -100, "News")
+    await chats.inline_requests.save(KEY.chat_id, "make it short")
+    names = [name async for name in redis.scan_iter()]
+    assert len(names) == 6
+    assert [name for name in names if await redis.ttl(name) <= 0] == []
 
 
 async def test_every_write_extends_the_ttl_of_all_that_is_kept_of_a_chat(

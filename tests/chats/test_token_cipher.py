@@ -130,10 +130,9 @@ def test_a_key_of_somebody_else_is_refused(tmp_path: Path) -> None:
 
 
 async def test_no_key_is_made_for_a_store_that_was_written_with_one(redis: Redis, tmp_path: Path) -> None:
-    await TokenCipher.require_key(redis, [], tmp_path)  # an empty store
-    await TokenCipher.open([], tmp_path).check(redis)
-    await TokenCipher.require_key(redis, [], tmp_path)
+    await TokenCipher.of_store(redis, [], tmp_path)  # an empty store
+    await TokenCipher.of_store(redis, [], tmp_path)
     (tmp_path / KEY_FILE).unlink()
     with pytest.raises(TokenCipherError, match="is missing: bring it back"):
-        await TokenCipher.require_key(redis, [], tmp_path)
+        await TokenCipher.of_store(redis, [], tmp_path)
     assert not (tmp_path / KEY_FILE).exists()

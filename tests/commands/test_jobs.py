@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
-from bot.chats.token_cipher import TokenCipher
+from bot.chats.token_cipher import KEY_FILE, TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import print_job, print_jobs
 from bot.jobs.buttons import Retry
@@ -53,31 +53,31 @@ async def started(job_queue: JobQueue, job: Any, ticket: str = "t") -> ClaimedJo
 async def test_what_runs_is_listed_before_what_waits_each_in_its_order(
     admin: JobAdmin, job_queue: JobQueue, clock: HandClock
 ) -> None:
-    first = new_job(0, text="first")
+    first = new_job(0, prompt="first")
     await started(job_queue, first)
     await clock.advance(5)
-    await job_queue.enqueue([new_job(2, text="second", asked_at=clock.now())], 2)
+    await job_queue.enqueue([new_job(2, prompt="second", asked_at=clock.now())], 2)
     await clock.advance(5)
-    await job_queue.enqueue([new_job(3, asked_at=clock.now(), text="third")], 3)
+    await job_queue.enqueue([new_job(3, asked_at=clock.now(), prompt="third")], 3)
     await clock.advance(5)
-    await job_queue.enqueue([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), text="other")], 4)
+    await job_queue.enqueue([new_job(4, chat=ChatKey(-100, 7), asked_at=clock.now(), prompt="other")], 4)
 
     rows = await admin.rows()
-    assert [(row.job.text, row.state, row.position) for row in rows] == [
+    assert [(row.job.prompt, row.state, row.position) for row in rows] == [
         ("first", JobState.RUNNING, 0),
         ("second", JobState.QUEUED, 1),
         ("third", JobState.QUEUED, 2),
         ("other", JobState.QUEUED, 1),
     ]
-    assert [row.job.text for row in await admin.rows(states=[JobState.RUNNING])] == ["first"]
-    assert [row.job.text for row in await admin.rows(chat=ChatKey(-100, 7))] == ["other"]
-    assert [row.job.text for row in await admin.rows(limit=2)] == ["first", "second"]
+    assert [row.job.prompt for row in await admin.rows(states=[JobState.RUNNING])] == ["first"]
+    assert [row.job.prompt for row in await admin.rows(chat=ChatKey(-100, 7))] == ["other"]
+    assert [row.job.prompt for row in await admin.rows(limit=2)] == ["first", "second"]
 
 
 async def test_a_job_is_shown_with_its_step_its_times_and_what_it_cost(
     admin: JobAdmin, job_queue: JobQueue, clock: HandClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = new_job(text="mine")
+    job = new_job(prompt="mine")
     attempt = Attempt(await started(job_queue, job), job_queue, clock)
     with attempt.step("upload"):
         await clock.advance(12.5)
@@ -123,7 +123,7 @@ async def test_why_a_job_failed_is_told_as_its_chat_was_told(
 async def test_a_job_between_two_processes_is_called_parked(
     admin: JobAdmin, job_queue: JobQueue, clock: HandClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = new_job(text="mine")
+    job = new_job(prompt="mine")
     claimed = await started(job_queue, job)
     row = await admin.row(job.id)
     assert (row.is_parked, row.began_at) == (False, clock.now().replace(microsecond=0))
@@ -140,15 +140,15 @@ async def test_what_is_over_is_listed_when_it_is_asked_for_the_latest_first(
     for number, state in enumerate((JobState.FAILED, JobState.DONE, JobState.FAILED)):
         await clock.advance(5)
         await job_queue.finish(
-            await started(job_queue, new_job(number, asked_at=clock.now(), text=f"{number}")), state
+            await started(job_queue, new_job(number, asked_at=clock.now(), prompt=f"{number}")), state
         )
-    await started(job_queue, new_job(text="runs"))
+    await started(job_queue, new_job(prompt="runs"))
 
-    assert [row.job.text for row in await admin.rows()] == ["runs"]
-    assert [row.job.text for row in await admin.rows(states=[JobState.FAILED])] == ["2", "0"]
+    assert [row.job.prompt for row in await admin.rows()] == ["runs"]
+    assert [row.job.prompt for row in await admin.rows(states=[JobState.FAILED])] == ["2", "0"]
     both = [JobState.DONE, JobState.RUNNING]
-    assert [row.job.text for row in await admin.rows(states=both)] == ["runs", "1"]
-    assert [row.job.text for row in await admin.rows(states=both, limit=1)] == ["runs"]
+    assert [row.job.prompt for row in await admin.rows(states=both)] == ["runs", "1"]
+    assert [row.job.prompt for row in await admin.rows(states=both, limit=1)] == ["runs"]
 
 
 async def test_what_the_queues_have_not_forgotten_yet_is_not_listed(
@@ -177,7 +177,7 @@ async def test_given_up_jobs_are_listed_the_last_one_first(
 
 
 async def test_a_gathered_job_is_shown_with_all_that_joined_it(admin: JobAdmin, job_queue: JobQueue) -> None:
-    job = new_job(text="")
+    job = new_job(prompt="")
     arrival = ArrivedPart(RequestPart(10, 1000, (CLIP,)), PartText("cut it to music"))
     await job_queue.enqueue([job], 1, arrival)
 
@@ -247,11 +247,11 @@ async def test_a_job_that_is_over_is_not_stopped(admin: JobAdmin, job_queue: Job
 
 
 async def test_a_failed_job_is_tried_again_once(admin: JobAdmin, job_queue: JobQueue, docket: Docket) -> None:
-    taken = await started(job_queue, new_job(files=(CLIP,), text="cut it"))
+    taken = await started(job_queue, new_job(files=(CLIP,), prompt="cut it"))
     await job_queue.finish(taken, JobState.FAILED)
 
     again = await admin.retry(taken.job.id)
-    assert (again.state, again.job.kind, again.job.text) == (JobState.QUEUED, JobKind.EDIT, "cut it")
+    assert (again.state, again.job.kind, again.job.prompt) == (JobState.QUEUED, JobKind.EDIT, "cut it")
     assert again.job.files == (CLIP,)
     assert again.job.message_id == taken.job.message_id
     assert any(job_id == again.job.id for _, job_id, _ in await tickets(docket))
@@ -304,7 +304,7 @@ async def test_an_id_that_is_none_is_refused(admin: JobAdmin, job_queue: JobQueu
 
 
 async def test_a_token_that_somebody_sent_is_not_shown(admin: JobAdmin, job_queue: JobQueue) -> None:
-    job = new_job(text="take nmv_usr_0123456789 for this")
+    job = new_job(prompt="take nmv_usr_0123456789 for this")
     await job_queue.enqueue([job], 1)
     row = await admin.row(job.id)
     assert row.to_dict()["text"] == "take *** for this"
@@ -312,7 +312,7 @@ async def test_a_token_that_somebody_sent_is_not_shown(admin: JobAdmin, job_queu
 
 @pytest.mark.heavy
 async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQueue, tmp_path: Path) -> None:
-    job = new_job(text="短片 with music")
+    job = new_job(prompt="短片 with music")
     await job_queue.enqueue([job], 1)
     settings = {"REDIS_URL": store.url, "DATA_DIR": str(tmp_path / "data")}
 
@@ -339,6 +339,12 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     code, out, err = await run("jobs", "show", "0123456789abcdef", cwd=tmp_path, **settings)
     assert (code, out) == (1, "")
     assert err.startswith("There is no job")
+
+    (tmp_path / "data" / KEY_FILE).unlink()
+    code, out, err = await run("jobs", "list", cwd=tmp_path, **settings)
+    assert (code, out) == (3, "")
+    assert "is missing: bring it back" in err
+    assert not (tmp_path / "data" / KEY_FILE).exists()  # a backup would save the wrong one
 
     code, out, err = await run(
         "jobs", "list", "--json", cwd=tmp_path, REDIS_URL="redis://:hush@127.0.0.1:1/0"

@@ -48,7 +48,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
         "message_id": 10 + number,
         "language": "en",
         "asked_at": HandClock().now(),
-        "text": f"request {number}",
+        "prompt": f"request {number}",
     }
     return Job(**given | fields)
 
@@ -240,13 +240,13 @@ def new_runner(
     responders: Responders,
     clock: Clock,
     steps: Mapping[JobKind, Sequence[Step]],
-    max_tries: int = 5,
+    max_attempts: int = 5,
     send_alert: SendAlert | None = None,
 ) -> JobRunner:
     positions = PositionMessages(
         job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
     )
-    return JobRunner(job_queue, redis, responders, clock, steps, max_tries, positions, end_by, send_alert)
+    return JobRunner(job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert)
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
@@ -262,7 +262,7 @@ async def workplace(
     responders: Responders,
     step: Callable[[Attempt], Awaitable[None]] | Sequence[Step] = (),
     *,
-    max_tries: int = 5,
+    max_attempts: int = 5,
 ) -> AsyncIterator[Workplace]:
     """A docket client of its own, as a process has."""
     steps = {kind: [FunctionStep(step)] if callable(step) else step for kind in JobKind}
@@ -271,7 +271,7 @@ async def workplace(
         yield Workplace(
             docket,
             job_queue,
-            new_runner(job_queue, store.redis, responders, clock, steps, max_tries),
+            new_runner(job_queue, store.redis, responders, clock, steps, max_attempts),
         )
 
 

@@ -22,7 +22,7 @@ from bot.jobs.queue.album import (
     RequestPart,
 )
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
-from bot.jobs.steps.gather import Gather, take_in, wait_until_quiet
+from bot.jobs.steps.gather import Gather, apply_parts, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.words import Words
 from tests.clocks import HandClock, passing
@@ -61,7 +61,7 @@ def quoted(text: str) -> str:
 
 
 def prompt(**fields: Any) -> Job:
-    return new_job(text="", **fields)
+    return new_job(prompt="", **fields)
 
 
 async def accept(job_queue: JobQueue, *arrivals: ArrivedPart, **fields: Any) -> None:
@@ -72,7 +72,7 @@ async def accept(job_queue: JobQueue, *arrivals: ArrivedPart, **fields: Any) -> 
 async def jobs(job_queue: JobQueue) -> list[tuple[str, list[str]]]:
     """The requests that wait, with the names of their files."""
     found = [await job_queue.find(CHAT, job_id) for job_id in await job_queue.current(CHAT, QueueName.MAIN)]
-    return [(one.job.text, [ref.name for ref in one.job.files]) for one in found if one]
+    return [(one.job.prompt, [ref.name for ref in one.job.files]) for one in found if one]
 
 
 async def run_of(job_queue: JobQueue, clock: HandClock, responders: Responders | None = None) -> Attempt:
@@ -234,7 +234,7 @@ class TestClosing:
         await accept(job_queue, ALBUM[1])
         assert await job_queue.close(claimed, version) is CloseOutcome.CHANGED
         found = await job_queue.gathered(claimed.job)
-        assert found.job.text == "add these"
+        assert found.job.prompt == "add these"
         assert await job_queue.close(claimed, found.version) is CloseOutcome.OK
         assert await job_queue.close(claimed, found.version) is CloseOutcome.OK
         await accept(job_queue, ALBUM[2])
@@ -256,7 +256,7 @@ class TestClosing:
             await job_queue.find(CHAT, one) for one in (await job_queue.current(CHAT, QueueName.MAIN))[1:]
         ]
         assert late is not None
-        assert (late.job.text, [ref.name for ref in late.job.files]) == ("", ["3.mp4", "4.mp4"])
+        assert (late.job.prompt, [ref.name for ref in late.job.files]) == ("", ["3.mp4", "4.mp4"])
         assert late.job.payload_as(EditPayload).is_late
 
     async def test_a_late_caption_is_the_prompt_of_an_album_that_had_none(self, job_queue: JobQueue) -> None:
@@ -276,7 +276,7 @@ class TestEdits:
     OFFER = "the offer"
 
     async def _edit(self, job_queue: JobQueue, number: int, text: str, **fields: Any) -> None:
-        offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, text=text)
+        offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, prompt=text)
         edited = arrival(number, text, kind="edited", **{"has_file": False, **fields})
         await job_queue.enqueue([offer], next(_updates), edited)
 
@@ -317,7 +317,7 @@ class TestEdits:
         await accept(job_queue, words(1, "a cat ", glue=""), words(2, "on a roof"))
         claimed = await TestClosing._close(job_queue)
         edited = await job_queue.with_edit(claimed.job, words(1, "a dog ", glue="", kind="edited"))
-        assert edited.text == "a dog on a roof"
+        assert edited.prompt == "a dog on a roof"
 
     async def test_what_changes_no_words_or_belongs_to_nothing_is_ignored(
         self, job_queue: JobQueue, redis: Redis
@@ -332,7 +332,7 @@ class TestEdits:
 
 async def gather_all(attempt: Attempt) -> None:
     """Take in a request once it is whole, as the upload does."""
-    await take_in(attempt, await wait_until_quiet(attempt, await attempt.gathered()))
+    await apply_parts(attempt, await wait_until_quiet(attempt, await attempt.gathered()))
 
 
 class TestWaiting:
@@ -457,7 +457,7 @@ async def test_a_message_number_means_another_message_once_the_group_has_moved(j
     await accept(job_queue, words(7, "asked before"), telegram_chat_id=old)
     await accept(job_queue, words(7, "asked after", sent_at=SENT_AT + 60), telegram_chat_id=new)
     found = [await job_queue.find_by_message(CHAT, chat_id, 7) for chat_id in (old, new)]
-    assert [one.job.text for one in found if one] == ["asked before", "asked after"]
+    assert [one.job.prompt for one in found if one] == ["asked before", "asked after"]
     edit = arrival(7, "changed", kind="edited", has_file=False)
     await accept(job_queue, edit, telegram_chat_id=new)
     assert await jobs(job_queue) == [("asked before", []), ("changed", [])]

@@ -64,7 +64,7 @@ async def bytes_of(redis: Redis, job: Job) -> int:
 async def test_a_days_job_is_whole_and_then_no_larger_than_1_kb(
     redis: Redis, job_queue: JobQueue, clock: HandClock
 ) -> None:
-    job = new_job(text="Make it vertical and add a title", files=(FILE,), payload=EditPayload())
+    job = new_job(prompt="Make it vertical and add a title", files=(FILE,), payload=EditPayload())
     sends = [(MessageSend(), f"message {number}") for number in range(20)]
     uploaded = Uploaded(
         session_id="s" * 36, size_bytes=7_000_000, sources={FILE.file_id: UploadedFile(name="a")}
@@ -96,7 +96,7 @@ async def test_a_failed_job_is_still_tried_again_with_all_it_needs(
     redis: Redis, job_queue: JobQueue, chats: Chats, clock: HandClock
 ) -> None:
     job = new_job(
-        text="Make it vertical", files=(FILE,), payload=EditPayload(links=("https://a.example/b.mp4",))
+        prompt="Make it vertical", files=(FILE,), payload=EditPayload(links=("https://a.example/b.mp4",))
     )
     await ended(job_queue, job, JobState.FAILED, (Turn(number=2, prompt="The blue one"), ""))
     before = await make_retry_job(job_queue, chats, job, clock.now())
@@ -113,7 +113,7 @@ async def test_a_failed_job_is_still_tried_again_with_all_it_needs(
 async def test_what_failed_after_the_answer_is_still_exported(
     job_queue: JobQueue, chats: Chats, clock: HandClock
 ) -> None:
-    job = new_job(text="".join(map(noise, range(20))), files=(FILE,) * 10, payload=EditPayload())
+    job = new_job(prompt="".join(map(noise, range(20))), files=(FILE,) * 10, payload=EditPayload())
     await ended(job_queue, job, JobState.FAILED, (ANSWER, ""))
     await a_day_later(job_queue, clock)
     found = await job_queue.find(CHAT, job.id)
@@ -126,7 +126,7 @@ async def test_what_failed_after_the_answer_is_still_exported(
 async def test_a_request_too_large_to_keep_is_forgotten_after_a_day(
     job_queue: JobQueue, clock: HandClock
 ) -> None:
-    job = new_job(text="".join(map(noise, range(20))), files=(FILE,) * 10, payload=EditPayload())
+    job = new_job(prompt="".join(map(noise, range(20))), files=(FILE,) * 10, payload=EditPayload())
     await ended(job_queue, job, JobState.FAILED)
     await a_day_later(job_queue, clock)
     assert await job_queue.find(CHAT, job.id) is None
@@ -135,7 +135,7 @@ async def test_a_request_too_large_to_keep_is_forgotten_after_a_day(
 async def test_a_job_cancelled_while_it_waited_is_shortened_too(
     redis: Redis, job_queue: JobQueue, clock: HandClock
 ) -> None:
-    job = new_job(text="Make it vertical")
+    job = new_job(prompt="Make it vertical")
     await job_queue.enqueue([job], job.id)
     await job_queue.cancel(CHAT, job.queue, job.id)
     await a_day_later(job_queue, clock)
@@ -159,7 +159,7 @@ async def test_what_was_erased_or_can_not_be_read_holds_up_no_other(
 
 def test_requests_of_some_files_stay_small_and_come_back_as_they_were() -> None:
     files = [replace(FILE, file_id=noise(n), message_id=n) for n in range(3)]
-    job = new_job(text="Cut the pauses, add a title", files=tuple(files), payload=EditPayload())
+    job = new_job(prompt="Cut the pauses, add a title", files=tuple(files), payload=EditPayload())
     assert unpack(pack(job)) == job
     assert len(pack(job)) < 500
 

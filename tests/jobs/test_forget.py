@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
+from bot.chats.chats import STORED_NAMES
 from bot.chats.key import ChatKey
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
@@ -19,7 +20,6 @@ from bot.jobs.steps.login import PAUSE_S as OTHER_TOPICS_PAUSE_S
 from bot.jobs.steps.login import wait_for_other_topics
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
-from bot.store.chat_fields import SHORT_NAMES
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job
 
@@ -42,7 +42,7 @@ async def run_of(
 
 
 async def fill(redis: Redis, chat: ChatKey, value: str) -> None:
-    await redis.hset(keys.chat_key(str(chat)), SHORT_NAMES["session_id"], value)
+    await redis.hset(keys.chat_key(str(chat)), STORED_NAMES["session_id"], value)
     await redis.lpush(keys.results_key(str(chat)), value)
     await redis.hset(keys.projects_key(str(chat)), "mark", value)
 
@@ -54,7 +54,7 @@ async def names(redis: Redis, chat: ChatKey) -> set[str]:
 @pytest.fixture
 async def old(job_queue: JobQueue, redis: Redis) -> Job:
     """A job of the chat that is done, among other things that are kept of it and of its neighbours."""
-    job = new_job(text="my old request")
+    job = new_job(prompt="my old request")
     await job_queue.enqueue([job], 1)
     claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "old")
     assert claimed
@@ -69,7 +69,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
-    asked, later = new_job(kind=JobKind.FORGET), new_job(1, text="my next request")
+    asked, later = new_job(kind=JobKind.FORGET), new_job(1, prompt="my next request")
     await job_queue.enqueue([asked], 2)
     await job_queue.enqueue([later], 3)
     attempt = await run_of(job_queue, clock, responders, asked)
@@ -91,7 +91,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
-    assert (await run_of(job_queue, clock, responders, later, "next")).job.text == "my next request"
+    assert (await run_of(job_queue, clock, responders, later, "next")).job.prompt == "my next request"
 
 
 async def test_a_chat_whose_queue_is_full_can_be_erased(
@@ -127,7 +127,7 @@ async def test_a_second_start_erases_nothing_that_came_after_the_first(
 
     await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
-    assert await redis.hget(keys.chat_key(str(CHAT)), SHORT_NAMES["session_id"]) == "new"
+    assert await redis.hget(keys.chat_key(str(CHAT)), STORED_NAMES["session_id"]) == "new"
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
 
 
@@ -139,7 +139,7 @@ async def test_an_earlier_attempt_that_goes_on_regardless_erases_nothing(
     first = await run_of(job_queue, clock, responders, asked)
     await run_of(job_queue, clock, responders, asked)
     assert not await ChatEraser(redis).erase(first.claimed)
-    assert await redis.hget(keys.chat_key(str(CHAT)), SHORT_NAMES["session_id"]) == "old"
+    assert await redis.hget(keys.chat_key(str(CHAT)), STORED_NAMES["session_id"]) == "old"
 
 
 async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_chat_back(

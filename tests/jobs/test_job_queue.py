@@ -82,7 +82,12 @@ async def test_jobs_of_a_queue_come_in_the_order_they_were_asked(job_queue: JobQ
     for number in range(4):
         claimed = await take(job_queue, f"ticket {number}")
         seen.append(claimed.job)
-        assert (claimed.attempt, claimed.tries, claimed.cancelled, claimed.announced) == (1, 1, False, False)
+        assert (claimed.attempt, claimed.counted_attempts, claimed.cancelled, claimed.announced) == (
+            1,
+            1,
+            False,
+            False,
+        )
         await job_queue.finish(claimed, JobState.DONE)
     assert seen == jobs
     assert await job_queue.claim(EDIT, "late") is None
@@ -128,7 +133,7 @@ async def test_writes_that_redis_gets_twice_change_nothing(job_queue: JobQueue, 
     assert await job_queue.save(claimed, {"asked": 1}) is SaveOutcome.OK
     await job_queue.park(claimed, "a")
     again = await take(job_queue, "b")
-    assert (again.job, again.tries) == (first, 1)
+    assert (again.job, again.counted_attempts) == (first, 1)
     await job_queue.finish(again, JobState.DONE)
     assert await job_queue.cancel(CHAT, QueueName.MAIN, second.id) in (JobState.QUEUED, JobState.CANCELLED)
     assert (await take(job_queue, "c")).job == third
@@ -152,7 +157,7 @@ async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_que
     claimed = await take(job_queue, "a")
     await job_queue.save(claimed, {"asked": {"before": [1, 2]}})
     again = await take(job_queue, "a")
-    assert (again.job, again.attempt, again.tries) == (job, 2, 2)
+    assert (again.job, again.attempt, again.counted_attempts) == (job, 2, 2)
     assert again.checkpoints == {"asked": {"before": [1, 2]}}
 
 
@@ -266,14 +271,14 @@ async def test_a_parked_job_goes_to_another_ticket_at_once_and_is_excused(
     ((name, _, ticket),) = await tickets(docket)
     assert name == EDIT
     again = await take(job_queue, ticket)
-    assert (again.job, again.attempt, again.tries, again.checkpoints) == (job, 2, 1, {"asked": 1})
+    assert (again.job, again.attempt, again.counted_attempts, again.checkpoints) == (job, 2, 1, {"asked": 1})
 
 
 async def test_excuses_are_counted_off(job_queue: JobQueue) -> None:
     await job_queue.enqueue([new_job()], 1)
     await job_queue.uncount_attempt(await take(job_queue, "a"))
-    assert (await take(job_queue, "a")).tries == 1
-    assert (await take(job_queue, "a")).tries == 2
+    assert (await take(job_queue, "a")).counted_attempts == 1
+    assert (await take(job_queue, "a")).counted_attempts == 2
 
 
 async def test_too_much_waiting_stores_nothing(job_queue: JobQueue, redis: Redis, docket: Docket) -> None:
@@ -499,7 +504,7 @@ class TestSweep:
         for _ in range(6):
             await job_queue.sweep()
         assert len(await tickets(docket)) <= 5
-        assert (await take(job_queue, "b", name)).tries == 1
+        assert (await take(job_queue, "b", name)).counted_attempts == 1
 
     async def test_a_queue_that_is_just_being_filled_is_no_reason_to_worry(self, job_queue: JobQueue) -> None:
         await job_queue.enqueue([new_job()], 1)
@@ -526,7 +531,7 @@ class TestSweep:
     ) -> None:
         await job_queue.enqueue([new_job()], 1)
         for number in range(1, 5):
-            assert (await take(job_queue, f"dead {number}")).tries == number
+            assert (await take(job_queue, f"dead {number}")).counted_attempts == number
             await job_queue.sweep()
 
     async def test_a_ticket_that_lives_keeps_its_job(self, job_queue: JobQueue, docket: Docket) -> None:
@@ -583,7 +588,7 @@ class TestSweep:
 async def test_a_finished_job_is_kept_as_long_as_buttons_may_refer_to_it(
     job_queue: JobQueue, redis: Redis, kind: JobKind, text: str, kept_s: int
 ) -> None:
-    job = new_job(kind=kind, text=text)
+    job = new_job(kind=kind, prompt=text)
     await job_queue.enqueue([job], 1)
     await job_queue.finish(await take(job_queue, "ticket"), JobState.DONE)
     assert kept_s - 5 < await redis.ttl(keys.job_key(str(CHAT), job.id)) <= kept_s

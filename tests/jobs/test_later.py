@@ -40,7 +40,7 @@ async def test_a_job_begins_at_its_time_once_though_the_sweep_died_halfway(
 async def test_the_looks_come_less_and_less_often_and_end(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
 ) -> None:
-    link = new_job(kind=JobKind.LINK, text="trim it")
+    link = new_job(kind=JobKind.LINK, prompt="trim it")
     await job_queue.enqueue([link], 1)
     attempt = await run_of(job_queue, clock, responders, link)
     due = []
@@ -48,7 +48,7 @@ async def test_the_looks_come_less_and_less_often_and_end(
         await look_later(attempt, attempt.job, look)
         await look_later(attempt, attempt.job, look)  # Once more, after a crash.
         for job in await job_queue.later.due(clock.now() + 2 * PAUSES[-1]):
-            due.append((job.payload_as(WatchPayload).look, job.text))
+            due.append((job.payload_as(WatchPayload).look, job.prompt))
             await job_queue.later.remove(job)
     assert due == [(look, "") for look in range(len(PAUSES))]
     assert list(PAUSES) == sorted(PAUSES)

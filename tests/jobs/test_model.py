@@ -38,7 +38,7 @@ SAY = SayPayload(
         new_job(chat=ChatKey(-100123), telegram_chat_id=-1001234567890, payload=EditPayload(is_late=True)),
         new_job(kind=JobKind.SAY, queue=QueueName.QUICK, payload=SAY),
         new_job(
-            text='quotes " and \\ and\nlines, 把标题改大 🎬',
+            prompt='quotes " and \\ and\nlines, 把标题改大 🎬',
             files=(Attachment("x", "photo", "a.jpg", None, ""),),
         ),
     ],
@@ -63,7 +63,7 @@ def test_fields_that_an_earlier_release_did_not_know_have_defaults() -> None:
         del body[name]
     del body["files"][0]["is_result"]
     del body["payload"]["is_late"]
-    assert STORED_JOB.validate_json(json.dumps(body)) == replace(job, text="")
+    assert STORED_JOB.validate_json(json.dumps(body)) == replace(job, prompt="")
 
 
 def test_a_chat_has_its_own_id_in_telegram_unless_it_moved() -> None:

@@ -56,7 +56,7 @@ async def test_a_job_that_asks_goes_on_with_its_answer(
     assert len(await tickets(docket)) == before + 1
     claimed = await claim(job_queue, "later")
     assert claimed.job == job
-    assert (claimed.attempt, claimed.tries) == (2, 1)  # Waiting is no failed try.
+    assert (claimed.attempt, claimed.counted_attempts) == (2, 1)  # Waiting is no failed try.
     assert await job_queue.load_checkpoint(job, QuestionAnswer, "1.0") == QuestionAnswer(words=("Cartoon",))
     assert await job_queue.questions.job_id(CHAT) is None
     await job_queue.finish(claimed, JobState.DONE)
@@ -97,7 +97,7 @@ async def test_an_answer_that_comes_before_the_job_is_set_aside_counts(job_queue
     assert not await job_queue.questions.set_aside(job, claimed.attempt)
     again = await claim(job_queue)
     assert again.job == job
-    assert again.tries == 1
+    assert again.counted_attempts == 1
 
 
 async def test_cancelled_before_it_is_set_aside(job_queue: JobQueue) -> None:
@@ -150,7 +150,7 @@ async def test_files_without_words_go_ahead(job_queue: JobQueue) -> None:
     job = await asking(job_queue)
     for text in ("", "use this"):
         part = RequestPart(20, 1000.0)
-        edit = new_job(2, text="", id="ab" * 8 if text else "cd" * 8, owner_id=6 if text else 7)
+        edit = new_job(2, prompt="", id="ab" * 8 if text else "cd" * 8, owner_id=6 if text else 7)
         await job_queue.enqueue([edit], f"part {text}", ArrivedPart(part, PartText(text)))
         claimed = await job_queue.claim(EDIT, "files")
         if text:

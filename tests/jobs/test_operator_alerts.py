@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.checkpoints import SAID_MESSAGE, MessageSend, SentMessage, field_of
+from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import SayPayload
@@ -53,7 +53,7 @@ class Admins:
                     sent=SentMessage(message_id=number, telegram_chat_id=admin) if is_known else None
                 )
                 await self.job_queue.save(
-                    claimed, {field_of(MessageSend, SAID_MESSAGE): send.model_dump(mode="json")}
+                    claimed, {field_of(MessageSend, PREPARED_MESSAGE): send.model_dump(mode="json")}
                 )
                 await self.job_queue.finish(claimed, JobState.DONE)
         await self.alerts.update(self.show)

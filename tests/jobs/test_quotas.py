@@ -63,9 +63,9 @@ async def test_a_request_is_charged_to_the_person_and_the_chat_with_what_its_fil
 @pytest.mark.parametrize(
     ("fields", "jobs"),
     [
-        ({"kind": JobKind.EXPORT, "text": ""}, 1),
-        ({"text": "", "files": (clip(0),)}, 0),
-        ({"text": "", "files": (Attachment("id", "document", "prompt.txt", 0, "text/plain"),)}, 1),
+        ({"kind": JobKind.EXPORT, "prompt": ""}, 1),
+        ({"prompt": "", "files": (clip(0),)}, 0),
+        ({"prompt": "", "files": (Attachment("id", "document", "prompt.txt", 0, "text/plain"),)}, 1),
         ({"kind": JobKind.CREDITS, "queue": QueueName.QUICK}, 0),
         ({"kind": JobKind.NEW}, 0),
     ],
@@ -211,9 +211,7 @@ async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job
         told.append(first.warnings)
     assert told == [(), (QuotaWarning("person", "requests", 1),), ()]
     large = await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
-    assert large == Enqueued(
-        is_new=True, warnings=(QuotaWarning("person", "bytes", 150),), is_paused=False, is_request=True
-    )
+    assert large == Enqueued(is_new=True, warnings=(QuotaWarning("person", "bytes", 150),), is_paused=False)
 
 
 async def test_all_that_is_counted_ages_out(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:
@@ -237,7 +235,7 @@ async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
         return ArrivedPart(RequestPart(number, sent_at=5, files=files, album="a"), PartText(text), kind)
 
     for number, text in enumerate(["", "add these", "and this"], 1):
-        await job_queue.enqueue([new_job(text="")], number, part(number, text))
+        await job_queue.enqueue([new_job(prompt="")], number, part(number, text))
     assert await used(redis, clock) == {"requests": 1, "bytes": 300}
 
     (job_id,) = await job_queue.current(CHAT, QueueName.MAIN)
@@ -245,7 +243,7 @@ async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
     assert await used(redis, clock) == {"requests": 0, "bytes": 0}
 
     await job_queue.enqueue(
-        [new_job(text="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),)))
+        [new_job(prompt="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),)))
     )
     assert await used(redis, clock) == {"requests": 0, "bytes": 10}
     offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY)
@@ -261,7 +259,7 @@ async def send_album(job_queue: JobQueue, captions: Sequence[str], sizes: Sequen
     for number, (caption, size) in enumerate(zip(captions, sizes, strict=True)):
         part = RequestPart(10 + number, sent_at=90, files=(clip(size),), album="a")
         try:
-            await job_queue.enqueue([new_job(text="")], 10 + number, ArrivedPart(part, PartText(caption)))
+            await job_queue.enqueue([new_job(prompt="")], 10 + number, ArrivedPart(part, PartText(caption)))
         except QuotaExceeded:
             refused.append(True)
         else:
@@ -297,9 +295,9 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
 
 async def test_what_an_album_had_joined_goes_on_without_it(job_queue: JobQueue) -> None:
     comment = ArrivedPart(RequestPart(9, sent_at=90), PartText("merge these"))
-    await job_queue.enqueue([new_job(text="")], 9, comment)
+    await job_queue.enqueue([new_job(prompt="")], 9, comment)
     assert await send_album(job_queue, ["", "and these", ""], [100, 950, 100]) == [False, True, True]
     (job_id,) = await job_queue.current(CHAT, QueueName.MAIN)
     status = await job_queue.find(CHAT, job_id)
     assert status
-    assert (status.job.text, status.job.files) == ("merge these", ())
+    assert (status.job.prompt, status.job.files) == ("merge these", ())

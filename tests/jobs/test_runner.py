@@ -459,7 +459,7 @@ class TestDrain:
         found: list[tuple[int, object]] = []
 
         async def looks(attempt: Attempt) -> None:
-            found.append((attempt.claimed.tries, attempt.load(Noted)))
+            found.append((attempt.claimed.counted_attempts, attempt.load(Noted)))
 
         await a_runner(job_queue, redis, responders, clock, looks).work(EDIT, "", "b")
         assert found == [(1, Noted(value=1))]
@@ -625,7 +625,7 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
     seen: list[tuple[int, object]] = []
 
     async def step(attempt: Attempt) -> None:
-        seen.append((attempt.claimed.tries, attempt.load(Noted)))
+        seen.append((attempt.claimed.counted_attempts, attempt.load(Noted)))
         if len(seen) < 4:
             await attempt.save(Noted(value=len(seen)))
             raise StoreAway

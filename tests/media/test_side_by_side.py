@@ -3,7 +3,8 @@ import io
 import pytest
 from PIL import Image
 
-from bot.media.side_by_side import NotDecoded, join_side_by_side
+from bot.media.decoder_process import NotDecoded
+from bot.media.side_by_side import join_side_by_side
 
 
 def jpeg(width: int, height: int, colour: str) -> bytes:

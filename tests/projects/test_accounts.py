@@ -12,7 +12,11 @@ import structlog
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from bot.chats.chats import STORED_NAMES
 from bot.chats.key import ChatKey
+from bot.jobs.model import STORED_JOB
+from bot.jobs.queue.fields import JobField
+from bot.jobs.queue.packed_request import unpack
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import ChatHandle, People, Person, Seen
 from bot.sandbox.nemovideo.accounts import Account
@@ -20,7 +24,6 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
 from bot.store import keys
-from bot.store.chat_fields import SHORT_NAMES
 from bot.store.connect import Store
 from tests.clocks import PATIENCE_S
 
@@ -76,13 +79,16 @@ class Town:
         return await self.nemo.add_account(token=SECRET, **fields)
 
     async def everything(self) -> str:
-        """All keys and values of the store, docket's included, as they lie there."""
+        """All keys and values of the store, docket's included, as they lie there, and what packed requests hold."""
         found = []
         async with Redis.from_url(self.redis_url) as redis:
             async for key in redis.scan_iter("*"):
                 kind: Any = await redis.type(key)
                 if (read := _READ.get(kind.decode())) is not None:  # It may have ended meanwhile.
-                    found.append(f"{key!r}: {await read(redis, key)!r}")
+                    value = await read(redis, key)
+                    found.append(f"{key!r}: {value!r}")
+                    if isinstance(value, dict) and (packed := value.get(JobField.REQUEST.encode())):
+                        found.append(STORED_JOB.dump_json(unpack(packed.decode())).decode())
         return "\n".join(found)
 
     async def sent(self) -> str:
@@ -90,7 +96,7 @@ class Town:
         return str(await self.people.calls())
 
 
-OWN_TOKEN = f"b'{SHORT_NAMES['own_token']}': "  # as `Town.everything` shows a field
+OWN_TOKEN = f"b'{STORED_NAMES['own_token']}': "  # as `Town.everything` shows a field
 
 _READ: dict[str, Any] = {
     "string": lambda redis, key: redis.get(key),
@@ -308,7 +314,7 @@ async def test_the_press_of_a_forged_language_changes_nothing(town: Town, redis:
         await town.ada.say("/language")
         menu = await town.said(town.ada, "Choose a language")
         await town.ada.press(menu, data="1:language:xx")
-    assert await redis.hget(keys.chat_key(str(ChatKey(town.ada.id))), SHORT_NAMES["language"]) is None
+    assert await redis.hget(keys.chat_key(str(ChatKey(town.ada.id))), STORED_NAMES["language"]) is None
 
 
 async def test_whatever_is_kept_of_a_chat_ends_some_time(town: Town) -> None:

@@ -553,7 +553,7 @@ async def test_a_guest_token_that_is_given_again_counts_from_its_first_day(offic
 
 async def test_a_project_is_named_and_speaks_as_its_first_request(office: Office) -> None:
     job = replace(
-        new_job(), text="把这段视频剪到两秒，\n" + "再加标题" * 20, language="en", language_code="zh-hant"
+        new_job(), prompt="把这段视频剪到两秒，\n" + "再加标题" * 20, language="en", language_code="zh-hant"
     )
     projects = office.open(None)
     state = await projects.get_state(job)

@@ -6,11 +6,6 @@ def test_pauses_double_up_to_the_longest() -> None:
     assert [backoff.next_s() for _ in range(5)] == [0.5, 1, 2, 3, 3]
 
 
-def test_pauses_grow_by_the_factor() -> None:
-    backoff = Backoff(first_s=1, longest_s=100, factor=3)
-    assert [backoff.next_s() for _ in range(3)] == [1, 3, 9]
-
-
 def test_a_reset_begins_with_the_first_pause() -> None:
     backoff = Backoff(first_s=1, longest_s=8)
     backoff.next_s()

@@ -14,7 +14,7 @@ from telegram.error import NetworkError
 
 from bot.runtime.http import Transport, new_client, surely_not_sent
 from bot.runtime.setting_types import environment_proxy
-from bot.telegram.sending.bot_requests import BotRequest
+from bot.telegram.sending.bot import BotRequest
 from tests.bench.servers import make_certificate
 from tests.nemo.servers import free_port, raw_server, read_request
 from tests.runtime.proxies import serve_proxy

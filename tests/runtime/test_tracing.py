@@ -16,7 +16,7 @@ from bot.jobs.worker.attempt import JobEnded
 from bot.runtime import tracing
 from bot.runtime.http import Transport, new_client
 from bot.runtime.terminal import CommandError
-from bot.telegram.sending.bot_requests import BotRequest
+from bot.telegram.sending.bot import BotRequest
 from tests.nemo.servers import free_port, raw_server, read_request
 from tests.runtime.test_http import OK, SSL_CONTEXT
 

@@ -14,7 +14,6 @@ from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Progress
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.jobs.steps.turn_progress import TurnProgress
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, StreamBroken, UnexpectedAnswer
@@ -147,8 +146,9 @@ def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.Mon
     shown: list[Progress] = []
     responder = SimpleNamespace(report_progress=shown.append)
     attempt: Any = SimpleNamespace(clock=SystemClock(), responder=responder, load=lambda *_: None)
-    progress = TurnProgress(attempt, cast(Any, None))
-    turn = ask_agent._AgentTurn(cast(Any, None), TurnLimits(), attempt, Turn(), cast(Any, None), progress)
+    nothing = cast(Any, None)
+    step = ask_agent.AskAgent(nothing, TurnLimits(), nothing, nothing, nothing)
+    turn = ask_agent._AgentTurn(step, attempt, Turn())
     received, previews = ask_agent._Received(), list[str]()
 
     def count(text: str) -> CleanedAnswer:

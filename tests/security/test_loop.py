@@ -141,18 +141,13 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
         save=save,
         load=lambda *_: None,
         turn_id=lambda number: number,
-        job=SimpleNamespace(text="hi", language="en"),
+        job=SimpleNamespace(prompt="hi", language="en"),
     )
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))
     async with answering(client, chunk(stream), END) as nemo:
         projects: Any = SimpleNamespace(nemo=nemo)
-        turn = ask_agent._AgentTurn(
-            projects,
-            TurnLimits(),
-            attempt,
-            Turn(),
-            *[cast(Any, SimpleNamespace(show=lambda *_: None))] * 2,
-        )
+        step = ask_agent.AskAgent(projects, TurnLimits(), *[cast(Any, None)] * 3)
+        turn = ask_agent._AgentTurn(step, attempt, Turn())
         received = ask_agent._Received()
         await turn._consume(project, received, StreamTimeout(clock, 600, 900))
     return received.text.text

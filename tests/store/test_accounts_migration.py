@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from bot.store.chat_fields import SHORT_NAMES, from_stored
+from bot.chats.chats import STORED_NAMES
+from bot.store.chat_values import from_stored
 from bot.store.connect import Store
 from bot.store.keys import SCHEMA, chat_key
 from bot.store.schema import SCHEMA_VERSION, ensure_schema
 
+WHOLE_NAMES = {short: name for name, short in STORED_NAMES.items()}
 DAY_S = 86_400
 GUEST = {"token": "encrypted", "user_id": "anon_1", "token_expires_at": "2026-05-08T00:00:00Z"}
 
@@ -23,7 +25,7 @@ async def put(redis: Redis, chat: str, days: int, fields: dict[str, str]) -> Non
 
 async def fields(redis: Redis, chat: str) -> dict[str, str]:
     found: Any = await redis.hgetall(chat_key(chat))
-    return from_stored(found)
+    return {WHOLE_NAMES.get(name, name): from_stored(value) for name, value in found.items()}
 
 
 async def old_store(redis: Redis) -> None:
@@ -86,7 +88,7 @@ MIGRATED = {
 
 async def test_what_was_used_last_becomes_the_account_of_all_topics(redis: Redis) -> None:
     await old_store(redis)
-    await asyncio.gather(*(ensure_schema(redis) for _ in range(3)))
+    await asyncio.gather(*(ensure_schema(redis, STORED_NAMES) for _ in range(3)))
     assert await redis.get(SCHEMA) == str(SCHEMA_VERSION)
     assert await everything(redis) == MIGRATED
     assert 79 * DAY_S < await redis.ttl(chat_key("-1")) <= 80 * DAY_S
@@ -95,14 +97,14 @@ async def test_what_was_used_last_becomes_the_account_of_all_topics(redis: Redis
 
 async def test_a_migration_that_died_half_way_is_finished_and_changes_nothing_twice(redis: Redis) -> None:
     await old_store(redis)
-    await ensure_schema(redis)
+    await ensure_schema(redis, STORED_NAMES)
     epoch = (await fields(redis, "5"))["account_epoch"]
     # The process died before it saved the version, and one topic was not seen yet.
     await redis.set(SCHEMA, 2)
     await put(redis, "-1:4", 1, {"language": "fr", "session_id": "s4"})
     # Another process works with the new version already.
-    await redis.hset(chat_key("5"), SHORT_NAMES["token"], "given since")
-    await ensure_schema(redis)
+    await redis.hset(chat_key("5"), STORED_NAMES["token"], "given since")
+    await ensure_schema(redis, STORED_NAMES)
     there = await everything(redis)
     assert there["5"] == MIGRATED["5"] | {"token": "given since"}
     assert (await fields(redis, "5"))["account_epoch"] == epoch
@@ -116,11 +118,12 @@ CHATS, KILLED_AT = 3000, (100, 900, 1800)
 MIGRATE = """
 import asyncio, sys
 from redis.asyncio import Redis
+from bot.chats.chats import STORED_NAMES
 from bot.store.schema import ensure_schema
 
 async def migrate():
     async with Redis.from_url(sys.argv[1], decode_responses=True) as redis:
-        await ensure_schema(redis)
+        await ensure_schema(redis, STORED_NAMES)
 
 asyncio.run(migrate())
 """

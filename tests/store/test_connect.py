@@ -32,8 +32,8 @@ def few_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def server_that_answers(answer: bytes) -> AsyncIterator[str]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(65536):
-            writer.write(answer)
+        while received := await reader.read(65536):
+            writer.write(answer * len(re.findall(rb"\*\d+\r\n\$", received)))  # one a command
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:

@@ -9,7 +9,7 @@ from bot.store.schema import MIGRATED_VERSIONS, SCHEMA_VERSION, ensure_schema
 
 
 async def test_an_empty_store_gets_the_version_of_this_release(redis: Redis) -> None:
-    await asyncio.gather(*(ensure_schema(redis) for _ in range(3)))
+    await asyncio.gather(*(ensure_schema(redis, {}) for _ in range(3)))
     assert await redis.get(SCHEMA) == str(SCHEMA_VERSION)
 
 
@@ -21,6 +21,6 @@ async def test_a_store_of_another_version_is_refused_and_left_as_it_is(
 ) -> None:
     await redis.set(SCHEMA, version)
     with pytest.raises(StoreError, match=advice) as refused:
-        await ensure_schema(redis)
+        await ensure_schema(redis, {})
     assert f"version {version}" in str(refused.value)
     assert await redis.get(SCHEMA) == str(version)

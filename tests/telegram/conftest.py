@@ -114,7 +114,6 @@ class Telegram:
 
     def responder(self, job: Job, checkpoints: Notebook | None = None) -> TelegramResponder:
         responders = TelegramResponders(
-            self.bot,
             self.telegram_calls,
             self.sent,
             self.files(),
@@ -173,7 +172,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
             work_dir = tmp_path / "results"
             work_dir.mkdir(exist_ok=True)
             telegram_ids = TelegramIds(redis)
-            calls = TelegramCalls(clock, telegram_ids, rate_limiter)
+            calls = TelegramCalls(bot, clock, telegram_ids, rate_limiter)
             return Telegram(
                 url,
                 people,
@@ -183,7 +182,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
                 telegram_ids,
                 calls,
                 SentMessageLog(redis),
-                GuestMessages(bot, calls, redis),
+                GuestMessages(calls, redis),
                 local,
                 work_dir,
             )

@@ -12,7 +12,7 @@ from telegram import Bot, InputFile
 from telegram.error import BadRequest, NetworkError, TimedOut
 
 from bot.runtime.http import Transport, surely_not_sent
-from bot.telegram.sending.bot_requests import BotRequest
+from bot.telegram.sending.bot import BotRequest
 from tests.nemo.servers import free_port, raw_server, read_request, reset
 
 TLS = ssl.create_default_context()

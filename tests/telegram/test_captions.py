@@ -2,7 +2,7 @@ import pytest
 from telegramify_markdown import utf16_len
 
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
-from bot.telegram.sending.captions import Caption, caption_of, plain_text, visible_length
+from bot.telegram.sending.formatting import Caption, caption_of, plain_text, visible_length
 from bot.words import Html, Words
 
 OWN = Html("🎬 2 s")

@@ -16,7 +16,6 @@ from bot.jobs.steps.post_to_channel import CAPTION_FOR
 from bot.sandbox import samples
 from bot.store.keys import channels_key
 from bot.telegram.sending.group_admins import CachedGroupAdmins
-from tests.clocks import HandClock
 from tests.telegram.conftest import Telegram
 from tests.telegram.test_group_life import joined
 from tests.telegram.test_handlers import (
@@ -216,12 +215,10 @@ async def test_what_was_not_shown_is_not_posted(received: Received) -> None:
     assert await received(pressed(pack(Post(PostChoice.POST, job.id)), in_private, BO)) == []
 
 
-async def test_both_have_to_be_admins_who_may_post(
-    telegram: Telegram, redis: Redis, clock: HandClock
-) -> None:
+async def test_both_have_to_be_admins_who_may_post(telegram: Telegram, redis: Redis) -> None:
     ada, bo = [await telegram.people.person(name) for name in ("Ada", "Bo")]
     news = await telegram.people.new_chat("channel", "News", ada, bo)
-    admins = CachedGroupAdmins(telegram.bot, telegram.telegram_calls, redis, clock)
+    admins = CachedGroupAdmins(telegram.telegram_calls, redis)
     assert not await admins.may_post(news.id, ada.id)
     await news.set_member(telegram.people.bot, "administrator", by=ada, can_post_messages=False)
     assert not await admins.may_post(news.id, ada.id)

@@ -147,7 +147,7 @@ async def test_a_forged_press_reaches_no_job_of_another_chat(received: Received)
     assert set(await toasts(received)) == {OLD_BUTTON}
     # This one asks for the link to one's own project, and learns nothing of the job.
     (link,) = await received(press(f"1:link:{job.id}", BO, in_private))
-    assert (link.chat.chat_id, link.text) == (BO["id"], "")
+    assert (link.chat.chat_id, link.prompt) == (BO["id"], "")
 
 
 async def test_a_member_changes_and_erases_nothing_of_the_group(received: Received) -> None:

@@ -4,7 +4,6 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.telegram.sending.group_admins import RECHECK_AFTER_S, CachedGroupAdmins
-from tests.clocks import HandClock
 from tests.telegram.conftest import Telegram
 
 
@@ -13,8 +12,8 @@ async def test_a_new_admin_is_known_as_soon_as_the_list_may_be_fetched_again(
 ) -> None:
     ada, bo = [await telegram.people.person(name) for name in ("Ada", "Bo")]
     group = await telegram.people.new_chat("supergroup", "Film club", ada, bo)
-    clock = HandClock()
-    admins, chat = CachedGroupAdmins(telegram.bot, telegram.telegram_calls, redis, clock), ChatKey(group.id)
+    clock = telegram.clock
+    admins, chat = CachedGroupAdmins(telegram.telegram_calls, redis), ChatKey(group.id)
     assert not await admins.is_admin(chat, bo.id)
     await group.set_member(bo.id, "administrator", by=ada)
     await clock.advance(RECHECK_AFTER_S - 0.1)

@@ -76,21 +76,22 @@ async def test_a_request_runs_in_the_private_chat_of_whoever_asks(received: Rece
     (job,) = await bo("@sandbox_bot make it shorter", reply_to_message=replied)
     assert (job.chat, job.owner_id, job.message_id) == (bo.key, bo.user["id"], None)
     assert (job.kind, job.queue) == (JobKind.EDIT, QueueName.MAIN)
-    assert job.text.startswith("make it shorter")
-    assert "my cat" in job.text
+    assert job.prompt.startswith("make it shorter")
+    assert "my cat" in job.prompt
     assert [file.file_id for file in job.files] == [VIDEO["file_id"]]
     assert job.guest_query == GuestQuery("query-1", GROUP["id"])
     (answer,) = await bo.answers()
     assert answer["input_message_content"]["message_text"] == ENGLISH.plain("guest.working")
     ((button,),) = answer["reply_markup"]["inline_keyboard"]
     assert button["callback_data"] == pack(Cancel(job.id))
+    assert await received.redis.ttl(guest_message_key("query-1")) > 0
 
 
 async def test_words_with_a_link_or_without_a_clip(received: Received, bo: Guest) -> None:
     (linked,) = await bo("@sandbox_bot trim https://files.example.com/a.mp4 please")
     assert linked.payload_as(EditPayload).links == ("https://files.example.com/a.mp4",)
     (scratch,) = await bo("@sandbox_bot make a 1 second video of a cat")
-    assert (scratch.text, scratch.files) == ("make a 1 second video of a cat", ())
+    assert (scratch.prompt, scratch.files) == ("make a 1 second video of a cat", ())
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, new_application
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 from tests.jobs.conftest import docket as docket_fixture
@@ -110,11 +110,11 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         application=application,
         submitter=submitter,
         access=access,
-        permissions=Permissions(CachedGroupAdmins(bot, calls, redis, telegram.clock)),
+        permissions=Permissions(CachedGroupAdmins(calls, redis)),
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
-        presses=ButtonPresses(submitter, PressedMessages(bot, calls)),
-        guests=GuestMessages(bot, calls, redis),
+        presses=ButtonPresses(submitter, LocatedMessages(calls)),
+        guests=GuestMessages(calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
         alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
         admins=[ANN["id"]],
@@ -324,7 +324,7 @@ async def test_an_added_mention_or_command_makes_a_request(
         await received(message(seen, GROUP, **{"from": ANN}))
     body = edited(said.format(bot=received.telegram.bot.username))
     (job,) = await received(body)
-    assert (job.kind, (await received.job_queue.gathered(job)).job.text) == (JobKind.EDIT, "把猫放到屋顶上")
+    assert (job.kind, (await received.job_queue.gathered(job)).job.prompt) == (JobKind.EDIT, "把猫放到屋顶上")
     assert await received(body) == []
 
 
@@ -334,14 +334,14 @@ async def test_an_edit_may_only_add_a_link_behind_words(received: Received) -> N
     body = message("cut this", PRIVATE, **{"from": ANN, "edit_date": 60, "entities": [link]})
     await received({"edited_message": body["message"]})
     job = (await received.job_queue.gathered(stored)).job
-    assert (job.text, job.payload_as(EditPayload).links) == ("cut this", (LINK,))
+    assert (job.prompt, job.payload_as(EditPayload).links) == ("cut this", (LINK,))
 
 
 async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(received: Received) -> None:
     await received(message("", GROUP, caption="the beach", video=VIDEO, **{"from": ANN}))
     (job,) = await received(edited("", caption="/edit剪短", video=VIDEO))
     gathered = (await received.job_queue.gathered(job)).job
-    assert (gathered.text, [file.file_id for file in gathered.files]) == ("剪短", ["post-file"])
+    assert (gathered.prompt, [file.file_id for file in gathered.files]) == ("剪短", ["post-file"])
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ async def test_a_command_that_was_added_later_does_not_run(received: Received) -
 async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str) -> None:
     (stored,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
     job = (await received.job_queue.gathered(stored)).job
-    assert (job.kind, job.text, job.payload_as(EditPayload).others_words) == (JobKind.EDIT, "", said)
+    assert (job.kind, job.prompt, job.payload_as(EditPayload).others_words) == (JobKind.EDIT, "", said)
 
 
 def of_forwarded_album(number: int, chat: Json, **fields: Any) -> Json:
@@ -397,8 +397,8 @@ async def test_a_forwarded_album_belongs_to_the_comment_above_it(received: Recei
         *await received(of_forwarded_album(3, chat)),
     ]
     gathered = [(await received.job_queue.gathered(job)).job for job in jobs if job.kind is JobKind.EDIT]
-    (job,) = [job for job in gathered if job.text]
-    assert (job.text, [file.file_id for file in job.files]) == ("加标题", ["file-2", "file-3"])
+    (job,) = [job for job in gathered if job.prompt]
+    assert (job.prompt, [file.file_id for file in job.files]) == ("加标题", ["file-2", "file-3"])
     assert job.payload_as(EditPayload).links == ()
 
 

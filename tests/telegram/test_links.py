@@ -2,7 +2,7 @@ import pytest
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.refusal_messages import links_refused
-from bot.telegram.reading.links import read_links
+from bot.telegram.reading.request import read_links
 from tests.jobs.conftest import new_job
 
 FILE, STREAMED = "https://example.com/a.mp4", "https://youtu.be/a"
@@ -58,5 +58,5 @@ def test_a_page_is_fetched_where_nothing_else_is_there(
     ],
 )
 def test_what_is_left_of_a_refused_request_is_offered(key: str, has_project: bool, label: str | None) -> None:
-    message = links_refused(LocalizedMessage(key), new_job(text="cut it"), has_project=has_project)
+    message = links_refused(LocalizedMessage(key), new_job(prompt="cut it"), has_project=has_project)
     assert [button.label for button in message.buttons] == ([label] if label else [])

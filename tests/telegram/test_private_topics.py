@@ -11,7 +11,7 @@ __all__ = ["docket", "received"]  # fixtures
 async def test_a_topic_is_opened_and_renamed_where_private_chats_have_them(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     await ada.open()
-    key, topics = ChatKey(ada.chat.id), PrivateTopics(telegram.bot, telegram.telegram_calls)
+    key, topics = ChatKey(ada.chat.id), PrivateTopics(telegram.telegram_calls)
     assert await topics.open(key, "Sea") is None
     await telegram.people.ask("set_bot", bot=telegram.people.bot, topics=True)
     await telegram.bot.get_me()

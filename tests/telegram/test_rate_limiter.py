@@ -300,7 +300,7 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(
     chats = [*(person.chat for person in people), *groups]
     rate_limiter = new_rate_limiter(redis, telegram.clock)
     bot = new_bot(DEFAULT_TOKEN, telegram.url, lambda: Transport(tls), rate_limiter, local=False)
-    calls = TelegramCalls(telegram.clock, telegram.telegram_ids, rate_limiter)
+    calls = TelegramCalls(bot, telegram.clock, telegram.telegram_ids, rate_limiter)
     workers = [telegram, replace(telegram, bot=bot, telegram_calls=calls)]
 
     async def talk(worker: Telegram, chat_id: int) -> None:

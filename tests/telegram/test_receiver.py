@@ -10,7 +10,7 @@ from telegram.ext import TypeHandler
 
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.receiving.application import AnyApplication, Context, new_application
-from bot.telegram.receiving.receiver import UpdateReceiver
+from bot.telegram.receiving.receiver import PER_CHAT, UpdateReceiver
 from tests.clocks import HandClock, eventually
 from tests.telegram.conftest import Start, Telegram
 
@@ -106,6 +106,25 @@ async def test_order_within_a_chat_and_chats_side_by_side(telegram: Telegram, ha
         handler.waits["ada 1"].set()
         assert await telegram.people.confirmed()
     assert handler.texts[2:] == ["ada 1", "ada 2"]
+
+
+async def test_others_wait_for_a_part_of_what_one_chat_sends(
+    telegram: Telegram, handler: FakeHandler
+) -> None:
+    ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
+    asked = [f"ada {number}" for number in range(3 * PER_CHAT)]
+    handler.waits[asked[PER_CHAT]] = asyncio.Event()
+    for text in asked:
+        await ada.say(text)
+    await bob.say("bob")
+    async with receiving(telegram, handler):
+        await eventually(lambda: "bob" in handler.texts)
+        assert len(handler.texts) <= PER_CHAT + 1
+        handler.waits[asked[PER_CHAT]].set()
+        await eventually(lambda: asked[-1] in handler.texts)
+        assert await telegram.people.confirmed()
+    assert [text for text in handler.texts if text != "bob"] == asked
+    assert handler.texts.count("bob") == 1
 
 
 async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, handler: FakeHandler) -> None:

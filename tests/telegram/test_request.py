@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from telegram import Message
+from telegram import Message, User
 
 from bot.telegram.reading.commands import find_command, nearest_command, without_mention
-from bot.telegram.reading.request import ReadingContext, Request, read_request
+from bot.telegram.reading.request import Request, read_request
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ def forwarded(by: Json) -> Json:
 
 def read(given: Json, *, knows_replied: bool = False) -> Request:
     parsed = Message.de_json(given, None)
-    return read_request(parsed, ReadingContext(BOT["id"], BOT["username"], knows_replied))
+    return read_request(parsed, User.de_json(BOT, None), knows_replied=knows_replied)
 
 
 STORY = {"id": 3, "chat": {"id": 7, "type": "private", "first_name": "Bo"}}

@@ -127,7 +127,7 @@ async def test_a_request_has_a_reaction_as_long_as_it_takes(
     asked = await ada.say("trim it")
     job = telegram.job(ada.chat.id, asked.id)
     responder = telegram.responder(job)
-    await ActivitySignals(telegram.bot, job, telegram.telegram_calls).acknowledge()
+    await ActivitySignals(job, telegram.telegram_calls).acknowledge()
     assert await reactions(telegram, ada.chat) == ["👀"]
     assert await telegram.people.calls("sendChatAction") == []
     await responder.conclude(is_done=is_done)
@@ -138,7 +138,7 @@ async def test_a_chat_that_takes_no_reactions_is_left_without(telegram: Telegram
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
     await telegram.people.faults.error("setMessageReaction", code=403, description="Forbidden", times=9)
-    signals = ActivitySignals(telegram.bot, telegram.job(ada.chat.id, asked.id), telegram.telegram_calls)
+    signals = ActivitySignals(telegram.job(ada.chat.id, asked.id), telegram.telegram_calls)
     await signals.acknowledge()
     await signals.conclude(is_done=True)
     assert await reactions(telegram, ada.chat) == []
@@ -149,7 +149,7 @@ async def test_a_pressed_button_gets_no_reaction(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     asked = await ada.say("trim it")
     job = replace(telegram.job(ada.chat.id, asked.id), is_press=True)
-    signals = ActivitySignals(telegram.bot, job, telegram.telegram_calls)
+    signals = ActivitySignals(job, telegram.telegram_calls)
     await signals.acknowledge()
     await signals.conclude(is_done=True)
     assert await telegram.people.calls("setMessageReaction") == []

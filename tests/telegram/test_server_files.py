@@ -13,8 +13,7 @@ from bot.jobs.model import Attachment
 from bot.jobs.ports import FilesUnreadable
 from bot.jobs.refusal_messages import file_gone
 from bot.telegram.sending import downloads
-from bot.telegram.sending.downloads import FileDownloads
-from bot.telegram.sending.server_files import UnreadableFiles, directory_problem
+from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles, directory_problem
 from tests.telegram.conftest import Start, Telegram
 
 

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import Chat, InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 from telegram.constants import MessageLimit
 
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, RunSuggestion, ShowStatus
@@ -22,7 +23,8 @@ from bot.sandbox.services import Services, serve_services
 from bot.sandbox.stage import is_progress_message
 from bot.skills.cards import SkillCards, load_cards
 from bot.startup import CannotStart
-from bot.telegram.handlers.job_buttons import prompt_behind, without_button
+from bot.telegram.handlers.button_presses import Press
+from bot.telegram.handlers.job_buttons import prompt_behind
 from bot.telegram.handlers.skills import card_of_start
 from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
@@ -349,9 +351,14 @@ def test_only_the_pressed_button_goes() -> None:
         [InlineKeyboardButton("c", url="https://example.com")],
         [InlineKeyboardButton("d", callback_data="3")],
     ]
-    left = without_button(InlineKeyboardMarkup(rows), "3")
+    left = press_on(InlineKeyboardMarkup(rows)).other_buttons
     assert [[button.text for button in row] for row in left.inline_keyboard] == [["a", "b"], ["c"]]
-    assert without_button(None, "3").inline_keyboard == ()
+    assert press_on(None).other_buttons.inline_keyboard == ()
+
+
+def press_on(markup: InlineKeyboardMarkup | None) -> Press:
+    message = Message(7, datetime.now(UTC), Chat(1, "private"), reply_markup=markup)
+    return Press(Update(1), message, "3")
 
 
 def test_long_labels_stand_alone() -> None:

@@ -59,7 +59,7 @@ async def test_a_template_runs_now_or_waits_for_the_next_file(received: Received
     await received.chats.templates.save(KEY, SAVED)
     now = pack(RunTemplate(on_next_file=False, mark=SAVED.mark))
     (job,) = await received(press(now, ANN, PRIVATE))
-    assert (job.kind, job.text, job.payload_as(EditPayload).needs_clip) == (JobKind.EDIT, "trim it", True)
+    assert (job.kind, job.prompt, job.payload_as(EditPayload).needs_clip) == (JobKind.EDIT, "trim it", True)
     assert job.is_press
     assert await received(press(now, ANN, PRIVATE)) == []  # Pressed twice.
     later = pack(RunTemplate(on_next_file=True, mark=SAVED.mark))
@@ -67,6 +67,15 @@ async def test_a_template_runs_now_or_waits_for_the_next_file(received: Received
     assert (await received.chats.get(KEY)).kept_prompt == "trim it"
     await received(press("1:run_template:1:unknown", ANN, PRIVATE))
     assert await received.toast() == Words("en").plain("templates.gone")
+
+
+async def test_cancel_drops_a_template_that_waits_for_a_file(received: Received) -> None:
+    await received.chats.templates.save(KEY, SAVED)
+    await received(press(pack(RunTemplate(on_next_file=True, mark=SAVED.mark)), ANN, PRIVATE))
+    for key in ("job.cancelled", "job.nothing_to_cancel"):
+        (answer,) = await received(message("/cancel", PRIVATE, **{"from": ANN}))
+        assert said(answer.payload) == key
+    assert (await received.chats.get(KEY)).kept_prompt is None
 
 
 async def test_in_groups_admins_delete_templates(received: Received) -> None:

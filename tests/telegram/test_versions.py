@@ -39,16 +39,17 @@ async def test_going_back_is_a_request_that_says_to_what(received: Received) -> 
         (job,) = await received(press(f"1:restore_version:{MARK}:{number}", ANN, PRIVATE))
         payload = job.payload_as(EditPayload)
         assert (job.kind, payload.version, payload.project) == (JobKind.EDIT, number, MARK)
-        assert job.text.startswith(Words("en").plain(key))
-        assert "sea.mp4" in job.text
+        assert job.prompt.startswith(Words("en").plain(key))
+        assert "sea.mp4" in job.prompt
     assert await received(press(f"1:restore_version:{MARK}:1", ANN, PRIVATE)) == []  # Pressed twice.
 
 
 async def test_a_project_that_was_left_is_not_changed(received: Received) -> None:
     await a_project(received)
     await received.chats.update(KEY, ChatFields(session_id="another"))
-    assert await received(press(f"1:restore_version:{MARK}:1", ANN, PRIVATE)) == []
-    assert await received.toast() == Words("en").plain("versions.other_project")
+    for data in ("restore_version", "version"):
+        assert await received(press(f"1:{data}:{MARK}:1", ANN, PRIVATE)) == []
+        assert await received.toast() == Words("en").plain("versions.other_project")
 
 
 async def test_a_version_without_a_video_is_rendered(received: Received) -> None:

@@ -30,7 +30,7 @@ async def test_the_agent_gets_the_name_that_the_file_has_in_the_project(
     saved = {field_of(Uploaded, FILES): uploaded.model_dump(mode="json")}
     await received.job_queue.save_waiting(spoken, saved)
     (job,) = await received(press(pack(UseVoice(as_request=as_request, job_id=spoken.id)), ANN, PRIVATE))
-    assert (job.kind, job.text) == (JobKind.EDIT, Words("en").plain(key, name="voice_7.m4a"))
+    assert (job.kind, job.prompt) == (JobKind.EDIT, Words("en").plain(key, name="voice_7.m4a"))
 
 
 @pytest.mark.parametrize(

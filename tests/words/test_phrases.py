@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.words import PhraseAction, action_for
-from bot.words.phrases import MAX_PHRASE_CHARS, requested_output
+from bot.words.phrases import MAX_PHRASE_CHARS, command_for, requested_output
 
 TABLE = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 SAID = [
@@ -33,6 +33,33 @@ def test_phrases_mean_their_action() -> None:
 
 def test_prompts_go_to_the_agent() -> None:
     assert [(said, found) for said in REQUESTS if (found := action_for(said)) is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "command"),
+    [
+        ("show my history", "history"),
+        ("历史版本", "history"),
+        ("My projects", "projects"),
+        ("我的项目", "projects"),
+        ("templates", "templates"),
+        ("品牌设置", "brand"),
+        ("change language", "language"),
+        ("切换语言", "language"),
+        ("privacy policy", "privacy"),
+        ("please delete my data", "forget"),
+        ("删除我的数据", "forget"),
+        ("log in", "login"),
+        ("登錄", "login"),
+        ("sign out", "logout"),
+        ("a history of cats", None),
+        ("中文", None),  # may answer what the agent asked
+        ("brand new intro", None),
+        ("log in to my heart, as a title", None),
+    ],
+)
+def test_commands_without_a_slash(said: str, command: str | None) -> None:
+    assert command_for(said) == command
 
 
 PHRASES = st.sampled_from(SAID)

@@ -185,7 +185,7 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     return GatheredJob(
         replace(
             job,
-            text=_with_context(prompt, parts, texts, job.language),
+            prompt=_with_context(prompt, parts, texts, job.language),
             files=tuple(file for part in parts for file in part.files),
             payload=payload,
         ),

@@ -59,11 +59,6 @@ class CreditLimits:
         self._reserve = LuaScript(redis, __package__, "reserve_credits", "quotas", "credits")
         self._record_use = LuaScript(redis, __package__, "settle_credits", "quotas", "credits")
 
-    @property
-    def resets_in_s(self) -> float:
-        """Seconds until the next day begins."""
-        return seconds_until_reset(self._clock.now())
-
     async def begin_reading(self) -> int:
         """Return the number of a reading of the balance that begins now."""
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -123,7 +118,7 @@ class CreditLimits:
         params: dict[str, Param] = {
             "percent": percent,
             "limit": self._limits.bot,
-            "anew_in": Seconds(self.resets_in_s),
+            "anew_in": Seconds(seconds_until_reset(self._clock.now())),
         }
         await self._alert(f"credits:{day}:{percent}", LocalizedMessage(text, params))
         await self._redis.hset(keys.totals_key(day), "credits_alerted", percent)

@@ -89,7 +89,7 @@ def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:
     needed = {field: text for field, text in fields.items() if _is_needed(field) and text != "null"}
     answered = answered.model_copy(update={"question": None})
     brief = answered.model_copy(update={"text": "", "reason": ""})
-    bare = replace(job, text="", files=(), payload=None)
+    bare = replace(job, prompt="", files=(), payload=None)
     if _ANSWERED not in needed:
         choices = [_of(job, needed)]
     elif answered.failed:

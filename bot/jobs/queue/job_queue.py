@@ -11,7 +11,7 @@ goes on regardless can't save anything any more.
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -85,7 +85,6 @@ class Enqueued:
     is_new: bool  # whether the update was
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
-    is_request: bool  # whether it began a request, and is no part of one that waits for more
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class ClaimedJob:
 
     gathered: GatheredJob  # what was asked, with all its parts so far
     attempt: int  # how many times it was started; fences off earlier starts
-    tries: int  # starts that count against it: not those that a drain or the store ended
+    counted_attempts: int  # starts that count against it: not those that a drain or the store ended
     checkpoints: dict[str, Any]  # what earlier attempts saved, by name
     cancelled: bool  # whether the chat has asked to stop it
     announced: bool  # whether some process sends, or sent, its position in the queue
@@ -119,7 +118,7 @@ def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: in
     return ClaimedJob(
         gathered=gathered,
         attempt=attempt,
-        tries=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
+        counted_attempts=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
         checkpoints=read_checkpoints(fields),
         cancelled=JobField.CANCEL_REQUESTED in fields,
         announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
@@ -187,7 +186,11 @@ class JobQueue(JobReader):
         return await self.sweeps.run()
 
     async def enqueue(
-        self, jobs: Sequence[Job], update_id: int | str, arrival: ArrivedPart | None = None
+        self,
+        jobs: Sequence[Job],
+        update_id: int | str,
+        arrival: ArrivedPart | None = None,
+        on_begun: Callable[[], None] | None = None,
     ) -> Enqueued:
         """Store jobs of one chat and add their tickets; they are safe when this returns.
 
@@ -197,6 +200,7 @@ class JobQueue(JobReader):
             arrival: A part of a request. The edit job, which has no text and files of its own, is stored for it,
                 unless it joins one that waits for more. With an edit of a text the jobs are for a request that was
                 begun already; one that was not only has its text changed.
+            on_begun: Called as soon as a request is stored that is no part of one that waits for more.
 
         Returns:
             What the chat should know. A repeated update only gets its tickets again, in case they were lost.
@@ -243,12 +247,14 @@ class JobQueue(JobReader):
             raise _FULL[answer[0]]
         if answer[0] == "quota_exceeded":
             raise QuotaExceeded(QuotaWarning(*answer[1:]))
+        outcome, warnings, is_paused, main_jobs = answer
+        if main_jobs and on_begun is not None:
+            on_begun()
         for name, job_id in queues.items():
             await self.tickets.add(name, job_id)
-        outcome, warnings, is_paused, main_jobs = answer
         metrics.UPDATES.labels("stored" if outcome == "new" else "repeated").inc()
         scarce = tuple(QuotaWarning(*warning) for warning in json.loads(warnings))
-        return Enqueued(outcome == "new", scarce, bool(is_paused), main_jobs > 0)
+        return Enqueued(outcome == "new", scarce, bool(is_paused))
 
     def _enqueue_entry(self, job: Job, *, takes_part: bool) -> dict[str, Any]:
         chat, extra = str(job.chat), 2 if job.kind in _URGENT else 1
@@ -468,7 +474,7 @@ class JobQueue(JobReader):
 def _is_brief(job: Job) -> bool:
     """Return whether a job need not be kept for long, as no button refers to it."""
     if job.kind is JobKind.SAY:
-        return not job.text and not job.files  # Otherwise a button runs the request that it holds.
+        return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
     return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import SAID_MESSAGE, MessageSend, SentMessage
+from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import JOB_ID_BYTES, say_job
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
@@ -206,7 +206,7 @@ class OperatorAlerts:
             send = (
                 None
                 if job is None
-                else await self._job_queue.load_checkpoint(job.job, MessageSend, SAID_MESSAGE)
+                else await self._job_queue.load_checkpoint(job.job, MessageSend, PREPARED_MESSAGE)
             )
             if send is not None and send.sent is not None:
                 trouble.sent_to[admin] = send.sent

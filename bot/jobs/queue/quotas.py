@@ -86,7 +86,7 @@ class Quotas:
             replied = arrival.replied_part.files if arrival.replied_part else ()
             files = (*arrival.part.files, *(file for file in replied if file.is_text))
             text = arrival.text.text if arrival.part.is_own else ""
-            jobs = [replace(job, text=text, files=files) for job in jobs]
+            jobs = [replace(job, prompt=text, files=files) for job in jobs]
         counted = [job for job in jobs if job.kind in COUNTED]
         if not counted:
             return None
@@ -128,5 +128,5 @@ def seconds_until_reset(now: datetime) -> float:
 def _requests_in(job: Job) -> int:
     if job.kind is JobKind.VARIATIONS:
         return VARIATIONS
-    is_one = job.kind is not JobKind.EDIT or job.text.strip() or any(file.is_text for file in job.files)
+    is_one = job.kind is not JobKind.EDIT or job.prompt.strip() or any(file.is_text for file in job.files)
     return 1 if is_one else 0

@@ -44,10 +44,10 @@ async def make_resumed_job(
     )
     turn = await job_queue.load_checkpoint(old, Turn)
     # A new project knows neither the request nor the answers to the agent's questions.
-    text = old.text if turn is None else f"{old.text}\n\n{turn.prompt}"
+    text = old.prompt if turn is None else f"{old.prompt}\n\n{turn.prompt}"
     text = text if lost.is_waiting else ""  # otherwise it was sent, and charged, before
     queue, kind = QueueName.MAIN, JobKind.EDIT
-    return replace(job, queue=queue, kind=kind, text=text, files=(*restored, *job.files), payload=payload)
+    return replace(job, queue=queue, kind=kind, prompt=text, files=(*restored, *job.files), payload=payload)
 
 
 async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attachment, ...]:
@@ -74,8 +74,8 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
     kind, files, payload = await _left_to_do(job_queue, chats, old)
     turn = await job_queue.load_checkpoint(old, Turn)
     # What failed may have been the message with the answers to the agent's questions.
-    text = turn.prompt if turn is not None else old.text
-    return replace(old, id=new_id, kind=kind, text=text, files=files, payload=payload, asked_at=asked_at)
+    text = turn.prompt if turn is not None else old.prompt
+    return replace(old, id=new_id, kind=kind, prompt=text, files=files, payload=payload, asked_at=asked_at)
 
 
 async def _left_to_do(

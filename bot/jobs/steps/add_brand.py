@@ -36,7 +36,7 @@ def asked_parts(text: str) -> tuple[BrandPart, ...]:
 async def add_brand(chats: Chats, attempt: Attempt) -> None:
     """Add the files to those of the request, with a word to the agent what each of them is."""
     job = attempt.job
-    if not (parts := asked_parts(job.text)):
+    if not (parts := asked_parts(job.prompt)):
         return
     brand = await chats.brands.load(job.chat)
     named = [(part, brand.files[part]) for part in parts if part in brand.files]
@@ -49,7 +49,7 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
     attempt.replace_job(
         replace(
             job,
-            text=f"{job.text[: MAX_PROMPT_CHARS - len(said)]}{said}",
+            prompt=f"{job.prompt[: MAX_PROMPT_CHARS - len(said)]}{said}",
             files=(*job.files, *added),
             payload=payload.model_copy(update={"restored_file_ids": beside}),
         )

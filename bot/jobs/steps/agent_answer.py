@@ -196,7 +196,7 @@ async def _buttons(
     chat = await projects.chats.get_for(job)
     if chat.exports_by_itself(attempt.clock.now()):
         return ()
-    further = next_steps(after, cards.active(chat.skill), job.text) if answered.has_changed else ()
+    further = next_steps(after, cards.active(chat.skill), job.prompt) if answered.has_changed else ()
     return (Button("button.export", Export()), *next_buttons(one.name for one in further))
 
 

@@ -134,15 +134,15 @@ class AskAgent:
         credit_limits: CreditLimits,
         usual_times: UsualTimes,
     ) -> None:
-        self._projects = projects
-        self._usual_times = usual_times
-        self._credit_limits = credit_limits
-        self._turn_limits = turn_limits
+        self.projects = projects
+        self.usual_times = usual_times
+        self.credit_limits = credit_limits
+        self.turn_limits = turn_limits
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        if not attempt.job.text:
+        if not attempt.job.prompt:
             return
         try:
             turn = attempt.load(Turn) or Turn()
@@ -155,22 +155,18 @@ class AskAgent:
                 else:
                     turn, answered = following, await self._take_turn(attempt, following)
             if not attempt.part:
-                await send_answer(self._projects, self._cards, attempt, answered)
+                await send_answer(self.projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
                 raise turn_failed(attempt.job, failure_kind(f"{error.code} {error.message}")) from error
-            raise await ended_by(self._projects, attempt.job, error) from error
+            raise await ended_by(self.projects, attempt.job, error) from error
 
     async def _take_turn(self, attempt: Attempt, turn: Turn) -> AgentAnswered:
         answered = attempt.load(AgentAnswered)
         if answered is not None and answered.turn == turn.number:
             return answered
-        spending = TurnCredits(self._projects, self._credit_limits, attempt, turn)
-        progress = TurnProgress(attempt, self._usual_times)
         try:
-            return await _AgentTurn(
-                self._projects, self._turn_limits, attempt, turn, spending, progress
-            ).run()
+            return await _AgentTurn(self, attempt, turn).run()
         except (NemoError, JobEnded) as error:
             if answered is None or not answered.has_changed or not await self._has_same_project(attempt):
                 raise
@@ -180,31 +176,23 @@ class AskAgent:
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
         asked = attempt.load(AgentAsked) or AgentAsked()
-        return (await self._projects.chats.get(attempt.job.chat)).session_id == asked.session_id
+        return (await self.projects.chats.get(attempt.job.chat)).session_id == asked.session_id
 
 
 class _AgentTurn:
     """One message to the agent with its answer."""
 
-    def __init__(
-        self,
-        projects: Projects,
-        limits: TurnLimits,
-        attempt: Attempt,
-        turn: Turn,
-        spending: TurnCredits,
-        progress: TurnProgress,
-    ) -> None:
-        self._projects = projects
-        self._progress = progress
+    def __init__(self, step: AskAgent, attempt: Attempt, turn: Turn) -> None:
+        self._projects = step.projects
+        self._limits = step.turn_limits
         self._turn = turn
-        self._spending = spending
-        self._limits = limits
         self._attempt = attempt
         self._clock = attempt.clock
-        self._lost = LostProjectHandler(projects, attempt)
+        self._progress = TurnProgress(attempt, step.usual_times)
+        self._spending = TurnCredits(step.projects, step.credit_limits, attempt, turn)
+        self._draft = TurnDraft(step.projects, step.turn_limits, attempt, turn)
+        self._lost = LostProjectHandler(step.projects, attempt)
         self._form = ""
-        self._draft = TurnDraft(projects, limits, attempt, turn)
 
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
@@ -248,7 +236,7 @@ class _AgentTurn:
         return draft, use
 
     def _prompt_for(self, project: Project) -> str:
-        prompt = self._attempt.job.text
+        prompt = self._attempt.job.prompt
         if self._turn.prompt:
             first = self._attempt.load(AgentAsked) or AgentAsked()
             is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
@@ -259,7 +247,7 @@ class _AgentTurn:
         """Return the words for the chat's default format, which go with the project's first request."""
         job = self._attempt.job
         is_first = (await self._projects.chats.get_for(job)).answer_session_id != project.session_id
-        if not is_first or names_format(job.text):
+        if not is_first or names_format(job.prompt):
             return ""
         ratio = (await self._projects.chats.brands.load(job.chat)).ratio
         return Words(job.language).plain("prompt.default_format", ratio=ratio) if ratio else ""

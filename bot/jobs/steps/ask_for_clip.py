@@ -17,7 +17,7 @@ from bot.projects.projects import Projects
 KEPT_FOR = timedelta(hours=1)
 """How long an example waits for its clip. A file that comes later may be meant for anything."""
 
-_NOTHING_KEPT = ChatFields(kept_prompt=None, kept_prompt_until=None)
+NOTHING_KEPT = ChatFields(kept_prompt=None, kept_prompt_until=None)
 
 
 class KeptPrompt(Checkpoint):
@@ -40,13 +40,17 @@ class AskForClip:
         job, chats = attempt.job, self._projects.chats
         if not job.payload_as(EditPayload).needs_clip:
             return
-        if (await chats.get(job.chat)).session_id is not None and await self._has_clip(attempt):
+        chat = await chats.get(job.chat)
+        if chat.session_id is not None and await self._has_clip(attempt):
             return
-        until = attempt.clock.now() + KEPT_FOR
-        await chats.update(job.chat, ChatFields(kept_prompt=job.text, kept_prompt_until=until))
+        now, until = attempt.clock.now(), chat.kept_prompt_until
+        kept = (chat.kept_prompt if until is not None and now < until else None) or job.prompt
+        if job.prompt not in kept:
+            kept = f"{kept}\n{job.prompt}"  # All that was asked for is done in one go.
+        await chats.update(job.chat, ChatFields(kept_prompt=kept, kept_prompt_until=now + KEPT_FOR))
         key = "example.needs_clip" if job.chat.is_private else "example.needs_clip_in_group"
         anyway = Button("button.without_clip", RunHeld(job.id))
-        raise JobEnded(LocalizedMessage(key, {"prompt": job.text}, (anyway,)), JobState.DONE)
+        raise JobEnded(LocalizedMessage(key, {"prompt": kept}, (anyway,)), JobState.DONE)
 
     async def _has_clip(self, attempt: Attempt) -> bool:
         on_loss = LostProjectHandler(self._projects, attempt).report
@@ -62,12 +66,12 @@ async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:
     job, kept = attempt.job, attempt.load(KeptPrompt)
     if kept is None:
         chat = await chats.get_for(job)
-        if chat.kept_prompt is None or not (job.text or job.files or job.payload_as(EditPayload).links):
+        if chat.kept_prompt is None or not (job.prompt or job.files or job.payload_as(EditPayload).links):
             return
         until = chat.kept_prompt_until
-        is_due = not job.text and until is not None and attempt.clock.now() < until
+        is_due = not job.prompt and until is not None and attempt.clock.now() < until
         kept = KeptPrompt(text=chat.kept_prompt if is_due else "")
         await attempt.save(kept)
-        await chats.update(job.chat, _NOTHING_KEPT)
+        await chats.update(job.chat, NOTHING_KEPT)
     if kept.text:
-        attempt.replace_job(replace(job, text=kept.text))
+        attempt.replace_job(replace(job, prompt=kept.text))

@@ -48,9 +48,9 @@ async def _stopped(attempt: Attempt, job_id: str) -> LocalizedMessage:
         if other != job_id
     ]
     status = await attempt.job_queue.find(attempt.job.chat, following[0]) if following else None
-    if status is None or not status.job.text:
+    if status is None or not status.job.prompt:
         return LocalizedMessage("job.cancelled", buttons=buttons)
-    return LocalizedMessage("job.cancelled_next", {"prompt": status.job.text}, buttons)
+    return LocalizedMessage("job.cancelled_next", {"prompt": status.job.prompt}, buttons)
 
 
 async def _close_question(attempt: Attempt, job: Job) -> LocalizedMessage | None:

@@ -68,7 +68,7 @@ class Connect:
             await attempt.responder.send("new_project", LocalizedMessage("account.new_project"))
         if now != before:
             await attempt.save(now)
-        is_decided = attempt.job.text or attempt.job.payload_as(EditPayload).lost_project_decided
+        is_decided = attempt.job.prompt or attempt.job.payload_as(EditPayload).lost_project_decided
         if chat.lost_session_id is not None and is_decided:
             # Somebody has decided, or there was nothing to decide.
             await self._projects.chats.update(attempt.job.chat, ChatFields(lost_session_id=None))

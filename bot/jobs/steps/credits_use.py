@@ -15,6 +15,7 @@ from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds,
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.credit_limits import BalanceReading, CreditLimits
+from bot.jobs.queue.quotas import seconds_until_reset
 from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
@@ -97,14 +98,14 @@ class TurnCredits:
         """
         job = self._attempt.job
         payload = job.payload_as(EditPayload)
-        is_from_words = asks_for_generation(job.text) and not job.files and not payload.links
+        is_from_words = asks_for_generation(job.prompt) and not job.files and not payload.links
         # With no credits at all NemoVideo refuses by itself.
         if self._turn.number > 1 or not is_from_words or available == 0:
             return
         # A button under an answer says all there is.
         if payload.is_form_chosen or payload.pressed is not None:
             return
-        if not names_form(job.text):
+        if not names_form(job.prompt):
             left = available if job.chat.is_private else None
             ratio = (await self._projects.chats.brands.load(job.chat)).ratio or RATIOS[0]
             raise JobEnded(choice_message(job.id, GENERATION_CREDITS, left, ratio), JobState.DONE)
@@ -119,7 +120,7 @@ class TurnCredits:
             JobEnded: The request waits.
         """
         job = self._attempt.job
-        may_go_on = job.payload_as(EditPayload).may_use_last_credits or not asks_for_generation(job.text)
+        may_go_on = job.payload_as(EditPayload).may_use_last_credits or not asks_for_generation(job.prompt)
         # With none at all NemoVideo refuses by itself, and charges nothing.
         if self._turn.number > 1 or not available or available >= GENERATION_CREDITS or may_go_on:
             return
@@ -142,7 +143,7 @@ class TurnCredits:
         if project.account is not Account.OPERATOR:
             return
         job = self._attempt.job
-        is_generation = asks_for_generation(self._turn.prompt or job.text)
+        is_generation = asks_for_generation(self._turn.prompt or job.prompt)
         estimate = GENERATION_CREDITS if is_generation else EDIT_CREDITS
         self._has_reserved = True
         scope = await self._limits.reserve(
@@ -150,7 +151,7 @@ class TurnCredits:
         )
         if scope is not None:
             retry = Button("button.retry", Retry(job.id))
-            params = {"anew_in": Seconds(self._limits.resets_in_s)}
+            params = {"anew_in": Seconds(seconds_until_reset(self._attempt.clock.now()))}
             raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
 
     async def record_use(self, use: CreditsUse) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.chats.chats import CachedResult, Chat
+from bot.chats.chats import CachedResult, Chat, Chats
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, SentMessage
@@ -94,36 +94,12 @@ class Deliver:
         # In one round trip, with what marks the end last: an attempt that comes after it does nothing any more.
         await asyncio.gather(
             attempt.delete(HeldAnswer),
-            self._save_video(chat, exported, delivered),
-            self._save_result(chat, exported, delivered),
+            keep_video(self._projects.chats, chat, exported, delivered),
             self._projects.chats.save_latest_result(chat, delivered.telegram_chat_id, delivered.message_id),
         )
         if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
             await self._usual_times.learn(Work.REQUEST, took_s)
-
-    async def _save_video(self, chat: Chat, exported: Exported, delivered: SentMessage) -> None:
-        """Let the versions of the project know the video that was made of their draft."""
-        if delivered.file_id and chat.session_id is not None:
-            await self._projects.chats.versions.save_video(
-                chat.key,
-                project_mark(chat.session_id),
-                exported.digest,
-                delivered.file_id,
-                delivered.kind,
-                delivered.picture_id,
-            )
-
-    async def _save_result(self, chat: Chat, exported: Exported, delivered: SentMessage) -> None:
-        """Keep the video, so that the same draft is not rendered and uploaded again."""
-        if delivered.file_id and not exported.file_id:
-            result = CachedResult(
-                draft_digest=exported.digest,
-                file_id=delivered.file_id,
-                kind=delivered.kind,
-                as_file=exported.as_file,
-            )
-            await self._projects.chats.save_result(chat.key, result)
 
     async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
         """Return what is said of the version that the result is of, and its buttons."""
@@ -181,3 +157,18 @@ class Deliver:
             answer=answer,
             share=version.share,
         )
+
+
+async def keep_video(chats: Chats, chat: Chat, exported: Exported, delivered: SentMessage) -> None:
+    """Keep a video, for the versions of the project, and so that the same draft is not rendered and uploaded again."""
+    if not delivered.file_id:
+        return
+    digest, kind = exported.digest, delivered.kind
+    if chat.session_id is not None:
+        mark = project_mark(chat.session_id)
+        await chats.versions.save_video(chat.key, mark, digest, delivered.file_id, kind, delivered.picture_id)
+    if not exported.file_id:
+        result = CachedResult(
+            draft_digest=digest, file_id=delivered.file_id, kind=kind, as_file=exported.as_file
+        )
+        await chats.save_result(chat.key, result)

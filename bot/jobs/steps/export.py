@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
+from typing import TypeVar
 
 import structlog
 
@@ -62,12 +63,14 @@ from bot.nemo.errors import (
 from bot.nemo.failures import failure_kind
 from bot.nemo.project_files import unplaced_files, with_public_sources
 from bot.nemo.render_answers import Render, RenderStatus, next_poll_s
-from bot.projects.projects import Projects
+from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
 from bot.runtime.arriving_file import ArrivingFile
 from bot.skills.cards import SkillCards
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 USUAL_FETCH_S = 10.0
 RELIABLE_PERCENT = 20.0
@@ -124,9 +127,9 @@ class Export:
     def __init__(
         self, projects: Projects, render_limits: RenderLimits, cards: SkillCards, usual_times: UsualTimes
     ) -> None:
-        self._projects = projects
-        self._usual_times = usual_times
-        self._limits = render_limits
+        self.projects = projects
+        self.usual_times = usual_times
+        self.limits = render_limits
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -140,7 +143,7 @@ class Export:
         answered = attempt.load(AgentAnswered)
         if answered is None or not wants_export(answered) or attempt.load(RenderSkipped) is not None:
             return False
-        return (await self._projects.chats.get_for(attempt.job)).exports_by_itself(attempt.clock.now())
+        return (await self.projects.chats.get_for(attempt.job)).exports_by_itself(attempt.clock.now())
 
     async def export(self, attempt: Attempt) -> None:
         """Save ``Exported``; do nothing if the agent left the project empty.
@@ -148,16 +151,17 @@ class Export:
         Raises:
             JobEnded: There is nothing to export, or it failed.
         """
-        key, chats = attempt.job.chat, self._projects.chats
+        key, chats = attempt.job.chat, self.projects.chats
+        rendering, lost = _Rendering(self, attempt), LostProjectHandler(self.projects, attempt)
         try:
-            state = await self._state(attempt)
-            earlier = await version_to_render(self._projects, attempt, state.draft)
+            state = await self.projects.get_state(attempt.job, lost.end)
+            earlier = await version_to_render(self.projects, attempt, state.draft)
             draft = state.draft if earlier is None else earlier.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
-                if (loss := await lost_since_asked(self._projects, attempt)) is not None:
-                    await LostProjectHandler(self._projects, attempt).end(loss)
+                if (loss := await lost_since_asked(self.projects, attempt)) is not None:
+                    await lost.end(loss)
                 return
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
@@ -169,7 +173,7 @@ class Export:
                 else next_steps(
                     draft,
                     self._cards.active(chat.skill),
-                    attempt.job.text,
+                    attempt.job.prompt,
                     is_generated=bool(state.generated_media) and not state.video_infos,
                 )
             )
@@ -186,85 +190,89 @@ class Export:
                 return
             await attempt.responder.show_progress()
             raw_draft = with_public_sources(draft.raw, state.video_infos, state.generated_media)
-            render = await self._render(attempt, raw_draft)
+            render = await rendering.render(raw_draft)
             if chat.export_refused_at is not None:
                 await chats.update(key, ChatFields(export_refused_at=None))
-            await self._fetch(attempt, exported, render)
+            await rendering.fetch(exported, render)
         except NemoError as error:
             if isinstance(error, ExportNotInPlan):
                 # For a while only a request for it tries again: the account may have another plan by then.
                 await chats.update(key, ChatFields(export_refused_at=attempt.clock.now()))
-            ended = await ended_by(self._projects, attempt.job, error)
+            ended = await ended_by(self.projects, attempt.job, error)
             raise _with_export(attempt, ended) from error
         except asyncio.CancelledError:
-            await self._cancel_render(attempt)
+            await rendering.cancel()
             raise
 
-    async def _state(self, attempt: Attempt) -> ProjectState:
-        return await self._projects.get_state(attempt.job, LostProjectHandler(self._projects, attempt).end)
 
-    async def _render(self, attempt: Attempt, raw_draft: RawDraft) -> Render:
+class _Rendering:
+    """Renders a draft and fetches the video, for one attempt at a job."""
+
+    def __init__(self, step: Export, attempt: Attempt) -> None:
+        self._projects = step.projects
+        self._nemo = step.projects.nemo
+        self._usual_times = step.usual_times
+        self._limits = step.limits
+        self._attempt = attempt
+        self._lost = LostProjectHandler(step.projects, attempt)
+
+    async def _call(self, make_call: Callable[[Project], Awaitable[T]]) -> T:
+        return await self._projects.call(self._attempt.job, make_call, on_loss=self._lost.report)
+
+    async def render(self, raw_draft: RawDraft) -> Render:
         """Render, once more if it fails.
 
         Raises:
             JobEnded, ServiceError: It failed for good.
         """
-        started, render = attempt.load(RenderStarted), None
+        started, render = self._attempt.load(RenderStarted), None
         for number in range(1 if started is None else started.number, RENDERS + 1):
-            render = await self._one_render(attempt, raw_draft, number)
+            render = await self._one_render(raw_draft, number)
             if render.status is RenderStatus.COMPLETED:
                 return render
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
             if (refusal := plan_refusal(render.error or "")) is not None:
                 raise refusal
         kind = failure_kind(render.error or "" if render is not None else "")
-        raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(attempt),)))
+        raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(self._attempt),)))
 
-    async def _one_render(self, attempt: Attempt, raw_draft: RawDraft, number: int) -> Render:
-        nemo = self._projects.nemo
-        started = attempt.load(RenderStarted)
+    async def _one_render(self, raw_draft: RawDraft, number: int) -> Render:
+        started = self._attempt.load(RenderStarted)
         is_resumed = started is not None and started.number == number
         if started is None or not is_resumed:
-            started = RenderStarted(number=number, render_id=_new_render_id(attempt))
-            await attempt.save(started)
-        render_id, began_s = started.render_id, attempt.clock.monotonic_s()
+            started = RenderStarted(number=number, render_id=_new_render_id(self._attempt))
+            await self._attempt.save(started)
+        render_id, began_s = started.render_id, self._attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
         times_s = (await self._usual_times.load())[Work.RENDER]
-        attempt.responder.report_progress(_progress(attempt, times_s, stage=stage))
+        self._attempt.responder.report_progress(_progress(self._attempt, times_s, stage=stage))
         render = None
         if is_resumed:
             with contextlib.suppress(ServiceError):
-                render = await self._projects.call(
-                    attempt.job,
-                    lambda p: nemo.get_render(p.credentials, render_id),
-                    on_loss=LostProjectHandler(self._projects, attempt).report,
-                )
+                render = await self._call(lambda p: self._nemo.get_render(p.credentials, render_id))
         if render is None or render.status is RenderStatus.UNKNOWN:
             try:
-                render = await self._start_render(attempt, render_id, raw_draft, number)
+                render = await self._start_render(render_id, raw_draft, number)
             except RenderIdTaken:
-                render_id = _new_render_id(attempt)
-                await attempt.save(RenderStarted(number=number, render_id=render_id))
-                render = await self._start_render(attempt, render_id, raw_draft, number)
+                render_id = _new_render_id(self._attempt)
+                await self._attempt.save(RenderStarted(number=number, render_id=render_id))
+                render = await self._start_render(render_id, raw_draft, number)
         if render.render_id != render_id:
-            await attempt.save(RenderStarted(number=number, render_id=render.render_id))
+            await self._attempt.save(RenderStarted(number=number, render_id=render.render_id))
         if number > 1:
-            await attempt.responder.flush_progress()  # a short render may end before the next edit
-        render = await self._poll(attempt, render, times_s)
+            await self._attempt.responder.flush_progress()  # a short render may end before the next edit
+        render = await self._poll(render, times_s)
         if render.status is RenderStatus.COMPLETED and not is_resumed:
-            await self._usual_times.learn(Work.RENDER, attempt.clock.monotonic_s() - began_s)
+            await self._usual_times.learn(Work.RENDER, self._attempt.clock.monotonic_s() - began_s)
         return render
 
-    async def _start_render(
-        self, attempt: Attempt, render_id: str, raw_draft: RawDraft, number: int
-    ) -> Render:
-        nemo = self._projects.nemo
+    async def _start_render(self, render_id: str, raw_draft: RawDraft, number: int) -> Render:
         try:
             return await self._projects.call(
-                attempt.job,
-                lambda p: nemo.start_render(p.credentials, render_id, p.session_id, raw_draft),
+                self._attempt.job,
+                lambda p: self._nemo.start_render(p.credentials, render_id, p.session_id, raw_draft),
                 # The draft belongs to the lost project: a new one must not get it.
-                on_loss=LostProjectHandler(self._projects, attempt).end,
+                on_loss=self._lost.end,
             )
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             is_refusal = isinstance(error, ServiceError) and not error.outcome_unknown
@@ -275,9 +283,8 @@ class Export:
             why = f"{error.status or ''} {error.message}"
             return Render(render_id, RenderStatus.UNKNOWN, error=why)
 
-    async def _poll(self, attempt: Attempt, render: Render, times_s: tuple[float, ...]) -> Render:
-        nemo = self._projects.nemo
-        began_s = attempt.clock.monotonic_s()
+    async def _poll(self, render: Render, times_s: tuple[float, ...]) -> Render:
+        began_s = self._attempt.clock.monotonic_s()
         silent, lost, render_id = 0, 0, render.render_id
         polls, elapsed_s = 0, 0.0
         render_began_s = None
@@ -287,20 +294,18 @@ class Export:
             pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
             if polls and render.progress is not None:
                 expected_s = _expected_s(render.progress, elapsed_s, times_s)
-                attempt.responder.report_progress(_progress(attempt, (expected_s,), render.progress))
-                await attempt.save_render_progress(render.progress)
-            await attempt.clock.sleep(pause_s)
-            polls, elapsed_s = polls + 1, attempt.clock.monotonic_s() - began_s
-            try:
-                render = await self._projects.call(
-                    attempt.job,
-                    lambda p: nemo.get_render(p.credentials, render_id),
-                    on_loss=LostProjectHandler(self._projects, attempt).report,
+                self._attempt.responder.report_progress(
+                    _progress(self._attempt, (expected_s,), render.progress)
                 )
+                await self._attempt.save_render_progress(render.progress)
+            await self._attempt.clock.sleep(pause_s)
+            polls, elapsed_s = polls + 1, self._attempt.clock.monotonic_s() - began_s
+            try:
+                render = await self._call(lambda p: self._nemo.get_render(p.credentials, render_id))
                 silent = lost = 0
                 is_begun = render.status not in (RenderStatus.PENDING, RenderStatus.UNKNOWN)
                 if is_begun and render_began_s is None:
-                    render_began_s = attempt.clock.monotonic_s()
+                    render_began_s = self._attempt.clock.monotonic_s()
                     metrics.RENDER.labels("queue").observe(render_began_s - began_s)
                     await self._usual_times.learn(Work.RENDER_QUEUE, render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
@@ -311,24 +316,24 @@ class Export:
                 if silent >= SILENT_POLLS:
                     raise
         if render_began_s is not None and render.status is RenderStatus.COMPLETED:
-            metrics.RENDER.labels("render").observe(attempt.clock.monotonic_s() - render_began_s)
+            metrics.RENDER.labels("render").observe(self._attempt.clock.monotonic_s() - render_began_s)
         return render
 
-    async def _fetch(self, attempt: Attempt, exported: Exported, render: Render) -> None:
-        attempt.responder.report_progress(
+    async def fetch(self, exported: Exported, render: Render) -> None:
+        self._attempt.responder.report_progress(
             Progress("progress.fetch", fraction=RENDERED, until=FETCHED, expected_s=USUAL_FETCH_S)
         )
-        limit = attempt.responder.send_limit_bytes
+        limit = self._attempt.responder.send_limit_bytes
         if exported.may_shrink:
             limit = max(limit, MAX_SOURCE_BYTES)
         for number in range(1, FETCHES + 1):
             # A link that breaks halfway may do so every time: the second try uses the download call alone.
             source = render if number != 2 else replace(render, url=None)
-            began_s = attempt.clock.monotonic_s()
+            began_s = self._attempt.clock.monotonic_s()
             try:
-                fetch_all = partial(self._fetch_all, attempt, source, limit)
-                if attempt.responder.sends_arriving and attempt.fetching is None:
-                    size = await fetch_ahead(attempt, fetch_all)
+                fetch_all = partial(self._fetch_all, source, limit)
+                if self._attempt.responder.sends_arriving and self._attempt.fetching is None:
+                    size = await fetch_ahead(self._attempt, fetch_all)
                 else:
                     size = await fetch_all()
             except TooLarge as error:
@@ -336,30 +341,34 @@ class Export:
                 if no_room:
                     log.warning("fetch.no_room", size=error.size)
                 size = error.size or render.size_bytes or limit
-                link = render.url or await browser_link(self._projects, attempt)
+                link = render.url or await browser_link(self._projects, self._attempt)
                 if link is None:
-                    raise JobEnded(_not_sent(attempt, size, limit, no_room=no_room)) from error
+                    raise JobEnded(_not_sent(self._attempt, size, limit, no_room=no_room)) from error
                 why_link = "no_room" if no_room else "too_large"
-                return await _save(attempt, exported, size_bytes=size, link=link, why_link=why_link)
+                return await _save(self._attempt, exported, size_bytes=size, link=link, why_link=why_link)
             except HostNotAllowed as error:
                 # For the operator to put into NEMO_MEDIA_HOSTS; the chat can open the link all the same.
                 log.warning("fetch.host_not_allowed", host=error.host)
                 if not render.url:
                     raise
                 return await _save(
-                    attempt, exported, size_bytes=render.size_bytes, link=render.url, why_link="elsewhere"
+                    self._attempt,
+                    exported,
+                    size_bytes=render.size_bytes,
+                    link=render.url,
+                    why_link="elsewhere",
                 )
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if number == FETCHES or isinstance(error, ExportNotInPlan):
                     raise
                 log.warning("fetch.failed", tried=number, error=str(error))
-                await attempt.clock.sleep(FETCH_PAUSE_S * number)
+                await self._attempt.clock.sleep(FETCH_PAUSE_S * number)
             else:
-                took_s = attempt.clock.monotonic_s() - began_s
+                took_s = self._attempt.clock.monotonic_s() - began_s
                 metrics.RENDER.labels("download").observe(took_s)
                 await self._usual_times.learn(Work.DOWNLOAD, took_s)
                 return await _save(
-                    attempt,
+                    self._attempt,
                     exported,
                     size_bytes=size,
                     is_fetched=True,
@@ -368,28 +377,22 @@ class Export:
                 )
 
     async def _fetch_all(
-        self,
-        attempt: Attempt,
-        source: Render,
-        limit: int,
-        on_start: Callable[[ArrivingFile], None] = lambda _: None,
+        self, source: Render, limit: int, on_start: Callable[[ArrivingFile], None] = lambda _: None
     ) -> int:
-        path, nemo = attempt.responder.result_path, self._projects.nemo
-        return await self._projects.call(
-            attempt.job,
-            lambda project: fetch(nemo, source, path, limit, project, on_start=on_start),
-            on_loss=LostProjectHandler(self._projects, attempt).report,
+        path = self._attempt.responder.result_path
+        return await self._call(
+            lambda project: fetch(self._nemo, source, path, limit, project, on_start=on_start)
         )
 
-    async def _cancel_render(self, attempt: Attempt) -> None:
+    async def cancel(self) -> None:
         """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
-        started = attempt.load(RenderStarted)
-        if attempt.interruption is not Interruption.CANCELLED or started is None:
+        started = self._attempt.load(RenderStarted)
+        if self._attempt.interruption is not Interruption.CANCELLED or started is None:
             return
         with contextlib.suppress(NemoError, JobEnded, TimeoutError):
             async with asyncio.timeout(CANCEL_TIMEOUT_S):
                 await self._projects.call(
-                    attempt.job, lambda p: self._projects.nemo.cancel_render(p.credentials, started.render_id)
+                    self._attempt.job, lambda p: self._nemo.cancel_render(p.credentials, started.render_id)
                 )
 
 

@@ -5,7 +5,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob
-from bot.jobs.refusal_messages import holding
+from bot.jobs.refusal_messages import with_request_kept
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
@@ -25,7 +25,7 @@ class Gather:
         if any(part.refusal for part in gathered.parts):
             # Read again: more may have arrived while the position message was waited for.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
-        await take_in(attempt, gathered)
+        await apply_parts(attempt, gathered)
 
 
 async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJob:
@@ -52,13 +52,13 @@ async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJ
     return gathered
 
 
-async def take_in(attempt: Attempt, gathered: GatheredJob) -> None:
-    """Go on with a request as it is gathered now; a version that was taken in before costs nothing again.
+async def apply_parts(attempt: Attempt, gathered: GatheredJob) -> None:
+    """Go on with a request as it is gathered now; a version that was seen before costs nothing again.
 
     Raises:
         JobEnded: There is nothing to work on, the prompt is too long, or a text file can't be used.
     """
-    if (length := len(gathered.job.text)) > MAX_PROMPT_CHARS:
+    if (length := len(gathered.job.prompt)) > MAX_PROMPT_CHARS:
         raise JobEnded(LocalizedMessage("error.request_too_long", {"n": length, "limit": MAX_PROMPT_CHARS}))
     saved = attempt.load(Gathered)
     if saved is None or saved.version != gathered.version:
@@ -85,6 +85,6 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
     for message_id, refusal in refusals.values():
-        await attempt.responder.send(f"refused.{message_id}", holding(refusal, attempt.job))
+        await attempt.responder.send(f"refused.{message_id}", with_request_kept(refusal, attempt.job))
     if refusals and not gathered.job.files and not gathered.job.payload_as(EditPayload).links:
         raise JobEnded(None)

@@ -43,9 +43,9 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
             raise JobEnded(refusals[file.message_id])
         elif file.is_result:
             names.append(file.name)
-    text = job.text
+    text = job.prompt
     if names and text:
         about = Words(job.language).plain("prompt.about", names=", ".join(names))
         text = f"{text[: MAX_PROMPT_CHARS - len(about) - 2]}\n\n{about}"
     files = tuple(file for file in job.files if file.file_id not in left_out)
-    return replace(job, text=text, files=files)
+    return replace(job, prompt=text, files=files)

@@ -31,8 +31,8 @@ class LostProjectHandler:
         Raises:
             JobEnded: The request waits.
         """
-        message = await self._message(loss, is_waiting=bool(self._attempt.job.text))
-        if message.buttons and self._attempt.job.text:
+        message = await self._message(loss, is_waiting=bool(self._attempt.job.prompt))
+        if message.buttons and self._attempt.job.prompt:
             raise JobEnded(message, JobState.DONE)
         turn = self._attempt.load(Turn) or Turn()
         if self._attempt.load(AgentAsked, turn.key) is not None:
@@ -61,7 +61,7 @@ class LostProjectHandler:
         session_id = lost.session_id if lost is not None else chat.lost_session_id
         is_undecided = not job.payload_as(EditPayload).lost_project_decided
         has_begun = lost is None and self._attempt.load(AgentAsked) is not None
-        if session_id is None or not job.text or not is_undecided or has_begun:
+        if session_id is None or not job.prompt or not is_undecided or has_begun:
             return
         message = await self._message(ProjectLoss(session_id), is_waiting=True)
         if message.buttons:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.chats.chats import CachedResult
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft, SentMessage
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
 from bot.jobs.messages import FETCHED, Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
-from bot.jobs.ports import Result
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
+from bot.jobs.steps.deliver import keep_video
 from bot.jobs.steps.export import CachedResultGone, Export, result_of
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.save_version import SaveVersion
@@ -85,7 +84,7 @@ class MakeVariations:
             words = Words(attempt.job.language)
             prompt = variation_prompt(words, aspect, style, base if is_changed else None)
             with attempt.in_part(number, len(names), names[number - 1]):
-                attempt.replace_job(replace(attempt.job, text=prompt))
+                attempt.replace_job(replace(attempt.job, prompt=prompt))
                 try:
                     await self._ensure_same_project(attempt, names, last)
                     ended = await self._make(attempt, names)
@@ -199,26 +198,13 @@ class MakeVariations:
                 await attempt.responder.deliver(f"variation.{number}", replace(result, answer=line))
                 for number, result, line in zip(made, results, lines, strict=True)
             ]
-        for one, result, delivered in zip(made.values(), results, sent, strict=True):
-            await self._save_video(attempt, one, result, delivered)
+        chat = await self._projects.chats.get_for(attempt.job)
+        for result, delivered in zip(results, sent, strict=True):
+            await keep_video(self._projects.chats, chat, result.exported, delivered)
         await attempt.delete(HeldAnswer)
         versions = await self._projects.chats.versions.all(attempt.job.chat, made[max(made)].mark)
         latest = versions[-1].number if versions else 0
         await attempt.responder.send("choice", _choice(attempt, names, latest))
-
-    async def _save_video(
-        self, attempt: Attempt, made: VariationEnded, result: Result, delivered: SentMessage
-    ) -> None:
-        if not delivered.file_id:
-            return
-        chats, key, kind = self._projects.chats, attempt.job.chat, delivered.kind
-        await chats.versions.save_video(
-            key, made.mark, made.digest, delivered.file_id, kind, delivered.picture_id
-        )
-        cached = CachedResult(
-            draft_digest=made.digest, file_id=delivered.file_id, kind=kind, as_file=result.exported.as_file
-        )
-        await chats.save_result(key, cached)
 
 
 def _ended(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, VariationEnded]:

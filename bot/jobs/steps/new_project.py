@@ -4,7 +4,7 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import QueueName, look_id, say_job
+from bot.jobs.model import QueueName, follow_up_id, say_job
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.ports import Topics
 from bot.jobs.worker.attempt import Attempt
@@ -76,6 +76,6 @@ async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessa
         owner_id=job.owner_id,
         language=job.language,
         asked_at=job.asked_at,
-        job_id=look_id(job.id, topic.topic_id or 0),
+        job_id=follow_up_id(job.id, topic.topic_id or 0),
     )
     await attempt.job_queue.enqueue([said], f"{job.id}:told")

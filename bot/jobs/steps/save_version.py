@@ -40,7 +40,7 @@ class SaveVersion:
         after = draft_after(attempt)
         duration_ms = None if after is None else after.duration_ms
         noted = chat.listed(chat.session_id, now, is_lost=False, duration_ms=duration_ms)
-        words = bounded(" ".join(attempt.job.text.split()), MAX_NAME_CHARS)
+        words = bounded(" ".join(attempt.job.prompt.split()), MAX_NAME_CHARS)
         before = draft_before(attempt, Turn())
         made = _versions(attempt, before, after) if answered.has_changed and after is not None else []
         is_named, _ = await asyncio.gather(  # In one round trip.
@@ -54,7 +54,7 @@ def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Vers
     """Return the version that a request made, behind what was there before it if that is the first one."""
     job, now = attempt.job, attempt.clock.now()
     restored = job.payload_as(EditPayload).version
-    words = bounded(" ".join(job.text.partition("\n\n")[0].split()), MAX_WORDS_CHARS)
+    words = bounded(" ".join(job.prompt.partition("\n\n")[0].split()), MAX_WORDS_CHARS)
     made = Version(
         number=1,
         job_id=attempt.part_id,
@@ -62,6 +62,7 @@ def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Vers
         made_at=now,
         draft_digest=after.digest(),
         packed_draft=pack_draft(after),
+        restored=restored,
     )
     if before is None or not before.is_ready:
         return [made]

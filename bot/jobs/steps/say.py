@@ -1,6 +1,6 @@
 """Send a text that a handler prepared."""
 
-from bot.jobs.checkpoints import SAID
+from bot.jobs.checkpoints import PREPARED
 from bot.jobs.payloads import SayPayload
 from bot.jobs.worker.attempt import Attempt
 
@@ -14,4 +14,4 @@ class Say:
         """See ``Step``."""
         payload = attempt.job.payload_as(SayPayload)
         if not payload.reaction or not await attempt.responder.react(payload.reaction):
-            await attempt.responder.send(SAID, payload.message)
+            await attempt.responder.send(PREPARED, payload.message)

@@ -7,7 +7,8 @@ from bot.jobs.payloads import ComparePayload
 from bot.jobs.ports import MAX_SENT_BYTES, FileGone, FileTooLarge
 from bot.jobs.versions import version_at, version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.media.side_by_side import NotDecoded, join_side_by_side
+from bot.media.decoder_process import NotDecoded
+from bot.media.side_by_side import join_side_by_side
 
 
 class ShowComparison:

@@ -44,7 +44,7 @@ class ShowLink:
         chat = await projects.chats.get(job.chat)
         buttons = (Button("button.open_browser", url=link), *await register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
-        if job.text and job.chat.is_private:
+        if job.prompt and job.chat.is_private:
             nemo = projects.nemo
             state = await projects.call(job, lambda p: nemo.get_state(p.credentials, p.session_id))
             before = job.payload_as(LinkPayload).uploads_before or digest(state.video_infos or None)

@@ -115,7 +115,7 @@ async def _waiting(attempt: Attempt) -> tuple[tuple[LocalizedMessage, ...], tupl
         status = await attempt.job_queue.find(attempt.job.chat, job_id)
         if status is None or status.state is not JobState.QUEUED or len(lines) >= MOST_WAITING:
             continue
-        position, text = len(lines) + 1, status.job.text or status.job.kind.value
+        position, text = len(lines) + 1, status.job.prompt or status.job.kind.value
         params: dict[str, Param] = {"position": position, "words": bounded(text, _WORDS_CHARS)}
         lines.append(LocalizedMessage("status.waiting_request", params))
         buttons.append(Button(text=f"❌ {position}", action=Cancel(status.job.id)))

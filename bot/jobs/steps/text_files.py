@@ -31,16 +31,16 @@ async def read_text_files(attempt: Attempt, job: Job, known: Mapping[str, str]) 
         file.file_id: known[file.file_id] if file.file_id in known else await _read(attempt, file)
         for file in files
     }
-    if files and len(with_text_files(job, texts).text) > MAX_PROMPT_CHARS:
+    if files and len(with_text_files(job, texts).prompt) > MAX_PROMPT_CHARS:
         raise JobEnded(too_long(files[0].name))
     return texts
 
 
 def with_text_files(job: Job, texts: Mapping[str, str]) -> Job:
     """Put the contents of a job's text files after its own words, and leave the files out."""
-    parts = (job.text, *(texts[file.file_id] for file in job.files if file.is_text))
+    parts = (job.prompt, *(texts[file.file_id] for file in job.files if file.is_text))
     media = tuple(file for file in job.files if not file.is_text)
-    return replace(job, text="\n\n".join(part for part in parts if part), files=media)
+    return replace(job, prompt="\n\n".join(part for part in parts if part), files=media)
 
 
 def too_long(name: str) -> LocalizedMessage:

@@ -28,18 +28,18 @@ from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.refusal_messages import (
     file_gone,
-    holding,
     kind_refused,
     kind_unusable,
     links_refused,
     size_limit,
     size_refused,
     telegram_refused,
+    with_request_kept,
 )
 from bot.jobs.steps.add_brand import add_brand
 from bot.jobs.steps.ask_for_clip import take_kept_prompt
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
-from bot.jobs.steps.gather import take_in, wait_until_quiet
+from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -76,76 +76,86 @@ class Upload:
     name = "upload"
 
     def __init__(self, projects: Projects, cards: SkillCards, usual_times: UsualTimes) -> None:
-        self._projects = projects
-        self._usual_times = usual_times
+        self.projects = projects
+        self.usual_times = usual_times
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        projects = self._projects
+        projects = self.projects
         card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
-        await self._bring_all(attempt, card)
+        await _Uploading(self, attempt, card).run()
         if attempt.load(Uploaded, FILES) is not None:
             # Only now: another attempt would have had to read them again.
             await attempt.responder.release_files()
         await take_kept_prompt(projects.chats, attempt)
-        if not attempt.job.text:
+        if not attempt.job.prompt:
             await ask_for_prompt(attempt, card)
 
-    async def _bring_all(self, attempt: Attempt, card: SkillCard) -> None:
+
+class _Uploading:
+    """Brings what a job has, for one attempt at it."""
+
+    def __init__(self, step: Upload, attempt: Attempt, card: SkillCard) -> None:
+        self._projects = step.projects
+        self._usual_times = step.usual_times
+        self._attempt = attempt
+        self._card = card
+        self._lost = LostProjectHandler(step.projects, attempt)
+
+    async def run(self) -> None:
         """Bring everything, until no more comes and the job is closed."""
-        payload = attempt.job.payload_as(EditPayload)
+        payload = self._attempt.job.payload_as(EditPayload)
         awaited = payload.uploads_before
-        if awaited and await self._uploads_digest(attempt) == awaited:
-            again = Button("button.uploaded", Retry(attempt.job.id))
-            browser = Button("button.upload_in_browser", ShowLink(attempt.job.id))
+        if awaited and await self._uploads_digest() == awaited:
+            again = Button("button.uploaded", Retry(self._attempt.job.id))
+            browser = Button("button.upload_in_browser", ShowLink(self._attempt.job.id))
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
         if payload.link_job_id:
-            held = await attempt.job_queue.find(attempt.job.chat, payload.link_job_id)
+            held = await self._attempt.job_queue.find(self._attempt.job.chat, payload.link_job_id)
             if held is not None:
                 used = {field_of(UploadUsed): UploadUsed().model_dump(mode="json")}
-                await attempt.job_queue.save_waiting(held.job, used)
-        gathered = attempt.last_gathered
+                await self._attempt.job_queue.save_waiting(held.job, used)
+        gathered = self._attempt.last_gathered
         if not gathered.is_words_alone:
-            gathered = await attempt.gathered()  # All that is here goes in one request.
+            gathered = await self._attempt.gathered()  # All that is here goes in one request.
         while True:
             # While the rest of an album is still to come, Telegram gets ready what is here.
             for file in () if gathered.closed else gathered.job.files:
-                attempt.responder.expect_file(file)
+                self._attempt.responder.expect_file(file)
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
-            gathered = await wait_until_quiet(attempt, gathered)
-            await take_in(attempt, gathered)
-            await add_brand(self._projects.chats, attempt)
-            attempt.replace_job(await without_known_files(self._projects, attempt, gathered))
-            while files := _files_left(attempt)[:FILES_AT_ONCE]:
-                await self._bring(attempt, FILES, partial(self._send_files, attempt, card, files))
-            if links := _left(attempt, LINKS, attempt.job.payload_as(EditPayload).links):
-                await self._bring(attempt, LINKS, partial(self._send_links, attempt, links))
-            if not gathered.parts or await attempt.close(gathered.version):
+            gathered = await wait_until_quiet(self._attempt, gathered)
+            await apply_parts(self._attempt, gathered)
+            await add_brand(self._projects.chats, self._attempt)
+            self._attempt.replace_job(await without_known_files(self._projects, self._attempt, gathered))
+            while files := _files_left(self._attempt)[:FILES_AT_ONCE]:
+                await self._bring(FILES, partial(self._send_files, files))
+            if links := _left(self._attempt, LINKS, self._attempt.job.payload_as(EditPayload).links):
+                await self._bring(LINKS, partial(self._send_links, links))
+            if not gathered.parts or await self._attempt.close(gathered.version):
                 return
-            gathered = await attempt.gathered()
+            gathered = await self._attempt.gathered()
 
-    async def _bring(self, attempt: Attempt, key: str, send: Callable[[str], Awaitable[None]]) -> None:
+    async def _bring(self, key: str, send: Callable[[str], Awaitable[None]]) -> None:
         """Send a request once, whatever breaks.
 
         Args:
-            attempt: The attempt at the job.
             key: ``FILES`` or ``LINKS``.
             send: Sends it and saves ``Uploaded``, given a digest of the uploads that the project had before.
         """
         for number in range(1, TRIES + 1):
-            known = await self._uploads_digest(attempt)
-            started = attempt.load(UploadStarted, key)
-            if started is not None and not _left(attempt, key, started.sources):
+            known = await self._uploads_digest()
+            started = self._attempt.load(UploadStarted, key)
+            if started is not None and not _left(self._attempt, key, started.sources):
                 started = None  # Of an earlier request that arrived.
             if number == 1 and started is not None and started.digest_before == known:
                 # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
-                await attempt.clock.sleep(PAUSE_S)
-                known = await self._uploads_digest(attempt)
+                await self._attempt.clock.sleep(PAUSE_S)
+                known = await self._uploads_digest()
             if started is not None and started.digest_before != known:
                 # An attempt that died got everything across.
                 log.info("upload.found_complete")
-                await self._save_uploaded(attempt, key, started.size_bytes, dict.fromkeys(started.sources))
+                await self._save_uploaded(key, started.size_bytes, dict.fromkeys(started.sources))
                 return
             try:
                 await send(known)
@@ -153,39 +163,39 @@ class Upload:
                 if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
                     raise
                 if number == TRIES:
-                    retry = Button("button.retry", Retry(attempt.job.id))
+                    retry = Button("button.retry", Retry(self._attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
                 log.warning("upload.failed", tried=number, error=str(error))
-                await attempt.clock.sleep(PAUSE_S * number)
+                await self._attempt.clock.sleep(PAUSE_S * number)
             else:
                 return
 
-    async def _uploads_digest(self, attempt: Attempt) -> str:
-        on_loss = LostProjectHandler(self._projects, attempt).offer
-        state = await self._projects.get_state(attempt.job, on_loss)
+    async def _uploads_digest(self) -> str:
+        on_loss = self._lost.offer
+        state = await self._projects.get_state(self._attempt.job, on_loss)
         # No uploads at all can be told in several ways.
         return digest(state.video_infos or None)
 
     async def _save_uploaded(
-        self, attempt: Attempt, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
+        self, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
     ) -> None:
-        session_id = (await self._projects.chats.get_for(attempt.job)).session_id
-        before = attempt.load(Uploaded, key) or Uploaded()
+        session_id = (await self._projects.chats.get_for(self._attempt.job)).session_id
+        before = self._attempt.load(Uploaded, key) or Uploaded()
         uploaded = Uploaded(
             session_id=session_id,
             size_bytes=before.size_bytes + size_bytes,
             sources={**before.sources, **sources},
         )
-        await attempt.save(uploaded, key)
+        await self._attempt.save(uploaded, key)
 
-    async def _send_links(self, attempt: Attempt, links: Sequence[str], digest_before: str) -> None:
+    async def _send_links(self, links: Sequence[str], digest_before: str) -> None:
         """Have NemoVideo fetch the job's links. It does not say how large they are."""
 
         async def send(project: Project) -> None:
-            await attempt.save(UploadStarted(digest_before=digest_before, sources=tuple(links)), LINKS)
+            await self._attempt.save(UploadStarted(digest_before=digest_before, sources=tuple(links)), LINKS)
             await self._projects.nemo.upload_urls(project.credentials, project.session_id, links)
 
-        attempt.responder.report_progress(
+        self._attempt.responder.report_progress(
             Progress(
                 "progress.upload_links",
                 {"n": len(links)},
@@ -195,53 +205,53 @@ class Upload:
             )
         )
         try:
-            await self._projects.call(
-                attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
-            )
+            await self._projects.call(self._attempt.job, send, on_loss=self._lost.offer)
         except ServiceError as error:
             is_other = type(error) is not ServiceError and not isinstance(error, FileTypeRefused)
             if is_other or error.outcome_unknown:
                 raise
             # There was nothing behind the address that it could use.
             state = await self._projects.call(
-                attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
+                self._attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
             )
             message = LocalizedMessage("link.not_fetched")
-            raise JobEnded(links_refused(message, attempt.job, has_project=state.has_content)) from error
-        await self._save_uploaded(attempt, LINKS, 0, dict.fromkeys(links))
+            raise JobEnded(
+                links_refused(message, self._attempt.job, has_project=state.has_content)
+            ) from error
+        await self._save_uploaded(LINKS, 0, dict.fromkeys(links))
 
-    async def _send_files(
-        self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], digest_before: str
-    ) -> None:
+    async def _send_files(self, files: Sequence[Attachment], digest_before: str) -> None:
         async def send(project: Project) -> None:
             async with contextlib.AsyncExitStack() as stack:
-                opened = await self._open_all(attempt, card, files, stack)
+                opened = await self._open_all(files, stack)
                 if not opened:
                     return
                 size_bytes = sum(file.size for file in opened.values())
-                before = attempt.load(Uploaded, FILES) or Uploaded()
-                await attempt.job_queue.record_upload_size(attempt.claimed, before.size_bytes + size_bytes)
-                await attempt.save(
+                before = self._attempt.load(Uploaded, FILES) or Uploaded()
+                await self._attempt.job_queue.record_upload_size(
+                    self._attempt.claimed, before.size_bytes + size_bytes
+                )
+                await self._attempt.save(
                     UploadStarted(digest_before=digest_before, size_bytes=size_bytes, sources=tuple(opened)),
                     FILES,
                 )
-                opened = await _without_replaced(attempt, opened)
+                opened = await _without_replaced(self._attempt, opened)
                 if not opened:
                     return
                 times_s = (await self._usual_times.load())[Work.READING]
-                meter = _Meter(attempt, size_bytes, median(times_s))
+                meter = _Meter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 answer = await self._projects.nemo.upload_files(
                     project.credentials, project.session_id, chunks
                 )
                 if meter.read_since_s is not None:
-                    took_s = attempt.clock.monotonic_s() - meter.read_since_s
+                    took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
                     await self._usual_times.learn(Work.READING, took_s)
-                await self._save_uploaded(attempt, FILES, size_bytes, _uploaded_files(opened, answer))
+                await self._save_uploaded(FILES, size_bytes, _uploaded_files(opened, answer))
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:
                         name = opened[file.file_id].name
-                        job = attempt.job
+                        job = self._attempt.job
                         brought = ProjectFile(
                             telegram_chat_id=job.telegram_chat_id,
                             message_id=file.message_id,
@@ -255,12 +265,10 @@ class Upload:
                         )
                         await self._projects.chats.save_project_file(job.chat, brought)
 
-        await self._projects.call(
-            attempt.job, send, on_loss=LostProjectHandler(self._projects, attempt).offer
-        )
+        await self._projects.call(self._attempt.job, send, on_loss=self._lost.offer)
 
     async def _open_all(
-        self, attempt: Attempt, card: SkillCard, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
+        self, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
     ) -> dict[str, OpenFile]:
         """Open files, by their ids; those that can't be used are left out, and the chat is told.
 
@@ -269,35 +277,33 @@ class Upload:
         """
         opened: dict[str, OpenFile] = {}
         for file in files:
-            refused = (attempt.load(FilesRefused) or FilesRefused()).file_ids
+            refused = (self._attempt.load(FilesRefused) or FilesRefused()).file_ids
             if file.file_id in refused:
                 continue
             try:
-                opened[file.file_id] = await self._open(attempt, card, file, stack)
+                opened[file.file_id] = await self._open(file, stack)
             except JobEnded as refusal:
-                if len(refused) + 1 >= len(attempt.job.files) or refusal.message is None:
+                if len(refused) + 1 >= len(self._attempt.job.files) or refusal.message is None:
                     raise
                 message = refusal.message
                 if isinstance(message, LocalizedMessage):
                     # A retry would be a second job beside this one.
                     buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
                     message = replace(message, buttons=buttons)
-                await attempt.responder.send(f"unusable.{len(refused)}", message)
-                await attempt.save(FilesRefused(file_ids=(*refused, file.file_id)))
+                await self._attempt.responder.send(f"unusable.{len(refused)}", message)
+                await self._attempt.save(FilesRefused(file_ids=(*refused, file.file_id)))
         names = _distinct([file.name for file in opened.values()])
         return {
             file_id: replace(file, name=name)
             for (file_id, file), name in zip(opened.items(), names, strict=True)
         }
 
-    async def _open(
-        self, attempt: Attempt, card: SkillCard, file: Attachment, stack: contextlib.AsyncExitStack
-    ) -> OpenFile:
-        attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
+    async def _open(self, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
+        self._attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
         try:
-            opened = await stack.enter_async_context(attempt.responder.open_file(file))
+            opened = await stack.enter_async_context(self._attempt.responder.open_file(file))
         except FileGone as error:
-            raise JobEnded(file_gone(attempt.job, error)) from error
+            raise JobEnded(file_gone(self._attempt.job, error)) from error
         except FileTypeUnsupported as error:
             raise JobEnded(kind_unusable(file.name, error.kind)) from error
         except PictureTooLarge as error:
@@ -306,13 +312,15 @@ class Upload:
             params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
             raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
         except FileTooLarge as error:
-            raise JobEnded(holding(telegram_refused(file.size, error.limit), attempt.job)) from error
+            raise JobEnded(
+                with_request_kept(telegram_refused(file.size, error.limit), self._attempt.job)
+            ) from error
         if opened.size == 0:
             raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
-        if card.restricts_kinds and not card.takes(opened.name):
-            raise JobEnded(kind_refused(file.name, card))
-        if opened.size > size_limit(self._projects.options.size_limit, card):
-            raise JobEnded(size_refused(self._projects.options.size_limit, card))
+        if self._card.restricts_kinds and not self._card.takes(opened.name):
+            raise JobEnded(kind_refused(file.name, self._card))
+        if opened.size > size_limit(self._projects.options.size_limit, self._card):
+            raise JobEnded(size_refused(self._projects.options.size_limit, self._card))
         return opened
 
 

@@ -8,7 +8,7 @@ import structlog
 from bot.jobs.buttons import RunHeld
 from bot.jobs.checkpoints import UploadAwaited, UploadUsed
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import Job, JobKind, QueueName, look_id
+from bot.jobs.model import Job, JobKind, QueueName, follow_up_id
 from bot.jobs.payloads import WatchPayload
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import digest
@@ -48,7 +48,7 @@ class WatchUpload:
             log.info("watch_upload.no_state", error=type(error).__name__)
         else:
             if digest(uploads or None) != awaited.digest_before:
-                prompt = bounded(held.job.text, _PROMPT_CHARS)
+                prompt = bounded(held.job.prompt, _PROMPT_CHARS)
                 do_it = Button("button.run_arrived", RunHeld(held.job.id))
                 message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
                 return await attempt.responder.send("arrived", message)
@@ -68,10 +68,10 @@ async def look_later(attempt: Attempt, link_job: Job, look: int = 0) -> None:
     now = attempt.clock.now()
     watch = replace(
         link_job,
-        id=look_id(link_job.id, look),
+        id=follow_up_id(link_job.id, look),
         kind=JobKind.WATCH_UPLOAD,
         queue=QueueName.QUICK,
-        text="",
+        prompt="",
         asked_at=now,
         payload=WatchPayload(link_job_id=link_job.id, look=look),
     )

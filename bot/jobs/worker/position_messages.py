@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 from redis.exceptions import RedisError
@@ -34,21 +35,11 @@ without: a chat that asks for fifty things would keep everybody else waiting."""
 _CANCELLED = LocalizedMessage("progress.cancelled")
 
 
-class EditMessage(Protocol):
-    """Edits a message once its chat's limits allow it."""
+MakeView = Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]]
+"""Makes what a message is to show, right before the edit; ``None`` to leave it as it is."""
 
-    async def __call__(
-        self,
-        message: MessageLocation,
-        make_view: Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]],
-    ) -> None:
-        """Edit a message; one that is gone is left alone.
-
-        Args:
-            message: The message.
-            make_view: Makes what to show, right before the edit; ``None`` to leave the message as it is.
-        """
-        ...
+EditMessage = Callable[[MessageLocation, MakeView], Awaitable[None]]
+"""Edits a message once its chat's limits allow it; one that is gone is left alone."""
 
 
 class PositionMessages:
@@ -70,6 +61,7 @@ class PositionMessages:
         self._edit = edit
         self._usual_times = usual_times
         self._sends: set[asyncio.Task[None]] = set()
+        self._sending: WeakValueDictionary[ChatKey, asyncio.Lock] = WeakValueDictionary()
         self._updates: dict[ChatKey, asyncio.Task[None]] = {}
 
     async def send(self, queue: str, job_id: str) -> None:
@@ -114,6 +106,11 @@ class PositionMessages:
         if not job_id:
             return
         chat, _ = parse_queue_id(queue)
+        # One after another: fifty that all wait for their chat's limits would keep asking for their turn.
+        async with self._sending.setdefault(chat, asyncio.Lock()):
+            await self._send_to(chat, queue, job_id)
+
+    async def _send_to(self, chat: ChatKey, queue: str, job_id: str) -> None:
         status = await self._find_waiting(chat, job_id)
         if status is None or status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # Those are answered soon.

@@ -74,7 +74,7 @@ class JobRunner:
         responders: ResponderFactory,
         clock: Clock,
         steps: Mapping[JobKind, Sequence[Step]],
-        max_tries: int,
+        max_attempts: int,
         positions: PositionMessages,
         end_by: EndBy,
         send_alert: SendAlert | None = None,
@@ -86,7 +86,7 @@ class JobRunner:
         self._responders = responders
         self._clock = clock
         self._steps = steps
-        self._max_tries = max_tries
+        self._max_tries = max_attempts
         self._positions = positions
         self._running: dict[str, Attempt] = {}
         self._tickets: dict[str, asyncio.Future[None]] = {}
@@ -237,9 +237,9 @@ class JobRunner:
         """
         try:
             await self._wait_for_position_message(attempt)
-            if attempt.claimed.tries > self._max_tries:
+            if attempt.claimed.counted_attempts > self._max_tries:
                 attempt.given_up_for = "Interrupted"
-                log.error("job.given_up", tries=attempt.claimed.tries - 1)
+                log.error("job.given_up", tries=attempt.claimed.counted_attempts - 1)
                 return _go_on(_INTERRUPTED, attempt), JobState.FAILED
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)

@@ -99,7 +99,7 @@ async def _jobs(redis: Redis) -> list[dict[str, Any]]:
                 "state": fields["state"],
                 "attempt": int(fields.get("attempt", 0)),
                 "asked_at": job.asked_at.isoformat(),
-                "text": job.text[:80],
+                "text": job.prompt[:80],
                 "files": len(job.files),
             }
         )

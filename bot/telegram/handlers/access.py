@@ -1,5 +1,6 @@
-"""Before all other handlers: people who may not use the bot are refused, and told so once in a while."""
+"""Before all other handlers: what is not for the bot is left alone, and who may not use it is told so now and then."""
 
+import asyncio
 from functools import partial
 
 from telegram import Message, Update
@@ -7,18 +8,65 @@ from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
 
 from bot.jobs.messages import LocalizedMessage
+from bot.runtime.tokens import has_token
 from bot.telegram.handlers.button_presses import PressReply
-from bot.telegram.handlers.command_handler import TextCommandHandler
-from bot.telegram.handlers.handler_family import HandlerFamily, handles
-from bot.telegram.reading.addressing import owner_id, telegram_chat_id_of
-from bot.telegram.reading.commands import find_command
+from bot.telegram.handlers.handler_family import HandlerFamily, TextCommandHandler, handles, on_message
+from bot.telegram.reading.addressing import (
+    chat_key_of,
+    is_from_bot,
+    message_of,
+    owner_id,
+    telegram_chat_id_of,
+)
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.reading.commands import EDIT, find_command
+from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
+from bot.words.phrases import action_for
 
-_BEFORE_ALL = -2  # the group of handlers that PTB asks before the ordinary ones
+_BEFORE_ACCESS, _BEFORE_ALL = -3, -2
+"""The groups of handlers that PTB asks before the ordinary ones. Within one group it asks only the first that fits."""
+
+
+class ForwardedCommand(filters.MessageFilter):
+    """A forwarded message that would forget or cancel if its forwarder had written it.
+
+    People forward what others wrote, and need not have read it. Their own commands they may forward; a forwarded
+    request stays a request, with ``/edit`` or without.
+    """
+
+    def filter(self, message: Message) -> bool:
+        """Return whether a message is one."""
+        if not is_from_others(message):
+            return False
+        text = words_of(message)
+        is_private = message.chat.type == ChatType.PRIVATE
+        if (command := find_command(text)) is not None:
+            return command.name != EDIT
+        return is_private and attachment_of(message) is None and action_for(text) is not None
 
 
 class AccessGuard(HandlerFamily):
-    """Lets updates pass, or answers them itself."""
+    """Lets updates pass, keeps them from the other handlers, or answers them itself."""
+
+    @on_message(filters.ALL, _BEFORE_ACCESS)
+    async def _stop_for_others(self, update: Update, context: Context) -> None:
+        """Stop what nobody has said to this bot, or what comes from another bot."""
+        message = message_of(update)
+        # A token in it has to be deleted all the same.
+        username = context.bot.username
+        command = find_command(message.text or message.caption or "", username)
+        is_elses = command is not None and not command.is_for(username) and not has_token(message.text or "")
+        if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+            await self._submitter.record(message)
+            raise ApplicationHandlerStop
+
+    @on_message(ForwardedCommand())
+    async def _forwarded_command(self, update: Update, context: Context) -> None:
+        message = message_of(update)
+        if message.chat.type == ChatType.PRIVATE:
+            return await self._submitter.reply(update, LocalizedMessage("error.forwarded_order"))
+        return await self._submitter.record(message)
 
     @handles(partial(TypeHandler, Update), _BEFORE_ALL)
     async def _check(self, update: Update, context: Context) -> None:
@@ -33,7 +81,10 @@ class AccessGuard(HandlerFamily):
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # What happened to a chat is nobody's request.
             return
-        reason = await self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        refusal = self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        # In one round trip with what the next handlers read: somebody waits for the first sign.
+        ahead = () if message is None else (self._submitter.chat(update, chat_key_of(message)),)
+        reason, *_ = await asyncio.gather(refusal, *ahead)
         if reason is None:
             return
         if update.callback_query is not None:

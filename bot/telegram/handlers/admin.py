@@ -6,8 +6,8 @@ from telegram.ext import filters
 from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import AnnouncePayload
+from bot.telegram.handlers.access import ForwardedCommand
 from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command
-from bot.telegram.handlers.ignored_messages import ForwardedCommand
 from bot.telegram.receiving.application import Context
 
 MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has to fit into one message

@@ -11,8 +11,13 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK
 from bot.media.kinds import category_of, kind_of_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
-from bot.telegram.handlers.command_handler import CommandInCaption
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_message, on_press
+from bot.telegram.handlers.handler_family import (
+    CommandInCaption,
+    HandlerFamily,
+    on_command,
+    on_message,
+    on_press,
+)
 from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import find_command

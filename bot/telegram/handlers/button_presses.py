@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from telegram import CallbackQuery, InlineKeyboardMarkup, Message, Update
+from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, Message, Update
 from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
@@ -13,7 +13,7 @@ from bot.jobs.model import MessageLocation, press_id
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
-from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.located_messages import LocatedMessages, View
 from bot.words import Words
 
 NO_BUTTONS = InlineKeyboardMarkup([])
@@ -42,9 +42,34 @@ class Press:
     @property
     def is_genuine(self) -> bool:
         """Return whether the message has this button still."""
-        markup = self.message.reply_markup
-        rows = markup.inline_keyboard if markup is not None else ()
-        return any(button.callback_data == self.data for row in rows for button in row)
+        return any(button.callback_data == self.data for button in buttons_of(self.message))
+
+    @property
+    def other_buttons(self) -> InlineKeyboardMarkup:
+        """The keyboard of the message without the button."""
+        return _keyboard_of(self.message, lambda button: button.callback_data != self.data)
+
+
+def buttons_of(message: Message | None) -> list[InlineKeyboardButton]:
+    """Return the buttons under a message."""
+    markup = None if message is None else message.reply_markup
+    return [] if markup is None else [button for row in markup.inline_keyboard for button in row]
+
+
+def action_of(button: InlineKeyboardButton) -> ButtonAction | None:
+    """Return what a button does; ``None`` for a link."""
+    return unpack(button.callback_data) if isinstance(button.callback_data, str) else None
+
+
+def without_actions(message: Message, *actions: type[ButtonAction]) -> InlineKeyboardMarkup:
+    """Return the keyboard of a message without the buttons of these actions."""
+    return _keyboard_of(message, lambda button: not isinstance(action_of(button), actions))
+
+
+def _keyboard_of(message: Message, is_kept: Callable[[InlineKeyboardButton], bool]) -> InlineKeyboardMarkup:
+    rows = message.reply_markup.inline_keyboard if message.reply_markup is not None else ()
+    kept = [[button for button in row if is_kept(button)] for row in rows]
+    return InlineKeyboardMarkup([row for row in kept if row])
 
 
 ShowView: TypeAlias = Callable[[Words], Awaitable[View]]
@@ -94,7 +119,7 @@ HandlePress: TypeAlias = Callable[[Press, Any], Awaitable[PressReply]]
 class ButtonPresses:
     """Reads presses and answers them."""
 
-    def __init__(self, submitter: JobSubmitter, messages: PressedMessages) -> None:
+    def __init__(self, submitter: JobSubmitter, messages: LocatedMessages) -> None:
         self._submitter = submitter
         self.messages = messages
 

@@ -9,15 +9,15 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.steps.ask_for_clip import NOTHING_KEPT
 from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import PressedMessages
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.words import Words
 
 
@@ -32,7 +32,13 @@ class CancelHandlers(HandlerFamily):
         chat, job_queue = chat_key_of(message_of(update)), self._job_queue
         job_ids = await job_queue.current(chat, QueueName.MAIN)
         if not job_ids:
-            return await self._submitter.reply(update, LocalizedMessage("job.nothing_to_cancel"))
+            until = (await self._chats.get(chat)).kept_prompt_until
+            is_waiting = (
+                until is not None and self._clock.now() < until
+            )  # A template or example for the next file.
+            await self._chats.update(chat, NOTHING_KEPT)
+            key = "job.cancelled" if is_waiting else "job.nothing_to_cancel"
+            return await self._submitter.reply(update, LocalizedMessage(key))
         statuses = [status for job_id in job_ids if (status := await job_queue.find(chat, job_id))]
         own = [status.job.id for status in statuses if is_own(update, status.job.owner_id)]
         if not own and not await self._permissions.may_change(update, None):
@@ -52,7 +58,7 @@ class CancelHandlers(HandlerFamily):
             case JobState.QUEUED:
                 where = await self._job_queue.find_position_message(job)
                 if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
-                    rest = without_button(press.message.reply_markup, press.data)
+                    rest = press.other_buttons
                     return PressReply(
                         "toast.cancelling", buttons=rest, stopped=() if where is None else (where,)
                     )
@@ -73,7 +79,7 @@ class CancelHandlers(HandlerFamily):
 
 
 def close_position_message(
-    job_queue: JobQueue, messages: PressedMessages
+    job_queue: JobQueue, messages: LocatedMessages
 ) -> Callable[[Job], Awaitable[None]]:
     """Make what lets the message that told a stopped job's position say that it is stopped."""
 

@@ -5,16 +5,23 @@ from telegram.constants import MessageLimit
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import Post, unpack
+from bot.jobs.buttons import Post
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import PostChoice, PostPayload
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
+from bot.telegram.handlers.button_presses import (
+    NO_BUTTONS,
+    OLD_BUTTON,
+    Press,
+    PressReply,
+    action_of,
+    buttons_of,
+)
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
-from bot.telegram.sending.captions import visible_length
+from bot.telegram.sending.formatting import visible_length
 from bot.words import Html
 
 _NO_CAPTION_AWAITED = ChatFields(caption_job_id=None)
@@ -109,7 +116,5 @@ class ChannelPosts(HandlerFamily):
 
 
 def _asks_for_caption(message: Message | None) -> bool:
-    markup = None if message is None else message.reply_markup
-    rows = () if markup is None else markup.inline_keyboard
-    actions = (unpack(str(button.callback_data)) for row in rows for button in row)
+    actions = map(action_of, buttons_of(message))
     return any(isinstance(one, Post) and one.choice == PostChoice.NO_CAPTION for one in actions)

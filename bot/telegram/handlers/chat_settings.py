@@ -1,17 +1,35 @@
-"""The buttons of the settings, each of which changes one."""
+"""The settings of a chat, each behind a button; its language also behind ``/language``."""
+
+from telegram import Update
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import Setting, ShowSettings, SwitchSetting
-from bot.jobs.steps.show_settings import settings_view
+from bot.jobs.buttons import ChooseLanguage, Setting, ShowSettings, SwitchSetting
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.steps.show_settings import BACK, settings_view
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, ShowView
-from bot.telegram.handlers.handler_family import HandlerFamily, on_press
-from bot.telegram.sending.pressed_messages import View
-from bot.words import Words
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.reading.addressing import chat_key_of, message_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.located_messages import View
+from bot.words import Words, languages
 
 
 class SettingsHandlers(HandlerFamily):
-    """Handles the buttons of the settings."""
+    """Handles ``/language``, and the buttons of the settings and of the list of languages."""
+
+    @on_command("language")
+    async def _language(self, update: Update, context: Context) -> None:
+        language = await self._submitter.language_in(update, chat_key_of(message_of(update)))
+        await self._submitter.reply(update, language_list(language))
+
+    @on_press
+    async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
+        if action.language not in languages():
+            return await self.show_view(press, _show_list)
+        await self.ensure_may_change_settings(press)
+        await self._chats.update(press.chat, ChatFields(language=action.language))
+        return PressReply("toast.saved", show=_show_list)
 
     @on_press
     async def _show(self, press: Press, action: ShowSettings) -> PressReply:
@@ -35,3 +53,18 @@ class SettingsHandlers(HandlerFamily):
             return settings_view(await chats.get(key), cards, words)
 
         return show
+
+
+async def _show_list(words: Words) -> View:
+    return language_list(words.language)
+
+
+def language_list(current: str) -> LocalizedMessage:
+    """Make the list of languages, as buttons with their own names, and the way to all settings."""
+    buttons = [_language_button(name, current) for name in languages()]
+    return LocalizedMessage("language.choose", buttons=(*buttons, BACK))
+
+
+def _language_button(name: str, current: str) -> Button:
+    own_name = Words(name).plain("language.name")
+    return Button(text=f"✓ {own_name}" if name == current else own_name, action=ChooseLanguage(name))

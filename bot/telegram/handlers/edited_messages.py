@@ -19,7 +19,7 @@ from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_press
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
-from bot.telegram.reading.request import ReadingContext, Request, digest_of, read_request
+from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
 
@@ -35,8 +35,7 @@ class EditedMessageHandlers(HandlerFamily):
         status = await self._job_queue.find_by_message(
             chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        knows_replied = await self._submitter.knows_replied(message)
-        request = read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
+        request = await self._submitter.read(message, context.bot.bot)
         if status is None:
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
@@ -51,12 +50,12 @@ class EditedMessageHandlers(HandlerFamily):
         arrival = ArrivedPart(replace(part, context=request.context[:MAX_CONTEXT_CHARS]), words, "edited")
         edited = await self._job_queue.with_edit(status.job, arrival)
         # A part that came after the request asks for nothing by itself, but its new words may.
-        text = edited.text or words.text
+        text = edited.prompt or words.text
         is_replaced = part.file_unique_id not in ("", *(file.unique_id for file in status.job.files))
         is_over = status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING)
         if not text and not is_replaced and is_over:
             return None  # Nothing is asked for any more.
-        offer = self._submitter.job(update, JobKind.SAY, text=text, files=edited.files)
+        offer = self._submitter.job(update, JobKind.SAY, prompt=text, files=edited.files)
         said = _offer(status, offer, is_replaced=is_replaced)
         if is_replaced and part.refusal is not None:
             said = part.refusal
@@ -94,7 +93,7 @@ class EditedMessageHandlers(HandlerFamily):
         offer = await self.job_behind(press, action.job_id)
         if not isinstance(offer.payload, SayPayload):
             return PressReply("toast.old_button")
-        job = await self.prompt_job(press, offer.text)
+        job = await self.prompt_job(press, offer.prompt)
         if job is not None:
             files, links = offer.files, list(offer.payload.links)
             old = await self._job_queue.find(offer.chat, offer.payload.edited_job_id)
@@ -122,17 +121,17 @@ def _offer(status: JobStatus, offer: Job, *, is_replaced: bool) -> LocalizedMess
         is_replaced: Whether it has another file now.
     """
     if is_replaced:
-        key = "edited.file" if offer.text else "edited.file_no_words"
+        key = "edited.file" if offer.prompt else "edited.file_no_words"
         return LocalizedMessage(key, buttons=(Button("button.use_new_file", RunEdited(offer.id)),))
-    key = _offer_key(status, offer.text)
-    buttons = (Button("button.run_edited", RunEdited(offer.id)),) if offer.text else ()
+    key = _offer_key(status, offer.prompt)
+    buttons = (Button("button.run_edited", RunEdited(offer.id)),) if offer.prompt else ()
     # Nobody waits for more on a request that has its answer: the offer makes no sound.
     return LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
 
 
 def _offer_key(status: JobStatus, text: str) -> str:
     """Return the key of what is said about a request that was edited after it was begun."""
-    if text and not status.job.text:
+    if text and not status.job.prompt:
         return "edited.added"  # A file that came without words has them now.
     match status.state:
         case JobState.QUEUED | JobState.RUNNING | JobState.ASKING:

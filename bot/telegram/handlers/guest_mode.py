@@ -18,12 +18,11 @@ from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.telegram.handlers.button_presses import OLD_BUTTON, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles
-from bot.telegram.reading.request import ReadingContext, Request, read_request
+from bot.telegram.reading.request import Request, read_request
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
-from bot.telegram.sending.texts import Text
 from bot.words import Words
 from bot.words.phrases import PhraseAction, action_for, small_talk
 
@@ -63,7 +62,7 @@ class GuestModeHandlers(HandlerFamily):
             if await access.may_send_refusal(person.id, update.update_id):
                 await self._answer(update, query, LocalizedMessage(f"access.{reason}"))
             return None
-        request = read_request(message, ReadingContext(context.bot.id, context.bot.username))
+        request = read_request(message, context.bot.bot)
         files, refusal = await self._checked(update, key, request, context.bot.username)
         if refusal is not None:
             return await self._answer(update, query, refusal)
@@ -71,7 +70,7 @@ class GuestModeHandlers(HandlerFamily):
         context_words = request.context[:MAX_CONTEXT_CHARS]
         if context_words:
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
-            job = replace(job, text=f"{job.text}{PARAGRAPH}{quoted}")
+            job = replace(job, prompt=f"{job.prompt}{PARAGRAPH}{quoted}")
         try:
             enqueued = await self._job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
@@ -114,7 +113,7 @@ class GuestModeHandlers(HandlerFamily):
             message_id=None,
             language="",
             asked_at=self._clock.now(),
-            text=request.prompt,
+            prompt=request.prompt,
             payload=EditPayload(links=request.links),
             chat_title=message.chat.title or "",
             guest_query=query,

@@ -7,8 +7,9 @@ from functools import partial
 from types import FunctionType
 from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
-from telegram import InlineKeyboardMarkup
-from telegram.ext import BaseHandler, MessageHandler, filters
+from telegram import InlineKeyboardMarkup, Message, Update
+from telegram.constants import ChatType
+from telegram.ext import BaseHandler, CommandHandler, MessageHandler, filters
 
 from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chat
@@ -25,15 +26,56 @@ from bot.telegram.handlers.button_presses import (
     PressRefused,
     PressReply,
     ShowView,
+    buttons_of,
 )
-from bot.telegram.handlers.command_handler import TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
+from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words, bounded
+from bot.words.phrases import command_for
+
+
+class TextCommandHandler(CommandHandler[Context, Any]):
+    """Handles a command at the beginning of a text, whether Telegram has made an entity of it or not."""
+
+    def check_update(self, update: object) -> bool | tuple[list[str], bool | dict[str, Any]] | None:
+        """See ``CommandHandler``."""
+        command = text_command(update) if isinstance(update, Update) else None
+        if command is None or command.name not in self.commands:
+            return None
+        passed = self.filters.check_update(update) if isinstance(update, Update) else False
+        return (command.words.split(), passed) if passed else False
+
+
+class CommandInCaption(filters.MessageFilter):
+    """A caption that begins with a command, by whoever wrote it: PTB's command handlers read no captions."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def filter(self, message: Message) -> bool:
+        """See ``MessageFilter``."""
+        command = find_command(message.caption or "", message.get_bot().username)
+        return command is not None and command.name == self._name
+
+
+def text_command(update: Update) -> Command | None:
+    """Return the command for this bot that a text begins with, or is in words; ``None`` if there is none."""
+    message = update.effective_message
+    if message is None or not message.text:
+        return None
+    username = message.get_bot().username
+    command = find_command(message.text, username)
+    if command is None and message.chat.type == ChatType.PRIVATE and message.forward_origin is None:
+        name = command_for(message.text)
+        return None if name is None else Command(name, f"/{name}", "", "")
+    return command if command is not None and command.is_for(username) else None
+
 
 MAX_NAME_CHARS = 40  # of whoever pressed a button
 
@@ -125,7 +167,7 @@ class HandlerFamily:
     async def prompt_job(self, press: Press, prompt: str, **fields: Any) -> Job | None:
         """Make the job of a request with these fields of its `EditPayload`; ``None`` at the button's second press."""
         return await self.job_of(
-            press, JobKind.EDIT, text=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
+            press, JobKind.EDIT, prompt=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
         )
 
     async def send_prompt(
@@ -177,8 +219,7 @@ def _marks(make: MakeHandler, group: int = 0) -> Callable[[Handle], Handle]:
 
 def _trace_of(press: Press) -> LocalizedMessage | None:
     """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
-    user, markup = press.update.effective_user, press.message.reply_markup
-    buttons = (button for row in markup.inline_keyboard for button in row) if markup is not None else ()
+    user, buttons = press.update.effective_user, buttons_of(press.message)
     label = next((button.text for button in buttons if button.callback_data == press.data), "")
     if user is None or not label:
         return None

@@ -1,9 +1,9 @@
-"""Buttons that send a request: a card's examples, next steps, and what stands under the answer to a job."""
+"""Commands and buttons that ask for a job: an export, an example, a next step, what stands under an answer."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+from telegram import InlineKeyboardMarkup, Update
 
 from bot.chats.chats import ChatFields
 from bot.job_types import COMMAND_JOBS
@@ -11,10 +11,14 @@ from bot.jobs.buttons import (
     ButtonAction,
     ChooseGeneration,
     DropRequest,
+    Export,
     GoOn,
     GoOnChoice,
     KeepExtras,
+    MakeExtract,
+    OfferVariations,
     PlaceFiles,
+    Post,
     RemoveExtra,
     RenderLastOnly,
     Retry,
@@ -24,25 +28,49 @@ from bot.jobs.buttons import (
     RunOffer,
     RunScreenButton,
     RunSuggestion,
+    ShowCredits,
+    ShowLink,
+    ShowMore,
+    ShowStatus,
     TrySample,
     UseVoice,
-    unpack,
 )
 from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.generation_choice import choice_buttons
+from bot.jobs.messages import Button
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
-from bot.jobs.payloads import EditPayload, ExportPayload
+from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
+from bot.jobs.steps.make_extract import FORMS
 from bot.skills.cards import SkillCards
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, on_press
-from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.handlers.button_presses import (
+    NO_BUTTONS,
+    OLD_BUTTON,
+    OLD_JOB,
+    Press,
+    PressReply,
+    buttons_of,
+    without_actions,
+)
+from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press, text_command
+from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.receiving.application import Context
+from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
 from bot.words import Words, bounded
 from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
+
+_BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
+    Export: "export",
+    ShowCredits: "credits",
+    ShowStatus: "status",
+    ShowLink: "link",
+}
+"""The buttons that do what a command does."""
+
 
 MAX_TOAST_CHARS = 150  # the longest request shown in a toast, which has 200 characters in all
 
@@ -51,14 +79,67 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 
 
 class JobButtons(HandlerFamily):
-    """Handles these buttons."""
+    """Handles these buttons and commands."""
+
+    @on_command(*COMMAND_JOBS)
+    async def _command(self, update: Update, context: Context) -> None:
+        if (command := text_command(update)) is not None:
+            await self._submitter.submit(update, COMMAND_JOBS[command.name].kind)
+
+    @on_press
+    async def _as_command(
+        self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink
+    ) -> PressReply:
+        # Only the button makes a project where there is none.
+        job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
+        job = self._submitter.job(press.update, job_type.kind)
+        if isinstance(action, ShowLink):
+            held = await self._job_queue.find(press.chat, action.job_id) if action.job_id else None
+            payload = LinkPayload(opens_project=True)
+            if held is not None:
+                before = held.job.payload_as(EditPayload).uploads_before
+                job = replace(job, prompt=held.job.prompt)
+                payload = LinkPayload(opens_project=True, uploads_before=before)
+            job = replace(job, payload=payload)
+        await self._submitter.enqueue(press.update, [job])
+        return PressReply()
+
+    @on_press
+    async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
+        """Put the other buttons in the place of this one; links stay the last."""
+        if not press.is_genuine:
+            return OLD_BUTTON
+        words = await self.words_for(press)
+        extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
+        extra.append(Button("button.variations", OfferVariations()))
+        extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
+        if press.chat.is_private and await self._chats.channels.all(press.chat.chat_id):
+            extra.append(Button("button.post", Post()))
+        rest = [button for button in buttons_of(press.message) if button.callback_data != press.data]
+        buttons = [button for button in rest if not button.url]
+        buttons += [inline_button(button, words) for button in extra]
+        buttons += [button for button in rest if button.url]
+        return PressReply(buttons=InlineKeyboardMarkup(in_rows(buttons)))
+
+    @on_press
+    async def _make_extract(self, press: Press, action: MakeExtract) -> PressReply:
+        message = press.message
+        file = attachment_of(message)
+        if file is None or not press.is_genuine:
+            return OLD_BUTTON
+        others = press.other_buttons
+        payload = ExtractPayload(form=action.form, result_job_id=action.job_id)
+        job = await self.job_of(press, JobKind.EXTRACT, files=(file,), payload=payload)
+        if job is None:
+            return PressReply("toast.sent_already", buttons=others)
+        return await self.send_prompt(press, job, "toast.extract", others)
 
     @on_press
     async def _run_prompt(
         self, press: Press, action: RunExample | RunSuggestion | PlaceFiles | TrySample
     ) -> PressReply:
         words = await self.words_for(press)
-        others = without_button(press.message.reply_markup, press.data)
+        others = press.other_buttons
         prompt = prompt_behind(action, self._cards, words)
         if prompt is None:
             return PressReply("toast.prompt_gone", buttons=others)
@@ -70,7 +151,7 @@ class JobButtons(HandlerFamily):
             job_type = COMMAND_JOBS[phrase]
             output = requested_output(prompt) if phrase is PhraseAction.EXPORT else ()
             payload = ExportPayload(output=output) if output else None
-            job = replace(job, queue=job_type.queue, kind=job_type.kind, text="", payload=payload)
+            job = replace(job, queue=job_type.queue, kind=job_type.kind, prompt="", payload=payload)
         elif isinstance(action, TrySample):
             job = replace(job, files=(SAMPLE,))
         if not await self._submitter.enqueue(press.update, [job]):
@@ -95,8 +176,8 @@ class JobButtons(HandlerFamily):
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
             payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
-            text = words.plain("prompt.generation", prompt=job.text.rstrip(" .。"), **form)
-            job = replace(job, text=text[:MAX_PROMPT_CHARS], payload=payload)
+            text = words.plain("prompt.generation", prompt=job.prompt.rstrip(" .。"), **form)
+            job = replace(job, prompt=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")
 
     @on_press
@@ -107,7 +188,7 @@ class JobButtons(HandlerFamily):
         for job in jobs:
             await self.ensure_may_change(press, job.owner_id)
         rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
-        others = without_button(press.message.reply_markup, press.data)
+        others = press.other_buttons
         if len(rendered) < 2:
             return PressReply("toast.old_button", buttons=others)
         await self._chats.update(press.chat, ChatFields(last_only_job_id=rendered[-1]))
@@ -116,7 +197,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _keep_extras(self, press: Press, action: KeepExtras) -> PressReply:
         await self.job_behind(press, action.job_id)
-        rest = without_actions(press.message.reply_markup, KeepExtras, RemoveExtra)
+        rest = without_actions(press.message, KeepExtras, RemoveExtra)
         return PressReply("toast.kept", buttons=rest)
 
     @on_press
@@ -130,7 +211,7 @@ class JobButtons(HandlerFamily):
     ) -> PressReply:
         """Send what the answer to a job offers, or what the job itself says."""
         job = await self.job_behind(press, action.job_id)
-        markup, buttons, spoken = press.message.reply_markup, NO_BUTTONS, {}
+        buttons, spoken = NO_BUTTONS, {}
         match action:
             case RunCaption():
                 prompt = job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
@@ -141,10 +222,10 @@ class JobButtons(HandlerFamily):
             case RemoveExtra(extra=extra):
                 words = await self.words_for(press)
                 prompt = words.plain(f"prompt.strip_{extra}") if extra in EXTRAS.values() else None
-                buttons = without_button(markup, press.data)
+                buttons = press.other_buttons
             case RunOffer() | RunScreenButton():
                 prompt = await self._offered_prompt(job, action)
-                buttons = without_actions(markup, RunOffer, RunScreenButton)
+                buttons = without_actions(press.message, RunOffer, RunScreenButton)
         if prompt is None:
             return PressReply("toast.old_button")
         return await self.send_prompt(press, await self.prompt_job(press, prompt, **spoken), buttons=buttons)
@@ -152,7 +233,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
-        job = await self.prompt_job(press, old.text)
+        job = await self.prompt_job(press, old.prompt)
         if job is not None:
             files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
@@ -220,27 +301,3 @@ def prompt_behind(
         return words.plain("prompt.sample")
     suggestion = next_step(action.suggestion)
     return None if suggestion is None else words.plain(suggestion.prompt)
-
-
-def without_button(markup: InlineKeyboardMarkup | None, data: str) -> InlineKeyboardMarkup:
-    """Return a keyboard without the button that has this callback data."""
-    return _keyboard_of(markup, lambda button: button.callback_data != data)
-
-
-def without_actions(
-    markup: InlineKeyboardMarkup | None, *actions: type[ButtonAction]
-) -> InlineKeyboardMarkup:
-    """Return a keyboard without the buttons of these actions."""
-    return _keyboard_of(markup, lambda button: not isinstance(unpack(_data_of(button)), actions))
-
-
-def _data_of(button: InlineKeyboardButton) -> str | None:
-    return button.callback_data if isinstance(button.callback_data, str) else None
-
-
-def _keyboard_of(
-    markup: InlineKeyboardMarkup | None, is_kept: Callable[[InlineKeyboardButton], bool]
-) -> InlineKeyboardMarkup:
-    rows = markup.inline_keyboard if markup is not None else ()
-    kept = [[button for button in row if is_kept(button)] for row in rows]
-    return InlineKeyboardMarkup([row for row in kept if row])

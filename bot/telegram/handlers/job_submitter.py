@@ -7,23 +7,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
-from telegram import ChatMemberUpdated, Message, Update
+from telegram import ChatMemberUpdated, Message, Update, User
 
 from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, new_job_id, say_job
 from bot.jobs.payloads import Payload, SayPayload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
-from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
+from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
-from bot.telegram.handlers.quota_messages import quota_exceeded, quota_warning
 from bot.telegram.reading.addressing import chat_key_of, language_code, owner_id, telegram_chat_id_of
-from bot.telegram.reading.request import digest_of
+from bot.telegram.reading.request import Request, digest_of, read_request
 from bot.telegram.receiving.application import AnyApplication
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import TelegramCalls
@@ -100,7 +99,10 @@ class JobSubmitter:
         try:
             # In one round trip: somebody waits for the first sign.
             enqueued, *_ = await asyncio.gather(
-                self.job_queue.enqueue(jobs, update.update_id, arrival), *records
+                self.job_queue.enqueue(
+                    jobs, update.update_id, arrival, on_begun=lambda: self._acknowledge(update, jobs)
+                ),
+                *records,
             )
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
@@ -115,25 +117,27 @@ class JobSubmitter:
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False
-        for job in jobs:
-            if enqueued.is_request and job.kind in ACKNOWLEDGED:
-                # Not ordered with the end of the job, which takes longer. Nobody needs it after a crash.
-                signals = ActivitySignals(self._application.bot, job, self._telegram_calls)
-                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
         if any(job.kind in COUNTED for job in jobs):
             await self._warn(update, jobs[-1], enqueued)
         return enqueued.is_new
 
+    def _acknowledge(self, update: Update, jobs: Sequence[Job]) -> None:
+        """React to a request in the background: nobody needs that after a crash, and its job ends later."""
+        for job in jobs:
+            if job.kind in ACKNOWLEDGED:
+                signals = ActivitySignals(job, self._telegram_calls)
+                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
+
     def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
         """Say why there is no room for a job."""
         if isinstance(error, QuotaExceeded):
-            return quota_exceeded(error.warning, self.job_queue.quotas)
+            return quota_message(error.warning, self.job_queue.quotas, is_over=True)
         return LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
 
     async def _warn(self, update: Update, job: Job, enqueued: Enqueued) -> None:
         """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
         warnings = [
-            await self._saying(update, quota_warning(warning, self.job_queue.quotas))
+            await self._saying(update, quota_message(warning, self.job_queue.quotas, is_over=False))
             for warning in enqueued.warnings
         ]
         # A part of a request may only have joined another job, which may have begun.
@@ -174,7 +178,11 @@ class JobSubmitter:
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
-    async def knows_replied(self, message: Message) -> bool:
+    async def read(self, message: Message, bot: User) -> Request:
+        """Read what a message asks for."""
+        return read_request(message, bot, knows_replied=await self._knows_replied(message))
+
+    async def _knows_replied(self, message: Message) -> bool:
         """Return whether the agent knows the words of the message that this one answers.
 
         It does if it has said them last, or was asked for something with them.
@@ -204,7 +212,7 @@ class JobSubmitter:
         update: Update,
         kind: JobKind,
         *,
-        text: str = "",
+        prompt: str = "",
         files: tuple[Attachment, ...] = (),
         payload: Payload | None = None,
         message_id: int | None = None,
@@ -214,7 +222,7 @@ class JobSubmitter:
         Args:
             update: The update being handled.
             kind: What the job is for.
-            text: The request, without command.
+            prompt: What is asked for in words, without command.
             files: The files of the request.
             payload: What else the kind needs.
             message_id: The message that answers reply to; by default the one that the update brings.
@@ -232,7 +240,7 @@ class JobSubmitter:
             owner_id=owner_id(update),
             message_id=message_id or asked_by_message,
             language=language_of(language_code(update.effective_user)),
-            text=text,
+            prompt=prompt,
             files=files,
             payload=payload,
             asked_at=self.clock.now(),
@@ -278,3 +286,14 @@ def _is_said(shown: str, answer: str) -> bool:
     """Return whether a message shows an answer, or a part of it, whatever its formatting."""
     first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
     return bool(first and second) and (first in second or second in first)
+
+
+def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> LocalizedMessage:
+    """Say why a request is refused and when the quota resets, or how little of it is left."""
+    kind, limit = "over" if is_over else "left", quotas.limit(warning)
+    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
+    if warning.resource == "requests":
+        counted = {"n": limit if is_over else warning.left}
+        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, **counted})
+    sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
+    return LocalizedMessage(f"quota.{kind}_bytes_{warning.scope}", {**params, **sizes})

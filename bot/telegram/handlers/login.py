@@ -17,6 +17,7 @@ from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.runtime.tokens import has_bot_token, has_token, token_in
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_command
 from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
+from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import is_from_others, words_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
@@ -118,7 +119,8 @@ def _texts(message: Message) -> Iterator[str]:
 
 def offered_token(text: str) -> str | None:
     """Return the token of a ``/login`` command; whatever follows is one, for the service to judge."""
-    _, *words = text.split()
+    command = find_command(text)
+    words = command.words.split() if command is not None else []
     return token_in(text) or (words[0] if words else None)
 
 

@@ -2,19 +2,19 @@
 
 from telegram import Message, Update
 
-from bot.jobs.buttons import AnswerQuestion, unpack
+from bot.jobs.buttons import AnswerQuestion
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, MessageLocation
 from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet
-from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
+from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, action_of, buttons_of
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words
 
 OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
@@ -137,10 +137,7 @@ def _shown_in(job: Job, send: MessageSend) -> MessageLocation | None:
 
 def _replied_question(message: Message) -> AnswerQuestion | None:
     """Return an answer's button under the message that is replied to."""
-    markup = None if message.reply_to_message is None else message.reply_to_message.reply_markup
-    rows = () if markup is None else markup.inline_keyboard
-    data = (button.callback_data for row in rows for button in row)
-    actions = (unpack(one) for one in data if isinstance(one, str))
+    actions = map(action_of, buttons_of(message.reply_to_message))
     return next((action for action in actions if isinstance(action, AnswerQuestion)), None)
 
 

@@ -12,14 +12,9 @@ from bot.telegram.handlers.edited_messages import EditedMessageHandlers
 from bot.telegram.handlers.group_events import GroupHandlers
 from bot.telegram.handlers.guest_mode import GuestModeHandlers
 from bot.telegram.handlers.handler_family import HandlerServices
-from bot.telegram.handlers.ignored_messages import IgnoredMessages
 from bot.telegram.handlers.inline import InlineHandlers
 from bot.telegram.handlers.job_buttons import JobButtons
-from bot.telegram.handlers.job_commands import JobCommands
-from bot.telegram.handlers.language import LanguageHandlers
 from bot.telegram.handlers.login import LoginHandlers
-from bot.telegram.handlers.more import MoreHandlers
-from bot.telegram.handlers.new_project import NewProjectHandlers
 from bot.telegram.handlers.privacy import PrivacyHandlers
 from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
@@ -31,25 +26,20 @@ from bot.telegram.handlers.versions import VersionHandlers
 
 _FAMILIES = (
     AccessGuard,
-    IgnoredMessages,
     GuestModeHandlers,
     AdminCommands,
     LoginHandlers,
     CancelHandlers,
     StartHelpHandlers,
-    NewProjectHandlers,
-    JobCommands,
     ProjectHandlers,
     VersionHandlers,
     TemplateHandlers,
     BrandHandlers,
     InlineHandlers,
-    LanguageHandlers,
     SettingsHandlers,
     SkillHandlers,
     PrivacyHandlers,
     JobButtons,
-    MoreHandlers,
     ChannelPosts,
     QuestionHandlers,
     RequestHandlers,

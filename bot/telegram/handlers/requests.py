@@ -14,19 +14,24 @@ from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
-from bot.jobs.refusal_messages import holding, links_refused
+from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
-from bot.telegram.handlers.command_handler import CommandInCaption
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command, on_message
-from bot.telegram.handlers.new_project import NewProjectHandlers
+from bot.telegram.handlers.handler_family import (
+    CommandInCaption,
+    HandlerFamily,
+    HandlerServices,
+    on_command,
+    on_message,
+)
+from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
-from bot.telegram.reading.request import ReadingContext, Request, read_request, words_of
+from bot.telegram.reading.request import Request, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
@@ -52,7 +57,7 @@ class RequestHandlers(HandlerFamily):
     @on_message(CommandInCaption(EDIT))
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
-        request = await self._read(update, context)
+        request = await self._submitter.read(message_of(update), context.bot.bot)
         if not request.prompt and not request.links and not request.attachments and not request.left_out:
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
         return await self._request(update, context, request)
@@ -72,7 +77,7 @@ class RequestHandlers(HandlerFamily):
 
     @on_message(~filters.StatusUpdate.ALL)
     async def _message(self, update: Update, context: Context) -> None:
-        message, request = message_of(update), await self._read(update, context)
+        message, request = message_of(update), await self._submitter.read(message_of(update), context.bot.bot)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
         text = without_mention(words_of(message), context.bot.username)
@@ -89,11 +94,6 @@ class RequestHandlers(HandlerFamily):
             return None
         return await self._request(update, context, request)
 
-    async def _read(self, update: Update, context: Context) -> Request:
-        message = message_of(update)
-        knows_replied = await self._submitter.knows_replied(message)
-        return read_request(message, ReadingContext(context.bot.id, context.bot.username, knows_replied))
-
     async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
         message = message_of(update)
@@ -106,7 +106,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.CANCEL:
                 await CancelHandlers(self._services).cancel(update, context)
             case PhraseAction.NEW:
-                await NewProjectHandlers(self._services).begin_or_ask(update, context)
+                await ProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
                 chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
                 await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)
@@ -126,19 +126,22 @@ class RequestHandlers(HandlerFamily):
             and await QuestionHandlers(self._services).answer(update, context, request.prompt)
         ):
             return None
-        if is_words_alone and (talk := await self._small_talk(message, request)) is not None:
+        has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
+        if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = SayPayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
             )
             await self._submitter.submit(update, JobKind.SAY, line)
             return None
+        if talk is not None:
+            request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
         replied = None if request.replied is None else self._refusals.checked(request.replied, card)
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._refuse(update, holding, source.refusal, request.prompt)
+            return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, START)
@@ -153,7 +156,7 @@ class RequestHandlers(HandlerFamily):
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
         if request.still is not None and replied is None and not part.album:
-            held = self._submitter.job(update, JobKind.SAY, text=request.prompt, files=(request.still,))
+            held = self._submitter.job(update, JobKind.SAY, prompt=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=SayPayload(message=taken)))
@@ -186,7 +189,7 @@ class RequestHandlers(HandlerFamily):
         words: str,
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
-        job = self._submitter.job(update, JobKind.SAY, text=words)
+        job = self._submitter.job(update, JobKind.SAY, prompt=words)
         await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
 
     async def _goes_on(self, update: Update, message: Message) -> bool:

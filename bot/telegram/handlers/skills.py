@@ -19,7 +19,7 @@ from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.pressed_messages import View
+from bot.telegram.sending.located_messages import View
 from bot.words import Words
 
 

@@ -35,9 +35,12 @@ class StartHelpHandlers(HandlerFamily):
         if argument == INLINE_START and chat_key_of(message).is_private:
             typed = await self._chats.inline_requests.get(message.chat.id)
             if typed:
-                job = self._submitter.job(update, JobKind.EDIT, text=typed)
+                job = self._submitter.job(update, JobKind.EDIT, prompt=typed)
                 payload = EditPayload(needs_clip=edits_clip(typed))
-                await self._submitter.enqueue(update, [replace(job, payload=payload)])
+                if await self._submitter.enqueue(update, [replace(job, payload=payload)]):
+                    await self._chats.inline_requests.save(
+                        message.chat.id, ""
+                    )  # Start is easily pressed twice.
                 return None
         if argument == GUEST_START and chat_key_of(message).is_private:
             await self._submitter.submit(update, JobKind.EXPORT)

@@ -56,7 +56,7 @@ class TemplateHandlers(HandlerFamily):
         if status is None or status.job.kind is not JobKind.EDIT:
             return ""
         turn = await job_queue.load_checkpoint(status.job, Turn)
-        return f"{status.job.text}\n\n{turn.prompt}" if turn is not None else status.job.text
+        return f"{status.job.prompt}\n\n{turn.prompt}" if turn is not None else status.job.prompt
 
     @on_command("templates")
     async def _templates(self, update: Update, context: Context) -> None:

@@ -6,7 +6,14 @@ from telegram import Update
 
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version
-from bot.jobs.buttons import Compare, MakeVariations, OfferVariations, RestoreVersion, ShowVersion
+from bot.jobs.buttons import (
+    Compare,
+    MakeVariations,
+    OfferVariations,
+    RestoreVersion,
+    ShowVersion,
+    VersionButton,
+)
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
@@ -15,14 +22,13 @@ from bot.jobs.variations import VariationAspect
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
-from bot.telegram.handlers.job_buttons import without_button
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.captions import plain_text
-from bot.telegram.sending.formatting import format_lines
-from bot.telegram.sending.pressed_messages import VideoView
+from bot.telegram.sending.formatting import format_lines, plain_text
+from bot.telegram.sending.located_messages import VideoView
 
 _GONE = PressReply("versions.gone")
+_OTHER_PROJECT = PressReply("versions.other_project")
 
 
 class VersionHandlers(HandlerFamily):
@@ -46,6 +52,8 @@ class VersionHandlers(HandlerFamily):
             caption = ListMessage(version_line(version, versions[-1]), ())
             buttons = version_buttons(versions, version, action.mark)
             return PressReply(show=VideoView(version.file_id, version.kind, caption, buttons))
+        if not version.file_id and not await self._is_present(press, action.mark):
+            return _OTHER_PROJECT  # It has to be rendered there.
         payload = ExportPayload(version=version.number, project=action.mark)
         await self._submitter.submit(press.update, JobKind.EXPORT, payload)
         return PressReply("toast.sending_version", {"version": version_name(version.number)})
@@ -56,23 +64,22 @@ class VersionHandlers(HandlerFamily):
         draft = None if version is None else version.draft
         if version is None or draft is None:
             return _GONE
-        session_id = (await self._chats.get(press.chat)).session_id
-        if session_id is None or project_mark(session_id) != action.mark:
-            return PressReply("versions.other_project")
+        if not await self._is_present(press, action.mark):
+            return _OTHER_PROJECT
         if version.draft_digest == versions[-1].draft_digest:
             return PressReply("versions.is_current", {"version": version_name(version.number)})
         words = await self.words_for(press)
         is_undo = version.number == versions[-1].number - 1
         prompt = words.plain("prompt.undo" if is_undo else "prompt.restore_version")
         tracks = plain_text(format_lines(words, timeline(draft, press.chat)[1]))
-        others = without_button(press.message.reply_markup, press.data)
+        others = press.other_buttons
         job = await self.prompt_job(press, f"{prompt}\n{tracks}", version=version.number, project=action.mark)
         return await self.send_prompt(press, job, "toast.undoing", others)
 
     @on_press
     async def _offer_variations(self, press: Press, action: OfferVariations) -> PressReply:
         await self._submitter.submit(press.update, JobKind.OFFER_VARIATIONS)
-        return PressReply(buttons=without_button(press.message.reply_markup, press.data))
+        return PressReply(buttons=press.other_buttons)
 
     @on_press
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
@@ -94,9 +101,12 @@ class VersionHandlers(HandlerFamily):
         await self._submitter.submit(press.update, JobKind.COMPARE, payload)
         return PressReply()
 
-    async def _find(
-        self, press: Press, action: ShowVersion | RestoreVersion | Compare
-    ) -> tuple[list[Version], Version | None]:
+    async def _is_present(self, press: Press, mark: str) -> bool:
+        """Return whether a mark stands for the chat's present project."""
+        session_id = (await self._chats.get(press.chat)).session_id
+        return session_id is not None and project_mark(session_id) == mark
+
+    async def _find(self, press: Press, action: VersionButton) -> tuple[list[Version], Version | None]:
         """Return all versions of a project, and the one that a button is about."""
         versions = await self._chats.versions.all(press.chat, action.mark)
         number = int(action.number) if action.number.isdecimal() else -1

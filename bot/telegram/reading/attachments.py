@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import PurePath
+from typing import Any
 
-from telegram import ExternalReplyInfo, Message, PhotoSize, Sticker, VideoQuality
+from telegram import ExternalReplyInfo, Message, VideoQuality
 
 from bot.jobs.model import Attachment, Variant
 from bot.media.kinds import (
@@ -33,7 +34,28 @@ CLOUD_SEND_LIMIT = 50 * 1024 * 1024
 ENDING_LENGTH = 16
 NAME_LENGTH = 80
 
-_DEFAULT_ENDINGS = {"video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg"}
+# A live photo comes as a photo too, for bots that don't know it, and an animation as a document, for older clients.
+_KINDS = (
+    "live_photo",
+    "photo",
+    "sticker",
+    "video",
+    "animation",
+    "video_note",
+    "audio",
+    "voice",
+    "document",
+)
+
+_DEFAULT_ENDINGS = {
+    "live_photo": "mp4",
+    "video": "mp4",
+    "video_note": "mp4",
+    "animation": "mp4",
+    "photo": "jpg",
+    "voice": "ogg",
+}
+_DEFAULT_TYPES = {"live_photo": "video/mp4", "photo": "image/jpeg"}
 
 _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
 
@@ -58,84 +80,41 @@ def still_of(message: Message) -> Attachment | None:
     if message.live_photo is None:
         return None
     sizes = message.photo or message.live_photo.photo
-    return _photo(sizes[-1], message.message_id) if sizes else None
+    return _attachment("photo", sizes[-1], message.message_id) if sizes else None
 
 
 def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachment | None:
-    if (live := message.live_photo) is not None:
-        # A photo comes beside it, for bots that don't know it.
-        declared = live.mime_type or "video/mp4"
-        ending = "mov" if declared == CONTENT_TYPES["mov"] else "mp4"
-        return Attachment(
-            live.file_id,
-            "video",
-            f"live_photo_{message_id}.{ending}",
-            live.file_size,
-            declared,
-            duration_s=_seconds(live.duration),
-            width=live.width,
-            height=live.height,
-            unique_id=live.file_unique_id,
-        )
-    if message.photo:
-        return _photo(message.photo[-1], message_id)
-    if message.sticker:
-        return _sticker(message.sticker, message_id)
-    # An animation comes as a document too, for older clients.
-    for kind in ("video", "animation", "video_note", "audio", "voice", "document"):
-        media = getattr(message, kind)
-        if media is None:
-            continue
-        declared = getattr(media, "mime_type", None) or ""
-        ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
-        given = getattr(media, "file_name", None) or f"{kind}_{message_id}.{ending}"
-        side = getattr(media, "length", None)  # of a video note, which is square
-        return Attachment(
-            media.file_id,
-            kind,
-            safe_name(given, ending),
-            media.file_size,
-            declared,
-            duration_s=_seconds(getattr(media, "duration", None)),
-            width=getattr(media, "width", None) or side,
-            height=getattr(media, "height", None) or side,
-            variants=_variants(getattr(media, "qualities", None) or ()),
-            unique_id=media.file_unique_id,
-        )
+    for kind in _KINDS:
+        if media := getattr(message, kind):
+            return _attachment(kind, media[-1] if kind == "photo" else media, message_id)
     return None
 
 
-def _photo(photo: PhotoSize, message_id: int) -> Attachment:
-    name = f"photo_{message_id}.jpg"
+def _attachment(kind: str, media: Any, message_id: int) -> Attachment:
+    """Return the file of a message in the attribute of this name."""
+    declared = getattr(media, "mime_type", None) or _DEFAULT_TYPES.get(kind, "")
+    ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
+    if kind == "live_photo" and declared == CONTENT_TYPES["mov"]:
+        ending = "mov"
+    elif kind == "sticker":
+        ending = "tgs" if media.is_animated else "webm" if media.is_video else "webp"
+        declared = CONTENT_TYPES.get(ending, "")
+    given = getattr(media, "file_name", None) or f"{kind}_{message_id}.{ending}"
+    side = getattr(media, "length", None)  # of a video note, which is square
+    qualities: Sequence[VideoQuality] = getattr(media, "qualities", None) or ()
     return Attachment(
-        photo.file_id,
-        "photo",
-        name,
-        photo.file_size,
-        "image/jpeg",
-        width=photo.width,
-        height=photo.height,
-        unique_id=photo.file_unique_id,
-    )
-
-
-def _variants(qualities: Sequence[VideoQuality]) -> tuple[Variant, ...]:
-    return tuple(Variant(one.file_id, one.file_size, one.codec, one.width, one.height) for one in qualities)
-
-
-def _sticker(sticker: Sticker, message_id: int) -> Attachment:
-    ending = "tgs" if sticker.is_animated else "webm" if sticker.is_video else "webp"
-    declared = CONTENT_TYPES.get(ending, "")
-    name = f"sticker_{message_id}.{ending}"
-    return Attachment(
-        sticker.file_id,
-        "sticker",
-        name,
-        sticker.file_size,
+        media.file_id,
+        "video" if kind == "live_photo" else kind,
+        safe_name(given, ending),
+        media.file_size,
         declared,
-        width=sticker.width,
-        height=sticker.height,
-        unique_id=sticker.file_unique_id,
+        duration_s=_seconds(getattr(media, "duration", None)),
+        width=getattr(media, "width", None) or side,
+        height=getattr(media, "height", None) or side,
+        variants=tuple(
+            Variant(one.file_id, one.file_size, one.codec, one.width, one.height) for one in qualities
+        ),
+        unique_id=media.file_unique_id,
     )
 
 

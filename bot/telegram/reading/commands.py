@@ -8,6 +8,7 @@ import difflib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 EDIT = "edit"
 """The command whose words are a request."""
@@ -104,8 +105,9 @@ def _without_punctuation(text: str) -> str:
     return _PUNCTUATION.sub("", text, count=1)
 
 
+@cache
 def _mention(username: str) -> re.Pattern[str]:
-    # Compiled patterns are cached. An address such as me@bot.com mentions nobody.
+    # An address such as me@bot.com mentions nobody.
     return re.compile(
         rf"[{_INVISIBLE}]*(?<![\w@＠./])[@＠]{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE
     )

@@ -1,39 +1,124 @@
 """What a message means: its words, files and links, what it quotes, and whether it is for the bot."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from telegram import Message, MessageOriginUser, TextQuote
+from telegram import Message, MessageEntity, MessageOriginUser, TextQuote, User
 from telegram.constants import ChatType, MessageLimit
 
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
-from bot.media.links import find_links
+from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
-from bot.telegram.reading.entities import entities_within, with_addresses
-from bot.telegram.reading.links import RequestLinks, read_links
 
-_CUT_EARLIER = 100
-"""How many characters before the brim clients cut a long text at most, at the end of a word."""
+_HARMLESS = (
+    RefusalReason.STREAMING_SITE,
+    RefusalReason.MUSIC_SITE,
+    RefusalReason.SHARE_PAGE,
+    RefusalReason.TELEGRAM_MESSAGE,
+)
+"""Reasons why a link can't be fetched that do not forbid naming it in a request."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingContext:
-    """What has to be known beside a message.
+class RequestLinks:
+    """A request and its links."""
+
+    prompt: str  # the words without the links to media; a page that may be media stays in them
+    media: tuple[str, ...] = ()  # the links to upload
+    warning: LocalizedMessage | None = None  # what to say about links that can't be fetched, if anything
+    is_refused: bool = False  # whether the request ends with that: nothing is passed on
+    offered: str = ""  # the words that can be run without the refused links, on what the project has
+
+
+def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
+    """Take the links out of a request.
 
     Args:
-        bot_id: The bot's id.
-        username: Its name, without ``@``.
-        knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or they
-            were a request.
+        text: Its words.
+        has_file: Whether it comes with a file, which it is about then: a link that can't be fetched, or that may be a
+            page, is only mentioned.
     """
+    found = find_links(text)
+    has_media = has_file or bool(found.media)
+    if not found.refused:
+        if has_media or not found.pages:
+            return RequestLinks(found.rest if found.media else text, found.media)
+        # A link and nothing else asks for nothing.
+        return RequestLinks(text if found.words.strip() else "", found.pages)
+    first = found.refused[0]
+    forbidden = next((one for one in found.refused if one.reason not in _HARMLESS), None)
+    if forbidden is not None:
+        params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
+        return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
+    warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
+    if has_media:
+        return RequestLinks(found.rest, found.media, warning)
+    # What the words mean is not there, and the project's present clip may be another one.
+    return RequestLinks("", (), warning, is_refused=True, offered=found.words.strip())
 
-    bot_id: int
-    username: str
-    knows_replied: bool = False
+
+_SCHEMES = ("http://", "https://", "tg://")
+"""What links to media and to messages begin with; others, such as mailto:, are no links for a request."""
+
+_PERSON = "tg://user"
+"""Links to people, which older clients write for mentions."""
+
+
+def with_addresses(text: str, entities: Sequence[MessageEntity]) -> str:
+    """Return a text in which every address of its entities is written out, so that it is read like any other.
+
+    Args:
+        text: The text.
+        entities: Its entities; their offsets count UTF-16 units.
+    """
+    data = text.encode("utf-16-le")
+    # From the last to the first, so that the offsets of the others stay right.
+    for entity in sorted(entities, key=lambda one: one.offset, reverse=True):
+        start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
+        written = data[start:end].decode("utf-16-le", "ignore")
+        address = _address(entity, written)
+        if not address or address == written:
+            continue
+        # Words that look like an address may lie about it.
+        is_instead = entity.type == MessageEntity.URL or "://" in written
+        before, after = data[: start if is_instead else end], data[end:]
+        space = "" if not after or after.decode("utf-16-le", "ignore")[:1].isspace() else " "
+        data = before + f"{'' if is_instead else ' '}{address}{space}".encode("utf-16-le") + after
+    return data.decode("utf-16-le", "replace")
+
+
+def entities_within(entities: Sequence[MessageEntity], start: int, length: int) -> list[MessageEntity]:
+    """Return the entities inside a piece of a text, with the offsets that they have in it.
+
+    Args:
+        entities: Those of the whole text.
+        start: Where the piece begins, in UTF-16 units.
+        length: Its length in UTF-16 units.
+    """
+    return [
+        MessageEntity(one.type, one.offset - start, one.length, url=one.url)
+        for one in entities
+        if start <= one.offset and one.offset + one.length <= start + length
+    ]
+
+
+def _address(entity: MessageEntity, written: str) -> str:
+    if entity.url:
+        is_link = entity.url.lower().startswith(_SCHEMES) and not entity.url.lower().startswith(_PERSON)
+        return entity.url if is_link else ""
+    # With a path: Telegram also takes "clip.mov" for a link.
+    if entity.type == MessageEntity.URL and "://" not in written and "/" in written:
+        return f"https://{written}"
+    return ""
+
+
+_CUT_EARLIER = 100
+"""How many characters before the brim clients cut a long text at most, at the end of a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +162,24 @@ class Request:
         return self.command is not None and self.command.name == EDIT
 
 
-def read_request(message: Message, reading: ReadingContext) -> Request:
-    """Read a message, new or edited, with text or caption."""
+def read_request(message: Message, bot: User, *, knows_replied: bool = False) -> Request:
+    """Read a message, new or edited, with text or caption.
+
+    Args:
+        message: The message.
+        bot: The bot.
+        knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or they
+            were a request.
+    """
+    username = bot.username or ""
     is_own = not is_from_others(message)
     text = words_of(message)
-    command = find_command(text, reading.username) if is_own else None
-    part, replied = _parts(message, reading)
-    context = _context(message, reading)
+    command = find_command(text, username) if is_own else None
+    part, replied = _parts(message, bot)
+    context = _context(message, bot, knows_replied=knows_replied)
     has_file = bool(part.files) or replied is not None
     # A command does not make a mention part of the words.
-    words = without_mention(text if command is None else command.words, reading.username)
+    words = without_mention(text if command is None else command.words, username)
     links = read_links(words, has_file=has_file)
     if not is_own and part.files:
         # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
@@ -94,7 +187,7 @@ def read_request(message: Message, reading: ReadingContext) -> Request:
     elif not is_own and links.prompt:
         links = replace(links, media=find_links(text).media)  # A page among somebody else's words is no file.
     if context and not has_file and not links.media and not links.is_refused:
-        links = _with_answered(links, context, is_bots=_answers_bot(message, reading))
+        links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
     if command is not None and command.name != EDIT and message.caption:
         # The agent would charge for the command; the file is used all the same.
@@ -108,7 +201,7 @@ def read_request(message: Message, reading: ReadingContext) -> Request:
             RequestLinks(links.prompt, is_refused=True, offered=links.offered or links.prompt.strip()),
         )
     return Request(
-        is_addressed=_is_addressed(message, text, command, reading, is_own=is_own),
+        is_addressed=_is_addressed(message, text, command, bot, is_own=is_own),
         command=command,
         prompt=links.prompt.strip(),
         part=part,
@@ -170,28 +263,26 @@ def sent_at(message: Message) -> int:
     return int(message.date.timestamp())
 
 
-def _is_addressed(
-    message: Message, text: str, command: Command | None, reading: ReadingContext, *, is_own: bool
-) -> bool:
+def _is_addressed(message: Message, text: str, command: Command | None, bot: User, *, is_own: bool) -> bool:
     # With a file, only the command for requests calls the bot.
     if command is not None and (command.bot or command.name == EDIT or message.text):
-        return command.is_for(reading.username)
-    if message.chat.type == ChatType.PRIVATE or _answers_bot(message, reading):
+        return command.is_for(bot.username or "")
+    if message.chat.type == ChatType.PRIVATE or _answers_bot(message, bot):
         return True
-    return is_own and mentions(text, reading.username)
+    return is_own and mentions(text, bot.username or "")
 
 
-def _answers_bot(message: Message, reading: ReadingContext) -> bool:
+def _answers_bot(message: Message, bot: User) -> bool:
     replied = message.reply_to_message
-    return replied is not None and is_reply(message) and _is_from(replied, reading.bot_id)
+    return replied is not None and is_reply(message) and _is_from(replied, bot.id)
 
 
 def _is_from(message: Message, user_id: int) -> bool:
     return message.from_user is not None and message.from_user.id == user_id
 
 
-def _parts(message: Message, reading: ReadingContext) -> tuple[RequestPart, RequestPart | None]:
-    own = _part(message, attachment_of(message), reading)
+def _parts(message: Message, bot: User) -> tuple[RequestPart, RequestPart | None]:
+    own = _part(message, attachment_of(message), bot)
     if own.files:
         return own, None
     if (file := attachment_elsewhere(message)) is not None:
@@ -199,14 +290,14 @@ def _parts(message: Message, reading: ReadingContext) -> tuple[RequestPart, Requ
     replied = message.reply_to_message
     if replied is None or not is_reply(message) or (file := attachment_of(replied)) is None:
         return own, None
-    is_ours = _is_from(replied, reading.bot_id)
+    is_ours = _is_from(replied, bot.id)
     if is_ours and replied.photo:
         return own, None  # The photos that the bot sends are drawings of the timeline.
-    return own, _part(replied, file, reading)
+    return own, _part(replied, file, bot)
 
 
-def _part(message: Message, file: Attachment | None, reading: ReadingContext) -> RequestPart:
-    if file is not None and _is_from(message, reading.bot_id):
+def _part(message: Message, file: Attachment | None, bot: User) -> RequestPart:
+    if file is not None and _is_from(message, bot.id):
         # All results have the same name.
         file = replace(file, name=f"video_{message.message_id}.mp4", is_result=True)
     return RequestPart(
@@ -230,15 +321,13 @@ def _glue(text: str) -> str:
     return " " if length >= MessageLimit.MAX_TEXT_LENGTH - _CUT_EARLIER else PARAGRAPH
 
 
-def _context(message: Message, reading: ReadingContext) -> str:
+def _context(message: Message, bot: User, *, knows_replied: bool) -> str:
     """Return the words that a message is about: those that were marked, or all of the answered message."""
     quote, replied = message.quote, message.reply_to_message if is_reply(message) else None
-    if quote is not None and quote.text and (quote.is_manual or not reading.knows_replied):
+    if quote is not None and quote.text and (quote.is_manual or not knows_replied):
         return _with_preview(message, _quoted(quote, replied))
-    is_result = (
-        replied is not None and _is_from(replied, reading.bot_id) and attachment_of(replied) is not None
-    )
-    if replied is None or is_result or reading.knows_replied:
+    is_result = replied is not None and _is_from(replied, bot.id) and attachment_of(replied) is not None
+    if replied is None or is_result or knows_replied:
         return ""
     return words_of(replied).strip()
 

@@ -36,6 +36,9 @@ ALLOWED_UPDATES = [
     "my_chat_member",
 ]
 
+PER_CHAT = 10
+"""How many updates of one chat are handled between two polls: others don't wait for all fifty requests of somebody."""
+
 _ANOTHER_POLLER = "another_poller"  # the trouble, of which admins are told
 
 
@@ -71,6 +74,9 @@ class UpdateReceiver:
             InvalidToken: Telegram does not know the bot.
         """
         offset, backoff = 0, Backoff()
+        done: set[int] = (
+            set()
+        )  # updates behind the offset that were handled before an earlier one of another chat
         self.is_answered = False
         while True:
             try:
@@ -95,9 +101,11 @@ class UpdateReceiver:
                     await self._clear_alert(_ANOTHER_POLLER)
             self.is_answered = self._is_alone = True
             metrics.POLLS.labels("ok").inc()
-            await self.receive(batch)
+            left = await self.receive([item for item in batch if item["update_id"] not in done])
             if batch:
-                offset = max(item["update_id"] for item in batch) + 1
+                numbers = [item["update_id"] for item in batch]
+                offset = min(left, default=max(numbers) + 1)
+                done = {number for number in numbers if number > offset}.difference(left)
 
     async def _on_conflict(self, error: Conflict) -> None:
         if "webhook" not in error.message.lower():
@@ -115,14 +123,24 @@ class UpdateReceiver:
         with contextlib.suppress(TelegramError):
             await self._application.bot.delete_webhook()
 
-    async def receive(self, batch: Sequence[dict[str, Any]]) -> None:
-        """Handle updates until all are stored: one after another within a chat, chats side by side."""
+    async def receive(self, batch: Sequence[dict[str, Any]]) -> list[int]:
+        """Handle updates until they are stored: one after another within a chat, chats side by side.
+
+        Returns:
+            The numbers of those that are left for the next poll, of chats with more than ``PER_CHAT``.
+        """
         chats: dict[int, list[Update]] = defaultdict(list)
+        left = []
         for item in batch:
             if (update := self._parse(item)) is not None:
-                chat = update.effective_chat
-                chats[chat.id if chat else 0].append(update)
+                asker = update.effective_chat or update.effective_user  # An inline query has no chat.
+                updates = chats[asker.id if asker else 0]
+                if len(updates) < PER_CHAT:
+                    updates.append(update)
+                else:
+                    left.append(update.update_id)
         await asyncio.gather(*(self._receive_chat(updates) for updates in chats.values()))
+        return left
 
     async def receive_one(self, item: dict[str, Any]) -> None:
         """Handle an update that the webhook got, once. Telegram repeats one that fails before any later of its chat.
@@ -131,20 +149,22 @@ class UpdateReceiver:
             RedisError: What it asks for is not stored.
         """
         if (update := self._parse(item)) is not None:
+            metrics.UPDATES.labels("received").inc()
             await self._handle(update)
 
     def _parse(self, item: dict[str, Any]) -> Update | None:
-        metrics.UPDATES.labels("received").inc()
         try:
             return Update.de_json(item, self._application.bot)
         except Exception:
             # Perhaps of a newer Bot API. If it were not skipped, it would come again for ever.
+            metrics.UPDATES.labels("received").inc()
             metrics.UPDATES.labels("unreadable").inc()
             log.exception("receiver.unreadable_update", update_id=item.get("update_id"))
             return None
 
     async def _receive_chat(self, updates: Sequence[Update]) -> None:
         for update in updates:
+            metrics.UPDATES.labels("received").inc()
             await self._handle_until_stored(update)
 
     async def _handle_until_stored(self, update: Update) -> None:

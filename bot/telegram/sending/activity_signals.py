@@ -11,7 +11,6 @@ from telegram.error import BadRequest, TelegramError
 from bot.jobs.model import Job
 from bot.jobs.ports import DONE, SEEN, ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
 
 log = structlog.get_logger(__name__)
 
@@ -23,13 +22,12 @@ class ActivitySignals:
     """Shows that one job is stored, is done or sends its video; failures are ignored, except in `react`.
 
     Args:
-        bot: The bot that sends.
         job: The job.
         telegram_calls: Makes the calls.
     """
 
-    def __init__(self, bot: TelegramBot, job: Job, telegram_calls: TelegramCalls) -> None:
-        self._bot = bot
+    def __init__(self, job: Job, telegram_calls: TelegramCalls) -> None:
+        self._bot = telegram_calls.bot
         self._job = job
         self._telegram_calls = telegram_calls
 

@@ -9,7 +9,7 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import MessageLocation
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
-from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.located_messages import LocatedMessages, View
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 class AlertMessages:
     """Edits the messages of alerts, and sends them while the store takes no writes."""
 
-    def __init__(self, bot: TelegramBot, messages: PressedMessages) -> None:
+    def __init__(self, bot: TelegramBot, messages: LocatedMessages) -> None:
         self._bot = bot
         self._messages = messages
 

@@ -13,6 +13,7 @@ from bot.jobs.ports import ChatGone, TopicGone
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.http import surely_not_sent
+from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, pause_after_s
 from bot.telegram.sending.send_refusals import Refusal, is_nobody_there, refusal_of
 
@@ -28,7 +29,10 @@ class OutcomeUnknown(Exception):
 class TelegramCalls:
     """Makes calls to Telegram, and repeats them only where that can't do anything twice."""
 
-    def __init__(self, clock: Clock, telegram_ids: TelegramIds, rate_limiter: RateLimiter) -> None:
+    def __init__(
+        self, bot: TelegramBot, clock: Clock, telegram_ids: TelegramIds, rate_limiter: RateLimiter
+    ) -> None:
+        self.bot = bot
         self.clock = clock
         self.rate_limiter = rate_limiter
         self._telegram_ids = telegram_ids

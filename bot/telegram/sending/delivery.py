@@ -26,8 +26,8 @@ from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from bot.runtime.hosts import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.file_messages import calls_of
+from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of

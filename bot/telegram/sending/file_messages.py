@@ -52,12 +52,12 @@ def calls_of(bot: TelegramBot, kind: str, content: bytes | str) -> tuple[Call, C
 
 
 async def post_to_channel(
-    bot: TelegramBot, telegram_calls: TelegramCalls, channel_id: int, file: Attachment, caption: str
+    telegram_calls: TelegramCalls, channel_id: int, file: Attachment, caption: str
 ) -> str | None:
     """See ``post`` of ``ports.Responder``."""
     acquired = await telegram_calls.acquire(channel_id, SendPriority.ANSWER)
 
-    send, _ = calls_of(bot, file.kind, file.file_id)
+    send, _ = calls_of(telegram_calls.bot, file.kind, file.file_id)
     form = {"caption": caption, "parse_mode": ParseMode.HTML}
 
     try:

@@ -1,24 +1,36 @@
-"""Messages put into a language: catalogue keys and typed parameters become Telegram HTML."""
+"""Messages put into a language: texts of the catalogue, the captions of results, and what one message can hold."""
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from telegram import Chat, InlineKeyboardMarkup, Message, MessageEntity
+from telegram.constants import MessageLimit, ParseMode
+from telegramify_markdown import utf16_len
 
 from bot.jobs.clip_names import clip_names, track_label
 from bot.jobs.messages import (
+    AgentMessage,
     Bytes,
     ListMessage,
     LocalizedMessage,
     Names,
     Param,
+    SampleClip,
     Seconds,
+    TextMessage,
+    TimelinePicture,
     TimeRange,
     UncutText,
 )
 from bot.nemo.drafts import Draft
+from bot.telegram.sending.markdown import to_pieces
 from bot.words import Html, Words
 
 if TYPE_CHECKING:
@@ -89,3 +101,135 @@ def _format_range(words: Words, value: TimeRange) -> str:
     )
     unit = words.plain("unit.seconds", seconds="")
     return f"{start.removesuffix(unit) if end.endswith(unit) else start}–{end}"
+
+
+_TAG = re.compile(r"<[^>]*>")
+
+_SEPARATOR, _CUT = "\n\n", " …"
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A text under a result.
+
+    Args:
+        text: The text, as HTML.
+        is_whole: Whether the answer is in it as a whole.
+    """
+
+    text: Html
+    is_whole: bool = True
+
+
+def caption_of(answer: TextMessage | None, own: Html, words: Words, limit: int) -> Caption:
+    """Put an answer above the bot's own line; one that is too long is cut.
+
+    Args:
+        answer: The answer; ``None`` if there is none.
+        own: The line about the video; empty if there is nothing to say beside the answer.
+        words: The texts in the chat's language.
+        limit: The longest text that Telegram takes, in UTF-16 units without formatting.
+    """
+    if answer is None:
+        return Caption(own)
+    room = limit - visible_length(own) - len(_SEPARATOR)
+    said, lines = _parts(answer, words)
+    text = Html(_SEPARATOR.join(part for part in (said, "\n".join(lines)) if part))
+    if visible_length(text) <= room:
+        return Caption(Html(_SEPARATOR.join(part for part in (text, own) if part)))
+    return Caption(Html(f"{_beginning(answer, lines, room)}{_SEPARATOR}{own}"), is_whole=False)
+
+
+def visible_length(text: Html) -> int:
+    """Return the length of HTML as Telegram counts it: UTF-16 units after its entities are read."""
+    return utf16_len(plain_text(text))
+
+
+def plain_text(text: Html) -> str:
+    """Return HTML without its formatting."""
+    return html.unescape(_TAG.sub("", text))
+
+
+def _parts(answer: TextMessage, words: Words) -> tuple[Html, list[Html]]:
+    """Return the agent's words, and the lines under them."""
+    match answer:
+        case AgentMessage(markdown=markdown, lines=lines):
+            pieces = to_pieces(markdown, cut_note=words.plain("answer.cut"))
+            said = "\n".join(_as_html(piece.text, piece.entities) for piece in pieces)
+            return Html(said), [format_lines(words, [line]) for line in lines]
+        case ListMessage(heading=heading, lines=lines):
+            return Html(""), [format_lines(words, [line]) for line in (heading, *lines)]
+        case LocalizedMessage():
+            return Html(""), [format_lines(words, [answer])]
+
+
+def _beginning(answer: TextMessage, lines: Sequence[Html], room: int) -> Html:
+    """Return as much of an answer as fits, with a mark of what is missing."""
+    room -= len(_CUT)
+    if isinstance(answer, AgentMessage):
+        first = next(iter(to_pieces(answer.markdown, limit=max(1, room))), None)
+        return Html(_as_html(first.text, first.entities) + _CUT) if first is not None else Html(_CUT)
+    fitting: list[Html] = []
+    for line in lines:
+        if visible_length(Html("\n".join([*fitting, line]))) > room:
+            break
+        fitting.append(line)
+    return Html("\n".join(fitting) + _CUT)
+
+
+def _as_html(text: str, entities: Sequence[MessageEntity]) -> Html:
+    # PTB writes entities as HTML for messages only.
+    message = Message(1, datetime.now(UTC), Chat(1, Chat.PRIVATE), text=text, entities=list(entities))
+    return Html(message.text_html)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text ready to be sent: HTML, or plain text with entities."""
+
+    text: str
+    entities: Sequence[MessageEntity] | None = None
+    quiet: bool = False
+
+    @property
+    def parse_mode(self) -> ParseMode | None:
+        """How Telegram reads the text."""
+        return ParseMode.HTML if self.entities is None else None
+
+    def form(self, markup: InlineKeyboardMarkup | None) -> dict[str, Any]:
+        """Return the parameters of a call that sends the text, or edits a message to it."""
+        return {
+            "text": self.text,
+            "parse_mode": self.parse_mode,
+            "entities": self.entities,
+            "reply_markup": markup,
+        }
+
+
+def texts_of(
+    message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture | SampleClip, words: Words
+) -> list[Text]:
+    """Return the texts of a message in a language, each no longer than Telegram takes."""
+    match message:
+        case LocalizedMessage():
+            return [Text(format_message(words, message.key, message.params), quiet=message.quiet)]
+        case ListMessage():
+            return [Text(format_list(words, message))]
+        case AgentMessage():
+            pieces = to_pieces(message.markdown, cut_note=words.plain("answer.cut"))
+            return _with_lines([Text(piece.text, piece.entities) for piece in pieces], words, message.lines)
+        case TimelinePicture():
+            return [Text(format_list(words, message.caption))]
+        case SampleClip(caption):
+            return [Text(format_message(words, caption.key, caption.params))]
+
+
+def _with_lines(texts: list[Text], words: Words, lines: Sequence[LocalizedMessage]) -> list[Text]:
+    """Add lines of our own to the agent's answer, in its last message if they fit."""
+    if not lines:
+        return texts
+    text = plain_text(format_lines(words, lines))
+    last = texts[-1] if texts else None
+    if last is None or utf16_len(last.text) + utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
+        return [*texts, Text(text, ())]
+    return [*texts[:-1], Text(f"{last.text}\n\n{text}", last.entities)]

@@ -6,12 +6,11 @@ from typing import Any
 
 from pydantic import BaseModel
 from redis.asyncio import Redis
-from telegram import Bot, ChatMember, ChatMemberAdministrator, ChatMemberOwner
+from telegram import ChatMember, ChatMemberAdministrator, ChatMemberOwner
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
 from bot.jobs.ports import ChatGone
-from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
 
@@ -29,11 +28,10 @@ class AdminList(BaseModel):
 class CachedGroupAdmins:
     """Asks Telegram, and keeps each list for a minute."""
 
-    def __init__(self, bot: Bot, telegram_calls: TelegramCalls, redis: Redis, clock: Clock) -> None:
-        self._bot = bot
+    def __init__(self, telegram_calls: TelegramCalls, redis: Redis) -> None:
+        self._bot = telegram_calls.bot
         self._telegram_calls = telegram_calls
         self._redis = redis
-        self._clock = clock
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """See ``GroupAdmins``.
@@ -46,7 +44,7 @@ class CachedGroupAdmins:
             return True
         name = keys.admins_key(str(ChatKey(chat.chat_id)))
         cached: Any = await self._redis.get(name)
-        now = self._clock.now()
+        now = self._telegram_calls.clock.now()
         if cached is not None:
             known = AdminList.model_validate_json(cached)
             if user_id in known.user_ids:

@@ -15,11 +15,10 @@ from bot.jobs.model import GuestQuery
 from bot.jobs.ports import ChatGone
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.pressed_messages import INPUT_MEDIA
+from bot.telegram.sending.formatting import Text
+from bot.telegram.sending.located_messages import INPUT_MEDIA
 from bot.telegram.sending.rate_limiter import InlineMessage, SendPriority
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.texts import Text
 from bot.words import Html
 
 log = structlog.get_logger(__name__)
@@ -36,13 +35,12 @@ class GuestMessages:
     """Answers guest queries. Telegram takes one answer to each, for a short time, and names it by an inline ID alone.
 
     Args:
-        bot: The bot that sends.
         telegram_calls: Makes the calls.
         redis: Keeps the inline IDs.
     """
 
-    def __init__(self, bot: TelegramBot, telegram_calls: TelegramCalls, redis: Redis) -> None:
-        self._bot = bot
+    def __init__(self, telegram_calls: TelegramCalls, redis: Redis) -> None:
+        self._bot = telegram_calls.bot
         self._telegram_calls = telegram_calls
         self._redis = redis
 

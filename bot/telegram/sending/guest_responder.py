@@ -28,7 +28,7 @@ from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import ChatGone, Result
 from bot.media.shrink import CannotShrink
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.captions import caption_of
+from bot.telegram.sending.formatting import Text, caption_of, texts_of
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
@@ -36,7 +36,6 @@ from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPriority
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.send_once import JobSender
-from bot.telegram.sending.texts import Text, texts_of
 from bot.words import Html
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class GuestProgress(ProgressMessage):
     """
 
     def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
-        super().__init__(responders.bot, sender, responders.progress_edit_s)
+        super().__init__(sender, responders.progress_edit_s)
         self._guests = responders.guests
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
@@ -66,12 +65,12 @@ class GuestProgress(ProgressMessage):
         await self.close()
         self._is_refused = True
 
-    async def finish(self, closing: str | None) -> None:
+    async def finish(self, closing: LocalizedMessage | None) -> None:
         """See ``ProgressMessage``."""
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
-        last = (Text(closing), None) if closing is not None else self.last
+        last = self.last if closing is None else (texts_of(closing, self._words)[0], None)
         if last is None or self._is_refused:
             return
         for _ in range(_LOOKS):
@@ -117,11 +116,14 @@ class GuestResponder(TelegramResponder):
     def __init__(
         self, responders: TelegramResponders, job: Job, query: GuestQuery, checkpoints: Checkpoints
     ) -> None:
-        super().__init__(responders, job, checkpoints)
         self._guests = responders.guests
         self._query = query
-        self._progress_message: GuestProgress = GuestProgress(responders, self._sender, query)
+        super().__init__(responders, job, checkpoints)
         self._end_with(LocalizedMessage("guest.see_private"))
+
+    def _new_progress_message(self) -> GuestProgress:
+        self._answer = GuestProgress(self._responders, self._sender, self._query)
+        return self._answer
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. The message is kept for a private chat that is yet to begin."""
@@ -152,7 +154,7 @@ class GuestResponder(TelegramResponder):
         except ChatGone:
             start = GUEST_START
             delivered = await self._deliver_to_staging(f"{idempotency_key}.staging", result)
-        await self._progress_message.close()
+        await self._answer.close()
         answer = None if result.answer is None else _for_others(result.answer)
         caption = caption_of(answer, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
         if delivered.file_id and await self._guests.show_video(
@@ -162,7 +164,7 @@ class GuestResponder(TelegramResponder):
             caption,
             self._markup("button.private_chat", start),
         ):
-            await self._progress_message.become_result()
+            await self._answer.become_result()
         elif start:
             self._end_with(LocalizedMessage("guest.video_waits"), start, "button.get_video")
         else:
@@ -195,11 +197,11 @@ class GuestResponder(TelegramResponder):
         self, message: OutgoingMessage, start: str = "", button: str = "button.private_chat"
     ) -> None:
         if not isinstance(message, PrivateMessage):
-            self._progress_message.last = (texts_of(message, self._words)[0], self._markup(button, start))
+            self._answer.last = (texts_of(message, self._words)[0], self._markup(button, start))
 
     def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
         url = private_chat_url(self._bot.username, start)
-        return self._progress_message._keyboard([Button(button, url=url)])
+        return self._answer._keyboard([Button(button, url=url)])
 
 
 def _for_others(message: TextMessage) -> TextMessage:

@@ -7,7 +7,6 @@ from telegram.error import TelegramError
 from bot.chats.key import ChatKey
 from bot.jobs.ports import ChatGone, TopicGone
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.rate_limiter import SendPriority
 
 log = structlog.get_logger(__name__)
@@ -16,8 +15,8 @@ log = structlog.get_logger(__name__)
 class PrivateTopics:
     """Opens and names topics where the bot's private chats have them, which is a switch at @BotFather."""
 
-    def __init__(self, bot: TelegramBot, telegram_calls: TelegramCalls) -> None:
-        self._bot = bot
+    def __init__(self, telegram_calls: TelegramCalls) -> None:
+        self._bot = telegram_calls.bot
         self._telegram_calls = telegram_calls
 
     async def open(self, chat: ChatKey, name: str) -> ChatKey | None:

@@ -24,14 +24,12 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.formatting import format_message
+from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
-from bot.telegram.sending.texts import Text
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -63,8 +61,8 @@ class ProgressMoved(Checkpoint):
 class ProgressMessage:
     """Shows the newest progress of a job, and edits no more often than every few seconds."""
 
-    def __init__(self, bot: TelegramBot, sender: JobSender, edit_every_s: float) -> None:
-        self._bot = bot
+    def __init__(self, sender: JobSender, edit_every_s: float) -> None:
+        self._bot = sender.telegram_calls.bot
         self._sender = sender
         self._job = sender.job
         self._checkpoints = sender.checkpoints
@@ -150,12 +148,8 @@ class ProgressMessage:
             await self._edit_to(text)
         self._edits = asyncio.create_task(self._edit_on(), name=f"progress:{self._job.id}")
 
-    async def finish(self, closing: str | None) -> None:
-        """Delete the message, or let it say something last.
-
-        Args:
-            closing: The last text, as HTML.
-        """
+    async def finish(self, closing: LocalizedMessage | None) -> None:
+        """Delete the message, or let it say something last."""
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it has to be there to be deleted.
         unread_s = self._readable_until_s - self._clock.monotonic_s()
@@ -171,7 +165,8 @@ class ProgressMessage:
         async def finish(telegram_chat_id: int) -> object:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
-            return await self._edit(telegram_chat_id, message_id, closing, SendPriority.ANSWER, buttons=())
+            text = format_message(self._words, closing.key, closing.params)
+            return await self._edit(telegram_chat_id, message_id, text, SendPriority.ANSWER, buttons=())
 
         async def remove_buttons(telegram_chat_id: int) -> object:
             return await self._bot.edit_message_reply_markup(telegram_chat_id, message_id)

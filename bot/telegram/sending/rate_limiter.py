@@ -127,7 +127,7 @@ class RateLimits:
     )
 
 
-EDITS_PER_S = 15
+EDITS_PER_S = 15.0
 """Edits of all progress messages of one process: the more messages, the less often each is edited."""
 
 STORE_TIMEOUT_S = 1.0  # how long the store may take to answer; then this process counts for itself

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,34 +21,84 @@ from bot.jobs.messages import (
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
-    Progress,
     SampleClip,
     TextMessage,
     TimelinePicture,
 )
-from bot.jobs.model import Attachment, Job
-from bot.jobs.ports import ChatGone, FileGone, OpenFile, Result, TopicGone
+from bot.jobs.model import Attachment, Job, MessageLocation
+from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import OneDelivery
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
-from bot.telegram.sending.formatting import format_message, format_side_by_side, timeline_labels
+from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.result_album import ResultAlbum
-from bot.telegram.sending.results import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of
-from bot.telegram.sending.texts import texts_of
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
+import re
+import stat
+from contextlib import suppress
+
+from bot.store.files import ensure_data_directory, ensure_private_directory
 
 log = structlog.get_logger(__name__)
+
+LEFTOVER_AGE_S = 86_400
+"""Results older than this were left by a process that died; nothing needs them any more."""
+
+# The finished file, its smaller version, and one that is being written (see jobs/steps/result_download.py).
+_NAME = re.compile(r"nemovideo-[0-9a-f]{16}(-\d)?(-small)?(\.[0-9a-f]{32}\.part)?\.mp4")
+
+
+def result_path(directory: Path, job_id: str, part: int = 0) -> Path:
+    """Return where a job's result waits. A local Bot API server shows the file's name to the chat.
+
+    Args:
+        directory: The directory of all results.
+        job_id: The job.
+        part: The part of the job that it is the result of; 0 if the job has but one.
+    """
+    return directory / (f"nemovideo-{job_id}-{part}.mp4" if part else f"nemovideo-{job_id}.mp4")
+
+
+def discard_results(directory: Path, job_id: str) -> None:
+    """Delete all that is left of a job's results; idempotent."""
+    for path in directory.glob(f"nemovideo-{job_id}*.mp4"):
+        path.unlink(missing_ok=True)
+
+
+def prepare_results(data_dir: Path, shared_dir: Path | None, now_s: float) -> None:
+    """Make the directory of the results, and delete those that nothing needs any more.
+
+    Args:
+        data_dir: The bot's own directory, whose ``results`` are used unless there is a shared one.
+        shared_dir: A directory that a local Bot API server reads too. It may hold files of others.
+        now_s: The present time, in seconds since 1970.
+
+    Raises:
+        UnsafeFile: The bot's own directory can't be used, or belongs to another user.
+    """
+    if shared_dir is None:
+        directory = ensure_private_directory(ensure_data_directory(data_dir) / "results")
+    else:
+        directory = shared_dir
+        directory.mkdir(parents=True, exist_ok=True)
+    for path in directory.iterdir():
+        if _NAME.fullmatch(path.name):
+            with suppress(FileNotFoundError):
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < now_s - LEFTOVER_AGE_S:
+                    path.unlink()
 
 
 class TelegramResponder:
@@ -65,67 +114,46 @@ class TelegramResponder:
         self._responders = responders
         self._job = job
         self._checkpoints = checkpoints
-        self._bot = responders.bot
+        self._bot = responders.telegram_calls.bot
         self._telegram_calls = responders.telegram_calls
         self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
-        self._files = responders.files
         self._delivery = responders.delivery
-        self.sends_arriving = self._delivery.sends_arriving
         self._words = self._sender.words
         self._part = 0
-        self._activity_signals = ActivitySignals(responders.bot, job, responders.telegram_calls)
-        self._progress_message = ProgressMessage(responders.bot, self._sender, responders.progress_edit_s)
+        files, here = responders.files, job.chat.chat_id
+        self.sends_arriving = self._delivery.sends_arriving
+        self.send_limit_bytes = self._delivery.send_limit
+        self.expect_file = partial(files.expect, here)
+        self.open_file = partial(files.open, here, on_copy=self._save_copy)
+        self.post = partial(post_to_channel, self._telegram_calls)
+        self._activity_signals = signals = ActivitySignals(job, self._telegram_calls)
+        self.react, self.conclude = signals.react, signals.conclude
+        self._progress_message = progress = self._new_progress_message()
+        self.report_progress, self.show_progress = progress.set, progress.show
+        self.flush_progress, self.finish_progress = progress.show_now, progress.finish
+
+    def _new_progress_message(self) -> ProgressMessage:
+        return ProgressMessage(self._sender, self._responders.progress_edit_s)
 
     def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
         """See ``ports.Responder``."""
         self._part = number
         self._progress_message.begin_part(number, parts, name)
 
-    def report_progress(self, progress: Progress) -> None:
-        """See ``ports.Responder``."""
-        self._progress_message.set(progress)
-
-    async def show_progress(self) -> None:
-        """See ``ports.Responder``."""
-        await self._progress_message.show()
-
-    async def flush_progress(self) -> None:
-        """See ``ports.Responder``."""
-        await self._progress_message.show_now()
-
-    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
-        """See ``ports.Responder``."""
-        await self._progress_message.finish(
-            None if closing is None else format_message(self._words, closing.key, closing.params)
-        )
-
     async def close(self) -> None:
         """See ``ports.Responder``."""
         await self._progress_message.close()
-
-    def expect_file(self, file: Attachment) -> None:
-        """See ``ports.Responder``."""
-        self._files.expect(self._job.chat.chat_id, file)
-
-    def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
-        """See ``ports.Responder``."""
-        return self._files.open(self._job.chat.chat_id, file, self._save_copy)
 
     async def release_files(self) -> None:
         """See ``ports.Responder``. A local Bot API server keeps what it fetched for a day."""
         copies = self._checkpoints.load(FileCopies)
         for path in copies.paths if copies is not None else ():
-            await self._files.discard(path)
+            await self._responders.files.discard(path)
 
     async def _save_copy(self, path: str) -> None:
         copies = self._checkpoints.load(FileCopies) or FileCopies()
         if path not in copies.paths:
             await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
-
-    @property
-    def send_limit_bytes(self) -> int:
-        """See ``ports.Responder``."""
-        return self._delivery.send_limit
 
     @property
     def result_path(self) -> Path:
@@ -191,14 +219,6 @@ class TelegramResponder:
                 plain_in_the_end=True,
             )
 
-    async def react(self, emoji: str) -> bool:
-        """See ``ports.Responder``."""
-        return await self._activity_signals.react(emoji)
-
-    async def conclude(self, *, is_done: bool) -> None:
-        """See ``ports.Responder``."""
-        await self._activity_signals.conclude(is_done=is_done)
-
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
     ) -> None:
@@ -248,10 +268,6 @@ class TelegramResponder:
             await self._send_file(idempotency_key, file.name, file.file_id, file.kind, caption)
         except BadRequest as error:
             raise FileGone(error.message) from error
-
-    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
-        """See ``ports.Responder``."""
-        return await post_to_channel(self._bot, self._telegram_calls, channel_id, file, caption)
 
     async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """See ``ports.Responder``."""
@@ -304,34 +320,17 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
-        album = ResultAlbum(self._bot, self._sender, self._delivery)
+        album = ResultAlbum(self._sender, self._delivery)
         async with self._activity_signals.uploading():
             return await album.send(idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
-        """See ``ports.Responder``. Telegram lets bots delete a message for 48 hours."""
-        here = self._job.chat.chat_id
-
-        async def delete(chat_id: int) -> bool:
-            # In the supergroup that a group became, the number means another message.
-            return chat_id == telegram_chat_id and await self._bot.delete_message(chat_id, message_id)
-
-        async def remove_buttons(chat_id: int) -> object:
-            return chat_id != telegram_chat_id or await self._bot.edit_message_reply_markup(
-                chat_id, message_id
-            )
-
-        if not only_buttons:
-            try:
-                return await self._telegram_calls.call(here, delete, repeatable=True)
-            except BadRequest as error:
-                if "not found" in error.message.lower():
-                    return True  # Deleted already, by hand or by an attempt that died right after.
-                log.info("responder.not_deletable", error=error.message)
-            except ChatGone:
-                return False  # The result may have reached the person in private.
-        with contextlib.suppress(BadRequest, ChatGone):  # Without buttons already, or gone.
-            await self._telegram_calls.call(here, remove_buttons, repeatable=True)
+        """See ``ports.Responder``."""
+        messages = LocatedMessages(self._telegram_calls)
+        where = MessageLocation(self._job.chat.chat_id, telegram_chat_id, message_id)
+        if not only_buttons and await messages.delete(where):
+            return True
+        await messages.set_buttons(where, None)
         return False
 
     async def _send_privately(self, idempotency_key: str, message: PrivateMessage) -> None:

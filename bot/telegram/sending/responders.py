@@ -8,7 +8,6 @@ from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.model import Job, JobKind
 from bot.media import decoder_process as decoding
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.delivery import Delivery
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.guest_messages import GuestMessages
@@ -22,7 +21,6 @@ class TelegramResponders:
     """Makes responders, and holds what they share.
 
     Args:
-        bot: The bot that sends.
         telegram_calls: Makes the calls.
         sent: Numbers of known messages.
         files: Opens files that lie with Telegram.
@@ -33,7 +31,6 @@ class TelegramResponders:
         staging_chat: Id of a chat for results of people who have not begun a private chat; ``None`` if there is none.
     """
 
-    bot: TelegramBot
     telegram_calls: TelegramCalls
     sent: SentMessageLog
     files: FileDownloads

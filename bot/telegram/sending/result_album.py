@@ -16,9 +16,8 @@ from bot.jobs.ports import ChatGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.captions import caption_of
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
+from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.send_once import JobSender, sent_message
 from bot.telegram.sending.send_refusals import ResultForm
 from bot.words import Html
@@ -30,13 +29,12 @@ class ResultAlbum:
     """Sends an album of results.
 
     Args:
-        bot: The bot that sends.
         sender: Sends for the job that is answered.
         delivery: Sends single results; knows what the server takes.
     """
 
-    def __init__(self, bot: TelegramBot, sender: JobSender, delivery: Delivery) -> None:
-        self._bot = bot
+    def __init__(self, sender: JobSender, delivery: Delivery) -> None:
+        self._bot = sender.telegram_calls.bot
         self._sender = sender
         self._delivery = delivery
 

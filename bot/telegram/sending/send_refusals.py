@@ -3,9 +3,9 @@
 import html
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import Any, Self, TypeVar
+from functools import reduce
+from typing import Any, TypeVar
 
 import structlog
 from telegram import InlineKeyboardMarkup
@@ -152,70 +152,32 @@ def next_form(refused: ResultForm, refusal: Refusal, possible: Collection[Result
     return next(later, None)
 
 
-@dataclass(frozen=True, slots=True)
-class MessageForm:
-    """Which parts of a message are sent; each refusal leaves one out.
+_PLAINEST = (Refusal.BUTTON, Refusal.BUTTON, Refusal.REPLY, Refusal.FORMATTING, Refusal.PICTURE)
+"""What is left out if nobody knows what was refused: all but the text, and where it belongs."""
 
-    Args:
-        link_buttons: Buttons with a URL.
-        buttons: All the others.
-        thread: The topic.
-        reply: The reply to the request.
-        formatting: The text's formatting.
-        full_length: All of the text.
-        pictures: A video's cover and thumbnail.
-    """
 
-    link_buttons: bool = True
-    buttons: bool = True
-    thread: bool = True
-    reply: bool = True
-    formatting: bool = True
-    full_length: bool = True
-    pictures: bool = True
-
-    def after(self, refusal: Refusal) -> Self | None:
-        """Return the form after a refusal; ``None`` if no other form helps."""
-        match refusal:
-            case Refusal.BUTTON if self.link_buttons:
-                return replace(self, link_buttons=False)
-            case Refusal.BUTTON if self.buttons:
-                return replace(self, buttons=False)
-            case Refusal.THREAD if self.thread:
-                return replace(self, thread=False, reply=False)  # A reply goes to the topic of its message.
-            case Refusal.REPLY if self.reply:
-                return replace(self, reply=False)
-            case Refusal.FORMATTING if self.formatting:
-                return replace(self, formatting=False)
-            case Refusal.LENGTH if self.full_length:
-                return replace(self, full_length=False, formatting=False)  # Half a tag is none.
-            case Refusal.PICTURE if self.pictures:
-                return replace(self, pictures=False)
-        return None
-
-    def plainest(self) -> Self:
-        """Return what is left if nobody knows what was refused: the text, where it belongs."""
-        return replace(self, link_buttons=False, buttons=False, reply=False, formatting=False, pictures=False)
-
-    def apply(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of a call without what this form leaves out."""
-        left_out: dict[str, Any] = {}
-        if not self.link_buttons:
-            left_out["reply_markup"] = _without_links(fields.get("reply_markup")) if self.buttons else None
-        if not self.thread:
-            left_out["message_thread_id"] = None
-        if not self.reply:
-            left_out["reply_parameters"] = None
-        if not self.pictures:
-            left_out |= {"thumbnail": None, "cover": None}
-        if not self.formatting:
-            left_out |= {"parse_mode": None, "entities": ()}
+def without(refusal: Refusal, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a call without what was refused; the same ones if they have no such part."""
+    left_out: dict[str, Any] = {}
+    match refusal:
+        case Refusal.BUTTON:  # At first those with a link.
+            markup = fields.get("reply_markup")
+            others = _without_links(markup)
+            left_out = {"reply_markup": None if others == markup else others}
+        case Refusal.THREAD:  # A reply goes to the topic of its message.
+            left_out = {"message_thread_id": None, "reply_parameters": None}
+        case Refusal.REPLY:
+            left_out = {"reply_parameters": None}
+        case Refusal.PICTURE:
+            left_out = {"thumbnail": None, "cover": None}
+        case Refusal.FORMATTING | Refusal.LENGTH:
+            left_out = {"parse_mode": None, "entities": ()}
             for name in ("text", "caption"):
                 text = fields.get(name) or ""
                 text = _without_tags(text) if fields.get("parse_mode") == ParseMode.HTML else text
-                is_cut = not self.full_length and len(text) > SHORT_CHARS
+                is_cut = refusal is Refusal.LENGTH and len(text) > SHORT_CHARS  # Half a tag is none.
                 left_out[name] = f"{text[:SHORT_CHARS]}…" if is_cut else text
-        return {name: left_out.get(name, value) for name, value in fields.items()}
+    return {name: left_out.get(name, value) for name, value in fields.items()}
 
 
 async def send_in_best_form(
@@ -232,24 +194,21 @@ async def send_in_best_form(
         BadRequest: No form of the message was taken. Also for a 413, which PTB takes for a broken connection.
         TelegramError: Any other failure.
     """
-    form = MessageForm()
+    given = dict(fields)
     while True:
-        given = form.apply(fields)
         try:
             return await send(**given)
         except NetworkError as error:
             refusal = refusal_of(error)
-            next_form = form.after(refusal)
-            while next_form is not None and next_form.apply(fields) == given:  # It has no such part.
-                next_form = next_form.after(refusal)
-            if next_form is None and plain_in_the_end and _may_be_anything(error, refusal):
-                next_form, plain_in_the_end = form.plainest(), False
-            if next_form is None:
+            rest = without(refusal, given)
+            if rest == given and plain_in_the_end and _may_be_anything(error, refusal):
+                rest, plain_in_the_end = reduce(lambda rest, one: without(one, rest), _PLAINEST, given), False
+            elif rest == given:
                 if refusal is Refusal.TOO_LARGE and not isinstance(error, BadRequest):
                     raise BadRequest(error.message) from error
                 raise
             log.info("telegram.refused", refusal=refusal.value, error=error.message)
-            form = next_form
+            given = rest
 
 
 def _may_be_anything(error: NetworkError, refusal: Refusal) -> bool:

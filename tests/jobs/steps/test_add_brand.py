@@ -61,15 +61,15 @@ async def set_logo(rig: Rig, chat_id: int = 4711) -> None:
 
 async def test_the_file_and_a_word_about_it_are_added(rig: Rig) -> None:
     await set_logo(rig)
-    attempt = rig.attempt(rig.job(text="add my logo and intro", files=(a_file(1),)))
+    attempt = rig.attempt(rig.job(prompt="add my logo and intro", files=(a_file(1),)))
     await add_brand(rig.projects.chats, attempt)
     job = attempt.job
     assert [(file.file_id, file.message_id) for file in job.files] == [("file-1", 1), ("logo-file", 3)]
-    assert job.text.startswith("add my logo and intro\n\n(The file logo.jpg is my logo")
-    assert "intro:" not in job.text  # There is none.
+    assert job.prompt.startswith("add my logo and intro\n\n(The file logo.jpg is my logo")
+    assert "intro:" not in job.prompt  # There is none.
     assert job.payload_as(EditPayload).restored_file_ids == ("logo-file",)
 
-    unasked = rig.attempt(rig.job(text="trim it"))
+    unasked = rig.attempt(rig.job(prompt="trim it"))
     await add_brand(rig.projects.chats, unasked)
     assert unasked.job == rig.attempt(unasked.job).job
     assert unasked.job.files == ()
@@ -81,7 +81,7 @@ async def test_an_attempt_that_goes_on_brings_the_logo_once(rig: Rig) -> None:
     path = rig.responder.result_path.with_name("logo.jpg")
     make_photo(path)
     rig.responder.files["logo-file"] = path.read_bytes()
-    attempt = rig.attempt(rig.job(text="add my logo"))
+    attempt = rig.attempt(rig.job(prompt="add my logo"))
     upload = Upload(rig.projects, rig.cards, rig.usual_times)
     await upload(attempt)
     following = again(attempt)
@@ -90,14 +90,14 @@ async def test_an_attempt_that_goes_on_brings_the_logo_once(rig: Rig) -> None:
     uploaded = following.load(Uploaded, FILES)
     assert uploaded is not None
     assert list(uploaded.sources) == ["logo-file"]
-    assert "is my logo" in following.job.text
+    assert "is my logo" in following.job.prompt
 
     # The project has it now.
-    later = rig.attempt(rig.job(text="add my logo once more"))
+    later = rig.attempt(rig.job(prompt="add my logo once more"))
     await upload(later)
     assert len(await rig.nemo.uploads()) == 1
-    assert "is my logo" in later.job.text
-    assert "(This is about" not in later.job.text
+    assert "is my logo" in later.job.prompt
+    assert "(This is about" not in later.job.prompt
 
 
 async def test_a_default_format_goes_with_the_first_request_that_names_none(rig: Rig) -> None:
@@ -105,7 +105,7 @@ async def test_a_default_format_goes_with_the_first_request_that_names_none(rig:
     await rig.projects.chats.brands.set_ratio(chat.key, "1:1")
     ask = AskAgent(rig.projects, TurnLimits(), rig.cards, rig.credit_limits, rig.usual_times)
     for text in ("make it vertical", "trim it to 2 seconds"):
-        attempt = rig.attempt(rig.job(text=text))
+        attempt = rig.attempt(rig.job(prompt=text))
         await ask(attempt)
     first, second = [message.text for message in await rig.nemo.messages()]
     assert first == "make it vertical"
@@ -117,9 +117,9 @@ async def test_a_clip_from_words_is_offered_in_the_default_format(rig: Rig) -> N
     await rig.projects.chats.brands.set_ratio(chat.key, "1:1")
     ask = AskAgent(rig.projects, TurnLimits(), rig.cards, rig.credit_limits, rig.usual_times)
     with pytest.raises(JobEnded) as ended:
-        await ask(rig.attempt(rig.job(text="make a video of a cat")))
+        await ask(rig.attempt(rig.job(prompt="make a video of a cat")))
     assert isinstance(ended.value.message, LocalizedMessage)
     assert next(button.text for button in ended.value.message.buttons if button.is_chosen) == "1:1"
-    await ask(rig.attempt(rig.job(text="trim it to 2 seconds")))
+    await ask(rig.attempt(rig.job(prompt="trim it to 2 seconds")))
     (asked,) = await rig.nemo.messages()
     assert asked.text == "trim it to 2 seconds\n\nThe format is 1:1, unless I ask for another one."

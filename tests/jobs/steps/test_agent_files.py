@@ -22,7 +22,7 @@ def file(name: str, content: bytes = SUBTITLES, **fields: Any) -> dict[str, Any]
 async def ask(rig: Rig, *steps: dict[str, Any]) -> Attempt:
     await rig.open_project(a_draft(0))
     await rig.nemo.script(list(steps))
-    attempt = rig.attempt(rig.job(text="make a thumbnail"))
+    attempt = rig.attempt(rig.job(prompt="make a thumbnail"))
     await AskAgent(rig.projects, TurnLimits(), rig.cards, rig.credit_limits, rig.usual_times)(attempt)
     return attempt
 

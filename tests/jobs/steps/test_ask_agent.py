@@ -45,7 +45,7 @@ def held_answer(attempt: Attempt) -> TextMessage:
 
 async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
-    attempt = rig.attempt(rig.job(text='add a title "Hello"'))
+    attempt = rig.attempt(rig.job(prompt='add a title "Hello"'))
     await ask(rig, attempt)
     await ask(rig, again(attempt))
     assert [message.text for message in await rig.nemo.messages()] == ['add a title "Hello"']
@@ -63,7 +63,7 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
         {"tool": {"name": name, "args": {}, "result": {}}} for name in ("edit_draft", "seedance", "set_title")
     ]
     await rig.nemo.script([{"wait_s": 30}, *tools, {"text": "Done."}])
-    await ask(rig, rig.attempt(rig.job(text="a paper boat")))
+    await ask(rig, rig.attempt(rig.job(prompt="a paper boat")))
     redis = rig.usual_times.redis
     assert await redis.llen(keys.usual_times_key(Work.GENERATION)) == 1
     assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
@@ -75,18 +75,18 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
 async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"error_event": {"code": "503", "message": "overloaded"}}])
-    await ask(rig, rig.attempt(rig.job(text="add a title")))
+    await ask(rig, rig.attempt(rig.job(prompt="add a title")))
     assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.EDIT)) == 0
 
 
 async def test_without_words_nothing_is_asked(rig: Rig) -> None:
-    assert await ask(rig, rig.attempt(rig.job(text=""))) == ""
+    assert await ask(rig, rig.attempt(rig.job(prompt=""))) == ""
     assert await rig.nemo.messages() == []
 
 
 async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO, TEXT))
-    attempt = rig.attempt(rig.job(text="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
+    attempt = rig.attempt(rig.job(prompt="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
     message = held_answer(attempt)
@@ -101,7 +101,7 @@ async def test_a_process_that_dies_while_a_file_comes_leaves_the_words_and_the_r
     monkeypatch.setattr(ask_agent, "SAVE_TEXT_EVERY_S", 3600)  # As if the words had come right before it.
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"edit": TRIM}, {"text": "The cover follows."}, {"hold": "file"}])
-    attempt = rig.attempt(rig.job(text=TRIM))
+    attempt = rig.attempt(rig.job(prompt=TRIM))
     asking = asyncio.create_task(ask(rig, attempt))
     await eventually(lambda: attempt.load(AgentTextSoFar) is not None)
     asking.cancel()
@@ -125,7 +125,7 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     # The state is read once before the turn.
     await rig.nemo.fault("state", times=1 + late_looks, body=old_state, content_type="application/json")
     await rig.nemo.script(scripts.silent_edit("trim it to 1 second"))
-    attempt = rig.attempt(rig.job(text="trim it"))
+    attempt = rig.attempt(rig.job(prompt="trim it"))
     await ask(rig, attempt)
     answer = rig.responder.sent.get("answer") or held_answer(attempt)
     heading = answer.heading if isinstance(answer, ListMessage) else answer
@@ -149,7 +149,7 @@ def test_the_export_button_calls_for_the_video(text: str, has_changed: bool, wan
 async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(scripts.cut_before_work())
-    assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == "error.stream_lost"
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == "error.stream_lost"
     assert len(await rig.nemo.messages()) == 1
 
 
@@ -184,7 +184,7 @@ async def test_what_was_paid_for_is_never_asked_for_again_where_the_project_cann
     await rig.open_project(a_draft(VIDEO))
     hold = await rig.nemo.hold("message", "work")
     await rig.nemo.script([{"edit": TRIM}, *end])
-    attempt = rig.attempt(rig.job(text=TRIM))
+    attempt = rig.attempt(rig.job(prompt=TRIM))
     asking = asyncio.create_task(ask(rig, attempt))
     await rig.nemo.reached(hold)
     await rig.nemo.fault("state", times=times, **UNREADABLE[fault])
@@ -210,7 +210,7 @@ async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"edit": TRIM}, {"text": "I trimmed it. Check your account billing page."}])
     await rig.nemo.fault("credits", times=-1, **fault)
-    attempt = rig.attempt(rig.job(text=TRIM))
+    attempt = rig.attempt(rig.job(prompt=TRIM))
     with stamina.set_testing(True, attempts=3):  # without its pauses
         assert await ask(rig, attempt) == ""
     held_answer(attempt)
@@ -232,7 +232,7 @@ async def test_an_error_after_the_agent_began_to_work_sends_no_second_message(
 ) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([*work, *scripts.coded_error(code, "not now")])
-    attempt = rig.attempt(rig.job(text="trim it"))
+    attempt = rig.attempt(rig.job(prompt="trim it"))
     ended = await ask(rig, attempt)
     assert bool(ended) is ("edit" not in work[0])  # The chat is told of the error, or of what changed.
     # It was paid for: a second message would be paid again.
@@ -244,7 +244,7 @@ async def test_an_error_after_the_agent_began_to_work_sends_no_second_message(
 async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(scripts.coded_error(1002, "no such session"))
-    assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == ""
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == ""
     assert len(await rig.nemo.messages()) == 2
     assert rig.responder.sent["project_lost"] == LocalizedMessage(
         "lost.no_files", {"what": LocalizedMessage("lost.session_gone")}
@@ -256,13 +256,13 @@ async def test_a_starting_sandbox_told_within_the_stream_is_waited_for(rig: Rig)
     await rig.nemo.script(
         [{"json": {"type": "warming_up"}}, *scripts.coded_error(503, "sandbox is starting")]
     )
-    assert await ask(rig, rig.attempt(rig.job(text="trim it to 1 second"))) == ""
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it to 1 second"))) == ""
     assert len(await rig.nemo.messages()) == 2
 
 
 async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -> None:
     attempt = rig.attempt(
-        rig.job(text="a cat"),
+        rig.job(prompt="a cat"),
         AgentAnswered(text="Done.", has_changed=True, raw_video_announced=True),
         (KeptDraft(draft=a_draft(AUDIO)), before_turn(Turn())),
         (KeptDraft(draft=a_draft(VIDEO, AUDIO, TEXT)), AFTER),
@@ -280,7 +280,7 @@ async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> N
     spoken: dict[str, Any] = a_draft(VIDEO, AUDIO)
     spoken["t"][1]["name"] = "Voice-over"
     attempt = rig.attempt(
-        rig.job(text="a cat"),
+        rig.job(prompt="a cat"),
         AgentAnswered(text="Done.", has_changed=True, raw_video_announced=True),
         (KeptDraft(), before_turn(Turn())),
         (KeptDraft(draft=spoken), AFTER),
@@ -299,7 +299,7 @@ BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'co
 async def test_what_a_chats_account_spent_is_counted_also_where_it_is_not_shown(
     rig: Rig, redis: Redis, chat_id: int
 ) -> None:
-    attempt = rig.attempt(rig.job(text="a cat video of 5 seconds, 16:9", chat=ChatKey(chat_id)))
+    attempt = rig.attempt(rig.job(prompt="a cat video of 5 seconds, 16:9", chat=ChatKey(chat_id)))
     await rig.nemo.script([{"edit": "make a 5 second video of a cat"}, {"text": "Here is your cat."}])
     await ask(rig, attempt)
     today = await AccountCredits(redis, rig.clock).today()
@@ -310,7 +310,7 @@ async def test_what_a_chats_account_spent_is_counted_also_where_it_is_not_shown(
 async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"edit": "trim it to 1 second"}, {"text": "I trimmed it."}, *BUSY])
-    attempt = rig.attempt(rig.job(text="trim it"))
+    attempt = rig.attempt(rig.job(prompt="trim it"))
     assert await ask(rig, attempt) == ""
     answer = held_answer(attempt)
     assert isinstance(answer, AgentMessage)
@@ -340,7 +340,7 @@ async def test_an_error_that_changed_nothing_is_told_by_its_kind(
     await rig.nemo.script([{"text": "I begin."}, *error])
     with pytest.raises(JobEnded) as ended:
         await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
-            rig.attempt(rig.job(text="trim it"))
+            rig.attempt(rig.job(prompt="trim it"))
         )
     message = ended.value.message
     assert isinstance(message, LocalizedMessage)
@@ -353,7 +353,7 @@ async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked
     await rig.nemo.script(BUSY)
     with pytest.raises(JobEnded) as ended:
         await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
-            rig.attempt(rig.job(text="trim it"))
+            rig.attempt(rig.job(prompt="trim it"))
         )
     assert isinstance(ended.value.message, LocalizedMessage)
     assert ended.value.message.key == "error.turn_busy"
@@ -375,7 +375,7 @@ async def test_a_refused_message_is_told_by_its_kind_where_it_has_a_code(
     await rig.nemo.fault("message", times=-1, **fault)
     with pytest.raises(JobEnded) as ended:
         await AskAgent(rig.projects, LIMITS, rig.cards, rig.credit_limits, rig.usual_times)(
-            rig.attempt(rig.job(text="trim it"))
+            rig.attempt(rig.job(prompt="trim it"))
         )
     assert isinstance(ended.value.message, LocalizedMessage)
     assert ended.value.message.key == key
@@ -384,20 +384,20 @@ async def test_a_refused_message_is_told_by_its_kind_where_it_has_a_code(
 async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "Hm."}, *BUSY, {"text": "It is all there."}])
-    assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == ""
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == ""
 
 
 async def test_an_error_after_all_that_was_said_counts(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"text": "Hm."}, *BUSY])
-    assert await ask(rig, rig.attempt(rig.job(text="trim it"))) == "error.turn_busy"
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == "error.turn_busy"
 
 
 async def test_a_starting_sandbox_is_waited_for(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     starting = {"status": 503, "content_type": "application/json", "body": '{"reason":"sandbox is starting"}'}
     await rig.nemo.fault("message", times=3, **starting)
-    assert await ask(rig, rig.attempt(rig.job(text="trim it to 1 second"))) == ""
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it to 1 second"))) == ""
     assert len(await rig.nemo.messages()) == 1
 
 
@@ -420,7 +420,7 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
     await rig.nemo.script(
         [{"tool": {"name": tool, "args": {}, "result": result}}, {"wait_s": 20}, {"text": "There."}]
     )
-    await ask(rig, rig.attempt(rig.job(text="go on")))
+    await ask(rig, rig.attempt(rig.job(prompt="go on")))
     assert stage in rig.responder.stages
     assert ("answer.raw_ready" in rig.responder.stages) is is_raw_video
     assert tool not in repr([*rig.responder.sent.values(), *rig.responder.stages])

@@ -26,7 +26,7 @@ async def kept(rig: Rig) -> str | None:
 @pytest.mark.parametrize("has_clip", [True, False])
 async def test_an_example_without_a_clip_asks_for_one_and_is_kept(rig: Rig, has_clip: bool) -> None:
     await rig.open_project(a_draft(0) if has_clip else None)
-    attempt = rig.attempt(rig.job(text=EXAMPLE, payload=EditPayload(needs_clip=True)))
+    attempt = rig.attempt(rig.job(prompt=EXAMPLE, payload=EditPayload(needs_clip=True)))
     if has_clip:
         await AskForClip(rig.projects)(attempt)
         assert await kept(rig) is None
@@ -38,36 +38,47 @@ async def test_an_example_without_a_clip_asks_for_one_and_is_kept(rig: Rig, has_
     assert await kept(rig) == EXAMPLE
 
 
+async def test_a_second_example_joins_the_first(rig: Rig) -> None:
+    await keep(rig)
+    with pytest.raises(JobEnded) as ended:
+        await AskForClip(rig.projects)(
+            rig.attempt(rig.job(prompt="Add music", payload=EditPayload(needs_clip=True)))
+        )
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.params == {"prompt": f"{EXAMPLE}\nAdd music"}
+    assert await kept(rig) == f"{EXAMPLE}\nAdd music"
+
+
 async def test_the_next_file_without_words_runs_it_once_also_when_its_process_dies(rig: Rig) -> None:
     await keep(rig)
-    attempt = rig.attempt(rig.job(text="", files=(a_file(),)))
+    attempt = rig.attempt(rig.job(prompt="", files=(a_file(),)))
     await take_kept_prompt(rig.projects.chats, attempt)
-    assert attempt.job.text == EXAMPLE
+    assert attempt.job.prompt == EXAMPLE
     assert await kept(rig) is None
     following = again(attempt)
     await take_kept_prompt(rig.projects.chats, following)
-    assert following.job.text == EXAMPLE
+    assert following.job.prompt == EXAMPLE
 
 
 @pytest.mark.parametrize("with_file", [True, False])
 async def test_words_of_their_own_drop_it(rig: Rig, with_file: bool) -> None:
     await keep(rig)
-    attempt = rig.attempt(rig.job(text="trim it", files=(a_file(),) if with_file else ()))
+    attempt = rig.attempt(rig.job(prompt="trim it", files=(a_file(),) if with_file else ()))
     await take_kept_prompt(rig.projects.chats, attempt)
-    assert attempt.job.text == "trim it"
+    assert attempt.job.prompt == "trim it"
     assert await kept(rig) is None
 
 
 async def test_a_file_that_comes_later_may_be_meant_for_anything(rig: Rig) -> None:
     await keep(rig, minutes=-1)
-    attempt = rig.attempt(rig.job(text="", files=(a_file(),)))
+    attempt = rig.attempt(rig.job(prompt="", files=(a_file(),)))
     await take_kept_prompt(rig.projects.chats, attempt)
-    assert attempt.job.text == ""
+    assert attempt.job.prompt == ""
     assert await kept(rig) is None
 
 
 async def test_a_job_without_words_and_files_leaves_it(rig: Rig) -> None:
     await keep(rig)
-    attempt = rig.attempt(rig.job(text=""))
+    attempt = rig.attempt(rig.job(prompt=""))
     await take_kept_prompt(rig.projects.chats, attempt)
     assert await kept(rig) == EXAMPLE

@@ -13,7 +13,7 @@ REFUSAL = LocalizedMessage("error.file_type")
 async def test_a_text_file_becomes_part_of_the_prompt_and_is_read_once(rig: Rig) -> None:
     clip = a_file(1)
     rig.responder.files = {TEXT_FILE.file_id: b"with calm music"}
-    job = rig.job(text="make it shorter", files=(clip, TEXT_FILE))
+    job = rig.job(prompt="make it shorter", files=(clip, TEXT_FILE))
     attempt = rig.attempt(job, parts=[a_part(clip), a_part(TEXT_FILE, message_id=2)])
 
     await Gather()(attempt)
@@ -21,7 +21,7 @@ async def test_a_text_file_becomes_part_of_the_prompt_and_is_read_once(rig: Rig)
     await Gather()(following)
 
     for one in (attempt, following):
-        assert one.job.text == "make it shorter\n\nwith calm music"
+        assert one.job.prompt == "make it shorter\n\nwith calm music"
         assert one.job.files == (clip,)
     assert rig.responder.opened == [TEXT_FILE.file_id]
 
@@ -31,19 +31,19 @@ async def test_a_text_file_that_joins_later_is_read_beside_what_was_read_before(
     before = Gathered(version=0, text_files={"file-9": "and a title"})
     first = a_file(9, kind="document", name="first.txt")
     attempt = rig.attempt(
-        rig.job(text="", files=(first, TEXT_FILE)),
+        rig.job(prompt="", files=(first, TEXT_FILE)),
         before,
         parts=[a_part(first, message_id=9), a_part(TEXT_FILE)],
     )
     await Gather()(attempt)
-    assert attempt.job.text == "and a title\n\nwith calm music"
+    assert attempt.job.prompt == "and a title\n\nwith calm music"
     assert rig.responder.opened == [TEXT_FILE.file_id]
 
 
 async def test_words_alone_are_not_saved(rig: Rig) -> None:
-    attempt = rig.attempt(rig.job(text="trim it"))
+    attempt = rig.attempt(rig.job(prompt="trim it"))
     await Gather()(attempt)
-    assert attempt.job.text == "trim it"
+    assert attempt.job.prompt == "trim it"
     assert queue_of(attempt).saved == {}
 
 
@@ -56,7 +56,7 @@ async def test_of_several_files_with_the_same_refusal_the_first_is_refused(rig: 
 
 
 async def test_a_request_of_refused_files_alone_is_over(rig: Rig) -> None:
-    attempt = rig.attempt(rig.job(text=""), parts=[a_part(refusal=REFUSAL)])
+    attempt = rig.attempt(rig.job(prompt=""), parts=[a_part(refusal=REFUSAL)])
     with pytest.raises(JobEnded) as ended:
         await Gather()(attempt)
     assert ended.value.message is None

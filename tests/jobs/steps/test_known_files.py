@@ -10,7 +10,7 @@ async def test_the_latest_result_is_uploaded_again_only_for_another_project(
     rig: Rig, session_id: str, is_uploaded: bool
 ) -> None:
     video = a_file(7, is_result=True)
-    job = rig.job(text="shorter", files=(video,))
+    job = rig.job(prompt="shorter", files=(video,))
     result = {
         "result_chat_id": job.telegram_chat_id,
         "result_message_id": 7,
@@ -20,4 +20,4 @@ async def test_the_latest_result_is_uploaded_again_only_for_another_project(
     attempt = rig.attempt(job, parts=[a_part(video, message_id=7)])
     left = await without_known_files(rig.projects, attempt, queue_of(attempt).gathered_job)
     assert left.files == ((video,) if is_uploaded else ())
-    assert (video.name in left.text) is is_uploaded
+    assert (video.name in left.prompt) is is_uploaded

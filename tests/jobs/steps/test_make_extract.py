@@ -18,7 +18,7 @@ from tests.jobs.steps.conftest import Rig, a_draft, a_file, queue_of
 
 def attempt_at(rig: Rig, form: str) -> Attempt:
     payload = ExtractPayload(form=form, result_job_id="0123456789abcdef")
-    return rig.attempt(rig.job(kind=JobKind.EXTRACT, files=(a_file(),), payload=payload, text=""))
+    return rig.attempt(rig.job(kind=JobKind.EXTRACT, files=(a_file(),), payload=payload, prompt=""))
 
 
 async def make(rig: Rig, attempt: Attempt) -> LocalizedMessage | None:

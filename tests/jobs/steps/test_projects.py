@@ -25,7 +25,7 @@ async def edited(rig: Rig, text: str) -> Chat:
     chat = await rig.open_project(a_draft(0))
     await rig.projects.chats.update(chat.key, ChatFields(answer_session_id=chat.session_id))
     draft = (KeptDraft(draft=a_draft(0)), AFTER)
-    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(text=text), ANSWERED, draft))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(prompt=text), ANSWERED, draft))
     return chat
 
 
@@ -59,7 +59,7 @@ async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> N
 
 async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
     chat = await rig.open_project(a_draft(0))
-    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(text="trim it")))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(prompt="trim it")))
     assert await rig.projects.chats.project_list.all(chat.key) == []
 
 
@@ -157,7 +157,7 @@ async def test_a_topic_that_nobody_named_gets_the_projects_name(rig: Rig, *, tak
     project = await rig.projects.open(in_topic(8, rig))
     await rig.projects.chats.update(key, ChatFields(takes_name=takes_name))
     for text in ("trim it", "add a title"):
-        await SaveVersion(rig.projects, rig.topics)(rig.attempt(in_topic(8, rig, text=text), ANSWERED))
+        await SaveVersion(rig.projects, rig.topics)(rig.attempt(in_topic(8, rig, prompt=text), ANSWERED))
     assert rig.topics.names == {8: "trim it" if takes_name else "New project"}
     (listed,) = await rig.projects.chats.project_list.all(ChatKey(4711))
     assert (listed.session_id, listed.topic_id) == (project.session_id, 8)
@@ -167,7 +167,7 @@ async def test_a_topic_that_nobody_named_gets_the_projects_name(rig: Rig, *, tak
 async def test_a_project_is_opened_in_its_topic_if_that_is_still_there(rig: Rig, *, is_there: bool) -> None:
     rig.topics.names = {8: "any"} if is_there else {}
     project = await rig.projects.open(in_topic(8, rig))
-    await SaveVersion(rig.projects, rig.topics)(rig.attempt(in_topic(8, rig, text="trim it"), ANSWERED))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(in_topic(8, rig, prompt="trim it"), ANSWERED))
     mark = project_mark(project.session_id)
     attempt = rig.attempt(rig.job(kind=JobKind.OPEN_PROJECT, payload=OpenProjectPayload(mark=mark)))
     await open_(rig, attempt)

@@ -48,7 +48,7 @@ def asking(
 ) -> Attempt:
     """An attempt at a job whose agent has asked."""
     answered = AgentAnswered(question=QuestionSet(questions), has_changed=changed)
-    return rig.attempt(rig.job(text="a promo"), AgentAsked(session_id=session_id), answered, *saved)
+    return rig.attempt(rig.job(prompt="a promo"), AgentAsked(session_id=session_id), answered, *saved)
 
 
 def message(rig: Rig, key: str) -> ListMessage:
@@ -61,7 +61,7 @@ def message(rig: Rig, key: str) -> ListMessage:
 async def test_a_question_waits_for_its_answer_which_is_the_next_message(rig: Rig, shape: Any) -> None:
     await rig.open_project()
     await rig.nemo.script([{"text": "One thing:"}, *scripts.ask(title="Details", shape=shape)])
-    attempt = rig.attempt(rig.job(text="a promo"))
+    attempt = rig.attempt(rig.job(prompt="a promo"))
     with pytest.raises(JobSetAside):
         await ask(rig, attempt)
     assert rig.responder.sent["before_question.1"] == AgentMessage("One thing:")
@@ -160,7 +160,7 @@ async def test_a_question_that_its_group_does_not_take_is_not_waited_for(rig: Ri
 async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(rig: Rig) -> None:
     await rig.open_project()
     await rig.nemo.script([*scripts.ask(), {"cut": True}])
-    attempt = rig.attempt(rig.job(text="a promo"))
+    attempt = rig.attempt(rig.job(prompt="a promo"))
     with pytest.raises(JobSetAside):
         await ask(rig, attempt)
     queue = queue_of(attempt)
@@ -178,7 +178,7 @@ async def test_a_confirmation_is_asked_in_our_words_where_the_agent_has_none(
 ) -> None:
     await rig.open_project()
     await rig.nemo.script(scripts.confirm("generate_video"))
-    attempt = rig.attempt(rig.job(text="a promo", language=language))
+    attempt = rig.attempt(rig.job(prompt="a promo", language=language))
     with pytest.raises(JobSetAside):
         await ask(rig, attempt)
     question = message(rig, "question.1.0")

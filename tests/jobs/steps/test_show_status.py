@@ -106,7 +106,7 @@ async def test_a_question_that_is_just_being_sent_is_not_sent_twice(rig: Rig) ->
 async def test_each_request_that_waits_is_listed_with_its_words_and_a_button(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     attempt = rig.attempt(rig.job(kind=JobKind.STATUS, queue=QueueName.QUICK))
-    running, *waiting = [rig.job(text=f"request {number}") for number in range(9)]
+    running, *waiting = [rig.job(prompt=f"request {number}") for number in range(9)]
     queue = queue_of(attempt)
     queue.waiting = {running.id: JobStatus(running, JobState.RUNNING, 0)}
     queue.waiting |= {job.id: JobStatus(job, JobState.QUEUED, 0) for job in waiting}

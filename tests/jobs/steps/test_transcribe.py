@@ -34,7 +34,7 @@ def spoken(rig: Rig) -> tuple[Job, Attempt]:
     """Begin an attempt at a request that is spoken in the file of another job."""
     voice = rig.job(files=(a_file(1, kind="voice"),))
     rig.responder.files = {"file-1": b"sound"}
-    attempt = rig.attempt(rig.job(text=FALLBACK, payload=EditPayload(voice_job_id=voice.id)))
+    attempt = rig.attempt(rig.job(prompt=FALLBACK, payload=EditPayload(voice_job_id=voice.id)))
     queue_of(attempt).waiting[voice.id] = JobStatus(voice, JobState.DONE, position=0)
     return voice, attempt
 
@@ -54,7 +54,7 @@ async def test_the_request_is_what_was_heard_and_another_attempt_listens_no_more
     await listen(attempt, ears)
     following = again(attempt)
     await listen(following, ears)
-    assert [one.job.text for one in (attempt, following)] == ["Trim it"] * 2
+    assert [one.job.prompt for one in (attempt, following)] == ["Trim it"] * 2
     assert ears.times == 1
     heard = rig.responder.sent["heard"]
     assert isinstance(heard, LocalizedMessage)
@@ -70,12 +70,12 @@ async def test_what_is_not_heard_goes_to_the_agent_with_the_file(rig: Rig, case:
     if case == "the job is gone":
         del queue_of(attempt).waiting[voice.id]
     await listen(attempt, None if case == "no endpoint" else Ears("" if case == "silence" else "Trim it"))
-    assert attempt.job.text == FALLBACK
+    assert attempt.job.prompt == FALLBACK
     assert rig.responder.sent == {}
     assert attempt.load(Heard) == (None if case == "no endpoint" else Heard())
 
 
 async def test_a_request_in_words_is_left_alone(rig: Rig) -> None:
-    attempt = rig.attempt(rig.job(text="trim it"))
+    attempt = rig.attempt(rig.job(prompt="trim it"))
     await listen(attempt, Ears("something else"))
-    assert attempt.job.text == "trim it"
+    assert attempt.job.prompt == "trim it"

@@ -183,7 +183,7 @@ async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
     await Upload(rig.projects, rig.cards, rig.usual_times)(
-        rig.attempt(rig.job(text="", files=(file,)), parts=[a_part(file)])
+        rig.attempt(rig.job(prompt="", files=(file,)), parts=[a_part(file)])
     )
     message = rig.responder.sent["received"]
     assert isinstance(message, ListMessage)

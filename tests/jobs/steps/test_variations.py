@@ -30,7 +30,7 @@ NAMES = ["variations.calm", "variations.upbeat", "variations.cinematic"]
 
 def a_job(rig: Rig, aspect: str = "music", **fields: Any) -> Job:
     payload = VariationsPayload(aspect=aspect)
-    return rig.job(**{"kind": JobKind.VARIATIONS, "text": "3 versions", "payload": payload} | fields)
+    return rig.job(**{"kind": JobKind.VARIATIONS, "prompt": "3 versions", "payload": payload} | fields)
 
 
 async def make(rig: Rig, attempt: Attempt) -> None:

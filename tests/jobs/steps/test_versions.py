@@ -52,7 +52,7 @@ async def test_a_turn_that_changed_the_draft_is_a_version(rig: Rig) -> None:
     chat = await rig.open_project(SECOND)
     mark = project_mark(chat.session_id or "")
     attempt = rig.attempt(
-        rig.job(text="add a\ntitle"),
+        rig.job(prompt="add a\ntitle"),
         AgentAnswered(has_changed=True),
         (KeptDraft(draft=FIRST), before_turn(Turn())),
         (KeptDraft(draft=SECOND), AFTER),
@@ -62,7 +62,7 @@ async def test_a_turn_that_changed_the_draft_is_a_version(rig: Rig) -> None:
     before, made = await rig.projects.chats.versions.all(chat.key, mark)
     assert (before.number, before.words, before.draft_digest) == (0, "", read_draft(FIRST).digest())
     assert (made.number, made.words, made.draft_digest) == (1, "add a title", read_draft(SECOND).digest())
-    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(text="hello"), AgentAnswered()))
+    await SaveVersion(rig.projects, rig.topics)(rig.attempt(rig.job(prompt="hello"), AgentAnswered()))
     assert len(await rig.projects.chats.versions.all(chat.key, mark)) == 2
 
 
@@ -89,7 +89,7 @@ async def test_an_earlier_version_is_rendered_as_it_was(rig: Rig) -> None:
 
 async def test_what_the_agent_put_back_is_the_present_version(rig: Rig) -> None:
     _, mark = await a_project(rig, FIRST, SECOND, FIRST)
-    job = rig.job(text="undo", payload=EditPayload(version=1, project=mark))
+    job = rig.job(prompt="undo", payload=EditPayload(version=1, project=mark))
     held = HeldAnswer(message=LocalizedMessage("new.done"))
     await export(rig, rig.attempt(job, AgentAnswered(has_changed=True), held))
     ((_, result),) = rig.responder.delivered
@@ -99,7 +99,7 @@ async def test_what_the_agent_put_back_is_the_present_version(rig: Rig) -> None:
 @pytest.mark.parametrize("present", [SECOND, a_draft(0, 1, seconds=2)])
 async def test_what_the_agent_did_not_put_back_is_rendered(rig: Rig, present: Any) -> None:
     _, mark = await a_project(rig, FIRST, SECOND, present)
-    job = rig.job(text="undo", payload=EditPayload(version=1, project=mark))
+    job = rig.job(prompt="undo", payload=EditPayload(version=1, project=mark))
     await export(rig, rig.attempt(job, AgentAnswered(text="Sorry.")))
     ((_, result),) = rig.responder.delivered
     assert isinstance(result.answer, LocalizedMessage)
@@ -116,7 +116,7 @@ async def test_a_version_that_is_gone_is_not_rendered(rig: Rig, payload: dict[st
 
 
 async def test_a_retry_after_the_turn_shows_the_same_version(rig: Rig) -> None:
-    job = rig.job(text="undo", payload=EditPayload(version=1, project="mark"))
+    job = rig.job(prompt="undo", payload=EditPayload(version=1, project="mark"))
     queue = queue_of(rig.attempt(job, AgentAnswered(has_changed=True)))
     retry = await make_retry_job(queue, rig.projects.chats, job, rig.clock.now())  # type: ignore[arg-type]
     assert retry is not None
@@ -150,6 +150,13 @@ async def test_buttons_lead_to_the_neighbours(rig: Rig) -> None:
         [show[0], show[2], RestoreVersion(mark, "2")],
         [show[1], RestoreVersion(mark, "2")],
     ]
+    undone = [*versions[:2], versions[2].model_copy(update={"restored": 1})]
+    assert [button.action for button in version_buttons(undone, undone[2], mark)] == [
+        show[1]
+    ]  # It is at the start.
+    original = versions[0].model_copy(update={"number": 0, "draft_digest": "original"})
+    actions = [button.action for button in version_buttons([original, *undone], undone[2], mark)]
+    assert actions == [show[1], RestoreVersion(mark, "0")]
     with_pictures = [one.model_copy(update={"picture_id": "cover"}) for one in versions]
     assert version_buttons(with_pictures, with_pictures[1], mark)[-1].action == Compare(mark, "2")
     assert history_view([], mark, rig.clock.now()) == LocalizedMessage("versions.none")

@@ -1,4 +1,4 @@
-"""The calls that a pressed button needs: its answer, and edits of the message that it belongs to."""
+"""Calls about messages that are known by where they are, as those of pressed buttons; and the answer to a press."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,10 @@ from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessag
 from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.formatting import format_list
+from bot.telegram.sending.formatting import format_list, texts_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.send_refusals import send_in_best_form
-from bot.telegram.sending.texts import texts_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -48,11 +46,11 @@ View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage | VideoView
 MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words] | None]]
 
 
-class PressedMessages:
-    """Makes the calls that a press needs. A message that is gone, or looks as wanted already, is left alone."""
+class LocatedMessages:
+    """Edits and deletes messages. One that is gone, or looks as wanted already, is left alone."""
 
-    def __init__(self, bot: TelegramBot, telegram_calls: TelegramCalls) -> None:
-        self._bot = bot
+    def __init__(self, telegram_calls: TelegramCalls) -> None:
+        self._bot = telegram_calls.bot
         self._telegram_calls = telegram_calls
         self._locks: WeakValueDictionary[MessageLocation, asyncio.Lock] = WeakValueDictionary()
 
@@ -101,7 +99,7 @@ class PressedMessages:
                         rate_limit_args=SendPriority.FREE,
                     )
                 except BadRequest as error:  # A text can still show its words, if the video is gone.
-                    log.info("pressed_messages.no_video", error=error.message)
+                    log.info("located_messages.no_video", error=error.message)
                     view = replace(view.caption, buttons=view.buttons)
             call = partial(
                 self._bot.edit_message_text,
@@ -121,7 +119,7 @@ class PressedMessages:
 
         await self.show(message, cancelled)
 
-    async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup) -> None:
+    async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup | None) -> None:
         """Leave only these buttons under a message."""
 
         async def edit(chat_id: int) -> object:
@@ -131,21 +129,22 @@ class PressedMessages:
         await self._edit(message, edit)
 
     async def delete(self, message: MessageLocation) -> bool:
-        """Delete a message, and tell whether it is gone."""
-        if message.telegram_chat_id != await self._telegram_calls.telegram_chat_id(message.chat_id):
-            return False
+        """Delete a message, which Telegram allows for 48 hours, and tell whether it is gone."""
+
+        async def delete(chat_id: int) -> bool:
+            # In the supergroup that a group became, the number means another message.
+            is_there = chat_id == message.telegram_chat_id
+            return is_there and await self._bot.delete_message(chat_id, message.message_id)
+
         try:
-            await self._telegram_calls.call(
-                message.chat_id,
-                lambda chat_id: self._bot.delete_message(chat_id, message.message_id),
-                repeatable=True,
-            )
+            return await self._telegram_calls.call(message.chat_id, delete, repeatable=True)
         except BadRequest as error:
             if "not found" in error.message.lower():
                 return True  # Deleted already, by hand or by us.
             log.info("message.not_deletable", error=error.message)
-            return False
-        return True
+        except ChatGone as error:
+            log.info("message.not_deletable", error=str(error))
+        return False
 
     async def _acquire(self, chat_id: int, priority: SendPriority) -> None:
         while True:

@@ -7,7 +7,7 @@ import pytest
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MessageLocation
 from bot.sandbox.botapi.client import Person
-from bot.telegram.sending.pressed_messages import PressedMessages, View
+from bot.telegram.sending.located_messages import LocatedMessages, View
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words
 from tests.telegram.conftest import Telegram
@@ -16,8 +16,8 @@ WORDS = Words("en")
 
 
 @pytest.fixture
-def messages(telegram: Telegram) -> PressedMessages:
-    return PressedMessages(telegram.bot, telegram.telegram_calls)
+def messages(telegram: Telegram) -> LocatedMessages:
+    return LocatedMessages(telegram.telegram_calls)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def settings() -> tuple[View, Words]:
 
 
 async def test_of_two_edits_the_later_one_stays(
-    telegram: Telegram, messages: PressedMessages, ada: Person
+    telegram: Telegram, messages: LocatedMessages, ada: Person
 ) -> None:
     where = await sent(telegram, ada.id)
     held = await telegram.people.faults.hold("editMessageText")
@@ -56,7 +56,7 @@ async def test_of_two_edits_the_later_one_stays(
 
 
 async def test_what_is_shown_is_made_when_the_chat_may_be_edited(
-    telegram: Telegram, messages: PressedMessages, ada: Person
+    telegram: Telegram, messages: LocatedMessages, ada: Person
 ) -> None:
     where = await sent(telegram, ada.id)
     await telegram.people.faults.error("editMessageText", code=429, description="later", retry_after=30)
@@ -74,7 +74,7 @@ async def test_what_is_shown_is_made_when_the_chat_may_be_edited(
 
 
 async def test_an_edit_that_can_wait_stands_back_and_may_be_needless_by_then(
-    telegram: Telegram, messages: PressedMessages, ada: Person
+    telegram: Telegram, messages: LocatedMessages, ada: Person
 ) -> None:
     where = await sent(telegram, ada.id)
     await telegram.telegram_calls.rate_limiter.pause(ada.id, 30)
@@ -95,7 +95,7 @@ async def test_an_edit_that_can_wait_stands_back_and_may_be_needless_by_then(
 
 
 async def test_a_message_of_before_the_group_moved_is_left_alone(
-    telegram: Telegram, messages: PressedMessages
+    telegram: Telegram, messages: LocatedMessages
 ) -> None:
     old, new = -1000, -1001000001000
     await telegram.telegram_ids.record_migration(old, new)
@@ -110,7 +110,7 @@ async def test_a_message_of_before_the_group_moved_is_left_alone(
     [(400, "Bad Request: message to edit not found"), (403, "Forbidden: bot was blocked by the user")],
 )
 async def test_a_message_that_can_not_be_edited_is_left_alone(
-    telegram: Telegram, messages: PressedMessages, ada: Person, code: int, description: str
+    telegram: Telegram, messages: LocatedMessages, ada: Person, code: int, description: str
 ) -> None:
     where = await sent(telegram, ada.id)
     await telegram.people.faults.error("editMessageText", code=code, description=description, times=1)
@@ -119,7 +119,7 @@ async def test_a_message_that_can_not_be_edited_is_left_alone(
 
 
 async def test_a_message_that_is_gone_already_counts_as_deleted(
-    telegram: Telegram, messages: PressedMessages, ada: Person
+    telegram: Telegram, messages: LocatedMessages, ada: Person
 ) -> None:
     where = await sent(telegram, ada.id)
     assert await messages.delete(where)
