@@ -346,7 +346,8 @@ class JobRunner:
         has_failed = False
         while True:
             try:
-                if has_failed:  # docket drops the tickets that it can't begin while the store takes no writes.
+                # docket drops the tickets that it can't begin while the store takes no writes.
+                if has_failed:
                     await self._job_queue.sweeps.look_at_all()
                     has_failed = False
                 if await self._job_queue.sweeps.is_due():
