@@ -79,7 +79,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
 from bot.telegram.sending.delivery import Delivery
-from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles
+from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.located_messages import LocatedMessages
@@ -438,12 +438,16 @@ class App:
         now_s = self._clock.now().timestamp()
         await asyncio.to_thread(prepare_results, settings.data_dir, settings.shared_dir, now_s)
         local, server_dir = settings.telegram_local_mode, settings.server_dir
-        unreadable = UnreadableFiles(parts.alerts.send, server_dir)
         return TelegramResponders(
             telegram_calls,
             sent,
             FileDownloads(
-                bot, telegram_calls, files_http, local=local, server_dir=server_dir, unreadable=unreadable
+                bot,
+                telegram_calls,
+                files_http,
+                local=local,
+                server_dir=server_dir,
+                send_alert=parts.alerts.send,
             ),
             Delivery(
                 bot,

@@ -13,7 +13,7 @@ from bot.jobs.model import Attachment
 from bot.jobs.ports import FilesUnreadable
 from bot.jobs.refusal_messages import file_gone
 from bot.telegram.sending import downloads
-from bot.telegram.sending.downloads import FileDownloads, UnreadableFiles, directory_problem
+from bot.telegram.sending.downloads import FileDownloads, directory_problem
 from tests.telegram.conftest import Start, Telegram
 
 
@@ -38,14 +38,13 @@ async def test_the_operator_learns_why_and_the_person_is_told_in_plain_words(
     async def send_alert(name: str, message: LocalizedMessage) -> None:
         alerts.append((name, message))
 
-    unreadable = UnreadableFiles(send_alert, directory)
     files = FileDownloads(
         telegram.bot,
         telegram.telegram_calls,
         telegram.http,
         local=True,
         server_dir=directory,
-        unreadable=unreadable,
+        send_alert=send_alert,
     )
     file = Attachment((await newest_file(telegram)), "video", "clip.mp4", None, "")
 

@@ -7,7 +7,7 @@ from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import AnnouncePayload
 from bot.telegram.handlers.access import ForwardedCommand
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command
+from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command, text_command
 from bot.telegram.receiving.application import Context
 
 MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has to fit into one message
@@ -25,22 +25,17 @@ class AdminCommands(HandlerFamily):
     async def _stats(self, update: Update, context: Context) -> None:
         await self._submitter.submit(update, JobKind.STATS)
 
-    @on_command("ban")
+    @on_command("ban", "unban")
     async def _ban(self, update: Update, context: Context) -> None:
-        person_id = _person_meant(update.message, context)
-        if person_id is None:
+        command, person_id = text_command(update), _person_meant(update.message, context)
+        if command is None or person_id is None:
             return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
-        done = await self._services.access.ban(person_id)
-        key = "admin.banned" if done else "admin.ban_refused"
+        if command.name == "unban":
+            await self._services.access.unban(person_id)
+            key = "admin.unbanned"
+        else:
+            key = "admin.banned" if await self._services.access.ban(person_id) else "admin.ban_refused"
         await self._submitter.reply(update, LocalizedMessage(key, {"id": str(person_id)}))
-
-    @on_command("unban")
-    async def _unban(self, update: Update, context: Context) -> None:
-        person_id = _person_meant(update.message, context)
-        if person_id is None:
-            return await self._submitter.reply(update, LocalizedMessage("admin.ban_how"))
-        await self._services.access.unban(person_id)
-        await self._submitter.reply(update, LocalizedMessage("admin.unbanned", {"id": str(person_id)}))
 
     @on_command("pause")
     async def _pause(self, update: Update, context: Context) -> None:

@@ -54,7 +54,7 @@ class JobSubmitter:
         self.clock = clock
         self._sent = sent
         self._application = application
-        self._telegram_calls = telegram_calls
+        self.telegram_calls = telegram_calls
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
@@ -125,7 +125,7 @@ class JobSubmitter:
         """React to a request in the background: nobody needs that after a crash, and its job ends later."""
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
-                signals = ActivitySignals(job, self._telegram_calls)
+                signals = ActivitySignals(job, self.telegram_calls)
                 self._application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:

@@ -1,10 +1,8 @@
 """The chat's projects: ``/projects``, ``/rename``, ``/new``, which asks back where there is a project, and buttons."""
 
-import contextlib
 from dataclasses import replace
 
 from telegram import Update
-from telegram.error import TelegramError
 
 from bot.chats.key import ChatKey
 from bot.chats.project_list import MAX_NAME_CHARS, ListedProject, project_mark
@@ -28,7 +26,7 @@ from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.located_messages import VideoView, View
-from bot.telegram.sending.rate_limiter import SendPriority
+from bot.telegram.sending.private_topics import PrivateTopics
 from bot.words import bounded
 
 _SURE = LocalizedMessage(
@@ -97,7 +95,8 @@ class ProjectHandlers(HandlerFamily):
         renamed = ListedProject(session_id=chat.session_id, used_at=self._clock.now(), name=name)
         await chats.project_list.save(key, renamed)
         if key.is_private and key.topic_id is not None:
-            context.application.create_task(_rename_topic(context, key, name), update, name="rename topic")
+            renaming = PrivateTopics(self._submitter.telegram_calls).rename(key, name)
+            context.application.create_task(renaming, update, name="rename topic")
         await self._submitter.reply(update, LocalizedMessage("projects.renamed", {"name": name}))
 
     @on_press
@@ -174,10 +173,3 @@ class ProjectHandlers(HandlerFamily):
         if await self._chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
             await self._chats.list_project(chat, self._clock.now())
         return chat.session_id
-
-
-async def _rename_topic(context: Context, topic: ChatKey, name: str) -> None:
-    with contextlib.suppress(TelegramError):  # Called so already, or gone.
-        await context.bot.edit_forum_topic(
-            topic.chat_id, topic.topic_id or 0, name, rate_limit_args=SendPriority.FREE
-        )

@@ -55,33 +55,6 @@ def directory_problem(directory: Path) -> tuple[str, str] | None:
     return None
 
 
-class UnreadableFiles:
-    """Reports a file of the server that can't be opened: in the log, and to the bot's admins now and then.
-
-    Args:
-        send_alert: Sends them an alert, once for each name.
-        server_dir: The server's directory, as the bot sees it.
-    """
-
-    def __init__(self, send_alert: SendAlert, server_dir: Path) -> None:
-        self._send_alert = send_alert
-        self._server_dir = server_dir
-
-    async def report(self, error: OSError | UnsafeFile) -> None:
-        """Report that a file could not be opened."""
-        # Without the path, which holds the bot's token: so an OSError's own text won't do.
-        reason = str(error)
-        if isinstance(error, OSError):
-            reason = errno.errorcode.get(error.errno or 0, "unknown")
-        found, advice = directory_problem(self._server_dir) or (
-            f"{self._server_dir} can be read, and the file in it can't",
-            "Run bot and Bot API server as one user, and mount its directory under the same path in both",
-        )
-        log.error("downloads.unreadable", errno=reason, check=found, advice=advice)
-        params: dict[str, Param] = {"reason": f"{reason}: {found}", "advice": advice}
-        await self._send_alert("files_unreadable", LocalizedMessage("admin.files_unreadable", params))
-
-
 CHUNK_BYTES = 1024 * 1024
 """How much is read from disk at a time; each read costs a switch of threads, see ``nemo/uploads.py``."""
 
@@ -117,7 +90,7 @@ class FileDownloads:
         http: Client for the cloud's files.
         local: Whether the Bot API server runs in local mode, and gives paths instead of URLs.
         server_dir: The local server's directory; nothing outside of it is read or deleted.
-        unreadable: Reports files of the local server that can't be read.
+        send_alert: Tells the bot's admins, once in a while, that files of the local server can't be read.
     """
 
     def __init__(
@@ -128,14 +101,14 @@ class FileDownloads:
         *,
         local: bool,
         server_dir: Path | None = None,
-        unreadable: UnreadableFiles | None = None,
+        send_alert: SendAlert | None = None,
     ) -> None:
         self._bot = bot
         self._telegram_calls = telegram_calls
         self._http = http
         self._local = local
         self._server_dir = server_dir
-        self._unreadable = unreadable
+        self._send_alert = send_alert
         self._expected: dict[str, tuple[float, asyncio.Task[File]]] = {}  # since when, by file IDs
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._conversions_of: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -196,7 +169,7 @@ class FileDownloads:
                     size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
                 except FileGone as again:
                     if isinstance(again.__cause__, OSError | UnsafeFile):
-                        await self._report(again.__cause__)
+                        await self._report_unreadable(again.__cause__)
                         raise FilesUnreadable(file.name) from again
                     raise
             if file.is_text:  # Its reader checks the content.
@@ -215,9 +188,21 @@ class FileDownloads:
                 raise FileTypeUnsupported(file.name, kind)
             yield OpenFile(fitting_name(file.name, kind), size, CONTENT_TYPES[kind], content)
 
-    async def _report(self, error: OSError | UnsafeFile) -> None:
-        if self._unreadable is not None:
-            await self._unreadable.report(error)
+    async def _report_unreadable(self, error: OSError | UnsafeFile) -> None:
+        """Report a file of the local server that can't be opened: in the log, and to the bot's admins."""
+        if self._server_dir is None or self._send_alert is None:
+            return
+        # Without the path, which holds the bot's token: so an OSError's own text won't do.
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = errno.errorcode.get(error.errno or 0, "unknown")
+        found, advice = directory_problem(self._server_dir) or (
+            f"{self._server_dir} can be read, and the file in it can't",
+            "Run bot and Bot API server as one user, and mount its directory under the same path in both",
+        )
+        log.error("downloads.unreadable", errno=reason, check=found, advice=advice)
+        params: dict[str, Param] = {"reason": f"{reason}: {found}", "advice": advice}
+        await self._send_alert("files_unreadable", LocalizedMessage("admin.files_unreadable", params))
 
     async def discard(self, copy: str) -> None:
         """Delete a local server's copy of a file, if it is in the server's directory.

@@ -39,7 +39,7 @@ from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.result_album import ResultAlbum
+from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of
 
@@ -320,9 +320,8 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
-        album = ResultAlbum(self._sender, self._delivery)
         async with self._activity_signals.uploading():
-            return await album.send(idempotency_key, results, caption)
+            return await send_album(self._sender, self._delivery, idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:
         """See ``ports.Responder``."""
