@@ -29,7 +29,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState
 from bot.jobs.ports import ChatGone, ResponderFactory
-from bot.jobs.question_messages import sent_questions
+from bot.jobs.question_messages import close_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
@@ -306,10 +306,7 @@ class JobRunner:
                 # First: its edits may be what Telegram asks to wait for.
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
                 await attempt.responder.conclude(is_done=False)
-                for question in sent_questions(attempt, attempt.load(AgentAnswered)):
-                    await attempt.responder.delete_message(
-                        question.telegram_chat_id, question.message_id, only_buttons=True
-                    )
+                await close_questions(attempt.responder, attempt, attempt.load(AgentAnswered))
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
