@@ -1,3 +1,10 @@
+import os
+import sys
+
 from bot.runtime.lean_imports import import_lean
+
+# Some machines keep no compiled modules. A run starts a hundred processes: each would compile for three seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import_lean()  # before anything here imports the libraries otherwise

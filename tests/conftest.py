@@ -1,9 +1,10 @@
 """What tests in several folders need: a real store, empty at the start of each test; and how all of them are run."""
 
 import asyncio
+import contextlib
 import gc
+import importlib
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,10 +21,6 @@ from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
 
 gc.disable()  # until all tests are collected: what is imported leaves no garbage
-
-# Some machines keep no compiled modules. A run starts a hundred processes: each would compile for three seconds.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 # A busy machine makes examples slow, not wrong. Many of them are tried in tests/test_fuzz.py, among the heavy tests.
 hypothesis.settings.register_profile(
@@ -62,13 +59,32 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[None]:
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Have the collector leave alone what the collection made: looking through it took a tenth of the tests' time."""
+    if session.config.args == session.config.getini("testpaths"):
+        _import_all_tests(session.config)
     try:
         return (yield)
     finally:
         collect_rarely()
         gc.enable()
+
+
+def _import_all_tests(config: pytest.Config) -> None:
+    """Begin in each of xdist's workers with other files: what it comes to later, another one has compiled by then.
+
+    Otherwise all of them compile all tests at the same time in a new clone, 4 s of processor time each.
+    """
+    worker = getattr(config, "workerinput", {"workerid": "gw0", "workercount": 1})
+    files = [
+        file
+        for file in sorted((config.rootpath / "tests").rglob("test_*.py"))
+        if not pytest_ignore_collect(file, config)
+    ]
+    first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+    for file in files[first:] + files[:first]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection tells
+            importlib.import_module(".".join(file.relative_to(config.rootpath).with_suffix("").parts))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -16,6 +16,7 @@ take over the bot. The bounds, and the end with a killed bot, would have to be w
 import asyncio
 import atexit
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -258,6 +259,7 @@ def _serve(control: socket.socket) -> None:
     for module in _PRELOADED:
         importlib.import_module(module)
     importlib.import_module("PIL.Image").preinit()  # Else the first picture would look for its type's module.
+    gc.freeze()  # Else a collection in a child would write to each page that it shares with the server, and copy it.
     with contextlib.suppress(OSError):
         # Linux only: when memory runs out, children are killed before the bot.
         Path("/proc/self/oom_score_adj").write_text("1000")
