@@ -254,8 +254,10 @@ class JobRunner:
         except JobSetAside:
             return None, JobState.ASKING
         except Exception as error:
-            attempt.given_up_for = type(error).__name__
             log.exception("job.failed_unexpectedly")
+            # Perhaps it read from a primary that was replaced. That one takes no write, or knows no such attempt.
+            await attempt.save(attempt.progress)
+            attempt.given_up_for = type(error).__name__
             return _go_on(_UNEXPECTED, attempt), JobState.FAILED
         return None, JobState.DONE
 
@@ -338,13 +340,19 @@ class JobRunner:
 
     async def sweep(self) -> None:
         """Give new tickets to queues that lost theirs, forever."""
+        has_failed = False
         while True:
             try:
+                # docket drops the tickets that it can't begin while the store takes no writes.
+                if has_failed:
+                    await self._job_queue.sweeps.look_at_all()
+                    has_failed = False
                 if await self._job_queue.sweeps.is_due():
                     began_s = time.monotonic()
                     await self._job_queue.sweep()
                     metrics.SWEEP.set(time.monotonic() - began_s)
             except RedisError as error:
+                has_failed = True
                 log.warning("queue.sweep_failed", error=type(error).__name__)
             # In real time, as docket's heartbeats are, whatever the clock is.
             await asyncio.sleep(SWEEP_EVERY_S)
