@@ -4,9 +4,10 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from bot.jobs.buttons import AnswerQuestion
-from bot.jobs.checkpoints import AgentAnswered, Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import AgentAnswered, Checkpoints, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import Job
+from bot.jobs.ports import Responder
 from bot.nemo.questions import Question, QuestionSet
 from bot.words import Words, bounded
 
@@ -88,15 +89,18 @@ def answered_message(asked: QuestionSet, index: int, answer: Collection[str]) ->
 MAX_ANSWER_CHARS = 500  # what an answered question shows of the answer
 
 
-def sent_questions(checkpoints: Checkpoints, answered: AgentAnswered | None) -> list[SentMessage]:
-    """Return the messages with the questions of the agent's latest turn."""
-    asked = () if answered is None or answered.question is None else answered.question.questions
-    sends = [
-        checkpoints.load(MessageSend, message_key(question_number(answered, index)))
-        for index in range(len(asked))
-        if answered is not None
-    ]
-    return [send.sent for send in sends if send is not None and send.sent is not None]
+async def close_questions(
+    responder: Responder, checkpoints: Checkpoints, answered: AgentAnswered | None
+) -> None:
+    """Remove the buttons of the questions of the agent's latest turn, which take no answer any more."""
+    if answered is None or answered.question is None:
+        return
+    for index in range(len(answered.question.questions)):
+        send = checkpoints.load(MessageSend, message_key(question_number(answered, index)))
+        if send is not None and send.sent is not None:
+            await responder.delete_message(
+                send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
+            )
 
 
 def idempotency_key(number: str) -> str:

@@ -158,12 +158,15 @@ def find_links(text: str) -> FoundLinks:
         if isinstance(result, str) and result not in media and len(media) == MAX_LINKS:
             result = RefusedLink(written, RefusalReason.TOO_MANY)
         span = (match.start(), match.start() + len(written))
+        is_quoted = (text[max(0, span[0] - 1) : span[0]], text[span[1] : span[1] + 1]) in _QUOTES
+        if is_quoted and match.group(1) is None:
+            continue  # A title, such as "youtube.com/@me".
         if isinstance(result, str):
             taken.append(span)
             if result not in media:
                 media.append(result)
             continue
-        if (text[max(0, span[0] - 1) : span[0]], text[span[1] : span[1] + 1]) not in _QUOTES:
+        if not is_quoted:
             others.append(span)
         if isinstance(result, _Page):
             pages[result.url] = None

@@ -20,7 +20,7 @@ MEBIBYTE = 1024 * 1024
 PATIENCE_S = 60.0
 ROUNDS = 2
 MAX_GROWTH_MB = 8.0
-SET_UPS = (("own server, by path", 200, 200, True), ("cloud, by HTTP", 19, 45, False))
+SET_UPS = (("own server, by path", 470, 500, True), ("cloud, by HTTP", 19, 45, False))
 """What it is, MB in, MB out, and whether the Bot API server is an own one."""
 
 

@@ -95,9 +95,17 @@ def telegram(
 
 @contextlib.asynccontextmanager
 async def relay(
-    api_url: str, nemo_url: str, *, local: bool = False, proxy: str | None = None
+    api_url: str, nemo_url: str, *, server_dir: Path | None = None, proxy: str | None = None
 ) -> AsyncIterator[Contender]:
-    """Connect the bot's parts as the upload step has them; gives what relays once, and the seconds that it takes."""
+    """Connect the bot's parts as the upload step has them; gives what relays once, and the seconds that it takes.
+
+    Args:
+        api_url: Of the Bot API.
+        nemo_url: Of NemoVideo.
+        server_dir: Where an own Bot API server has its files; without it the server is the cloud.
+        proxy: For both ways.
+    """
+    local = server_dir is not None
     # A file is read without a turn: neither the count nor the addresses are asked.
     redis, clock = Redis(), SystemClock()
     rate_limiter = RateLimiter(redis, clock)
@@ -106,7 +114,7 @@ async def relay(
     )
     async with bot, new_client(proxy=proxy) as cloud, new_client(proxy=proxy) as http:
         telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
-        files = FileDownloads(bot, telegram_calls, cloud, local=local)
+        files = FileDownloads(bot, telegram_calls, cloud, local=local, server_dir=server_dir)
         nemo = NemoClient(http, nemo_url)
 
         async def once() -> float:

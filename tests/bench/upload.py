@@ -33,7 +33,10 @@ async def measure() -> list[Figure]:
         return time.perf_counter() - began_s
 
     with telegram(SIZE_MB, local=True) as source, serve_sink() as sink:
-        async with relay(source.api_url, sink.url, local=True) as bot, httpx.AsyncClient() as stock:
+        async with (
+            relay(source.api_url, sink.url, server_dir=source.path.parent) as bot,
+            httpx.AsyncClient() as stock,
+        ):
             contenders: Mapping[str, Contender] = {
                 "bot": speed(bot, SIZE_MB),
                 "curl -F": speed(

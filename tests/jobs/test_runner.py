@@ -34,6 +34,7 @@ from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.clock import SystemClock
+from bot.store import keys
 from bot.store.connect import Store, open_store
 from tests.clocks import HandClock, eventually, settle
 from tests.jobs.conftest import (
@@ -200,6 +201,19 @@ async def test_what_nobody_expected_is_told_once_and_the_next_job_starts(
     assert await state_of(job_queue, job) is JobState.FAILED
     await runner.work(EDIT, "", "b")
     assert await state_of(job_queue, next_job) is JobState.FAILED
+
+
+async def test_what_nobody_expected_is_not_told_by_an_attempt_that_the_store_does_not_know(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+) -> None:
+    async def reads_of_another_primary(attempt: Attempt) -> None:
+        await redis.delete(keys.job_key(str(CHAT), attempt.job.id))
+        await attempt.gathered()
+
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    await a_runner(job_queue, redis, responders, clock, reads_of_another_primary).work(EDIT, job.id, "a")
+    assert responders.sent == []
 
 
 UNCHANGED = AgentAnswered()
@@ -807,6 +821,22 @@ class TestWorkers:
                 await place.job_queue.enqueue([other], 1)
                 await eventually(lambda: len(responders.finished) == 2)
                 await settle()
+
+    async def test_after_a_failure_of_the_store_the_sweep_looks_at_all_queues(
+        self, store: Store, responders: Responders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.jobs.worker.runner.SWEEP_EVERY_S", 0.01)
+        async with workplace(store, HandClock(), responders, nothing) as place:
+            await place.job_queue.enqueue([new_job()], 1)
+            await place.job_queue.sweep()  # looks at the queue, and not again for a minute
+            await place.docket.clear()
+
+            async def fail() -> int:
+                raise StoreAway
+
+            monkeypatch.setattr(place.job_queue, "sweep", fail)
+            async with place.runner.background(), working(place, "one"):
+                await eventually(lambda: responders.finished)
 
     async def test_a_ticket_of_the_sweep_can_be_needed_twice(
         self, store: Store, responders: Responders

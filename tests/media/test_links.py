@@ -469,3 +469,9 @@ def test_hostile_texts_take_little_time(text: str) -> None:
     started = time.process_time()
     find_links(text)
     assert time.process_time() - started < 1.0
+
+
+def test_an_address_in_quotation_marks_is_a_title() -> None:
+    found = find_links('add the title "youtube.com/@me"')
+    assert (found.refused, found.pages, found.rest) == ((), (), 'add the title "youtube.com/@me"')
+    assert find_links('cut "https://youtu.be/abc"').refused

@@ -415,6 +415,25 @@ async def test_a_file_whose_length_nobody_tells(
                 pass
 
 
+@pytest.mark.parametrize("kind", ["video", "voice"])
+async def test_a_line_that_breaks_is_taken_up_where_it_broke(
+    telegram: Telegram, clip: Path, tmp_path: Path, kind: str
+) -> None:
+    sent = clip if kind == "video" else make_audio(tmp_path / "voice.ogg", 1)
+    await (await ada_of(telegram)).send_file(kind, sent)
+    file = await ref(telegram, kind, sent.name)
+    await telegram.people.faults.cut_download(1500)
+    await telegram.people.faults.cut_download(700)
+
+    _, size, _, content = await passing(telegram.clock, read(telegram, file))
+
+    assert size == len(content)
+    assert content == sent.read_bytes() or sniff(content) == "m4a"
+    await telegram.people.faults.cut_download(1500, times=None)
+    with pytest.raises(FileUnavailable):
+        await passing(telegram.clock, read(telegram, file))
+
+
 async def test_a_line_that_breaks_before_the_first_byte_is_tried_again(
     telegram: Telegram, clip: Path, clip_bytes: bytes
 ) -> None:

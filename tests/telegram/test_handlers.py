@@ -370,7 +370,8 @@ async def test_a_command_that_was_added_later_does_not_run(received: Received) -
 async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str) -> None:
     (stored,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
     job = (await received.job_queue.gathered(stored)).job
-    assert (job.kind, job.prompt, job.payload_as(EditPayload).others_words) == (JobKind.EDIT, "", said)
+    words = job.payload_as(EditPayload).others_words  # The agent needs no command.
+    assert (job.kind, job.prompt, words) == (JobKind.EDIT, "", "a cat on a roof")
 
 
 def of_forwarded_album(number: int, chat: Json, **fields: Any) -> Json:

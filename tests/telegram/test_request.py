@@ -98,6 +98,7 @@ def test_links_are_read_wherever_they_are(given: Json, prompt: str, links: tuple
         ("/edit把视频剪到1秒", "edit", "把视频剪到1秒"),
         ("/edit，把视频剪到1秒", "edit", "把视频剪到1秒"),
         ("／edit　剪到1秒", "edit", "剪到1秒"),
+        ("／ＥＤＩＴ＠ｅｄｉｔ＿ｂｏｔ　剪到５秒", "edit", "剪到５秒"),
         ("/edit＠edit_bot：剪", "edit", "剪"),
         ("/edit·剪", "edit", "剪"),
         ("/edit—короче", "edit", "короче"),
@@ -144,6 +145,7 @@ def test_a_command_ends_at_its_last_ascii_character(text: str, name: str | None,
         ("hey @edit_bot: trim it", "hey: trim it"),
         ("@other @edit_bot trim it", "@other trim it"),
         ("＠edit_bot 剪短", "剪短"),
+        ("＠ｅｄｉｔ＿ｂｏｔ　剪短", "剪短"),
         ("@edit_botсделай короче", "сделай короче"),
         ("\u200f@edit_bot، قص", "قص"),
         ("✂️@edit_bot 1 s", "✂️ 1 s"),
@@ -243,11 +245,17 @@ def test_what_the_agent_knows_is_quoted_only_where_it_was_marked() -> None:
     assert (request.prompt, request.context) == ("this one", "A cat")
 
 
+def test_two_links_that_overlap_are_both_read() -> None:
+    other = "https://example.com/other.mp4"
+    request = read(message("cut this clip", entities=[*link(4, 4), *link(4, 9, other)]))
+    assert (request.prompt, request.links) == ("cut this clip", (URL, other))
+
+
 def test_a_command_in_somebody_elses_words_is_none() -> None:
     quoting = read(message("hm", reply_to_message=answered("/forget")))
     assert (quoting.command, quoting.prompt, quoting.context) == (None, "hm", "/forget")
     passed_on = read(message("/edit cut it", forward_origin=forwarded(BO)))
-    assert (passed_on.command, passed_on.part.is_own) == (None, False)
+    assert (passed_on.command, passed_on.part.is_own, passed_on.prompt) == (None, False, "cut it")
     own = read(message("/edit cut it", forward_origin=forwarded(ANN)))
     assert (own.is_edit, own.part.is_own, own.prompt) == (True, True, "cut it")
 
@@ -300,6 +308,10 @@ def test_the_file_that_a_message_is_about(given: Json, file_id: str | None) -> N
                 "external_reply": {"origin": forwarded(BO), "link_preview_options": {"url": URL}},
             },
             id="behind words in another chat",
+        ),
+        pytest.param(
+            {"external_reply": {"origin": forwarded(BO), "link_preview_options": {"url": URL}}},
+            id="in another chat, without its words",
         ),
     ],
 )

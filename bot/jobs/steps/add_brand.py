@@ -46,11 +46,9 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
     payload = job.payload_as(EditPayload)
     # What the request is about is something else.
     beside = (*payload.restored_file_ids, *(file.file_id for file in added))
-    attempt.replace_job(
-        replace(
-            job,
-            prompt=f"{job.prompt[: MAX_PROMPT_CHARS - len(said)]}{said}",
-            files=(*job.files, *added),
-            payload=payload.model_copy(update={"restored_file_ids": beside}),
-        )
+    attempt.job = replace(
+        job,
+        prompt=f"{job.prompt[: MAX_PROMPT_CHARS - len(said)]}{said}",
+        files=(*job.files, *added),
+        payload=payload.model_copy(update={"restored_file_ids": beside}),
     )

@@ -74,4 +74,4 @@ async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:
         await attempt.save(kept)
         await chats.update(job.chat, NOTHING_KEPT)
     if kept.text:
-        attempt.replace_job(replace(job, prompt=kept.text))
+        attempt.job = replace(job, prompt=kept.text)

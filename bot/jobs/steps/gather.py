@@ -71,7 +71,7 @@ async def apply_parts(attempt: Attempt, gathered: GatheredJob) -> None:
         )
         if gathered.job.files:  # Words alone are not worth a write.
             await attempt.save(saved)
-    attempt.replace_job(with_text_files(gathered.job, saved.text_files))
+    attempt.job = with_text_files(gathered.job, saved.text_files)
 
 
 async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:

@@ -10,6 +10,7 @@ from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.retry_jobs import MAX_RESTORED_FILES
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.answers import Credits
 from bot.projects.projects import LossReason, ProjectLoss, Projects
 
 
@@ -106,3 +107,11 @@ async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
     if not attempt.job.chat.is_private:
         return None
     return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).report)
+
+
+async def read_credits(projects: Projects, attempt: Attempt) -> Credits:
+    """Return the credits of the chat's account."""
+    report = LostProjectHandler(projects, attempt).report
+    return await projects.call(
+        attempt.job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=report
+    )

@@ -84,7 +84,7 @@ class MakeVariations:
             words = Words(attempt.job.language)
             prompt = variation_prompt(words, aspect, style, base if is_changed else None)
             with attempt.in_part(number, len(names), names[number - 1]):
-                attempt.replace_job(replace(attempt.job, prompt=prompt))
+                attempt.job = replace(attempt.job, prompt=prompt)
                 try:
                     await self._ensure_same_project(attempt, names, last)
                     ended = await self._make(attempt, names)
@@ -162,7 +162,7 @@ class MakeVariations:
             JobEnded: It failed.
         """
         payload = ExportPayload(version=made.version if made.is_kept else None, project=made.mark)
-        attempt.replace_job(replace(attempt.job, payload=payload))
+        attempt.job = replace(attempt.job, payload=payload)
         if attempt.load(CachedResultGone) is None:
             await attempt.save(CachedResultGone())  # Files go into one album, whatever was sent before.
         exported = attempt.load(Exported)

@@ -6,17 +6,16 @@ from bot.jobs.checkpoints import (
     MessageSend,
     QuestionAnswer,
     QuestionAsked,
-    SentMessage,
     Turn,
 )
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.model import JobState
 from bot.jobs.question_messages import (
+    close_questions,
     idempotency_key,
     message_key,
     question_message,
     question_number,
-    sent_questions,
 )
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.nemo.questions import QuestionSet, answer_text
@@ -70,7 +69,7 @@ async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, in
     number, now_s = question_number(answered, index), attempt.clock.now().timestamp()
     before = attempt.load(QuestionAsked, number)
     if before is not None and now_s - before.asked_at >= ANSWER_TTL_S:
-        await close_questions(attempt, sent_questions(attempt, answered))
+        await close_questions(attempt.responder, attempt, answered)
         kept = None
         if answered.has_changed:
             kept = LocalizedMessage(
@@ -82,11 +81,3 @@ async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, in
     await attempt.job_queue.questions.ask(attempt.job, attempt.claimed.attempt, number)
     message = question_message(attempt.job, asked, number, index)
     await attempt.responder.send(idempotency_key(number), message)
-
-
-async def close_questions(attempt: Attempt, messages: list[SentMessage]) -> None:
-    """Remove the buttons of questions that take no answer any more."""
-    for message in messages:
-        await attempt.responder.delete_message(
-            message.telegram_chat_id, message.message_id, only_buttons=True
-        )

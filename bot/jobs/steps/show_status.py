@@ -13,7 +13,7 @@ from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
-from bot.jobs.steps.lost_project import LostProjectHandler
+from bot.jobs.steps.lost_project import LostProjectHandler, read_credits
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
 from bot.media.clip_look import ClipLook, read_clip_look
@@ -96,11 +96,7 @@ class ShowStatus:
         if not attempt.job.chat.is_private:
             return ()
         try:
-            credits_ = await self._projects.call(
-                attempt.job,
-                lambda p: self._projects.nemo.get_credits(p.credentials),
-                on_loss=LostProjectHandler(self._projects, attempt).report,
-            )
+            credits_ = await read_credits(self._projects, attempt)
         except NemoError:
             return ()
         return (LocalizedMessage("status.credits", {"available": round(credits_.available or 0)}),)

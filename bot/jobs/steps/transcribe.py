@@ -54,7 +54,7 @@ class Transcribe:
             message = LocalizedMessage("voice.heard", {"text": heard.text}, (edit,), quiet=True)
             await attempt.responder.send("heard", message)
             await attempt.clock.sleep(PAUSE_S)
-            attempt.replace_job(replace(attempt.job, prompt=heard.text))
+            attempt.job = replace(attempt.job, prompt=heard.text)
 
     async def _listen(self, attempt: Attempt, transcriber: Transcriber, voice_job_id: str) -> str:
         """Return what is said in the file of another job.

@@ -1,5 +1,6 @@
 """Upload: files flow from Telegram to NemoVideo, those of a request in one request."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -127,7 +128,7 @@ class _Uploading:
             gathered = await wait_until_quiet(self._attempt, gathered)
             await apply_parts(self._attempt, gathered)
             await add_brand(self._projects.chats, self._attempt)
-            self._attempt.replace_job(await without_known_files(self._projects, self._attempt, gathered))
+            self._attempt.job = await without_known_files(self._projects, self._attempt, gathered)
             while files := _files_left(self._attempt)[:FILES_AT_ONCE]:
                 await self._bring(FILES, partial(self._send_files, files))
             if links := _left(self._attempt, LINKS, self._attempt.job.payload_as(EditPayload).links):
@@ -270,28 +271,29 @@ class _Uploading:
     async def _open_all(
         self, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
     ) -> dict[str, OpenFile]:
-        """Open files, by their ids; those that can't be used are left out, and the chat is told.
+        """Open files side by side, by their ids; those that can't be used are left out, and the chat is told.
 
         Raises:
             JobEnded: None of the job's files can be used.
         """
+        refused = (self._attempt.load(FilesRefused) or FilesRefused()).file_ids
+        usable = [file for file in files if file.file_id not in refused]
+        opening = (self._open(file, stack) for file in usable)
         opened: dict[str, OpenFile] = {}
-        for file in files:
-            refused = (self._attempt.load(FilesRefused) or FilesRefused()).file_ids
-            if file.file_id in refused:
+        for file, found in zip(usable, await asyncio.gather(*opening, return_exceptions=True), strict=True):
+            if isinstance(found, OpenFile):
+                opened[file.file_id] = found
                 continue
-            try:
-                opened[file.file_id] = await self._open(file, stack)
-            except JobEnded as refusal:
-                if len(refused) + 1 >= len(self._attempt.job.files) or refusal.message is None:
-                    raise
-                message = refusal.message
-                if isinstance(message, LocalizedMessage):
-                    # A retry would be a second job beside this one.
-                    buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
-                    message = replace(message, buttons=buttons)
-                await self._attempt.responder.send(f"unusable.{len(refused)}", message)
-                await self._attempt.save(FilesRefused(file_ids=(*refused, file.file_id)))
+            message = found.message if isinstance(found, JobEnded) else None
+            if len(refused) + 1 >= len(self._attempt.job.files) or message is None:
+                raise found
+            if isinstance(message, LocalizedMessage):
+                # A retry would be a second job beside this one.
+                buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
+                message = replace(message, buttons=buttons)
+            await self._attempt.responder.send(f"unusable.{len(refused)}", message)
+            refused = (*refused, file.file_id)
+            await self._attempt.save(FilesRefused(file_ids=refused))
         names = _distinct([file.name for file in opened.values()])
         return {
             file_id: replace(file, name=name)
@@ -344,7 +346,7 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     beside = attempt.job.payload_as(EditPayload).restored_file_ids
     current = {*beside, *(file.file_id for file in gathered.job.files)}
     files = tuple(file for file in attempt.job.files if file.file_id in current)
-    attempt.replace_job(replace(attempt.job, files=files))
+    attempt.job = replace(attempt.job, files=files)
     return {file_id: file for file_id, file in opened.items() if file_id in current}
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage
-from bot.jobs.model import Job, JobState
+from bot.jobs.model import JobState
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
@@ -62,18 +62,10 @@ class Attempt(StoredCheckpoints):
         self.fetching: asyncio.Task[int] | None = None  # fetches that rest
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
         self.progress = self.load(JobProgress) or JobProgress()
-        self._job = claimed.job
+        # With other words or files than it came with where more of it arrived, or some of it needs no upload.
+        self.job = claimed.job
         self.job_queue = job_queue
         self._task: asyncio.Task[Any] | None = None
-
-    @property
-    def job(self) -> Job:
-        """The job with all that belongs to it so far."""
-        return self._job
-
-    def replace_job(self, job: Job) -> None:
-        """Go on with the same job with other words or files: more of it arrived, or some of it needs no upload."""
-        self._job = job
 
     @contextlib.contextmanager
     def in_part(self, number: int, parts: int, name: LocalizedMessage) -> Iterator[None]:
@@ -86,18 +78,18 @@ class Attempt(StoredCheckpoints):
             parts: How many there are.
             name: What it is called.
         """
-        whole, self.part = self._job, number
+        whole, self.part = self.job, number
         self.responder.begin_part(number, parts, name)
         try:
             yield
         finally:
-            self.part, self._job = 0, whole
+            self.part, self.job = 0, whole
             self.responder.begin_part(0, parts, None)
 
     @property
     def part_id(self) -> str:
         """The id of the part that is being made, or that of the job."""
-        return f"{self._job.id}@{self.part}" if self.part else self._job.id
+        return f"{self.job.id}@{self.part}" if self.part else self.job.id
 
     def turn_id(self, number: int) -> int:
         """Return the number of a turn among all turns of the job's parts."""
@@ -151,14 +143,14 @@ class Attempt(StoredCheckpoints):
 
     async def reload(self, checkpoint: type[C], key: str = "") -> C | None:
         """Load a checkpoint from the store again: something beside this attempt may have saved it."""
-        saved = await self.job_queue.load_checkpoint(self._job, checkpoint, key)
+        saved = await self.job_queue.load_checkpoint(self.job, checkpoint, key)
         if saved is not None:
             self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
 
     async def gathered(self) -> GatheredJob:
         """Return the job with all that joined it so far."""
-        self.last_gathered = await self.job_queue.gathered(self._job)
+        self.last_gathered = await self.job_queue.gathered(self.job)
         return self.last_gathered
 
     async def close(self, version: int) -> bool:
@@ -214,7 +206,7 @@ class Attempt(StoredCheckpoints):
         Returns:
             The result; ``None`` if it was interrupted.
         """
-        task = asyncio.create_task(work, name=f"job:{self._job.id}")
+        task = asyncio.create_task(work, name=f"job:{self.job.id}")
         self._task = task
         if self.interruption is not None:
             task.cancel()

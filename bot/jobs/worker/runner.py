@@ -29,7 +29,7 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState
 from bot.jobs.ports import ChatGone, ResponderFactory
-from bot.jobs.question_messages import sent_questions
+from bot.jobs.question_messages import close_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
@@ -254,8 +254,10 @@ class JobRunner:
         except JobSetAside:
             return None, JobState.ASKING
         except Exception as error:
-            attempt.given_up_for = type(error).__name__
             log.exception("job.failed_unexpectedly")
+            # Perhaps it read from a primary that was replaced. That one takes no write, or knows no such attempt.
+            await attempt.save(attempt.progress)
+            attempt.given_up_for = type(error).__name__
             return _go_on(_UNEXPECTED, attempt), JobState.FAILED
         return None, JobState.DONE
 
@@ -304,10 +306,7 @@ class JobRunner:
                 # First: its edits may be what Telegram asks to wait for.
                 await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
                 await attempt.responder.conclude(is_done=False)
-                for question in sent_questions(attempt, attempt.load(AgentAnswered)):
-                    await attempt.responder.delete_message(
-                        question.telegram_chat_id, question.message_id, only_buttons=True
-                    )
+                await close_questions(attempt.responder, attempt, attempt.load(AgentAnswered))
                 if held is not None and attempt.job.kind is JobKind.EDIT:
                     kept = with_lines(held.message, (), (Button("button.export", Export()),))
                     await attempt.responder.send("answer", kept)
@@ -341,13 +340,19 @@ class JobRunner:
 
     async def sweep(self) -> None:
         """Give new tickets to queues that lost theirs, forever."""
+        has_failed = False
         while True:
             try:
+                # docket drops the tickets that it can't begin while the store takes no writes.
+                if has_failed:
+                    await self._job_queue.sweeps.look_at_all()
+                    has_failed = False
                 if await self._job_queue.sweeps.is_due():
                     began_s = time.monotonic()
                     await self._job_queue.sweep()
                     metrics.SWEEP.set(time.monotonic() - began_s)
             except RedisError as error:
+                has_failed = True
                 log.warning("queue.sweep_failed", error=type(error).__name__)
             # In real time, as docket's heartbeats are, whatever the clock is.
             await asyncio.sleep(SWEEP_EVERY_S)

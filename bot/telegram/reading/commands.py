@@ -21,8 +21,13 @@ _INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
 # A path such as /home/ann/clip.mp4 is no command. Chinese keyboards have a slash and an @ of full width.
 _COMMAND = re.compile(
-    rf"[{_INVISIBLE}]*(?P<written>[/／](?P<name>[a-z0-9_]{{1,32}})(?:[@＠](?P<bot>[a-z]\w{{2,31}}))?)(?![\w/])",
+    rf"[{_INVISIBLE}]*(?P<written>/(?P<name>[a-z0-9_]{{1,32}})(?:@(?P<bot>[a-z]\w{{2,31}}))?)(?![\w/])",
     re.ASCII | re.IGNORECASE,
+)
+
+# Chinese keyboards also have letters of full width.
+_NARROW = str.maketrans(
+    {chr(code + 0xFEE0): chr(code) for code in range(0x21, 0x7F) if chr(code).isalpha() or chr(code) in "/@_"}
 )
 
 # The punctuation between a command or a mention and the words behind it: not the sign or the point of a number.
@@ -59,15 +64,15 @@ def find_command(text: str, username: str = "") -> Command | None:
         text: The text.
         username: The bot's; empty where no mention may precede the command.
     """
-    if username and (mention := _mention(username).match(text)) is not None:
+    if username and (mention := _mention(username).match(text.translate(_NARROW))) is not None:
         text = _without_punctuation(text[mention.end() :])
-    match = _COMMAND.match(text)
+    match = _COMMAND.match(text.translate(_NARROW))
     if match is None:
         return None
     name = match["name"].lower()
     return Command(
         ALIASES.get(name, name),
-        match["written"].replace("／", "/"),
+        match["written"],
         match["bot"] or "",
         _without_punctuation(text[match.end() :]),
     )
@@ -85,12 +90,12 @@ def nearest_command(name: str, known: Collection[str]) -> str | None:
 
 def mentions(text: str, username: str) -> bool:
     """Return whether a text mentions the bot."""
-    return _mention(username).search(text) is not None
+    return _mention(username).search(text.translate(_NARROW)) is not None
 
 
 def without_mention(text: str, username: str) -> str:
     """Return a text without its first mention of the bot, and without the punctuation behind it."""
-    match = _mention(username).search(text)
+    match = _mention(username).search(text.translate(_NARROW))
     if match is None:
         return text.strip()
     before, after = text[: match.start()], text[match.end() :]
@@ -108,6 +113,4 @@ def _without_punctuation(text: str) -> str:
 @cache
 def _mention(username: str) -> re.Pattern[str]:
     # An address such as me@bot.com mentions nobody.
-    return re.compile(
-        rf"[{_INVISIBLE}]*(?<![\w@＠./])[@＠]{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE
-    )
+    return re.compile(rf"[{_INVISIBLE}]*(?<![\w@./])@{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE)

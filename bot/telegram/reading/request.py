@@ -78,7 +78,7 @@ def with_addresses(text: str, entities: Sequence[MessageEntity]) -> str:
     """
     data = text.encode("utf-16-le")
     # From the last to the first, so that the offsets of the others stay right.
-    for entity in sorted(entities, key=lambda one: one.offset, reverse=True):
+    for entity in sorted(entities, key=lambda one: one.offset + one.length, reverse=True):
         start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
         written = data[start:end].decode("utf-16-le", "ignore")
         address = _address(entity, written)
@@ -174,12 +174,14 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
     username = bot.username or ""
     is_own = not is_from_others(message)
     text = words_of(message)
-    command = find_command(text, username) if is_own else None
+    stated = find_command(text, username)
+    command = stated if is_own else None
     part, replied = _parts(message, bot)
     context = _context(message, bot, knows_replied=knows_replied)
     has_file = bool(part.files) or replied is not None
-    # A command does not make a mention part of the words.
-    words = without_mention(text if command is None else command.words, username)
+    # A command does not make a mention part of the words. A forwarded request is one without its command.
+    is_stated = stated is not None and (is_own or stated.name == EDIT)
+    words = without_mention(stated.words if stated is not None and is_stated else text, username)
     links = read_links(words, has_file=has_file)
     if not is_own and part.files:
         # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
@@ -327,9 +329,9 @@ def _context(message: Message, bot: User, *, knows_replied: bool) -> str:
     if quote is not None and quote.text and (quote.is_manual or not knows_replied):
         return _with_preview(message, _quoted(quote, replied))
     is_result = replied is not None and _is_from(replied, bot.id) and attachment_of(replied) is not None
-    if replied is None or is_result or knows_replied:
+    if is_result or knows_replied:
         return ""
-    return words_of(replied).strip()
+    return _with_preview(message, "").strip() if replied is None else words_of(replied).strip()
 
 
 def _quoted(quote: TextQuote, replied: Message | None) -> str:

@@ -64,6 +64,9 @@ CONVERSIONS_AT_ONCE = 2
 UNAVAILABLE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses between calls while Telegram says "wrong file_id or the file is temporarily unavailable": a minute in all."""
 
+BROKEN_PAUSES_S = (0.0, 1.0, 3.0, 5.0)
+"""Pauses before a download and before it is taken up where its line broke."""
+
 EXPECTED_S = 60.0
 """How long a file that was got ready counts as such; its job may have ended before it opened it."""
 
@@ -260,10 +263,7 @@ class FileDownloads:
             chats_own = self._conversions_of.setdefault(chat_id, asyncio.Lock())
             async with chats_own, self._conversions:
                 with await asyncio.to_thread(tempfile.TemporaryFile) as source:
-                    try:
-                        await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
-                    except httpx.TransportError as error:
-                        raise NetworkError(f"the file's download broke: {type(error).__name__}") from None
+                    await _copy(content, source, LOCAL_SIZE_LIMIT if self._local else CLOUD_SIZE_LIMIT)
                     size = await convert_file(source, kind, target, file.name)
             yield size, _read(target)
 
@@ -290,22 +290,51 @@ class FileDownloads:
     async def _from_cloud(
         self, url: str, size: int | None
     ) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:
-        # The URL holds the bot's token: it goes nowhere but into this request.
-        # Not compressed, because the bytes and their length are passed on as they come.
-        async with self._http.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
-            if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                raise NetworkError(f"the file's download failed with status {response.status_code}")
-            if response.status_code != httpx.codes.OK:
-                raise FileGone(f"status {response.status_code}")
-            length = response.headers.get("content-length")
+        async with contextlib.AsyncExitStack() as stack:
+            response = await self._fetch(url, stack)
+            length, chunks = response.headers.get("content-length"), self._chunks(url, response, stack)
             known = int(length) if length else size
             if known is not None:
-                yield known, response.aiter_raw()
+                yield known, chunks
                 return
             # In neither answer, which Telegram allows; NemoVideo needs the length before the first byte.
             with await asyncio.to_thread(tempfile.TemporaryFile) as handle:
-                known = await _copy(response.aiter_raw(), handle, CLOUD_SIZE_LIMIT)
+                known = await _copy(chunks, handle, CLOUD_SIZE_LIMIT)
                 yield known, _read(handle)
+
+    async def _fetch(self, url: str, stack: contextlib.AsyncExitStack) -> httpx.Response:
+        # The URL holds the bot's token: it goes nowhere but into this request.
+        # Not compressed, because the bytes and their length are passed on as they come.
+        opened = self._http.stream("GET", url, headers={"Accept-Encoding": "identity"})
+        response = await stack.enter_async_context(opened)
+        if response.is_server_error or response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            raise NetworkError(f"the file's download failed with status {response.status_code}")
+        if response.status_code != httpx.codes.OK:
+            raise FileGone(f"status {response.status_code}")
+        return response
+
+    async def _chunks(
+        self, url: str, response: httpx.Response | None, stack: contextlib.AsyncExitStack
+    ) -> AsyncIterator[bytes]:
+        """Yield a file's bytes. It never changes: where its line breaks, it is fetched again up to there."""
+        given_bytes = 0
+        for pause_s in BROKEN_PAUSES_S:
+            await self._telegram_calls.clock.sleep(pause_s)
+            known_bytes = given_bytes
+            try:
+                response = response or await self._fetch(url, stack)
+                async for chunk in response.aiter_raw():
+                    if new := chunk[known_bytes:]:
+                        given_bytes += len(new)
+                        yield new
+                    known_bytes = max(0, known_bytes - len(chunk))
+            except (httpx.TransportError, NetworkError) as error:
+                # Without its text, which may hold the URL.
+                log.info("downloads.broke", error=type(error).__name__, after_bytes=given_bytes)
+                response = None
+            else:
+                return
+        raise FileUnavailable("the file's download broke")
 
     @contextlib.asynccontextmanager
     async def _from_disk(self, path: Path) -> AsyncIterator[tuple[int, AsyncIterator[bytes]]]:

@@ -117,6 +117,7 @@ class TelegramResponder:
         self._bot = responders.telegram_calls.bot
         self._telegram_calls = responders.telegram_calls
         self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
+        self._copies_lock = asyncio.Lock()
         self._delivery = responders.delivery
         self._words = self._sender.words
         self._part = 0
@@ -151,9 +152,10 @@ class TelegramResponder:
             await self._responders.files.discard(path)
 
     async def _save_copy(self, path: str) -> None:
-        copies = self._checkpoints.load(FileCopies) or FileCopies()
-        if path not in copies.paths:
-            await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
+        async with self._copies_lock:  # Files are opened side by side.
+            copies = self._checkpoints.load(FileCopies) or FileCopies()
+            if path not in copies.paths:
+                await self._checkpoints.save(FileCopies(paths=(*copies.paths, path)))
 
     @property
     def result_path(self) -> Path:

@@ -1,3 +1,6 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +11,7 @@ from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
-from bot.jobs.ports import FileGone, FileUnavailable
+from bot.jobs.ports import FileGone, FileUnavailable, OpenFile
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
@@ -120,7 +123,7 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     await Upload(rig.projects, rig.cards, rig.usual_times)(first)
     started = UploadStarted(digest_before=digest(None), size_bytes=9, sources=(file.file_id,))
     attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
-    attempt.replace_job(replace(attempt.job, files=(replace(file, message_id=None),)))
+    attempt.job = replace(attempt.job, files=(replace(file, message_id=None),))
     queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
@@ -143,6 +146,27 @@ async def test_an_upload_that_the_service_fails_at_is_tried_again_unless_it_arri
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert attempt.load(Uploaded, FILES) is not None
     assert len(await rig.nemo.uploads()) == 1
+
+
+async def test_files_are_opened_side_by_side_and_go_up_in_their_order(
+    rig: Rig, sound: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sounds(3)
+    rig.responder.files = {file.file_id: sound for file in files}
+    open_file, all_are_asked_for = rig.responder.open_file, asyncio.Barrier(3)
+
+    @contextlib.asynccontextmanager
+    async def open_together(file: Attachment) -> AsyncIterator[OpenFile]:
+        await all_are_asked_for.wait()
+        async with open_file(file) as opened:
+            yield opened
+
+    monkeypatch.setattr(rig.responder, "open_file", open_together)
+    async with asyncio.timeout(10):
+        await Upload(rig.projects, rig.cards, rig.usual_times)(
+            rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+        )
+    assert [upload.name for upload in await rig.nemo.uploads()] == [file.name for file in files]
 
 
 async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes) -> None:
