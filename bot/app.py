@@ -85,8 +85,8 @@ from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
-from bot.telegram.sending.responder import prepare_results
 from bot.telegram.sending.responders import TelegramResponders
+from bot.telegram.sending.result_files import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.web.health import Health
 
