@@ -111,6 +111,11 @@ class JobReader:
         first = (running, asking if queue is QueueName.MAIN else None)
         return list(dict.fromkeys([*filter(None, first), *waiting]))
 
+    async def current_jobs(self, chat: ChatKey, queue: QueueName) -> list[Job]:
+        """Return the same jobs, without any that is gone meanwhile."""
+        statuses = [await self.find(chat, job_id) for job_id in await self.current(chat, queue)]
+        return [status.job for status in statuses if status is not None]
+
     async def running_s(self, chat: ChatKey, now: datetime) -> float:
         """Return for how many seconds the running request of a chat has run; 0.0 if none runs."""
         job_id: Any = await self._redis.hget(keys.running_key(str(chat), QueueName.MAIN), "job")
