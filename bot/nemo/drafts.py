@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 
 MAX_TRACKS = 500
 MAX_SEGMENTS = 3000

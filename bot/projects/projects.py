@@ -125,7 +125,7 @@ class Projects:
                 account=chat.account,
                 project_epoch=chat.project_epoch,
             )
-            if chat.account is Account.ANONYMOUS and chat.user_id is None and session.user_id is not None:
+            if chat.account is Account.GUEST and chat.user_id is None and session.user_id is not None:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:
                 await self.chats.update(job.chat, changes)
@@ -322,7 +322,7 @@ class Projects:
             # The next call finds the chat another account, which can't see this project.
             await self._lose_project(job.chat, used)
             return ProjectLoss(used, LossReason.OPERATOR_REFUSED)
-        if chat.account is not Account.ANONYMOUS:
+        if chat.account is not Account.GUEST:
             raise error
         log.info("account.token_refused", chat=str(job.chat))
         if not await self.accounts.renew(job, used_token or chat.token, self._attribution(chat)):

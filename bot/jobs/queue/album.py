@@ -84,8 +84,8 @@ STORED_TEXT = TypeAdapter(PartText)
 """Read and write the stored forms. The same text has the same form: an edit without a change is seen by that."""
 
 
-ArrivalKind = Literal["asked", "beside", "edited"]
-"""Whether a message asks for something, only belongs to an album that may be asked for, or was edited."""
+ArrivalKind = Literal["asked", "unaddressed", "edited"]
+"""`asked`: a request; `unaddressed`: part of an album that another message may ask for; `edited`: an edit."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class JobReader:
         """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""
         topics = {chat.of_account}
         async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
-            if not name.startswith(keys.KEPT_WHEN_FORGOTTEN):
+            if not name.startswith(keys.KEPT_WHEN_ERASED):
                 topics.add(ChatKey.parse(name[name.index("{") + 1 : name.index("}")]))
         return sorted(topics - {chat}, key=str)
 

@@ -192,7 +192,7 @@ class JobRunner:
                 log.info("job.asking")
                 return await self._job_queue.questions.set_aside(attempt.job, attempt.claimed.attempt)
             case _:
-                await attempt.responder.release_files()
+                await attempt.responder.delete_file_copies()
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)

@@ -205,7 +205,7 @@ class RequestHandlers(HandlerFamily):
             return await self._submitter.record(message)
         edit = self._submitter.job(update, JobKind.EDIT)
         card = await self._submitter.card(update, message)
-        arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="beside")
+        arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 

@@ -30,7 +30,7 @@ from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.delivery import OneDelivery
+from bot.telegram.sending.delivery import ResultSender
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
 from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels
@@ -71,8 +71,8 @@ class TelegramResponder:
         self._words = self._sender.words
         self._part = 0
         files, here = responders.files, job.chat.chat_id
-        self.sends_arriving = self._delivery.sends_arriving
-        self.send_limit_bytes = self._delivery.send_limit
+        self.can_stream_upload = self._delivery.can_stream_upload
+        self.send_limit_bytes = self._delivery.max_send_bytes
         self.expect_file = partial(files.expect, here)
         self.open_file = partial(files.open, here, on_copy=self._save_copy)
         self.post = partial(post_to_channel, self._telegram_calls)
@@ -94,7 +94,7 @@ class TelegramResponder:
         """See ``ports.Responder``."""
         await self._progress_message.close()
 
-    async def release_files(self) -> None:
+    async def delete_file_copies(self) -> None:
         """See ``ports.Responder``. A local Bot API server keeps what it fetched for a day."""
         copies = self._checkpoints.load(FileCopies)
         for path in copies.paths if copies is not None else ():
@@ -249,14 +249,14 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> SentMessage:
-        """Deliver to this chat alone; see ``OneDelivery`` for the arguments."""
+        """Deliver to this chat alone; see ``ResultSender`` for the arguments."""
 
         async def send_answer() -> None:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
         async with self._activity_signals.uploading():
-            return await OneDelivery(
+            return await ResultSender(
                 self._delivery,
                 self._sender,
                 idempotency_key,
