@@ -13,7 +13,8 @@ _.thread_count
 _.thread_type
 _.MAX_IMAGE_PIXELS  # Pillow
 _.CHUNK_SIZE  # httpx-aiohttp
-_.event_hooks  # httpx
+_.cookies  # httpx
+_.event_hooks
 _.heading_level_1  # telegramify-markdown
 _.heading_level_2
 _.heading_level_3
@@ -24,6 +25,7 @@ _.unordered_list_item
 _.capture_signals  # uvicorn
 _.main_loop
 _._connection_pool_from_url  # docket
+_.extract_cookies  # httpx
 _.readable  # io.RawIOBase
 _.seekable
 _.should_exit

@@ -31,6 +31,16 @@ _PLAIN = re.compile(r"[\w:.,/@%+?&=*\-\[\]]+", re.ASCII)
 """A value that every reader of ``.env`` takes as it is: the bot, compose and systemd."""
 
 
+_AT_BOTFATHER = {
+    "can_join_groups": "/setjoingroups, Enable: so that it can be added to groups",
+    "can_read_all_group_messages": "/setprivacy, Disable: so that groups can talk to it without /edit (optional)",
+    "supports_inline_queries": '/setinline: for "Share" under videos, and their list in any chat (optional)',
+    "supports_guest_queries": "its settings, Guest Mode: to be called into chats it is not in (optional)",
+    "has_topics_enabled": "its settings, Threaded Mode: for topics in private chats (optional)",
+}
+"""What only @BotFather can switch, by the field of ``getMe`` that tells of it."""
+
+
 class CannotInit(CommandError):
     """The file can't be written, or a service refuses what was given; the message is one line."""
 
@@ -236,22 +246,11 @@ def read_pairing(message: Mapping[str, Any], code: str) -> Paired | None:
 
 def at_botfather(bot: Mapping[str, Any]) -> list[str]:
     """Return what only @BotFather can change, each with what it is good for."""
-    lines = []
-    if not bot.get("can_join_groups", True):
-        lines.append("@BotFather, /setjoingroups, Enable: so that it can be added to groups")
-    if not bot.get("can_read_all_group_messages"):
-        lines.append(
-            "@BotFather, /setprivacy, Disable: so that groups can talk to it without /edit (optional)"
-        )
-    if not bot.get("supports_inline_queries"):
-        lines.append(
-            '@BotFather, /setinline: for "Share" under videos, and their list in any chat (optional)'
-        )
-    if not bot.get("supports_guest_queries"):
-        lines.append("@BotFather, its settings, Guest Mode: to be called into chats it is not in (optional)")
-    if not bot.get("has_topics_enabled"):
-        lines.append("@BotFather, its settings, Threaded Mode: for topics in private chats (optional)")
-    return lines
+    return [
+        f"@BotFather, {line}"
+        for flag, line in _AT_BOTFATHER.items()
+        if not bot.get(flag, flag == "can_join_groups")
+    ]
 
 
 def _write(env_file: Path, values: Mapping[str, str]) -> None:

@@ -20,7 +20,6 @@ Through a proxy, httpx's own transport takes aiohttp's place: it speaks SOCKS an
 import asyncio
 import contextlib
 import functools
-import http.cookiejar
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -78,6 +77,15 @@ def surely_not_sent(error: BaseException) -> bool:
     if isinstance(cause, httpx.RequestError) and isinstance(cause.__cause__, aiohttp.ClientError):
         return isinstance(cause.__cause__, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError))
     return isinstance(cause, _NEVER_SENT)
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Read none: a jar that refuses all of them takes a tenth of what a request does."""
+
+
+class _Client(httpx.AsyncClient):
+    cookies = _NoCookies()  # type: ignore[override]
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -374,11 +382,10 @@ def new_client(
         public_only: Whether names that resolve into a private network are refused; not through a proxy.
         proxy: URL of a proxy (http, https or socks5) with its user and password.
     """
-    return httpx.AsyncClient(
+    return _Client(
         transport=Transport(
             ssl_context or tls_context(), max_connections, public_only=public_only, proxy=proxy
         ),
         timeout=timeout,
         trust_env=False,
-        cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=[])),
     )

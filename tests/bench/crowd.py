@@ -37,7 +37,7 @@ import uvloop
 
 from bot.app import App
 from bot.runtime.logs import configure_logging
-from bot.runtime.process import Role
+from bot.runtime.process import Role, collect_rarely
 from bot.settings import load_settings
 from bot.telegram.sending import rate_limiter
 from tests.bench.crowd_server import TOKEN, Crowd
@@ -174,6 +174,7 @@ async def _run_bot() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     settings = load_settings(None)
     configure_logging(settings.log_level, settings.log_format)
+    collect_rarely()
     rate_limiter.EDITS_PER_S /= SPEED  # As often as ever.
     await App(settings, FastClock(SPEED), Role.ALL).run(stop)
 

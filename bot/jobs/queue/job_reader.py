@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, MessageSend, field_of
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, StoredCheckpoints, field_of
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
@@ -111,6 +111,11 @@ class JobReader:
         first = (running, asking if queue is QueueName.MAIN else None)
         return list(dict.fromkeys([*filter(None, first), *waiting]))
 
+    async def current_jobs(self, chat: ChatKey, queue: QueueName) -> list[Job]:
+        """Return the same jobs, without any that is gone meanwhile."""
+        statuses = [await self.find(chat, job_id) for job_id in await self.current(chat, queue)]
+        return [status.job for status in statuses if status is not None]
+
     async def running_s(self, chat: ChatKey, now: datetime) -> float:
         """Return for how many seconds the running request of a chat has run; 0.0 if none runs."""
         job_id: Any = await self._redis.hget(keys.running_key(str(chat), QueueName.MAIN), "job")
@@ -147,6 +152,10 @@ class JobReader:
     async def is_paused(self) -> bool:
         """Return whether new requests and exports have to wait."""
         return bool(await self._redis.exists(keys.PAUSED))
+
+    async def checkpoints(self, job: Job) -> Checkpoints:
+        """Return the checkpoints of a job as they are in the store now."""
+        return StoredCheckpoints(read_checkpoints(await self._fields(job.chat, job.id)))
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         """Return a checkpoint as it is in the store now, or ``None``.

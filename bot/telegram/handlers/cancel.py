@@ -30,8 +30,8 @@ class CancelHandlers(HandlerFamily):
         if await ChannelPosts(self._services).drop(update):
             return None
         chat, job_queue = chat_key_of(message_of(update)), self._job_queue
-        job_ids = await job_queue.current(chat, QueueName.MAIN)
-        if not job_ids:
+        jobs = await job_queue.current_jobs(chat, QueueName.MAIN)
+        if not jobs:
             until = (await self._chats.get(chat)).kept_prompt_until
             is_waiting = (
                 until is not None and self._clock.now() < until
@@ -39,11 +39,10 @@ class CancelHandlers(HandlerFamily):
             await self._chats.update(chat, NOTHING_KEPT)
             key = "job.cancelled" if is_waiting else "job.nothing_to_cancel"
             return await self._submitter.reply(update, LocalizedMessage(key))
-        statuses = [status for job_id in job_ids if (status := await job_queue.find(chat, job_id))]
-        own = [status.job.id for status in statuses if is_own(update, status.job.owner_id)]
+        own = [job for job in jobs if is_own(update, job.owner_id)]
         if not own and not await self._permissions.may_change(update, None):
             return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
-        job_id = (own or job_ids)[0]
+        job_id = (own or jobs)[0].id
         # Stored with the id, so that an update that comes twice does not stop the next job too.
         payload = CancelPayload(job_id=job_id)
         if await self._submitter.submit(update, JobKind.CANCEL, payload):

@@ -183,8 +183,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
         """Let the last request that waits be the next one that is rendered."""
-        job_ids = await self._job_queue.current(press.chat, QueueName.MAIN)
-        jobs = [status.job for one in job_ids if (status := await self._job_queue.find(press.chat, one))]
+        jobs = await self._job_queue.current_jobs(press.chat, QueueName.MAIN)
         for job in jobs:
             await self.ensure_may_change(press, job.owner_id)
         rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]

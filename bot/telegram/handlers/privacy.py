@@ -74,11 +74,8 @@ class PrivacyHandlers(HandlerFamily):
 
 async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
     """Return the quick jobs to stop: all but those that delete a message with a token in it."""
-    ids = await job_queue.current(chat, QueueName.QUICK)
-    statuses = [await job_queue.find(chat, job_id) for job_id in ids]
-    return tuple(
-        one.job.id for one in statuses if one is not None and one.job.kind is not JobKind.DELETE_TOKEN
-    )
+    jobs = await job_queue.current_jobs(chat, QueueName.QUICK)
+    return tuple(job.id for job in jobs if job.kind is not JobKind.DELETE_TOKEN)
 
 
 async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) -> tuple[MessageLocation, ...]:
