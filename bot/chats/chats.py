@@ -293,7 +293,7 @@ class Chats:
         return self._token_cipher.decrypt(encrypted, _place(key, use))
 
     async def extend_ttl(self, key: ChatKey) -> None:
-        """Keep a chat for its whole time again, as every write does."""
+        """Renew a chat's TTL, as every write does."""
         await self._write(key, {})
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:

@@ -84,7 +84,7 @@ class JobReader:
         return cast(str | None, digest)
 
     async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
-        """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
+        """Return whether a person's newest message has the maximum length, so that the next may continue it."""
         job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), owner_id))
         if job_id is None:
             return False

@@ -164,6 +164,7 @@ class JobRunner:
         elif attempt.claimed.cancelled:
             attempt.interrupt(Interruption.CANCELLED)
         try:
+            # ``run`` makes the steps interruptible: ``_run_to_end`` calls ``_take_steps``, which calls each step.
             state = await attempt.run(self._run_to_end(attempt))
             # Again if Cancel was pressed again meanwhile.
             while attempt.interruption is Interruption.CANCELLED:

@@ -35,7 +35,7 @@ class PrivacyHandlers(HandlerFamily):
 
     @on_press
     async def _erase(self, press: Press, action: ForgetChat) -> PressReply:
-        """Store the job that erases, whose position in the queue spares what is asked for after the press."""
+        """Enqueue the erase job; requests after it in the queue stay."""
         if not await self._permissions.may_change(press.update, None):
             return PressReply("forget.admins_only")
         job_queue, erase_id = self._job_queue, press.job_id

@@ -1,4 +1,4 @@
-"""The progress message of a job, edited in place as the job goes on."""
+"""The progress message of a job, edited in place as the job goes on; the bar is in ``progress_bar.py``."""
 
 import asyncio
 import html
