@@ -154,7 +154,10 @@ class App:
         health.checks["started"] = started.is_set
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)
-            store = await connect_store(stack, settings, self._clock, stop)
+            # Reading the certificates takes as long as starting the store, and waits for nothing.
+            store, tls = await asyncio.gather(
+                connect_store(stack, settings, self._clock, stop), asyncio.to_thread(tls_context)
+            )
             if store is None:
                 return
             health.checks["store"] = store.redis.ping
@@ -172,7 +175,6 @@ class App:
             health.before_metrics = partial(
                 update_metrics, job_queue.statistics, monitor, guest_accounts, self._token.encode()
             )
-            tls = tls_context()
             rate_limiter = self._rate_limiter(store.redis)
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
             if stop.is_set():
