@@ -76,7 +76,7 @@ class _Prepared:
 
 
 class Delivery:
-    """Sends results.
+    """What all deliveries of results share.
 
     Args:
         bot: The bot that sends.
