@@ -293,7 +293,9 @@ def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> Lo
     kind, limit = "over" if is_over else "left", quotas.limit(warning)
     params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
     if warning.resource == "requests":
-        counted = {"n": limit if is_over else warning.left}
-        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, **counted})
+        n = warning.left
+        if is_over:  # Several versions are several requests: some may be left, but too few.
+            kind, n = ("short", n) if n else ("over", limit)
+        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, "n": n})
     sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
     return LocalizedMessage(f"quota.{kind}_bytes_{warning.scope}", {**params, **sizes})
