@@ -138,7 +138,7 @@ class App:
         self._paused = paused
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
-        """Run until told to stop; then give running jobs back and return.
+        """Run until asked to stop; then give running jobs back and return.
 
         Args:
             stop: Set it to end.

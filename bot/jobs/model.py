@@ -162,7 +162,7 @@ class MessageLocation:
 
 @dataclass(frozen=True, slots=True)
 class GuestQuery:
-    """A message by which somebody called the bot into a chat where it is no member."""
+    """A message by which a person called the bot into a chat where it is no member."""
 
     id: str  # Telegram's; it can be answered once
     chat_id: int  # the chat's id in Telegram

@@ -34,7 +34,7 @@ CONVERTED: Final = {
 """What NemoVideo does not take, and what it is converted to: ``conversion.py``."""
 
 Category = Literal["video", "audio", "image", "archive", "document", "web_page", "text", "other"]
-"""What a file is for people, who are told something else about each."""
+"""What a file is for people, for whom the texts differ."""
 
 _NAMES: Final[dict[Category, dict[str, str]]] = {
     "video": {

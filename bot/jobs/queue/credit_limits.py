@@ -102,7 +102,7 @@ class CreditLimits:
 
         Args:
             job: Whose message it was.
-            used: Credits; ``None`` if that can't be told, so that the estimate stands.
+            used: Credits; ``None`` if unknown, so that the estimate stands.
             reading: The balance after it; ``None`` if that is unknown.
         """
         known = {} if used is None else {"used": used}

@@ -42,11 +42,11 @@ CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real ti
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
 OVER_AFTER = timedelta(hours=1)  # a trouble that did not show for so long is over
 OVER_AFTER_A_DAY = ("credits", "token_refused")
-"""Troubles that show when somebody runs into them, and stay in between."""
+"""Troubles that show when a person runs into them, and stay in between."""
 
 
 class Trouble(BaseModel):
-    """A trouble that the admins were told."""
+    """A trouble that the admins were alerted to."""
 
     message: LocalizedMessage  # what it is
     since: AwareDatetime  # when it showed first
@@ -258,7 +258,7 @@ def _shown(message: LocalizedMessage, line: LocalizedMessage | None) -> str:
 
 
 def _line(trouble: Trouble) -> LocalizedMessage | None:
-    """Return what became of a trouble since it was told; ``None`` for nothing."""
+    """Return what became of a trouble since its alert; ``None`` for nothing."""
     if trouble.over_at is not None:
         lasted = Seconds((trouble.over_at - trouble.since).total_seconds())
         return LocalizedMessage("alert.over", {"at": f"{trouble.over_at:%H:%M}", "lasted": lasted})

@@ -1,4 +1,4 @@
-"""Troubles that nobody runs into before it is too late: what the admins are told of each."""
+"""Troubles that nobody runs into before it is too late: the alert to admins for each."""
 
 import asyncio
 import shutil
@@ -48,21 +48,21 @@ class TroubleChecks:
 
 
 def guests_alert(used: int) -> LocalizedMessage | None:
-    """Return what is told when so many guest accounts were given in a week; ``None`` for nothing."""
+    """Return the alert when so many guest accounts were given in a week; ``None`` for nothing."""
     if used < GUEST_ACCOUNTS_PER_WEEK - LOW_GUESTS:
         return None
     return LocalizedMessage("alert.guests_low", {"used": used, "a_week": GUEST_ACCOUNTS_PER_WEEK})
 
 
 def credits_alert(left: int | None) -> LocalizedMessage | None:
-    """Return what is told when the operator's account has so many credits left; ``None`` for nothing."""
+    """Return the alert when the operator's account has so many credits left; ``None`` for nothing."""
     if left is None or left >= LOW_CREDITS:
         return None
     return LocalizedMessage("alert.credits_low" if left > 0 else "alert.credits_gone", {"left": max(0, left)})
 
 
 def disk_alert(free_bytes: int) -> LocalizedMessage | None:
-    """Return what is told when a disk of this machine has so much room left; ``None`` for nothing."""
+    """Return the alert when a disk of this machine has so much room left; ``None`` for nothing."""
     if free_bytes >= RESERVED_BYTES:
         return None
     return LocalizedMessage("alert.disk_full", {"host": socket.gethostname(), "left": Bytes(free_bytes)})

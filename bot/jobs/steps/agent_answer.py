@@ -120,7 +120,7 @@ async def _whole_answer(
         lines = (*lines, LocalizedMessage("answer.render_skipped"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     if said.buttons and not answered.failed:
-        # Also after a change: the agent may hold back the rest of it until somebody presses.
+        # Also after a change: the agent may hold back the rest of it until a person presses.
         buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
         if answered.has_changed:
             lines = (*lines, LocalizedMessage("answer.go_ahead"))

@@ -74,7 +74,7 @@ T = TypeVar("T")
 
 USUAL_FETCH_S = 10.0
 RELIABLE_PERCENT = 20.0
-"""From here on the time left is told by the service's percentage alone; before it counts in proportion."""
+"""From here on the time left is computed by the service's percentage alone; before it counts in proportion."""
 
 RENDERS = 2
 """A failed render is tried once more, under a new id."""

@@ -27,7 +27,7 @@ class LostProjectHandler:
         self._attempt = attempt
 
     async def offer(self, loss: ProjectLoss) -> None:
-        """Let a request wait until somebody decides whether the files are put back; without files, only say so.
+        """Let a request wait until a person decides whether the files are put back; without files, only say so.
 
         Raises:
             JobEnded: The request waits.

@@ -164,7 +164,7 @@ class PositionMessages:
         await self._edit(message, position)
         latest = await self._job_queue.find(job.chat, job.id)
         if latest is not None and latest.state is JobState.CANCELLED:
-            await self._edit(message, cancelled)  # The edit may have come after that of whoever cancelled it.
+            await self._edit(message, cancelled)  # The edit may have come after the cancelling one.
 
     async def _find_waiting(self, chat: ChatKey, job_id: str) -> JobStatus | None:
         status = await self._job_queue.find(chat, job_id)

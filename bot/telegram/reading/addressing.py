@@ -88,5 +88,5 @@ def may_write(member: ChatMember) -> bool:
 
 
 def language_code(user: User | None) -> str | None:
-    """Return the language that somebody's client is set to, if it says so."""
+    """Return the language that a person's client is set to, if it says so."""
     return user.language_code if user is not None else None

@@ -51,7 +51,7 @@ class GuestProgress(ProgressMessage):
     """The progress message that is the bot's one answer where it is a guest: it is never sent anew, moved or deleted.
 
     Attributes:
-        last: What it says in the end, with its buttons; ``None`` if that was not told.
+        last: What it says in the end, with its buttons; ``None`` if that was not given.
     """
 
     def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:

@@ -119,7 +119,7 @@ class TelegramResponder:
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
 
-        If a group or its topic takes no texts, the person who asked is told in private.
+        If a group or its topic takes no texts, the person who asked is notified in private.
         """
         try:
             await self._send(idempotency_key, message)
@@ -234,7 +234,7 @@ class TelegramResponder:
             return await self._deliver(idempotency_key, result)
         try:
             return await self._deliver(idempotency_key, result, in_private)
-        except BadRequest as error:  # Not even a text: where it can be had is told in private.
+        except BadRequest as error:  # Not even a text: where it can be had is said in private.
             log.warning("responder.result_refused", error=error.message)
             if not (result.exported.link or result.exported.spare_link):
                 raise
