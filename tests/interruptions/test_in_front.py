@@ -157,7 +157,7 @@ async def six_only(directory: Path, clip: Path) -> AsyncIterator[World]:
 
 
 async def test_a_job_is_done_with_addresses_of_ipv6_alone(tmp_path: Path, clip: Path) -> None:
-    store, listens = free_port(), free_port()
+    store, listens = free_port("::1"), free_port("::1")
     command = (str(find_server_binary()), "--bind", "::1", "--port", str(store), "--save", "")
     with running(tmp_path / "store", "", *command):
         async with six_only(tmp_path, clip) as world:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, MessageSend, field_of
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, StoredCheckpoints, field_of
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
@@ -84,7 +84,7 @@ class JobReader:
         return cast(str | None, digest)
 
     async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
-        """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
+        """Return whether a person's newest message has the maximum length, so that the next may continue it."""
         job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), owner_id))
         if job_id is None:
             return False
@@ -128,7 +128,7 @@ class JobReader:
         """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""
         topics = {chat.of_account}
         async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
-            if not name.startswith(keys.KEPT_WHEN_FORGOTTEN):
+            if not name.startswith(keys.KEPT_WHEN_ERASED):
                 topics.add(ChatKey.parse(name[name.index("{") + 1 : name.index("}")]))
         return sorted(topics - {chat}, key=str)
 
@@ -152,6 +152,10 @@ class JobReader:
     async def is_paused(self) -> bool:
         """Return whether new requests and exports have to wait."""
         return bool(await self._redis.exists(keys.PAUSED))
+
+    async def checkpoints(self, job: Job) -> Checkpoints:
+        """Return the checkpoints of a job as they are in the store now."""
+        return StoredCheckpoints(read_checkpoints(await self._fields(job.chat, job.id)))
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         """Return a checkpoint as it is in the store now, or ``None``.

@@ -7,7 +7,7 @@ from bot.chats.chats import Chats
 from bot.jobs.buttons import GoOnChoice
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, QueueName, retry_id
-from bot.jobs.payloads import EditPayload, ExportPayload, Payload
+from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.queue.job_queue import JobQueue
 
 MAX_RESTORED_FILES = 10
@@ -54,7 +54,7 @@ async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attach
     if lost.session_id is None:
         return ()
     return tuple(
-        Attachment.of_stored(file, job.telegram_chat_id)
+        Attachment.from_project_file(file, job.telegram_chat_id)
         for file in await chats.project_files(job.chat, lost.session_id, MAX_RESTORED_FILES)
     )
 
@@ -71,32 +71,25 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
     new_id = retry_id(old.id)
     if await job_queue.find(old.chat, new_id) is not None:
         return None
-    kind, files, payload = await _left_to_do(job_queue, chats, old)
-    turn = await job_queue.load_checkpoint(old, Turn)
+    saved = await job_queue.checkpoints(old)
+    answered, turn = saved.load(AgentAnswered), saved.load(Turn)
     # What failed may have been the message with the answers to the agent's questions.
-    text = turn.prompt if turn is not None else old.prompt
-    return replace(old, id=new_id, kind=kind, prompt=text, files=files, payload=payload, asked_at=asked_at)
-
-
-async def _left_to_do(
-    job_queue: JobQueue, chats: Chats, job: Job
-) -> tuple[JobKind, tuple[Attachment, ...], Payload | None]:
-    """Leave out what was charged, and the files that the project has."""
-    answered = await job_queue.load_checkpoint(job, AgentAnswered)
-    turn = await job_queue.load_checkpoint(job, Turn)
+    prompt = turn.prompt if turn is not None else old.prompt
+    new = replace(old, id=new_id, prompt=prompt, asked_at=asked_at)
     if (
-        job.kind is JobKind.EDIT
+        old.kind is JobKind.EDIT
         and answered is not None
         and answered.turn == (turn or Turn()).number
         and (not answered.failed or answered.has_changed)
     ):
-        asked = job.payload_as(EditPayload)
+        # What is left was not charged: the export.
+        asked = old.payload_as(EditPayload)
         payload = ExportPayload(version=asked.version, project=asked.project) if asked.project else None
-        return JobKind.EXPORT, (), payload
-    files, links = await not_uploaded(job_queue, chats, job)
-    if isinstance(job.payload, EditPayload):
-        return job.kind, files, job.payload.model_copy(update={"links": tuple(links)})
-    return job.kind, files, job.payload
+        return replace(new, kind=JobKind.EXPORT, files=(), payload=payload)
+    files, links = await not_uploaded(job_queue, chats, old)
+    if isinstance(old.payload, EditPayload):
+        new = replace(new, payload=old.payload.model_copy(update={"links": tuple(links)}))
+    return replace(new, files=files)
 
 
 async def not_uploaded(
@@ -105,8 +98,9 @@ async def not_uploaded(
     """Return the files and links of a job that are not in the chat's present project."""
     session_id = (await chats.get(job.chat)).session_id
     sources: set[str] = set()
+    saved = await job_queue.checkpoints(job)
     for key in (FILES, LINKS):
-        uploaded = await job_queue.load_checkpoint(job, Uploaded, key)
+        uploaded = saved.load(Uploaded, key)
         if uploaded is not None and uploaded.session_id == session_id:
             sources.update(uploaded.sources)
     # Text files were not uploaded: they are read again.

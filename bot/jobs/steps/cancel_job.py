@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 from bot.jobs.buttons import Export, Retry
-from bot.jobs.checkpoints import AgentAnswered, MessageSend, Turn
+from bot.jobs.checkpoints import AgentAnswered, Turn
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
-from bot.jobs.question_messages import message_key, question_number
+from bot.jobs.question_messages import close_questions
 from bot.jobs.worker.attempt import Attempt
 
 
@@ -55,17 +55,11 @@ async def _stopped(attempt: Attempt, job_id: str) -> LocalizedMessage:
 
 async def _close_question(attempt: Attempt, job: Job) -> LocalizedMessage | None:
     """Remove the buttons of a stopped job's question, and say what was kept; ``None`` if it asked nothing."""
-    answered = await attempt.job_queue.load_checkpoint(job, AgentAnswered)
-    turn = await attempt.job_queue.load_checkpoint(job, Turn) or Turn()
+    saved = await attempt.job_queue.checkpoints(job)
+    answered, turn = saved.load(AgentAnswered), saved.load(Turn) or Turn()
     if answered is None or answered.question is None or answered.turn != turn.number:
         return None
-    for index in range(len(answered.question.questions)):
-        key = message_key(question_number(answered, index))
-        send = await attempt.job_queue.load_checkpoint(job, MessageSend, key)
-        if send is not None and send.sent is not None:
-            await attempt.responder.delete_message(
-                send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
-            )
+    await close_questions(attempt.responder, saved, answered)
     if answered.has_changed:
         return LocalizedMessage("question.cancelled_kept", buttons=(Button("button.export", Export()),))
     return LocalizedMessage("question.cancelled")

@@ -1,5 +1,6 @@
 """What the progress message shows while the agent works."""
 
+import re
 from collections.abc import Callable, Mapping
 from statistics import median
 
@@ -7,7 +8,7 @@ from bot.jobs.checkpoints import FILES, LINKS, Uploaded
 from bot.jobs.messages import ANSWERED, CONNECTED, READ, Progress
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 
 LEAST_LEFT = 0.25
 """What is left at least of work that turned out to be longer than it looked, as a share of its usual time."""
@@ -17,37 +18,66 @@ USUAL_RECOVERY_S = 120.0
 
 GENERATING = "progress.turn_tool_generate"
 
-_STAGES = (
-    (("music", "suno", "audio", "voice", "sound"), "progress.turn_tool_sound", Work.SOUND),
-    (("understand", "analy"), "progress.turn_tool_look", Work.EDIT),
-    (
-        ("generate", "seedance", "create_video", "text_to_video", "t2v", "i2v"),
-        GENERATING,
-        Work.GENERATION,
-    ),
-    (
-        ("edit", "trim", "cut", "track", "draft", "timeline", "title", "add", "set"),
-        "progress.turn_tool_edit",
-        Work.EDIT,
-    ),
+_STAGES = tuple(
+    (re.compile(words), stage, work)
+    for words, stage, work in (
+        (
+            "music|suno|audio|voice|sound|speech|tts|dubb|narrat",
+            "progress.turn_tool_sound",
+            Work.SOUND,
+        ),
+        ("understand|analy", "progress.turn_tool_look", Work.EDIT),
+        (
+            "(?:text|image|img|photo|picture)_?(?:to|2)_?video|seedance|[ti]2v|animate"
+            "|^(?!.*(?:image|picture|photo|thumb|cover|title|caption|subtitle|script|storyboard|prompt|text))"
+            ".*(?:generat|create_?video)",
+            GENERATING,
+            Work.GENERATION,
+        ),
+        ("edit|trim|cut|track|draft|timeline|title|add|set|caption", "progress.turn_tool_edit", Work.EDIT),
+    )
 )
-"""What the name of a tool contains, the stage that it stands for, and what is timed as such."""
+"""What the name of a tool contains, the stage that it stands for, and what is timed as such. Pictures and words are no
+video, also those for one."""
+
+_SUCCESSES = (
+    "",
+    "ok",
+    "success",
+    "succeeded",
+    "successful",
+    "complete",
+    "completed",
+    "done",
+    "finished",
+    "ready",
+)
+_MAX_WRAPPERS = 3
 
 
 def stage_of(tool: str) -> tuple[str, Work]:
     """Return the stage that a tool's name stands for, and what it is timed as."""
     name = tool.lower()
-    for words, stage, work in _STAGES:
-        if any(word in name for word in words):
-            return stage, work
-    return "progress.turn_tool_other", Work.EDIT
+    found = ((stage, work) for words, stage, work in _STAGES if words.search(name))
+    return next(found, ("progress.turn_tool_other", Work.EDIT))
 
 
-def has_succeeded(result: object) -> bool:
+def has_succeeded(result: object, depth: int = _MAX_WRAPPERS) -> bool:
     """Return whether a tool's result is neither an error nor pending."""
+    if isinstance(result, str) and not read.mapping(result):
+        return not re.match(r"\W*(?:error|fail|exception|traceback)", result, re.IGNORECASE)
     source = read.mapping(result)
-    status = (read.text(source.get("status")) or "").lower()
-    return not source.get("error") and status not in ("error", "failed", "failure", "pending", "processing")
+    states = ((read.text(source.get(name)) or "").lower() for name in ("status", "state"))
+    refusals = (
+        source.get("error"),
+        source.get("isError"),
+        source.get("success") is False,
+        source.get("ok") is False,
+    )
+    if any(refusals) or any(state not in _SUCCESSES for state in states):
+        return False
+    inner = (source[name] for name in ("result", "output", "data", "response") if name in source)
+    return not depth or all(has_succeeded(one, depth - 1) for one in inner)
 
 
 class TurnProgress:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.checkpoints import C, Checkpoint, SentMessage, field_of
+from bot.jobs.checkpoints import C, Checkpoint, SentMessage, StoredCheckpoints, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import FileGone, OpenFile, Result
@@ -84,6 +84,9 @@ class MemoryQueue:
         self.enqueued.setdefault(mark, *jobs)
         return is_new
 
+    async def checkpoints(self, job: Job) -> StoredCheckpoints:
+        return StoredCheckpoints(self.saved)
+
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         value = self.saved.get(field_of(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
@@ -132,7 +135,7 @@ class RecordingResponder:
 
     result_path: Path
     send_limit_bytes: int = 50_000_000
-    sends_arriving: bool = False
+    can_stream_upload: bool = False
     files: dict[str, bytes | Exception] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
     may_delete: bool = True
@@ -214,7 +217,7 @@ class RecordingResponder:
 
         yield OpenFile(file.name, len(data), file.content_type, chunks())
 
-    async def release_files(self) -> None:
+    async def delete_file_copies(self) -> None:
         self.released += 1
 
     async def discard_result(self) -> None:

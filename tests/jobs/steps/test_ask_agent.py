@@ -15,6 +15,7 @@ from bot.jobs.steps import ask_agent
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
 from bot.jobs.steps.turn_draft import TurnLimits
+from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.nemovideo import scripts
@@ -399,6 +400,42 @@ async def test_a_starting_sandbox_is_waited_for(rig: Rig) -> None:
     await rig.nemo.fault("message", times=3, **starting)
     assert await ask(rig, rig.attempt(rig.job(prompt="trim it to 1 second"))) == ""
     assert len(await rig.nemo.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("tool", "is_video"),
+    [
+        ("image2video", True),
+        ("text_to_video", True),
+        ("mcp__media__generateVideo", True),
+        ("generate_image", False),
+        ("generate_video_thumbnail", False),
+        ("generate_subtitles_for_video", False),
+        ("generate_video_script", False),
+        ("text_to_speech", False),
+        ("create_voiceover_video_track", False),
+    ],
+)
+def test_pictures_and_words_for_a_video_are_none(tool: str, is_video: bool) -> None:
+    assert (stage_of(tool)[0] == GENERATING) is is_video
+
+
+@pytest.mark.parametrize(
+    ("result", "has_ended_well"),
+    [
+        (None, True),
+        ({"video_url": "x"}, True),
+        ({"status": "SUCCEEDED"}, True),
+        ({"status": "queued", "task_id": 1}, False),
+        ({"state": "running"}, False),
+        ({"result": {"status": "failed"}}, False),
+        ({"success": False}, False),
+        ({"isError": True, "content": []}, False),
+        ("Error: no capacity", False),
+    ],
+)
+def test_only_a_finished_tool_has_succeeded(result: object, has_ended_well: bool) -> None:
+    assert has_succeeded(result) is has_ended_well
 
 
 @pytest.mark.parametrize(
