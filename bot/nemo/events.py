@@ -318,6 +318,11 @@ def _typed_chunk(payload: Mapping[str, Any]) -> Iterator[Event]:
         yield AgentText(text, Completeness.PARTIAL, read.text(payload.get("author")) or "")
 
 
+def _typed_text_end(payload: Mapping[str, Any]) -> Iterator[Event]:
+    if text := read.text_at(payload, "content", "text"):
+        yield AgentText(text, Completeness.COMPLETE, read.text(payload.get("author")) or "")
+
+
 def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
     yield _tool_result(_tool_of(payload))
 
@@ -337,6 +342,8 @@ _TYPED = {
     "thinking_delta": _typed_thought,
     "thinking_end": _typed_thought,
     "status": _typed_thought,
+    "text_delta": _typed_chunk,
+    "text_end": _typed_text_end,
     "chunk": _typed_chunk,
     "tool_call": _typed_call,
     "tool_start": _typed_call,

@@ -41,6 +41,7 @@ from tests.jobs.conftest import (
     CHAT,
     FunctionStep,
     Noted,
+    RecordingResponder,
     Responders,
     new_job,
     new_runner,
@@ -48,6 +49,7 @@ from tests.jobs.conftest import (
     working,
     workplace,
 )
+from tests.jobs.test_album import accept, arrival, jobs
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
 
@@ -863,3 +865,28 @@ class TestWorkers:
 async def tickets_left(store: Store, clock: HandClock, responders: Responders) -> list[tuple[str, str, str]]:
     async with workplace(store, clock, responders) as place:
         return await tickets(place.docket)
+
+
+async def test_what_comes_with_a_requests_last_message_is_a_request_of_its_own(
+    job_queue: JobQueue,
+    redis: Redis,
+    responders: Responders,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send = RecordingResponder.send
+
+    async def send_as_more_comes(
+        responder: RecordingResponder, idempotency_key: str, message: OutgoingMessage
+    ) -> None:
+        await send(responder, idempotency_key, message)
+        await accept(job_queue, arrival(2))
+
+    async def refuse(attempt: Attempt) -> None:
+        raise JobEnded(LocalizedMessage("error.file_empty", {"name": "1.mp4"}))
+
+    monkeypatch.setattr(RecordingResponder, "send", send_as_more_comes)
+    await accept(job_queue, arrival(1))
+    async with running(a_runner(job_queue, redis, responders, clock, refuse)):
+        pass
+    assert await jobs(job_queue) == [("", ["2.mp4"])]

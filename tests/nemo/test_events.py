@@ -172,6 +172,8 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "warming_up", "message": "Starting"}, [KeepAlive()]),
         ({"type": "status", "status": "working"}, [Thought("working")]),
         ({"type": "chunk", "content": "Hel"}, [AgentText("Hel", Completeness.PARTIAL)]),
+        ({"type": "text_delta", "delta": "Hel"}, [AgentText("Hel", Completeness.PARTIAL)]),
+        ({"type": "text_end", "content": "Hello"}, [AgentText("Hello")]),
         ({"type": "heartbeat"}, [KeepAlive()]),
         ({"type": "error", "message": "no"}, [StreamError(None, "no")]),
         ({"type": "error", "error": "no"}, [StreamError(None, "no")]),

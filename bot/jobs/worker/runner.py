@@ -215,6 +215,11 @@ class JobRunner:
         try:
             if message is not None:
                 _log_answer(message)
+                # What is sent on seeing it is a request of its own: joined to this one it would be lost.
+                while attempt.claimed.gathered.parts and not await attempt.close(
+                    (await attempt.gathered()).version
+                ):
+                    pass
             await _send_ending(attempt, message)
             await attempt.responder.finish_progress(None)
             if attempt.job.kind in ACKNOWLEDGED and state is not JobState.ASKING:
