@@ -32,13 +32,13 @@ from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
+from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store import keys
 from bot.store.chat_values import from_stored, to_stored
 from bot.store.lua_script import LuaScript
 
 M = TypeVar("M", bound=BaseModel)
 
-DEFAULT_TTL_DAYS = 90
 MAX_UPLOADS = 100
 MAX_RESULTS = 20  # kept for each chat; the oldest go first
 
@@ -232,7 +232,9 @@ class CachedResult(BaseModel):
 class Chats:
     """The chats in the store. Each write extends the time for which the chat is kept."""
 
-    def __init__(self, redis: Redis, token_cipher: TokenCipher, ttl_days: int = DEFAULT_TTL_DAYS) -> None:
+    def __init__(
+        self, redis: Redis, token_cipher: TokenCipher, ttl_days: int = DEFAULT_CHAT_TTL_DAYS
+    ) -> None:
         self._redis = redis
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days

@@ -149,7 +149,7 @@ class MessageLocation:
     """Where a message is.
 
     Args:
-        chat_id: The id under which the chat is kept.
+        chat_id: The chat's stored id, see ``chats/telegram_ids.py``.
         telegram_chat_id: The id that the chat had in Telegram when the message was sent. In a supergroup that the
             group has become since, the message's number means another message.
         message_id: The message's number.

@@ -20,7 +20,7 @@ class TroubleChecks:
 
     Args:
         alerts: Tell the admins.
-        guests: Counts guest accounts; ``None`` if no chat gets one.
+        guest_accounts: Counts guest accounts; ``None`` if no chat gets one.
         statistics: Know what the operator's account has left.
         data_dir: A directory of the disk that the bot needs.
     """
@@ -28,18 +28,18 @@ class TroubleChecks:
     def __init__(
         self,
         alerts: OperatorAlerts,
-        guests: GuestAccountCounter | None,
+        guest_accounts: GuestAccountCounter | None,
         statistics: QueueStatistics,
         data_dir: Path,
     ) -> None:
         self._alerts = alerts
-        self._guests = guests
+        self._guest_accounts = guest_accounts
         self._statistics = statistics
         self._data_dir = data_dir
 
     async def run(self) -> None:
         """Check each once. Without a message, `watch` marks the trouble as over."""
-        used = 0 if self._guests is None else await self._guests.used_this_week()
+        used = 0 if self._guest_accounts is None else await self._guest_accounts.used_this_week()
         await self._alerts.watch("guests", guests_alert(used))
         await self._alerts.watch("credits_left", credits_alert(await self._statistics.credits_left()))
         # Of this machine alone: another one looks after its own.
