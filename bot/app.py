@@ -78,15 +78,15 @@ from bot.telegram.sending.alert_messages import AlertMessages
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
-from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.delivery import DeliveryOptions
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_topics import PrivateTopics
 from bot.telegram.sending.rate_limiter import RateLimiter, SendPriority
-from bot.telegram.sending.responder import prepare_results
 from bot.telegram.sending.responders import TelegramResponders
+from bot.telegram.sending.result_files import prepare_results
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.web.health import Health
 
@@ -117,7 +117,7 @@ class _Parts:
     telegram_calls: TelegramCalls
     located_messages: LocatedMessages
     group_admins: CachedGroupAdmins
-    guests: GuestMessages
+    guest_mode_messages: GuestMessages
     guest_accounts: GuestAccountCounter
     alerts: OperatorAlerts
 
@@ -196,7 +196,7 @@ class App:
                 telegram_calls=telegram_calls,
                 located_messages=LocatedMessages(telegram_calls),
                 group_admins=CachedGroupAdmins(telegram_calls, store.redis),
-                guests=GuestMessages(telegram_calls, store.redis),
+                guest_mode_messages=GuestMessages(telegram_calls, store.redis),
                 guest_accounts=guest_accounts,
                 alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
             )
@@ -319,7 +319,7 @@ class App:
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, parts.located_messages),
-            guests=parts.guests,
+            guest_mode_messages=parts.guest_mode_messages,
             tokens_link=tokens_link(settings.nemo_web_url),
             alerts=parts.alerts,
             admins=settings.admins,
@@ -451,15 +451,15 @@ class App:
                 server_dir=server_dir,
                 send_alert=parts.alerts.send,
             ),
-            Delivery(
+            DeliveryOptions(
                 bot,
-                local=local,
-                send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+                local_mode=local,
+                max_send_bytes=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
             settings.progress_edit_s,
             parts.chats.encrypt,
-            parts.guests,
+            parts.guest_mode_messages,
             settings.staging_chat,
         )
 

@@ -193,8 +193,8 @@ COMMAND_JOBS: Final[Mapping[str, JobType]] = {
 QUEUES: Final[Mapping[JobKind, QueueName]] = {job_type.kind: job_type.queue for job_type in JOB_TYPES}
 
 
-def _menu(place: Callable[[Command], int]) -> tuple[str, ...]:
-    return tuple(command.name for command in sorted(_COMMANDS, key=place) if place(command))
+def _menu(menu_order: Callable[[Command], int]) -> tuple[str, ...]:
+    return tuple(command.name for command in sorted(_COMMANDS, key=menu_order) if menu_order(command))
 
 
 PRIVATE_MENU: Final = _menu(lambda command: command.private)

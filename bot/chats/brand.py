@@ -43,7 +43,7 @@ class Brands:
         self._hash = ExpiringHash(redis, ttl_s)
 
     async def load(self, key: ChatKey) -> Brand:
-        """Return a chat's brand, and keep it for its whole time again."""
+        """Return a chat's brand, and renew its TTL."""
         values = await self._hash.read(_name(key))
         files = {part: ProjectFile.model_validate_json(values[part]) for part in BrandPart if part in values}
         return Brand(ratio=values.get(_RATIO, ""), files=files)

@@ -24,11 +24,11 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 
 from bot.chats.brand import Brands
+from bot.chats.chat_read_cache import ChatReadCache, ChatReader
 from bot.chats.key import ChatKey
 from bot.chats.people import Channels, InlineRequests
 from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
-from bot.chats.recent_readings import ChatReader, RecentReadings
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
@@ -52,7 +52,7 @@ class Account(StrEnum):
 
     OPERATOR = "operator"  # the bot's own, from the settings
     OWN = "own"  # the chat brought a token of its own
-    ANONYMOUS = "anonymous"  # a free one, for a week
+    GUEST = "anonymous"  # a guest account (the service says anonymous), for a week
     NONE = "none"  # not decided yet
 
 
@@ -237,7 +237,7 @@ class Chats:
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days
         self._ttl_s = ttl_days * _DAY_S
-        self._readings = RecentReadings[Chat]()
+        self._readings = ChatReadCache[Chat]()
         self.project_list = ProjectList(redis, self._ttl_s)
         self.versions = Versions(redis, self._ttl_s)
         self.templates = Templates(redis, self._ttl_s)
@@ -247,7 +247,7 @@ class Chats:
         self._change = LuaScript(redis, __package__, "change")
 
     async def get_for(self, job: ChatReader) -> Chat:
-        """Return what is known of a job's chat; its steps share one reading for a moment, see `RecentReadings`."""
+        """Return what is known of a job's chat; its steps share one reading for a moment, see `ChatReadCache`."""
         return await self._readings.get(job.chat, job.id, lambda: self.get(job.chat))
 
     async def get(self, key: ChatKey) -> Chat:
@@ -293,7 +293,7 @@ class Chats:
         return self._token_cipher.decrypt(encrypted, _place(key, use))
 
     async def extend_ttl(self, key: ChatKey) -> None:
-        """Keep a chat for its whole time again, as every write does."""
+        """Renew a chat's TTL, as every write does."""
         await self._write(key, {})
 
     async def ensure_client_id(self, key: ChatKey) -> UUID:

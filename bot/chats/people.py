@@ -16,7 +16,7 @@ class Channels:
         self._hash = ExpiringHash(redis, ttl_s)
 
     async def all(self, person_id: int) -> dict[int, str]:
-        """Return a person's channels, and keep them for their whole time again."""
+        """Return a person's channels, and renew their TTL."""
         found = await self._hash.read(channels_key(str(person_id)))
         return {int(channel_id): title for channel_id, title in found.items()}
 

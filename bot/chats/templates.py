@@ -44,7 +44,7 @@ class Templates:
         self._hash = ExpiringHash(redis, ttl_s)
 
     async def all(self, key: ChatKey) -> list[Template]:
-        """Return a chat's templates, the newest first, and keep them for their whole time again."""
+        """Return a chat's templates, the newest first, and renew their TTL."""
         found = map(Template.model_validate_json, (await self._hash.read(_name(key))).values())
         return sorted(found, key=lambda template: template.saved_at, reverse=True)
 

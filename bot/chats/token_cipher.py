@@ -96,42 +96,42 @@ class TokenCipher:
         await cipher.check(redis)
         return cipher
 
-    def encrypt(self, plain: str, place: str) -> str:
+    def encrypt(self, plain: str, context: str) -> str:
         """Encrypt a text with the first key.
 
         Args:
             plain: The text.
-            place: Where it will be kept, on one line.
+            context: Where it will be kept, on one line; authenticated with it.
         """
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._ciphers[0].encrypt(nonce, plain.encode(), place.encode())
-        return base64.urlsafe_b64encode(nonce + sealed).decode().rstrip("=")
+        ciphertext = self._ciphers[0].encrypt(nonce, plain.encode(), context.encode())
+        return base64.urlsafe_b64encode(nonce + ciphertext).decode().rstrip("=")
 
-    def decrypt(self, secret: str, place: str) -> str:
+    def decrypt(self, secret: str, context: str) -> str:
         """Decrypt a text that any of the keys encrypted.
 
         Args:
             secret: The encrypted text.
-            place: Where it was kept.
+            context: Where it was kept.
 
         Raises:
             TokenCipherError: No key decrypts it, or it was encrypted for another place.
         """
         if secret.startswith(_FERNET_PREFIX):
-            return self._decrypt_fernet(secret, place)
+            return self._decrypt_fernet(secret, context)
         with contextlib.suppress(ValueError):
-            sealed = base64.urlsafe_b64decode(f"{secret}{'=' * (-len(secret) % 4)}")
+            ciphertext = base64.urlsafe_b64decode(f"{secret}{'=' * (-len(secret) % 4)}")
             for cipher in self._ciphers:
                 with contextlib.suppress(InvalidTag):
-                    nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-                    return cipher.decrypt(nonce, text, place.encode()).decode()
+                    nonce, text = ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:]
+                    return cipher.decrypt(nonce, text, context.encode()).decode()
         raise TokenCipherError("No encryption key opens this text here")
 
-    def _decrypt_fernet(self, secret: str, place: str) -> str:
+    def _decrypt_fernet(self, secret: str, context: str) -> str:
         """Decrypt a text of the store's versions up to 3, which has its place in itself."""
         with contextlib.suppress(InvalidToken):
             of, _, plain = MultiFernet(self._fernets).decrypt(secret.encode()).decode().partition("\n")
-            if of == place:
+            if of == context:
                 return plain
         raise TokenCipherError("No encryption key opens this text here")
 
@@ -139,13 +139,13 @@ class TokenCipher:
         """Return a digest that nobody without the first key can find the text to, however few texts there may be."""
         return hmac.digest(self._first_key, text.encode(), "sha256").hex()[:32]
 
-    def rotate(self, secret: str, place: str) -> str:
+    def rotate(self, secret: str, context: str) -> str:
         """Encrypt a text again with the first key, for the same place.
 
         Raises:
             TokenCipherError: No key decrypts it.
         """
-        return self.encrypt(self.decrypt(secret, place), place)
+        return self.encrypt(self.decrypt(secret, context), context)
 
     async def check(self, redis: Redis) -> None:
         """Ensure that this process can decrypt what the other processes on the store encrypt.

@@ -13,7 +13,7 @@ from bot.commands.check_findings import Finding, not_asked, ok, wrong
 from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError
-from bot.nemo.read import mapping, parse
+from bot.nemo.lenient_json import mapping, parse
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.clock import Clock
 from bot.runtime.setting_types import revealed

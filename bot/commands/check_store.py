@@ -198,11 +198,11 @@ def _others_access(settings: Settings) -> Finding:
 
 def _is_open_to_others(path: Path) -> bool:
     try:
-        status = path.stat()
+        stat_result = path.stat()
     except OSError:
         return False
-    # What is root's is a container's volume, which nobody else sees.
-    return (status.st_uid != 0 or os.getuid() == 0) and bool(status.st_mode & 0o077)
+    # Skip root-owned volumes unless running as root.
+    return (stat_result.st_uid != 0 or os.getuid() == 0) and bool(stat_result.st_mode & 0o077)
 
 
 def _own_server(settings: Settings) -> Sequence[Finding]:

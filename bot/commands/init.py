@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.commands.check_services import NoAnswer, call_telegram, get_operator_credits
 from bot.nemo.errors import AuthError, NemoError
-from bot.nemo.read import mapping
+from bot.nemo.lenient_json import mapping
 from bot.runtime.clock import Clock
 from bot.runtime.http import new_client
 from bot.runtime.setting_types import revealed

@@ -176,17 +176,17 @@ class JobAdmin:
         jobs = await self._job_queue.given_up()
         return [job for job in jobs if chat is None or job.chat == str(chat)][:limit]
 
-    async def _asked_at(self, names: Sequence[str], states: Collection[JobState]) -> dict[str, datetime]:
+    async def _asked_at(self, job_keys: Sequence[str], states: Collection[JobState]) -> dict[str, datetime]:
         """Return when the jobs in these states were asked for, by their keys."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            for name in names:
-                pipe.hmget(name, [JobField.REQUEST, JobField.STATE])
+            for key in job_keys:
+                pipe.hmget(key, [JobField.REQUEST, JobField.STATE])
             answers = await pipe.execute()
         asked_at: dict[str, datetime] = {}
-        for name, (request, state) in zip(names, answers, strict=True):
+        for key, (request, state) in zip(job_keys, answers, strict=True):
             if request is None or state not in states:
-                continue  # it expired meanwhile
-            asked_at[name] = unpack(request).asked_at
+                continue  # expired meanwhile, or in another state
+            asked_at[key] = unpack(request).asked_at
         return asked_at
 
     async def row(self, job_id: str) -> JobRow:

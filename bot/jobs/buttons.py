@@ -92,7 +92,7 @@ class GoOn(JobButton, name="go_on"):
 
 
 class ChooseGeneration(ButtonAction, name="form"):
-    """Choose format (``9x16``) and length in seconds of the clip that a job asks for, or generate it so."""
+    """Choose format (``9x16``) and length in seconds of a job's clip, or confirm the choice and generate."""
 
     is_final: bool
     ratio: str
@@ -101,7 +101,7 @@ class ChooseGeneration(ButtonAction, name="form"):
 
 
 class DropRequest(JobButton, name="drop"):
-    """Leave a request that waits for a decision."""
+    """Discard a request that awaits a decision."""
 
 
 class RemoveExtra(ButtonAction, name="strip"):
@@ -116,11 +116,11 @@ class KeepExtras(JobButton, name="keep"):
 
 
 class RunOffer(JobButton, name="offer"):
-    """Ask the agent for the edit that its answer to a job told people to make by hand."""
+    """Ask the agent to make the edit that its answer to a job left to people."""
 
 
 class RunScreenButton(JobButton, name="screen"):
-    """Send the agent the name of the button, by its number, that its answer to a job told people to press."""
+    """Send the agent the label of the screen button of this number in its answer to a job."""
 
     number: str
 
@@ -137,7 +137,7 @@ class AnswerQuestion(JobButton, name="choose"):
 
 
 class RunEdited(JobButton, name="edited"):
-    """Run a request again in its edited words; the job is the one that offered it."""
+    """Rerun a request with its edited words; ``job_id`` is the job that offered it."""
 
 
 class RunCaption(JobButton, name="caption"):
@@ -269,7 +269,7 @@ class DeleteTemplate(MarkedButton, name="delete_template"):
 class ShowLink(ButtonAction, name="link"):
     """Show where the project opens in a browser; make a project if there is none.
 
-    With the id of a job that holds a request, that is to go on when the project has its file.
+    With a job id: resume that job's held request once the project has its file.
     """
 
     job_id: str = ""

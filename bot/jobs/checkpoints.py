@@ -1,5 +1,20 @@
 """What a job's attempts have saved, so that the next one goes on from there: a class each.
 
+Steps hand over to each other only through these:
+
+====================  ===================================================  =====================================
+checkpoint            saved by                                             read by
+====================  ===================================================  =====================================
+``Gathered``          gather                                               the sender of the job's messages
+``Uploaded``          upload                                               ask_for_prompt, known_files, turns
+``Turn``              question                                             ask_agent and what follows a turn
+``AgentAsked``        ask_agent, before it sends                           turn_draft, lost_project, the runner
+``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
+``HeldAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
+``RenderStarted``     export                                               export, when it is tried again
+``Exported``          export, make_extract                                 deliver, make_variations
+====================  ===================================================  =====================================
+
 A checkpoint that only one step uses stands beside that step.
 """
 
@@ -281,8 +296,9 @@ class Exported(Checkpoint):
             is not allowed.
         spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
         size_bytes: Its size; ``None`` if unknown.
-        is_fetched: Whether it is a file at ``responder.result_path``.
-        duration_s: Its length, if the render told.
+        is_fetched: Whether it is a file at ``responder.result_path``, or is still arriving there: that goes on in
+            ``Attempt.fetching`` and ``arriving``, which no checkpoint holds.
+        duration_s: Its length, if the render says so.
         took_s: Seconds from the request until now.
         as_file: Whether to send it as a file, whatever it is.
         may_shrink: Whether the chat wants a smaller version of what is too large to be sent.

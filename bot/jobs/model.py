@@ -120,7 +120,7 @@ class Attachment:
     unique_id: str = ""  # Telegram's name for the content, which stays the same where ``file_id`` may change
 
     @classmethod
-    def of_stored(cls, file: ProjectFile, telegram_chat_id: int) -> Self:
+    def from_project_file(cls, file: ProjectFile, telegram_chat_id: int) -> Self:
         """Return a file that a message of a chat brought before.
 
         Args:

@@ -209,7 +209,7 @@ class Responder(Protocol):
         """
         ...
 
-    async def release_files(self) -> None:
+    async def delete_file_copies(self) -> None:
         """Delete the copies of files that were made for the job; idempotent. Never fails."""
         ...
 
@@ -223,7 +223,7 @@ class Responder(Protocol):
         ...
 
     @property
-    def sends_arriving(self) -> bool:
+    def can_stream_upload(self) -> bool:
         """Whether a file can be sent while it is still being written."""
         ...
 

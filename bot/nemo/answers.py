@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.drafts import Draft, read_draft
 from bot.nemo.wire import Attribution
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 
 MAX_TRACKS = 500
 MAX_SEGMENTS = 3000
@@ -39,7 +39,7 @@ _VOLUME = ("volume", "vol", "gain", "v")
 
 
 def _time_names(*names: str) -> tuple[tuple[str, float | None], ...]:
-    """Return each name of a time with the unit in ms that it says; all other times share the draft's unit."""
+    """Return time field names, each with its unit in ms; ``None`` for those that share the draft's unit."""
     units = {"_ms": 1.0, "Ms": 1.0, "_s": 1000.0, "_sec": 1000.0, "_seconds": 1000.0, "": None}
     return tuple((f"{name}{suffix}", unit_ms) for name in names for suffix, unit_ms in units.items())
 
@@ -105,7 +105,7 @@ class Segment:
 
     @property
     def end_ms(self) -> int | None:
-        """Its end on the timeline."""
+        """The end on the timeline, in ms."""
         if self.start_ms is None or self.duration_ms is None:
             return None
         return self.start_ms + self.duration_ms
@@ -207,7 +207,7 @@ def _track(source: Mapping[str, Any], raw_segments: list[Any], ms_per_unit: floa
 
 
 def _placed(segments: Iterable[Segment]) -> tuple[Segment, ...]:
-    """Give segments without a start the end of the one before, or 0, as long as that is known."""
+    """Start segments that have no start at the previous one's end, or at 0, as long as that is known."""
     placed: list[Segment] = []
     end_ms: int | None = 0
     for segment in segments:

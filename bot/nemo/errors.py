@@ -36,7 +36,7 @@ from typing import Any
 
 import httpx
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.failures import LACKS_CREDITS
 
 MAX_MESSAGE_CHARS = 500

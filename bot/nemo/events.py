@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.errors import Call, ServiceError, code_of, error_for, message_of
 from bot.nemo.failures import is_normal_end
 from bot.nemo.questions import QuestionSet, asks, read_confirmations, read_questions, read_tool_question
@@ -172,7 +172,7 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     events = (*_adk(payload), *bare)
     yield from events
     inner = payload.get("data")
-    if (error := _error(payload)) is not None:
+    if (error := _parse_error(payload)) is not None:
         yield error
     elif isinstance(inner, dict) and depth and not events:
         yield from _read(inner, name, depth - 1)
@@ -263,15 +263,15 @@ def _completeness(payload: Mapping[str, Any]) -> Completeness:
     return Completeness.UNMARKED
 
 
-def _error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError | None:
+def _parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError | None:
     code = code_of(payload)
     detail = read.text(payload.get("detail"))
     if code is None and detail and "not found" in detail.lower():
         code = 404
     names = ("errorCode", "error_code", *(("code",) if read.text(payload.get("message")) else ()))
     reason = read.text(read.first_of(payload, names))
-    finish = reason or read.text(read.first_of(payload, ("finishReason", "finish_reason")))
-    if code is None and is_normal_end(finish) and not payload.get("error"):
+    finish_reason = reason or read.text(read.first_of(payload, ("finishReason", "finish_reason")))
+    if code is None and is_normal_end(finish_reason) and not payload.get("error"):
         return None  # The errorMessage beside it only explains the finish.
     error = payload.get("error")
     has_error = bool(read.text(error)) or bool(read.mapping(error)) or error is True
@@ -328,7 +328,7 @@ def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
-    error = _error(payload, is_error=True) or StreamError(None, "")
+    error = _parse_error(payload, is_error=True) or StreamError(None, "")
     if not error.message and (text := read.text(payload.get("content"))):
         error = StreamError(error.code, message_of({"message": text}), error.reason)
     yield error

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.answers import ProjectState
 
 MAX_FILES = 200  # of each list that are looked at

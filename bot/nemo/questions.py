@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 
 CONFIRMATION = "adk_request_confirmation"
 

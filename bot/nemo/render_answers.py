@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.errors import clean
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.events import AgentText, Completeness, Event, ToolCall, ToolResult
 
 MAX_CHARS = 200_000

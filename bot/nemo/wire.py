@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import stamina
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 from bot.nemo.errors import (
     Call,
     ServiceError,

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import structlog
 
+from bot.chats.chat_read_cache import ChatReader
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject
-from bot.chats.recent_readings import ChatReader
 from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import Call, ClientIdMissing, NemoError, RateLimited
@@ -93,7 +93,7 @@ class Accounts:
         """Return the kind of account that the chat's next call is made with."""
         if chat.own_token is not None:
             return Account.OWN
-        return Account.ANONYMOUS if await self._operator_token.usable() is None else Account.OPERATOR
+        return Account.GUEST if await self._operator_token.usable() is None else Account.OPERATOR
 
     async def can_see(self, chat: Chat, project: ListedProject) -> bool:
         """Return whether the account that a chat works with now is that of a project in its list."""
@@ -115,7 +115,7 @@ class Accounts:
         """
         account = await self.account_kind_for(chat)
         # Read again only where something was written: this is on the way of every call.
-        if account is Account.ANONYMOUS and await self._ensure_guest_token(job, chat, attribution):
+        if account is Account.GUEST and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
         if not _can_see_project(account, chat):
             # Another topic may have changed the account meanwhile: its epoch is written as it was read.
@@ -125,7 +125,7 @@ class Accounts:
         token = {
             Account.OWN: chat.own_token,
             Account.OPERATOR: self._operator_token.token,
-            Account.ANONYMOUS: chat.token,
+            Account.GUEST: chat.token,
         }[account]
         if token is None:
             raise AssertionError("a token was just there")
@@ -151,11 +151,11 @@ class Accounts:
             if chat.token in (None, refused):
                 await self._renew(job, attribution)
                 chat = await self._chats.get(job.chat)
-        return chat.session_id is not None and not _can_see_project(Account.ANONYMOUS, chat)
+        return chat.session_id is not None and not _can_see_project(Account.GUEST, chat)
 
     async def _renew(self, job: Requester, attribution: Attribution) -> None:
         try:
-            given = await with_retries(self._clock, lambda: self._ask(job, attribution))
+            given = await with_retries(self._clock, lambda: self._request_guest_token(job, attribution))
         except RateLimited as error:
             log.warning(
                 "account.guest_tokens_used_up",
@@ -180,30 +180,30 @@ class Accounts:
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
     async def _ensure_guest_token(self, job: Requester, chat: Chat, attribution: Attribution) -> bool:
-        """Make sure of a guest token; tells whether the chat may have another one now."""
-        if chat.token is not None and not self._ends_within(chat, RENEW_AHEAD):
+        """Ensure a valid guest token. Return whether the chat may have changed and must be read again."""
+        if chat.token is not None and not self._expires_within(chat, RENEW_AHEAD):
             return False
         async with self._chats.account_lock(job.chat):
             chat = await self._chats.get(job.chat)  # another topic may have done it
-            if chat.token is None or self._ends_within(chat, timedelta(0)):
+            if chat.token is None or self._expires_within(chat, timedelta(0)):
                 await self._renew(job, attribution)
-            elif self._ends_within(chat, RENEW_AHEAD):
+            elif self._expires_within(chat, RENEW_AHEAD):
                 # The old one still holds: where there is no new one yet, the next call asks again.
                 with contextlib.suppress(NemoError):
-                    await self._save_account(job.chat, await self._ask(job, attribution))
+                    await self._save_account(job.chat, await self._request_guest_token(job, attribution))
         return True
 
-    def _ends_within(self, chat: Chat, time: timedelta) -> bool:
-        return chat.token_expires_at is not None and chat.token_expires_at - time <= self._clock.now()
+    def _expires_within(self, chat: Chat, margin: timedelta) -> bool:
+        return chat.token_expires_at is not None and chat.token_expires_at - margin <= self._clock.now()
 
-    async def _ask(self, job: Requester, attribution: Attribution) -> AnonymousToken:
-        key, chat = job.chat, await self._chats.get(job.chat)
+    async def _request_guest_token(self, requester: Requester, attribution: Attribution) -> AnonymousToken:
+        key, chat = requester.chat, await self._chats.get(requester.chat)
         if chat.client_id is None:
             # Projects that topics still have are of an account that was forgotten.
             await self._chats.update(key, ChatFields(account_epoch=_new_epoch()))
         client_id = await self._chats.ensure_client_id(key)
         # A renewed token is of the same account.
-        person = self._chats.person_digest(job.owner_id) if chat.token is None else None
+        person = self._chats.person_digest(requester.owner_id) if chat.token is None else None
         try:
             await self._claim(person, client_id)
             given = await self._nemo.create_anonymous_token(str(client_id), attribution)

@@ -18,14 +18,14 @@ WEEK = timedelta(seconds=keys.GUEST_TOKENS_TTL_S)
 
 
 class GuestAccountCounter:
-    """Counts guest accounts."""
+    """Weekly count of new guest accounts, in Redis."""
 
     def __init__(self, redis: Redis, clock: Clock) -> None:
         self._redis = redis
         self._clock = clock
 
     async def record(self, token: str) -> None:
-        """Count the account of a token, once however often the service gives the same one; warn when few are left."""
+        """Count a token's account, idempotently; warn when few are left."""
         now = self._clock.now()
         name = _digest(token)
         async with self._redis.pipeline(transaction=True) as transaction:
@@ -42,7 +42,7 @@ class GuestAccountCounter:
 
         Args:
             person: A digest of the person's id; it outlasts what is erased of their chats.
-            client_id: To which the account will be given; claimed again, it is still the one account.
+            client_id: The client id that gets the account; claiming again for it is idempotent.
 
         Returns:
             0.0, or in how many seconds the person may have another one.

@@ -1,4 +1,4 @@
-"""A chat's way into NemoVideo: whose token, which project, and what to do when either is no longer good."""
+"""A chat's token and project at NemoVideo, and recovery when either is invalid."""
 
 import asyncio
 import contextlib
@@ -57,12 +57,12 @@ class ProjectLoss:
 
 
 OnLoss = Callable[[ProjectLoss], Awaitable[None]]
-"""Told of a lost project, before the call is made again for a new one; it may raise to prevent that."""
+"""Callback for a lost project, before the call is retried for a new one; it may raise to prevent that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a call about a chat's project needs."""
+    """A chat's project and the credentials for it."""
 
     credentials: Credentials
     session_id: str
@@ -73,7 +73,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ProjectOptions:
-    """How chats reach NemoVideo."""
+    """Web address and size limit."""
 
     web_url: str  # of the web site, for links that people open
     size_limit: int  # bytes of the largest file that is taken
@@ -105,7 +105,7 @@ class Projects:
         return (await self.chats.get(key)).session_id is not None
 
     async def open(self, job: Requester) -> Project:
-        """The chat's project, made when there is none.
+        """Return the chat's project; create it if there is none.
 
         Raises:
             GuestAccountsUsedUp: There are no guest tokens left.
@@ -125,7 +125,7 @@ class Projects:
                 account=chat.account,
                 project_epoch=chat.project_epoch,
             )
-            if chat.account is Account.ANONYMOUS and chat.user_id is None and session.user_id is not None:
+            if chat.account is Account.GUEST and chat.user_id is None and session.user_id is not None:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:
                 await self.chats.update(job.chat, changes)
@@ -143,13 +143,13 @@ class Projects:
     ) -> T:
         """Make a call about the chat's project; repair what can be repaired, each thing once.
 
-        A bad anonymous token is renewed, a lost project is replaced, a 429 waited out, and a call that never reached
-        the service made again. Nothing else is repeated: the call may have been carried out.
+        An expired or invalid guest token is renewed, a lost project is replaced, a 429 waited out, and a call that
+        never reached the service made again. Nothing else is repeated: the call may have been carried out.
 
         Args:
-            job: Whose chat.
+            job: The job whose chat is used.
             call_service: Starts the call.
-            on_loss: Told when the old project turned out to be gone.
+            on_loss: Called when the old project turned out to be gone.
 
         Raises:
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
@@ -171,10 +171,10 @@ class Projects:
         return await with_retries(self._clock, attempt, repair)
 
     async def check_token(self, job: Requester, token: str) -> Credits:
-        """What the account of a token that somebody offers has; the chat goes on with its own until it is kept.
+        """Return the credits of an offered token's account; don't save the token.
 
         Raises:
-            AuthError: The token is not good.
+            AuthError: The token is invalid.
             NemoError: See :mod:`bot.nemo.errors`.
         """
         credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
@@ -217,14 +217,14 @@ class Projects:
         return register_link(self.options.web_url, user_id)
 
     async def browser_link(self, job: Requester, on_loss: OnLoss | None = None) -> str | None:
-        """The address that opens the chat's project in a browser, if it can be had without much waiting.
+        """Return the link that opens the chat's project in a browser, if it is available quickly.
 
-        Whoever opens it can take the project over: it is for private chats only. It is kept until shortly before its
-        end, so that not every video asks for another one.
+        Anyone who opens it can take the project over: it is for private chats only. It is cached until shortly before
+        it expires.
 
         Args:
-            job: Whose chat.
-            on_loss: Told when the project turned out to be gone.
+            job: The job whose chat is used.
+            on_loss: Called when the project turned out to be gone.
         """
         used = None
         try:
@@ -297,10 +297,10 @@ class Projects:
     async def _repair(
         self, job: Requester, error: AuthError | SessionGone, used: str | None, used_token: str | None = None
     ) -> ProjectLoss | None:
-        """Put right what a call was refused for.
+        """Repair the cause of a refused call.
 
         Args:
-            job: Whose chat.
+            job: The job whose chat is used.
             error: The refusal.
             used: The project that the call was about.
             used_token: The token that it was made with; None if the project could not be opened.
@@ -319,10 +319,10 @@ class Projects:
             await self.operator_token.note_refused()
             if not self.operator_token.falls_back_to_guests:
                 raise error
-            # The next call finds the chat another account, which can't see this project.
+            # The next call switches the chat to another account, which can't see this project.
             await self._lose_project(job.chat, used)
             return ProjectLoss(used, LossReason.OPERATOR_REFUSED)
-        if chat.account is not Account.ANONYMOUS:
+        if chat.account is not Account.GUEST:
             raise error
         log.info("account.token_refused", chat=str(job.chat))
         if not await self.accounts.renew(job, used_token or chat.token, self._attribution(chat)):
@@ -340,7 +340,7 @@ class Projects:
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
     async def _find_task(self, job: Requester, project: Project) -> str:
-        """The project's task, from its state: the answer that made the project need not have named it."""
+        """Return the project's task, read from its state: the answer that made the project need not have named it."""
         found = (await self.nemo.get_state(project.credentials, project.session_id)).task_id
         if found is not None:
             await self.chats.update(job.chat, ChatFields(task_id=found))

@@ -1,4 +1,4 @@
-"""Pauses between retries, for code that gets its clock passed: stamina sleeps by the event loop's."""
+"""Backoff with an injectable clock; stamina's sleeps by the event loop's."""
 
 from dataclasses import dataclass, field
 

@@ -19,7 +19,7 @@ _SIMILARITY = 0.85
 """From here on a name in the environment, which belongs to everybody, counts as a misspelt one of ours (0 to 1)."""
 
 
-def _web_address(value: str) -> str:
+def _validate_web_address(value: str) -> str:
     problem = "must be an address that begins with http:// or https://"
     try:
         parts = urlsplit(value)
@@ -30,29 +30,29 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebAddress = Annotated[str, AfterValidator(_validate_web_address)]
 
 
-def _bot_token(value: SecretStr) -> SecretStr:
+def _validate_bot_token(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"\d+:[\w-]+", value.get_secret_value()):
         raise ValueError("must look like 123456789:AAE…, as @BotFather gives it")
     return value
 
 
-def _webhook_secret(value: SecretStr) -> SecretStr:
+def _validate_webhook_secret(value: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[\w-]{16,256}", value.get_secret_value(), re.ASCII):
         raise ValueError("must be 16 to 256 letters, digits, _ and -: make one with: openssl rand -hex 32")
     return value
 
 
-def _listen_address(value: str) -> str:
+def _validate_listen_address(value: str) -> str:
     host, _, port = value.rpartition(":")
     if not host or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65_535:
         raise ValueError("must be a host and a port, such as 127.0.0.1:8080 or 0.0.0.0:8080")
     return value
 
 
-def _redis_address(value: SecretStr) -> SecretStr:
+def _validate_redis_address(value: SecretStr) -> SecretStr:
     if not re.match(r"(rediss?(\+sentinel)?|unix)://", value.get_secret_value()):
         raise ValueError(
             "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://"
@@ -60,7 +60,7 @@ def _redis_address(value: SecretStr) -> SecretStr:
     return value
 
 
-def _host(value: str) -> str:
+def _validate_host(value: str) -> str:
     try:
         HostRule.parse(value)
     except ValueError:
@@ -68,7 +68,7 @@ def _host(value: str) -> str:
     return value
 
 
-def _encryption_key(value: SecretStr) -> SecretStr:
+def _validate_encryption_key(value: SecretStr) -> SecretStr:
     try:
         Fernet(value.get_secret_value())
     except ValueError:
@@ -93,7 +93,7 @@ def environment_proxy(url: str) -> str | None:
     return proxies.get(parts.scheme) or proxies.get("all")
 
 
-def _proxy_address(value: SecretStr) -> SecretStr:
+def _validate_proxy_address(value: SecretStr) -> SecretStr:
     try:
         parts = urlsplit(value.get_secret_value())
         is_right = (
@@ -109,14 +109,14 @@ def _proxy_address(value: SecretStr) -> SecretStr:
     return value
 
 
-BotToken = Annotated[SecretStr, AfterValidator(_bot_token)]
-WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
+BotToken = Annotated[SecretStr, AfterValidator(_validate_bot_token)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(_validate_webhook_secret)]
 Amount = Annotated[int, Field(ge=0, le=1_000_000)]  # of what a day allows
-ListenAddress = Annotated[str, AfterValidator(_listen_address)]
-RedisAddress = Annotated[SecretStr, AfterValidator(_redis_address)]
-ProxyAddress = Annotated[SecretStr, AfterValidator(_proxy_address)]
-Host = Annotated[str, AfterValidator(_host)]
-EncryptionKey = Annotated[SecretStr, AfterValidator(_encryption_key)]
+ListenAddress = Annotated[str, AfterValidator(_validate_listen_address)]
+RedisAddress = Annotated[SecretStr, AfterValidator(_validate_redis_address)]
+ProxyAddress = Annotated[SecretStr, AfterValidator(_validate_proxy_address)]
+Host = Annotated[str, AfterValidator(_validate_host)]
+EncryptionKey = Annotated[SecretStr, AfterValidator(_validate_encryption_key)]
 CommaSeparated = Annotated[tuple[_T, ...], NoDecode, BeforeValidator(_split)]
 
 

@@ -31,7 +31,7 @@ class CardFile:
     lines: tuple[str, ...]  # the whole file's lines
 
     def line_of(self, prefix: str) -> int:
-        """Return the number of the first line that starts so, from 1; 1 if none does."""
+        """Return the number of the first line that starts with the prefix, from 1; 1 if none does."""
         return next((n for n, line in enumerate(self.lines, 1) if line.startswith(prefix)), 1)
 
 

@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from bot.store.keys import REWRITE_DUE, REWRITTEN_TODAY, REWRITTEN_WITHIN_HOUR
+from bot.store.keys import AOF_REWRITE_DUE, REWRITTEN_TODAY, REWRITTEN_WITHIN_HOUR
 
 log = structlog.get_logger(__name__)
 
@@ -45,17 +45,17 @@ async def _rewrite_regularly(redis: Redis) -> None:
 
 async def rewrite_if_due(redis: Redis) -> bool:
     """Rewrite the file if something was erased, or the last time is a day ago; return whether that has begun."""
-    is_due = await redis.exists(REWRITE_DUE) or not await redis.exists(REWRITTEN_TODAY)
+    is_due = await redis.exists(AOF_REWRITE_DUE) or not await redis.exists(REWRITTEN_TODAY)
     if not is_due or not await redis.set(REWRITTEN_WITHIN_HOUR, 1, nx=True, ex=_HOUR_S):
         return False
     # Deleted before: what is erased from here on is due again.
-    await redis.delete(REWRITE_DUE)
+    await redis.delete(AOF_REWRITE_DUE)
     await redis.set(REWRITTEN_TODAY, 1, ex=_DAY_S)
     try:
         await redis.bgrewriteaof()
     except ResponseError as error:  # The server writes a snapshot just now.
         log.warning("store.not_rewritten", error=str(error))
-        await redis.set(REWRITE_DUE, 1)
+        await redis.set(AOF_REWRITE_DUE, 1)
         await redis.delete(REWRITTEN_WITHIN_HOUR)
         return False
     return True

@@ -62,7 +62,7 @@ def ensure_data_directory(path: Path) -> Path:
         status = resolved.stat()
         is_volume = status.st_uid == 0 != os.getuid() and os.access(resolved, os.W_OK | os.X_OK)
         if is_volume and stat.S_ISDIR(status.st_mode):
-            return resolved  # It is root's. Whatever lies in it is looked at for itself.
+            return resolved  # Owned by root: files in it are checked one by one.
     return ensure_private_directory(resolved)
 
 

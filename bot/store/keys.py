@@ -32,7 +32,7 @@ def _of(prefix: str) -> Callable[..., str]:
 
 SCHEMA = f"{NAMESPACE}schema"  # for ever: the version of everything below
 # until the next rewrite: something was erased, which the file still holds
-REWRITE_DUE = f"{NAMESPACE}rewrite:due"
+AOF_REWRITE_DUE = f"{NAMESPACE}rewrite:due"
 REWRITTEN_TODAY = f"{NAMESPACE}rewrite:day"  # a day
 REWRITTEN_WITHIN_HOUR = f"{NAMESPACE}rewrite:hour"  # an hour
 CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the right encryption key decrypts
@@ -206,7 +206,7 @@ LATEST_MESSAGES_KEPT = 10
 
 # All of a chat --------------------------------------------------------------------------------------------
 
-KEPT_WHEN_FORGOTTEN = (QUEUE, RUNNING, UPDATE)
+KEPT_WHEN_ERASED = (QUEUE, RUNNING, UPDATE)
 """What an erased chat leaves: queues, which empty themselves, and marks that keep updates from counting twice."""
 
 

@@ -44,7 +44,7 @@ class SmallTalk(StrEnum):
 
 MAX_PHRASE_CHARS = 80  # a longer message is always a request
 
-_LATEST = 16  # texts whose meaning is kept: the handlers of forty commands ask for that of the same message
+_LATEST = 16  # size of the cache: the handlers of forty commands parse the same message
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def action_for(text: str) -> PhraseAction | None:
         return None
     grammar, phrase = _grammar(), fold(text)
     if not phrase and re.search("[?？]", text):
-        return PhraseAction.STATUS  # What is going on?
+        return PhraseAction.STATUS  # A lone "?" asks for it.
     found = next((action for pattern, action in grammar.actions if pattern.fullmatch(phrase)), None)
     return found or next((action for action in _TYPED_WRONG if _is_slip_of(phrase, action)), None)
 

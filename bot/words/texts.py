@@ -141,7 +141,7 @@ def bounded(text: str, max_chars: int = MAX_PARAM_CHARS) -> str:
     """Return an untrusted text cut to ``max_chars`` and without control characters."""
     head = text[: max_chars * 4]
     clean = head
-    if not head.isprintable():  # true of most, and quick to tell
+    if not head.isprintable():  # Most texts are, and this check is cheap.
         clean = "".join(c for c in head if c in _HARMLESS or unicodedata.category(c) not in _CONTROLS)
     if len(clean) <= max_chars and len(head) == len(text):
         return clean

@@ -83,7 +83,7 @@ async def _save_chat(chats: Chats, key: ChatKey) -> None:
         key,
         ChatFields(
             client_id=uuid4(),
-            account=Account.ANONYMOUS,
+            account=Account.GUEST,
             token=f"nmv_anon_{uuid4().hex}",
             token_expires_at=datetime.now(UTC),
             user_id=f"anon_{uuid4().hex[:16]}",

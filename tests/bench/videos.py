@@ -31,7 +31,7 @@ from bot.store.connect import open_store
 from bot.telegram.reading.attachments import LOCAL_SEND_LIMIT
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
-from bot.telegram.sending.delivery import SEND_TIMEOUT_S, Delivery, OneDelivery
+from bot.telegram.sending.delivery import SEND_TIMEOUT_S, DeliveryOptions, ResultSender
 from bot.telegram.sending.rate_limiter import RateLimiter
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.sent_messages import SentMessageLog
@@ -167,15 +167,15 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         bot = new_bot(TOKEN, url, lambda: Transport(tls_context()), rate_limiter, local=local)
         await stack.enter_async_context(bot)
         telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
-        delivery = Delivery(
+        delivery = DeliveryOptions(
             bot,
-            local=local,
-            send_limit=LOCAL_SEND_LIMIT,
+            local_mode=local,
+            max_send_bytes=LOCAL_SEND_LIMIT,
             work_dir=work_dir,
         )
 
         async def deliver(path: Path) -> int:
-            delivered = await OneDelivery(
+            delivered = await ResultSender(
                 delivery,
                 JobSender(new_job(), Notebook(), telegram_calls, SentMessageLog(redis)),
                 "delivered",

@@ -92,7 +92,7 @@ class RecordingResponder:
     checkpoints: Checkpoints
     now: Progress | None = None
     send_limit_bytes: int = 50
-    sends_arriving: bool = False
+    can_stream_upload: bool = False
     result_path: Path = Path()
 
     def _fail(self, what: str) -> None:
@@ -151,7 +151,7 @@ class RecordingResponder:
     def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:
         raise NotImplementedError
 
-    async def release_files(self) -> None:
+    async def delete_file_copies(self) -> None:
         self.responders.released.append(self.job.id)
 
     async def discard_result(self) -> None:

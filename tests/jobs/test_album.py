@@ -140,7 +140,11 @@ async def test_an_album_is_one_job_in_whatever_order_it_comes(
             id="a text that was cut, with a file at its end",
         ),
         pytest.param(
-            [words(1, "one", glue=""), words(2, "two", kind="beside"), words(3, "no", kind="beside")],
+            [
+                words(1, "one", glue=""),
+                words(2, "two", kind="unaddressed"),
+                words(3, "no", kind="unaddressed"),
+            ],
             [("onetwo", [])],
             id="a text that was cut, in a group",
         ),
@@ -201,16 +205,18 @@ async def test_in_a_full_queue_a_part_still_joins_and_a_new_prompt_does_not(job_
 
 class TestGroups:
     async def test_parts_that_came_before_the_one_that_asks_belong_to_it(self, job_queue: JobQueue) -> None:
-        await accept(job_queue, arrival(1, album="a", kind="beside"), arrival(2, "merge", album="a"))
-        await accept(job_queue, arrival(3, album="a", kind="beside"))
+        await accept(job_queue, arrival(1, album="a", kind="unaddressed"), arrival(2, "merge", album="a"))
+        await accept(job_queue, arrival(3, album="a", kind="unaddressed"))
         assert await jobs(job_queue) == [("merge", ["1.mp4", "2.mp4", "3.mp4"])]
 
     async def test_an_album_that_asks_for_nothing_is_no_job(self, job_queue: JobQueue) -> None:
-        await accept(job_queue, arrival(1, album="a", kind="beside"), arrival(2, album="a", kind="beside"))
+        await accept(
+            job_queue, arrival(1, album="a", kind="unaddressed"), arrival(2, album="a", kind="unaddressed")
+        )
         assert await jobs(job_queue) == []
 
     async def test_an_answer_to_an_album_takes_all_of_it_that_was_seen(self, job_queue: JobQueue) -> None:
-        await accept(job_queue, *[arrival(number, album="a", kind="beside") for number in (1, 2, 3)])
+        await accept(job_queue, *[arrival(number, album="a", kind="unaddressed") for number in (1, 2, 3)])
         answer = ArrivedPart(
             RequestPart(9, SENT_AT + 500), PartText("merge"), replied_album="a", replied_part=arrival(2).part
         )

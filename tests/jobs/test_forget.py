@@ -248,7 +248,7 @@ async def test_all_topics_of_a_private_chat_are_erased_and_the_account_last(
 
     chats = {name async for name in redis.scan_iter(f"{keys.CHAT}*")}
     assert chats == {keys.chat_key("4712:2")}
-    kept = ("nemo:job:", *keys.KEPT_WHEN_FORGOTTEN)
+    kept = ("nemo:job:", *keys.KEPT_WHEN_ERASED)
     left = [name async for name in redis.scan_iter(keys.chat_pattern(str(general)))]
     assert [name for name in left if not name.startswith(kept)] == []
     assert not await redis.exists(*(keys.results_key(str(chat)) for chat in (cats, dogs, general)))

@@ -416,8 +416,8 @@ REGISTER = f"{WEB}/register?bind=anon_1"
 @pytest.mark.parametrize(
     ("chat", "kind", "link"),
     [
-        (Chat(key=PERSON, account=Account.ANONYMOUS, user_id="anon_1"), "anonymous", REGISTER),
-        (Chat(key=GROUP, account=Account.ANONYMOUS, user_id="anon_1"), "group", ""),
+        (Chat(key=PERSON, account=Account.GUEST, user_id="anon_1"), "anonymous", REGISTER),
+        (Chat(key=GROUP, account=Account.GUEST, user_id="anon_1"), "group", ""),
         (Chat(key=PERSON, account=Account.OWN), "own", f"{WEB}/dashboard/billing"),
         (Chat(key=PERSON, account=Account.OPERATOR), "operator", ""),
     ],
@@ -604,12 +604,12 @@ async def test_a_refused_operators_token_gives_way_to_a_guest_account_and_alerts
     before = await projects.call(job, whole)
     await office.nemo.change_account(account.user_id, expired=True)
     project = await projects.call(job, _after_credits(projects), on_loss=note)
-    assert project.account is Account.ANONYMOUS
+    assert project.account is Account.GUEST
     assert project.session_id != before.session_id
     assert losses == [ProjectLoss(before.session_id, LossReason.OPERATOR_REFUSED)]
     assert alerts == ["refused"]
     other = await projects.call(replace(job, chat=ChatKey(4712), owner_id=6), whole)
-    assert other.account is Account.ANONYMOUS
+    assert other.account is Account.GUEST
 
 
 def _after_credits(projects: Projects) -> Callable[[Project], Any]:
@@ -685,7 +685,7 @@ async def test_a_login_and_a_logout_in_one_topic_hold_for_all(office: Office) ->
             await projects.accounts.set_own_token(cats.chat, token)
         for job in (dogs, cats):
             project = await projects.call(job, whole)
-            assert project.credentials.token == token or project.account is Account.ANONYMOUS
+            assert project.credentials.token == token or project.account is Account.GUEST
             assert project.session_id not in seen
             seen.add(project.session_id)
             assert await projects.call(job, whole) == project

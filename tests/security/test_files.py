@@ -15,7 +15,7 @@ from bot.settings import Settings
 from bot.store.errors import UnsafeFile
 from bot.store.files import ensure_data_directory, open_beneath, open_private_file
 from bot.store.server import EmbeddedServer
-from bot.telegram.sending.responder import LEFTOVER_AGE_S, prepare_results, result_path
+from bot.telegram.sending.result_files import LEFTOVER_AGE_S, prepare_results, result_path
 
 NOW_S = 2_000_000_000.0
 JOB = "0123456789abcdef"

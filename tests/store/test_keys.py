@@ -46,7 +46,7 @@ def test_a_chats_keys_have_the_chat_behind_a_prefix_of_their_own(name: str) -> N
 
 
 def test_erasing_a_chat_leaves_some_of_its_keys() -> None:
-    assert set(keys.KEPT_WHEN_FORGOTTEN) < {name.partition("{")[0] for name in NAMES}
+    assert set(keys.KEPT_WHEN_ERASED) < {name.partition("{")[0] for name in NAMES}
 
 
 def test_a_chats_pattern_finds_all_of_its_keys_and_no_others() -> None:

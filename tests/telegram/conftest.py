@@ -22,7 +22,7 @@ from bot.sandbox.samples import make_video
 from bot.telegram.reading import attachments as media
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
-from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.delivery import DeliveryOptions
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.rate_limiter import Bucket, RateLimiter, RateLimits
@@ -90,16 +90,16 @@ class Telegram:
     telegram_ids: TelegramIds
     telegram_calls: TelegramCalls
     sent: SentMessageLog
-    guests: GuestMessages
+    guest_mode_messages: GuestMessages
     local: bool
     work_dir: Path
     staging_chat: int | None = None
 
-    def delivery(self, send_limit: int = media.CLOUD_SEND_LIMIT) -> Delivery:
-        return Delivery(
+    def delivery(self, max_send_bytes: int = media.CLOUD_SEND_LIMIT) -> DeliveryOptions:
+        return DeliveryOptions(
             self.bot,
-            local=self.local,
-            send_limit=send_limit,
+            local_mode=self.local,
+            max_send_bytes=max_send_bytes,
             work_dir=self.work_dir,
         )
 
@@ -120,7 +120,7 @@ class Telegram:
             self.delivery(),
             PROGRESS_EDIT_S,
             lambda chat, use, text: f"encrypted {text}",
-            self.guests,
+            self.guest_mode_messages,
             self.staging_chat,
         )
         return responders.open(job, checkpoints or Notebook())

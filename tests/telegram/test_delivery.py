@@ -15,7 +15,7 @@ from bot.jobs.ports import ChatGone, FileGone, Result
 from bot.runtime.arriving_file import ArrivingFile, ArrivingReader, NeverArrived
 from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_video, pad
-from bot.telegram.sending.delivery import Delivery, OneDelivery
+from bot.telegram.sending.delivery import DeliveryOptions, ResultSender
 from bot.telegram.sending.send_once import JobSender
 from tests.clocks import passing
 from tests.media.test_shrink import noise
@@ -34,10 +34,10 @@ async def deliver(
     result: Result,
     *,
     checkpoints: Notebook | None = None,
-    by: Delivery | None = None,
+    by: DeliveryOptions | None = None,
 ) -> str:
     job = telegram.job(ada.chat.id, 1)
-    work = OneDelivery(
+    work = ResultSender(
         by or telegram.delivery(),
         JobSender(job, checkpoints or Notebook(), telegram.telegram_calls, telegram.sent),
         "delivered",

@@ -63,7 +63,7 @@ async def scene(telegram: Telegram) -> Scene:
     (update,) = await telegram.bot.get_updates()
     assert update.guest_message is not None
     query = GuestQuery(str(update.guest_message.guest_query_id), friends.id)
-    await telegram.guests.answer(query, Html("At work"), None)
+    await telegram.guest_mode_messages.answer(query, Html("At work"), None)
     return Scene(telegram, bo, friends, telegram.job(bo.id, guest_query=query), Notebook())
 
 

@@ -114,7 +114,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         refusals=FileRefusals(download_limit=20_000_000, upload_limit=500_000_000, send_limit=50_000_000),
         telegram_ids=telegram.telegram_ids,
         presses=ButtonPresses(submitter, LocatedMessages(calls)),
-        guests=GuestMessages(calls, redis),
+        guest_mode_messages=GuestMessages(calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
         alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
         admins=[ANN["id"]],

@@ -348,12 +348,12 @@ async def test_a_first_sign_that_never_had_its_turn_is_not_sent_after_the_answer
 async def test_a_job_goes_on_without_one_that_telegram_refuses(telegram: Telegram, is_moved: bool) -> None:
     ada = await telegram.people.person("Ada", started=True)
     group = await telegram.people.new_chat("group", "Club", ada)
-    kept_as = group.id
-    responder = telegram.responder(telegram.job(kept_as))
+    stored_id = group.id
+    responder = telegram.responder(telegram.job(stored_id))
     if is_moved:
         await responder.show_progress()
         group = await group.migrate(ada)
-        await telegram.telegram_ids.record_migration(kept_as, group.id)
+        await telegram.telegram_ids.record_migration(stored_id, group.id)
     await telegram.people.faults.error("sendMessage", code=400, description="Bad Request: no luck", times=2)
 
     await responder.show_progress()

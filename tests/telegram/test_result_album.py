@@ -57,7 +57,7 @@ async def test_what_telegram_takes_no_album_of_is_left_to_be_sent_one_by_one(
     await ada.say("make 3 versions")
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
-    large = a_result(clip, size_bytes=telegram.delivery().send_limit)
+    large = a_result(clip, size_bytes=telegram.delivery().max_send_bytes)
     for album in (
         results(clip),
         results(clip, broken),

@@ -1,4 +1,4 @@
--- Change fields of a chat or put something first in one of its lists, and keep the chat for its whole time again.
+-- Change fields of a chat or put something first in one of its lists, and renew the chat's TTL.
 --
 -- Guarantee: the change is one write; what it does not name keeps its value, whoever writes that meanwhile. With
 -- expected values nothing is changed unless all of them are there.

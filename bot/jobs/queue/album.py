@@ -1,10 +1,10 @@
 """Requests that arrive in parts: several messages become one job.
 
 An album comes as several updates, the last of them up to a second late; several forwarded messages come one by one,
-and a comment on them comes before them as a message of its own; a long text is cut by the client into messages that
-are full to the brim, but for the last. The first **part** stores a job at once, which stays
-open: later parts join it in the store (see ``lua/enqueue.lua``). The job waits until no more come, and is closed right
-before its request is sent, in one step with checking that nothing came in between. Parts that join while files are
+and a comment on them comes before them as a message of its own; a long text is cut by the client into messages of the
+maximum length, except the last. The first **part** stores a job at once, which stays open: later parts join it in the
+store (see ``lua/enqueue.lua``). The job waits until no more come, and is closed right before its request is sent,
+atomically with a check that nothing else arrived. Parts that join while files are
 being uploaded still go into the same request.
 """
 
@@ -84,8 +84,8 @@ STORED_TEXT = TypeAdapter(PartText)
 """Read and write the stored forms. The same text has the same form: an edit without a change is seen by that."""
 
 
-ArrivalKind = Literal["asked", "beside", "edited"]
-"""Whether a message asks for something, only belongs to an album that may be asked for, or was edited."""
+ArrivalKind = Literal["asked", "unaddressed", "edited"]
+"""`asked`: a request; `unaddressed`: part of an album that another message may ask for; `edited`: an edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ class ArrivedPart:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields of its job that hold it."""
+        """The part's fields of the job's hash."""
         return {
             f"{JobField.PART}{self.part.message_id}": STORED_PART.dump_json(self.part).decode(),
             f"{JobField.TEXT}{self.part.message_id}": STORED_TEXT.dump_json(self.text).decode(),
         }
 
     def argument(self, now_s: float) -> dict[str, Any]:
-        """Return what ``lua/album.lua`` has to know.
+        """Return the argument for ``lua/album.lua``.
 
         Args:
             now_s: The clock's time, in seconds.
@@ -203,7 +203,7 @@ def _text_of(fields: Mapping[str, str], part: RequestPart) -> PartText:
 
 
 def _own_words(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> str:
-    """Return what the person wrote: each text once, those that a client has cut without a gap."""
+    """Join the person's own texts without duplicates; those that a client has cut, without a gap."""
     words, glue = "", ""
     known: set[str] = set()
     for part in parts:
@@ -219,7 +219,7 @@ def _own_words(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> s
 def _with_context(
     prompt: str, parts: Sequence[RequestPart], texts: Mapping[int, PartText], language: str
 ) -> str:
-    """Return a prompt with what it is about quoted behind it: answered words, and forwarded texts."""
+    """Append the quoted context to a prompt: answered words, and forwarded texts."""
     forwarded = (texts[part.message_id].text for part in parts if not part.is_own and not part.files)
     context = _distinct([*(part.context for part in parts), *forwarded])[:MAX_CONTEXT_CHARS]
     if not prompt or not context:

@@ -38,13 +38,13 @@ class ChatEraser:
             ``False`` if it has to be tried again: a question is being answered just now.
         """
         chat = str(claimed.job.chat)
-        names = [name async for name in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
+        redis_keys = [key async for key in self._redis.scan_iter(keys.chat_pattern(chat), count=1000)]
         if claimed.job.chat.is_private:
             account = str(claimed.job.chat.of_account)
             shared = (keys.chat_key, keys.templates_key, keys.brand_key, keys.channels_key, keys.projects_key)
-            names += [key(account) for key in shared]
+            redis_keys += [key_of(account) for key_of in shared]
             versions = keys.versions_key(account, "*")
-            names += [name async for name in self._redis.scan_iter(versions, count=1000)]
+            redis_keys += [key async for key in self._redis.scan_iter(versions, count=1000)]
         is_erased = await self._erase(
             [
                 keys.job_key(chat, claimed.job.id),
@@ -59,13 +59,13 @@ class ChatEraser:
                 {"queue_key": keys.queue_key(chat, queue), "running_key": keys.running_key(chat, queue)}
                 for queue in QueueName
             ],
-            erase=[name for name in names if not name.startswith(keys.KEPT_WHEN_FORGOTTEN)],
-            done={
+            erase=[key for key in redis_keys if not key.startswith(keys.KEPT_WHEN_ERASED)],
+            checkpoint={
                 "field": JobField.CHECKPOINT + field_of(ChatErased),
                 "value": ChatErased().model_dump_json(),
             },
         )
         if is_erased:
             await LaterJobs(self._redis).erase(claimed.job.chat)
-            await self._redis.set(keys.REWRITE_DUE, 1)
+            await self._redis.set(keys.AOF_REWRITE_DUE, 1)
         return bool(is_erased)

@@ -84,7 +84,7 @@ class JobReader:
         return cast(str | None, digest)
 
     async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
-        """Return whether the newest message of somebody's is full to the brim, so that the next may go on with it."""
+        """Return whether a person's newest message has the maximum length, so that the next may continue it."""
         job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), owner_id))
         if job_id is None:
             return False
@@ -128,7 +128,7 @@ class JobReader:
         """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""
         topics = {chat.of_account}
         async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
-            if not name.startswith(keys.KEPT_WHEN_FORGOTTEN):
+            if not name.startswith(keys.KEPT_WHEN_ERASED):
                 topics.add(ChatKey.parse(name[name.index("{") + 1 : name.index("}")]))
         return sorted(topics - {chat}, key=str)
 

@@ -1,4 +1,4 @@
-"""Daily quotas: how much each person and each chat may ask for in a day, and how much all of them did.
+"""Daily quotas: how much each person and each chat may ask for in a day, and totals over all chats.
 
 Requests and exports count, questions do not. A file that came without a prompt counts with its bytes only, because the
 prompt that follows is the request. A request counts from the moment at which it is accepted, and no longer if it ends
@@ -29,7 +29,7 @@ SENT_CHECKPOINTS = (
 """Names of the checkpoints that are saved right before something goes to NemoVideo."""
 
 FIELDS_OF_SENT = [JobField.CHECKPOINT + name for name in SENT_CHECKPOINTS]
-"""Fields of a job that has one of them: it stays charged however it ends."""
+"""Redis fields of these checkpoints; a job that has one stays charged however it ends."""
 
 Scope = Literal["person", "chat"]
 Resource = Literal["requests", "bytes"]
@@ -65,7 +65,7 @@ class QuotaExceeded(Exception):
 
 
 class Quotas:
-    """Knows the limits, and what jobs cost.
+    """Daily limits, and the cost of jobs.
 
     Args:
         clock: Tells the day.

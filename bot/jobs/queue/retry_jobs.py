@@ -54,7 +54,7 @@ async def _lost_files(chats: Chats, job: Job, lost: ProjectLost) -> tuple[Attach
     if lost.session_id is None:
         return ()
     return tuple(
-        Attachment.of_stored(file, job.telegram_chat_id)
+        Attachment.from_project_file(file, job.telegram_chat_id)
         for file in await chats.project_files(job.chat, lost.session_id, MAX_RESTORED_FILES)
     )
 

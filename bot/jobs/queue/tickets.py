@@ -1,4 +1,4 @@
-"""Tickets: docket tasks that make some worker look at a queue."""
+"""Tickets: docket tasks that make some worker look at a queue, with ``JobRunner.work`` as their handler."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ class Tickets:
         self.run_with(_no_worker)
 
     def run_with(self, handler: TicketHandler) -> None:
-        """Set what a ticket does in this process."""
+        """Set what a ticket does in this process; ``JobRunner`` does so when it is created."""
 
         async def work(queue: str, ticket: str = TaskKey()) -> None:
             await handler(queue, job_of(ticket), ticket)

@@ -40,7 +40,7 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
         return
     brand = await chats.brands.load(job.chat)
     named = [(part, brand.files[part]) for part in parts if part in brand.files]
-    added = tuple(Attachment.of_stored(file, job.telegram_chat_id) for _, file in named)
+    added = tuple(Attachment.from_project_file(file, job.telegram_chat_id) for _, file in named)
     words = Words(job.language)
     said = "".join(f"\n\n{words.plain(f'prompt.brand_{part}', name=file.name)}" for part, file in named)
     payload = job.payload_as(EditPayload)

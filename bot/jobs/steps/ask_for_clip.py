@@ -61,7 +61,7 @@ class AskForClip:
         return state.has_content
 
 
-async def take_kept_prompt(chats: Chats, attempt: Attempt) -> None:
+async def apply_pending_example(chats: Chats, attempt: Attempt) -> None:
     """Let a job whose files came without words do the example that was kept; other words drop it."""
     job, kept = attempt.job, attempt.load(KeptPrompt)
     if kept is None:

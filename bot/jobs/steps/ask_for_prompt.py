@@ -38,7 +38,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
         # What is said next answers that question.
         message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
     elif files:
-        message = _list_files([_facts(file, uploaded.get(file.file_id)) for file in files], card)
+        message = _received_files_message([_facts(file, uploaded.get(file.file_id)) for file in files], card)
         voice = _voice_buttons(attempt.job, files)
         suggested = () if voice and files[0].kind == "voice" else message.buttons
         message = replace(message, buttons=(*offer, *voice, *suggested))
@@ -63,44 +63,44 @@ def _voice_buttons(job: Job, files: Sequence[Attachment]) -> tuple[Button, ...]:
     )
 
 
-def _list_files(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:
+def _received_files_message(files: Sequence[FileFacts], card: SkillCard) -> ListMessage:
     buttons = first_buttons(card, files)
     if len(files) == 1:
-        return ListMessage(LocalizedMessage("upload.received", {"file": _line(files[0])}), (), buttons)
+        return ListMessage(LocalizedMessage("upload.received", {"file": _file_line(files[0])}), (), buttons)
     heading = LocalizedMessage(
         "upload.received_several", {"n": len(files), "size": Bytes(sum(file.size_bytes for file in files))}
     )
     lines = tuple(
-        LocalizedMessage("upload.received_line", {"file": _line(file)}) for file in files[:MAX_FILES]
+        LocalizedMessage("upload.received_line", {"file": _file_line(file)}) for file in files[:MAX_FILES]
     )
     return ListMessage(heading, lines, buttons)
 
 
 def _facts(file: Attachment, uploaded: UploadedFile | None) -> FileFacts:
     """Return what NemoVideo knows of a file, or else Telegram."""
-    answered = uploaded or UploadedFile()
+    upload_answer = uploaded or UploadedFile()
     # A name that we made up because there was none means nothing to anybody.
     has_name = not file.name.startswith(f"{file.kind}_")
     return FileFacts(
-        kind=_kind(file, answered.kind or ""),
+        kind=_kind(file, upload_answer.kind or ""),
         # As NemoVideo knows it: its ending tells what it is.
-        name=(answered.name or file.name) if has_name else "",
-        size_bytes=answered.size_bytes or file.size or 0,
-        duration_s=answered.duration_s or file.duration_s,
-        width=answered.width or file.width,
-        height=answered.height or file.height,
+        name=(upload_answer.name or file.name) if has_name else "",
+        size_bytes=upload_answer.size_bytes or file.size or 0,
+        duration_s=upload_answer.duration_s or file.duration_s,
+        width=upload_answer.width or file.width,
+        height=upload_answer.height or file.height,
     )
 
 
-def _line(file: FileFacts) -> LocalizedMessage:
+def _file_line(file: FileFacts) -> LocalizedMessage:
     line = LocalizedMessage(f"file.{file.kind}", {"size": Bytes(file.size_bytes)})
     if file.kind != "image" and file.duration_s:
         line = LocalizedMessage(f"file.{file.kind}_long", {"duration": Seconds(file.duration_s)})
     return LocalizedMessage("file.named", {"name": file.name, "facts": line}) if file.name else line
 
 
-def _kind(file: Attachment, answered: str) -> str:
+def _kind(file: Attachment, content_type: str) -> str:
     for kind in ("video", "image", "audio"):
-        if answered.startswith(kind) or (not answered and file.content_type.startswith(kind)):
+        if content_type.startswith(kind) or (not content_type and file.content_type.startswith(kind)):
             return kind
     return _KINDS.get(file.kind, "video")

@@ -51,7 +51,7 @@ class Connect:
         if attempt.job.kind is JobKind.EDIT:
             await lost.offer_if_undecided(chat)
         is_first = not chat.greeted
-        is_guest = await self._projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        is_guest = await self._projects.accounts.account_kind_for(chat) is Account.GUEST
         if chat.session_id is None and attempt.job.kind is JobKind.EXPORT and is_guest:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)

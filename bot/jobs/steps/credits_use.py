@@ -30,7 +30,7 @@ GENERATION_CREDITS = 100
 EDIT_CREDITS = 50
 """What any other message takes, about."""
 
-_COUNTED = {Account.OWN: "own", Account.ANONYMOUS: "guest"}
+_COUNTED = {Account.OWN: "own", Account.GUEST: "guest"}
 """Accounts whose use is counted for each; the operator's shows in the falls of its balance."""
 
 PATIENCE_S = 3.0  # for the reading before a message

@@ -332,7 +332,7 @@ class _Rendering:
             began_s = self._attempt.clock.monotonic_s()
             try:
                 fetch_all = partial(self._fetch_all, source, limit)
-                if self._attempt.responder.sends_arriving and self._attempt.fetching is None:
+                if self._attempt.responder.can_stream_upload and self._attempt.fetching is None:
                     size = await fetch_ahead(self._attempt, fetch_all)
                 else:
                     size = await fetch_all()

@@ -33,7 +33,7 @@ class FirstContact:
         """See ``Step``."""
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get_for(job)
-        is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST
         needs_account = _needs_account(job)
         if chat.greeted or (is_guest and not needs_account):
             return

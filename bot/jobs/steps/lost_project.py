@@ -1,4 +1,4 @@
-"""What follows when NemoVideo lost a chat's project: the chat is told, and may have its files put back."""
+"""What follows when NemoVideo lost a chat's project: notify the chat, and offer to put its files back."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class LostProjectHandler:
 
 
 async def lost_since_asked(projects: Projects, attempt: Attempt) -> ProjectLoss | None:
-    """Return the loss of the project that the job's message went to, found by an attempt that died of something."""
+    """Return the loss of the project that the job's message went to, if an attempt crashed after it."""
     asked = attempt.load(AgentAsked, (attempt.load(Turn) or Turn()).key)
     chat = await projects.chats.get(attempt.job.chat)
     if asked is None or not asked.session_id or chat.lost_session_id != asked.session_id:

@@ -97,7 +97,7 @@ async def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]
     Whoever registers with it owns the guest's projects, so it is only for the person of a private chat, or for an
     admin of the group.
     """
-    if chat.account is not Account.ANONYMOUS:
+    if chat.account is not Account.GUEST:
         return ()
     return (Button("button.register", url=await projects.register_link(chat)),)
 

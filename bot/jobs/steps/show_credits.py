@@ -20,7 +20,7 @@ class ShowCredits:
         """See ``Step``."""
         projects = self._projects
         chat = await projects.chats.get(attempt.job.chat)
-        is_guest = await projects.accounts.account_kind_for(chat) is Account.ANONYMOUS
+        is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST
         if is_guest and chat.token is None:
             # Guest accounts are too scarce for a mere question.
             none_yet = ListMessage(LocalizedMessage("credits.none_yet"), (LocalizedMessage("credits.costs"),))

@@ -28,8 +28,8 @@ from bot.words import bounded
 
 log = structlog.get_logger(__name__)
 
-MAX_CLIPS = 6  # that are pictured
-MAX_BYTES = 16_000_000  # of a clip; a larger one is not pictured
+MAX_CLIPS = 6  # drawn with a thumbnail
+MAX_BYTES = 16_000_000  # of a clip; a larger one has no thumbnail
 MAX_WAIT_S = 3.0
 """How long the picture of a timeline waits for what its clips look like."""
 
@@ -107,7 +107,7 @@ async def _waiting(attempt: Attempt) -> tuple[tuple[LocalizedMessage, ...], tupl
     lines: list[LocalizedMessage] = []
     buttons: list[Button] = []
     job_ids = await attempt.job_queue.current(attempt.job.chat, QueueName.MAIN)
-    for job_id in job_ids[: MOST_WAITING + 2]:  # One may run, one may ask.
+    for job_id in job_ids[: MOST_WAITING + 2]:  # At most one runs, and one waits for an answer.
         status = await attempt.job_queue.find(attempt.job.chat, job_id)
         if status is None or status.state is not JobState.QUEUED or len(lines) >= MOST_WAITING:
             continue
@@ -143,7 +143,7 @@ async def _work(attempt: Attempt) -> tuple[LocalizedMessage, ...]:
         first = await attempt.job_queue.find(attempt.job.chat, job_ids[0])
         if first is not None and first.state is JobState.QUEUED:
             return (LocalizedMessage("status.paused", {"n": len(job_ids)}),)
-    # Its state may say so a moment later, once no worker has it any more.
+    # A job's state may lag briefly, until the worker lets go of it.
     asking = await attempt.job_queue.questions.job_id(attempt.job.chat)
     lines = [LocalizedMessage("status.asking")] if asking in job_ids else []
     states = [
@@ -159,7 +159,7 @@ async def _work(attempt: Attempt) -> tuple[LocalizedMessage, ...]:
 
 
 async def clip_looks(nemo: NemoClient, credentials: Credentials, draft: Draft) -> Mapping[str, ClipLook]:
-    """Return how the first clips look that can be had in time, by the URL of their media. Never fails."""
+    """Return thumbnails of the first clips that are ready in time, by the URL of their media. Never raises."""
     tracks = [track for track in draft.tracks if track.kind in (TrackKind.VIDEO, TrackKind.AUDIO)]
     media = dict.fromkeys(one.media for track in tracks for one in track.segments if one.media)
     tasks = {url: asyncio.create_task(_look(nemo, credentials, url)) for url in list(media)[:MAX_CLIPS]}

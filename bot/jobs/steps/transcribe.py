@@ -20,7 +20,7 @@ class Heard(Checkpoint):
     """Saved when the message was transcribed.
 
     Args:
-        text: What was said; empty if that could not be told, so that the agent has to listen itself.
+        text: What was said; empty if transcription failed, so that the agent has to listen itself.
     """
 
     name = "heard"
@@ -60,7 +60,7 @@ class Transcribe:
         """Return what is said in the file of another job.
 
         Raises:
-            NotTranscribed: That can't be told.
+            NotTranscribed: The speech can't be transcribed.
             FileGone: Telegram no longer has the file.
             FileTooLarge: It is longer than can be transcribed.
         """

@@ -8,7 +8,7 @@ from bot.jobs.checkpoints import FILES, LINKS, Uploaded
 from bot.jobs.messages import ANSWERED, CONNECTED, READ, Progress
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 
 LEAST_LEFT = 0.25
 """What is left at least of work that turned out to be longer than it looked, as a share of its usual time."""

@@ -38,7 +38,7 @@ from bot.jobs.refusal_messages import (
     with_request_kept,
 )
 from bot.jobs.steps.add_brand import add_brand
-from bot.jobs.steps.ask_for_clip import take_kept_prompt
+from bot.jobs.steps.ask_for_clip import apply_pending_example
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
@@ -88,8 +88,8 @@ class Upload:
         await _Uploading(self, attempt, card).run()
         if attempt.load(Uploaded, FILES) is not None:
             # Only now: another attempt would have had to read them again.
-            await attempt.responder.release_files()
-        await take_kept_prompt(projects.chats, attempt)
+            await attempt.responder.delete_file_copies()
+        await apply_pending_example(projects.chats, attempt)
         if not attempt.job.prompt:
             await ask_for_prompt(attempt, card)
 

@@ -164,6 +164,7 @@ class JobRunner:
         elif attempt.claimed.cancelled:
             attempt.interrupt(Interruption.CANCELLED)
         try:
+            # ``run`` makes the steps interruptible: ``_run_to_end`` calls ``_take_steps``, which calls each step.
             state = await attempt.run(self._run_to_end(attempt))
             # Again if Cancel was pressed again meanwhile.
             while attempt.interruption is Interruption.CANCELLED:
@@ -192,7 +193,7 @@ class JobRunner:
                 log.info("job.asking")
                 return await self._job_queue.questions.set_aside(attempt.job, attempt.claimed.attempt)
             case _:
-                await attempt.responder.release_files()
+                await attempt.responder.delete_file_copies()
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)

@@ -1,4 +1,4 @@
-"""Before all other handlers: what is not for the bot is left alone, and who may not use it is told so now and then."""
+"""Before all other handlers: leave alone what is not for the bot, and refuse who may not use it."""
 
 import asyncio
 from functools import partial
@@ -91,15 +91,15 @@ class AccessGuard(HandlerFamily):
             self._services.presses.answer(update, context.application, PressReply("toast.not_admitted"))
         elif (
             message is not None
-            and _is_addressed(update, message, context)
+            and _expects_refusal(update, message, context)
             and await self._services.access.may_send_refusal(chat.id, update.update_id)
         ):
             await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
 
 
-def _is_addressed(update: Update, message: Message, context: Context) -> bool:
-    """Return whether an answer is expected: in groups to the bot's own commands only."""
+def _expects_refusal(update: Update, message: Message, context: Context) -> bool:
+    """Return whether a refusal is expected: in groups to the bot's own commands only."""
     if message.chat.type == ChatType.PRIVATE:
         return True
     command = find_command(message.text or message.caption or "", context.bot.username)

@@ -125,7 +125,7 @@ class GuestModeHandlers(HandlerFamily):
         text = format_message(words, said.key, said.params)
         # Of the buttons of other chats' refusals none works here but links.
         buttons = [button for button in said.buttons if button.url or isinstance(button.action, Cancel)]
-        await self._services.guests.answer(query, text, keyboard(buttons, words))
+        await self._services.guest_mode_messages.answer(query, text, keyboard(buttons, words))
 
     @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:
@@ -139,7 +139,7 @@ class GuestModeHandlers(HandlerFamily):
             if status is None:
                 reply = PressReply("toast.not_yours")
             else:
-                job, guests = status.job, self._services.guests
+                job, guests = status.job, self._services.guest_mode_messages
                 state = await job_queue.cancel(job.chat, job.queue, job.id)
                 if state in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
                     reply = PressReply("toast.cancelling")

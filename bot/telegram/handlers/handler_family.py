@@ -98,7 +98,7 @@ class HandlerServices:
     refusals: FileRefusals  # tells which files can't be used
     telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
     presses: ButtonPresses  # reads and answers presses
-    guests: GuestMessages  # answers where the bot is a guest
+    guest_mode_messages: GuestMessages  # answers where the bot is a guest
     tokens_link: str  # where people copy their API token
     alerts: OperatorAlerts  # tells admins of troubles
     admins: Collection[int] = ()  # ids of the people who run the bot

@@ -1,4 +1,4 @@
-"""Inline mode: in any chat people find their latest videos behind the bot's name, or begin a request in private."""
+"""Inline mode: list a person's latest videos in any chat, or start a request in private."""
 
 import re
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ _BUTTON_CHARS: Final = 50  # Telegram takes 64
 
 
 class InlineHandlers(HandlerFamily):
-    """Handles what people type behind the bot's name. It is answered at once: a later answer helps nobody."""
+    """Handles what people type behind the bot's name. Answers at once: Telegram drops late answers."""
 
     @handles(InlineQueryHandler)
     async def _offer(self, update: Update, context: Context) -> None:

@@ -93,7 +93,7 @@ class JobSubmitter:
         jobs = await self.in_language(update, jobs)
         message = update.message
         records: list[Coroutine[Any, Any, None]] = [] if message is None else [self.record(message)]
-        if arrival is None or arrival.kind != "beside":
+        if arrival is None or arrival.kind != "unaddressed":
             records.append(self.chats.extend_ttl(jobs[0].chat))
         enqueued: Enqueued
         try:

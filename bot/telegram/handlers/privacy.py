@@ -35,7 +35,7 @@ class PrivacyHandlers(HandlerFamily):
 
     @on_press
     async def _erase(self, press: Press, action: ForgetChat) -> PressReply:
-        """Store the job that erases, whose position in the queue spares what is asked for after the press."""
+        """Enqueue the erase job; requests after it in the queue stay."""
         if not await self._permissions.may_change(press.update, None):
             return PressReply("forget.admins_only")
         job_queue, erase_id = self._job_queue, press.job_id
@@ -49,7 +49,7 @@ class PrivacyHandlers(HandlerFamily):
             press.update,
             JobKind.FORGET,
             payload=ForgetPayload(
-                quick_job_ids=await _questions(job_queue, press.chat), topics=tuple(map(str, topics))
+                quick_job_ids=await _quick_job_ids(job_queue, press.chat), topics=tuple(map(str, topics))
             ),
             message_id=press.message.message_id,
         )
@@ -66,13 +66,13 @@ class PrivacyHandlers(HandlerFamily):
         return PressReply("toast.chat_kept", buttons=NO_BUTTONS)
 
     async def _erase_topic(self, press: Press, erase: Job, topic: ChatKey) -> tuple[MessageLocation, ...]:
-        payload = ForgetPayload(quick_job_ids=await _questions(self._job_queue, topic), is_silent=True)
+        payload = ForgetPayload(quick_job_ids=await _quick_job_ids(self._job_queue, topic), is_silent=True)
         job = replace(erase, chat=topic, message_id=None, payload=payload)
         await self._job_queue.enqueue([job], press.update.update_id)
         return await stop_jobs_before(self._job_queue, topic, job.id)
 
 
-async def _questions(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
+async def _quick_job_ids(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
     """Return the quick jobs to stop: all but those that delete a message with a token in it."""
     jobs = await job_queue.current_jobs(chat, QueueName.QUICK)
     return tuple(job.id for job in jobs if job.kind is not JobKind.DELETE_TOKEN)

@@ -77,6 +77,7 @@ class RequestHandlers(HandlerFamily):
 
     @on_message(~filters.StatusUpdate.ALL)
     async def _message(self, update: Update, context: Context) -> None:
+        """Handle every message that no handler registered before took, see ``registration.py``."""
         message, request = message_of(update), await self._submitter.read(message_of(update), context.bot.bot)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
@@ -168,6 +169,7 @@ class RequestHandlers(HandlerFamily):
             replied_album=replied.album if replied else "",
             replied_part=replied,
         )
+        # Without prompt and files: those are stored as parts, and join the job in ``album.read_gathered_job``.
         edit = self._submitter.job(update, JobKind.EDIT)
         await self._submitter.enqueue(update, [*jobs, edit], arrival)
         return None
@@ -205,7 +207,7 @@ class RequestHandlers(HandlerFamily):
             return await self._submitter.record(message)
         edit = self._submitter.job(update, JobKind.EDIT)
         card = await self._submitter.card(update, message)
-        arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="beside")
+        arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 

@@ -1,4 +1,8 @@
-"""Who wrote where, and whether it was meant for the bot."""
+"""Who wrote where.
+
+Whether a message is meant for the bot is decided in ``request.py``: ``_is_addressed``; ``handlers/requests.py`` leaves
+other messages alone.
+"""
 
 from telegram import Chat, ChatMember, ChatMemberRestricted, Message, Update, User
 from telegram.constants import ChatType

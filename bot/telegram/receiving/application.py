@@ -21,7 +21,7 @@ STOP_TIMEOUT_S = 1.0  # how long background tasks may take to end when the proce
 
 
 class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
-    """PTB's application, which gives each chat the id that it is kept under before any handler sees it."""
+    """PTB's application, which gives each chat its stored id before any handler sees it."""
 
     def __init__(self, *, telegram_ids: TelegramIds, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -35,9 +35,9 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
         """
         chat = update.effective_chat if isinstance(update, Update) else None
         if isinstance(update, Update) and chat is not None:
-            kept_as = await self._telegram_ids.stored_id(chat.id)
-            if kept_as != chat.id:
-                update = Update.de_json(_with_chat_id(update.to_dict(), chat.id, kept_as), self.bot)
+            stored_id = await self._telegram_ids.stored_id(chat.id)
+            if stored_id != chat.id:
+                update = Update.de_json(_with_chat_id(update.to_dict(), chat.id, stored_id), self.bot)
         await super().process_update(update)
 
     async def process_error(
@@ -56,15 +56,15 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
                 await super().stop()
 
 
-def _with_chat_id(value: Any, telegram_chat_id: int, kept_as: int) -> Any:
-    """Return a part of an update in which a chat has the id that it is kept under."""
+def _with_chat_id(value: Any, telegram_chat_id: int, stored_id: int) -> Any:
+    """Return a part of an update in which a chat has its stored id."""
     match value:
         case {"id": chat_id, "type": _} if chat_id == telegram_chat_id:
-            return {**value, "id": kept_as, TELEGRAM_CHAT_ID: telegram_chat_id}
+            return {**value, "id": stored_id, TELEGRAM_CHAT_ID: telegram_chat_id}
         case dict():
-            return {name: _with_chat_id(part, telegram_chat_id, kept_as) for name, part in value.items()}
+            return {name: _with_chat_id(part, telegram_chat_id, stored_id) for name, part in value.items()}
         case list():
-            return [_with_chat_id(part, telegram_chat_id, kept_as) for part in value]
+            return [_with_chat_id(part, telegram_chat_id, stored_id) for part in value]
     return value
 
 

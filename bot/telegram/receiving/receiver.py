@@ -37,9 +37,9 @@ ALLOWED_UPDATES = [
 ]
 
 PER_CHAT = 10
-"""How many updates of one chat are handled between two polls: others don't wait for all fifty requests of somebody."""
+"""Updates of one chat that are handled between two polls, so that one chat can't starve the others."""
 
-_ANOTHER_POLLER = "another_poller"  # the trouble, of which admins are told
+_ANOTHER_POLLER = "another_poller"  # name of the alert
 
 
 class UpdateReceiver:
@@ -181,7 +181,7 @@ class UpdateReceiver:
             await self._clock.sleep(backoff.next_s())
 
     async def _handle(self, update: Update) -> None:
-        """Run an update's handlers. Only a failure of the store goes up: any other would be the same next time."""
+        """Run an update's handlers. Re-raise only a failure of the store: any other would recur."""
         try:
             await self._application.process_update(update)
         except RedisError:

@@ -1,4 +1,4 @@
-"""Calls to Telegram: the chat's present id, retries of what can't be doubled, and every failure sorted."""
+"""Calls to Telegram: the chat's current id, retries of idempotent calls, and classification of errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TelegramCalls:
         return await self._telegram_ids.telegram_chat_id(chat_id)
 
     async def acquire(self, chat_id: int, priority: SendPriority) -> Acquired:
-        """Wait until something may be sent to a chat, given by its own id. See ``RateLimiter.acquire``."""
+        """Wait until something may be sent to a chat, given by its stored id. See ``RateLimiter.acquire``."""
         return await self.rate_limiter.acquire(await self.telegram_chat_id(chat_id), priority)
 
     async def call(
@@ -51,7 +51,7 @@ class TelegramCalls:
         """Make a call, and repeat it while that may help.
 
         Args:
-            chat_id: The own id of the chat that the call concerns.
+            chat_id: The stored id of the chat that the call concerns.
             make: Makes the call, given the id that the chat has in Telegram.
             repeatable: Whether doing it twice is the same as doing it once, as for edits, deletions and reads.
             patient: Whether to wait while Telegram is away or asks to wait; at most ``PATIENCE_S``.
@@ -62,7 +62,7 @@ class TelegramCalls:
         Raises:
             ChatGone: The bot is blocked, removed, or not allowed to write.
             TopicGone: The topic is deleted or closed.
-            EditPostponed: An edit has to stand back.
+            EditPostponed: The rate limiter deferred an edit.
             OutcomeUnknown: The call is not repeatable, and may have been carried out.
             TelegramError: The call was refused, or Telegram stayed away.
         """

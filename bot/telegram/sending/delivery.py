@@ -75,31 +75,31 @@ class _Prepared:
         return self.path is None and not result.exported.file_id
 
 
-class Delivery:
-    """What all deliveries of results share.
+class DeliveryOptions:
+    """What every `ResultSender` of a bot shares.
 
     Args:
         bot: The bot that sends.
-        local: Whether the Bot API server runs in local mode, and reads files by their path.
-        send_limit: Size in bytes of the largest file that the server takes.
+        local_mode: Whether the Bot API server runs in local mode, and reads files by their path.
+        max_send_bytes: Size of the largest file that the server takes.
         work_dir: Directory of the results; a local server has to see it under the same path.
     """
 
-    def __init__(self, bot: TelegramBot, *, local: bool, send_limit: int, work_dir: Path) -> None:
+    def __init__(self, bot: TelegramBot, *, local_mode: bool, max_send_bytes: int, work_dir: Path) -> None:
         self.bot = bot
-        self.local = local
-        self.send_limit = send_limit
-        self.sends_arriving = not local  # A local server reads the file itself.
-        self.shrinks = asyncio.Semaphore(1)  # Each keeps the cores busy.
+        self.local_mode = local_mode
+        self.max_send_bytes = max_send_bytes
+        self.can_stream_upload = not local_mode  # A local server reads the file itself.
+        self.shrink_semaphore = asyncio.Semaphore(1)  # Each keeps the cores busy.
         self.work_dir = work_dir
 
 
 @dataclass(slots=True)
-class OneDelivery:
+class ResultSender:
     """Sends a result once, in the best form that Telegram takes.
 
     Args:
-        by: What all deliveries share.
+        options: What all deliveries share.
         sender: Sends for the job that is answered.
         idempotency_key: What is sent; unique within the job.
         result: The video, or what stands for it.
@@ -110,7 +110,7 @@ class OneDelivery:
         may_be_kept: Whether a text that the result stays in the project may stand in for it, as a last resort.
     """
 
-    by: Delivery
+    options: DeliveryOptions
     sender: JobSender
     idempotency_key: str
     result: Result
@@ -166,12 +166,12 @@ class OneDelivery:
             forms.add(ResultForm.PRIVATE)
         if self.may_be_kept:
             forms.add(ResultForm.KEPT)
-        if self.by.bot.may_link(_link_of(result)):
+        if self.options.bot.may_link(_link_of(result)):
             forms.add(ResultForm.LINK)
         if result.exported.file_id:
             forms.add(ResultForm.VIDEO)
         if result.path is not None:
-            if (result.exported.size_bytes or 0) <= self.by.send_limit:
+            if (result.exported.size_bytes or 0) <= self.options.max_send_bytes:
                 forms |= {ResultForm.VIDEO, ResultForm.FILE}
             if result.exported.may_shrink:
                 forms.add(ResultForm.SMALLER)
@@ -222,11 +222,11 @@ class OneDelivery:
             if not (prepared.is_text(result) and isinstance(one.action, ShowMore))
         ]
         share: list[Button] = []
-        if result.share and not prepared.is_text(result) and self.by.bot.supports_inline_queries:
+        if result.share and not prepared.is_text(result) and self.options.bot.supports_inline_queries:
             share = [Button("button.share", share=result.share)]
         buttons = self._link_buttons(chosen.form)
         every_button = [*buttons, *of_result, *share, *_browser_button(result, buttons)]
-        markup = keyboard(every_button, words, self.by.bot.may_link)
+        markup = keyboard(every_button, words, self.options.bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)
         if not caption.is_whole:
@@ -263,7 +263,9 @@ class OneDelivery:
         if await asyncio.to_thread(target.exists):
             return target
         # A refused file shows that the limit is lower than it seemed, and not what it is.
-        max_bytes = self.by.send_limit if size_bytes > self.by.send_limit else size_bytes // 2
+        max_bytes = (
+            self.options.max_send_bytes if size_bytes > self.options.max_send_bytes else size_bytes // 2
+        )
         begin, end = SHRINK_FRACTIONS
 
         def report(done: float) -> None:
@@ -271,7 +273,7 @@ class OneDelivery:
             self.report_progress(Progress("progress.shrink", params, fraction=begin + (end - begin) * done))
 
         report(0.0)
-        async with self.by.shrinks:
+        async with self.options.shrink_semaphore:
             await shrink_video(path, target, max_bytes, report)
         return target
 
@@ -283,7 +285,7 @@ class OneDelivery:
         match refusal:
             case Refusal.KIND:
                 return words.text("deliver.link_forbidden", link=link)
-            case Refusal.TOO_LARGE if (made.size_bytes or 0) <= self.by.send_limit:
+            case Refusal.TOO_LARGE if (made.size_bytes or 0) <= self.options.max_send_bytes:
                 return words.text("deliver.link_refused", size=size, link=link)
             case Refusal.OTHER | Refusal.UNANSWERED | Refusal.CHAT | Refusal.THREAD:
                 return words.text("deliver.link_not_taken", link=link)
@@ -293,15 +295,15 @@ class OneDelivery:
             case "elsewhere":
                 return words.text("deliver.link_elsewhere", link=link)
         return words.text(
-            "deliver.link_too_large", size=size, limit=words.size(self.by.send_limit), link=link
+            "deliver.link_too_large", size=size, limit=words.size(self.options.max_send_bytes), link=link
         )
 
     def _kept_text(self, refusal: Refusal | None) -> Html:
         words, size_bytes = self.sender.words, self.result.exported.size_bytes or 0
         if refusal is Refusal.KIND:
             return words.text("deliver.forbidden")
-        if size_bytes > self.by.send_limit:
-            size, limit = words.size(size_bytes), words.size(self.by.send_limit)
+        if size_bytes > self.options.max_send_bytes:
+            size, limit = words.size(size_bytes), words.size(self.options.max_send_bytes)
             return words.text("deliver.too_large", size=size, limit=limit)
         return words.text("deliver.kept")
 
@@ -344,7 +346,7 @@ class OneDelivery:
         if prepared.pictures is not None:
             form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
-        bot = self.by.bot
+        bot = self.options.bot
         send: Call = bot.send_message
         if made.file_id:
             # It can only be sent as the kind it was first sent as.
@@ -359,7 +361,7 @@ class OneDelivery:
         fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S}
         with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
             media: Path | InputFile = path  # A local server gets the path.
-            if not self.by.local:
+            if not self.options.local_mode:
                 # An open file is streamed; read_file_handle would read it whole.
                 media = InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
             try:
@@ -367,8 +369,8 @@ class OneDelivery:
                     fields.pop("cover", None)
                     # Otherwise Telegram makes it a video or an animation by its content.
                     fields["disable_content_type_detection"] = True
-                    return await self.by.bot.send_document(chat_id, media, **fields)
-                return await self.by.bot.send_video(
+                    return await self.options.bot.send_document(chat_id, media, **fields)
+                return await self.options.bot.send_video(
                     chat_id,
                     media,
                     width=facts.width,

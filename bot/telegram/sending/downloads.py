@@ -120,7 +120,7 @@ class FileDownloads:
         """Have Telegram get a file ready that is opened in a moment; an own server fetches it whole before it answers.
 
         Args:
-            chat_id: The own id of the chat that will need it.
+            chat_id: The stored id of the chat that will need it.
             file: The file.
         """
         now_s = self._telegram_calls.clock.monotonic_s()
@@ -144,7 +144,7 @@ class FileDownloads:
         """Start to read a file.
 
         Args:
-            chat_id: The own id of the chat that needs it.
+            chat_id: The stored id of the chat that needs it.
             file: The file to open.
             on_copy: Called with the path of the copy that a local server made, before that is read. The caller has
                 to ``discard`` the copy some time.

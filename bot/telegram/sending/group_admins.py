@@ -84,7 +84,7 @@ class CachedGroupAdmins:
 
 
 def posts(member: ChatMember) -> bool:
-    """Return whether somebody may post in a channel of which they are this member."""
+    """Return whether a member of a channel may post in it."""
     if isinstance(member, ChatMemberAdministrator):
         return bool(member.can_post_messages)
     return isinstance(member, ChatMemberOwner)

@@ -56,7 +56,7 @@ class GuestProgress(ProgressMessage):
 
     def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
         super().__init__(sender, responders.progress_edit_s)
-        self._guests = responders.guests
+        self._guests = responders.guest_mode_messages
         self._query = query
         self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
 
@@ -116,7 +116,7 @@ class GuestResponder(TelegramResponder):
     def __init__(
         self, responders: TelegramResponders, job: Job, query: GuestQuery, checkpoints: Checkpoints
     ) -> None:
-        self._guests = responders.guests
+        self._guests = responders.guest_mode_messages
         self._query = query
         super().__init__(responders, job, checkpoints)
         self._end_with(LocalizedMessage("guest.see_private"))

@@ -1,4 +1,4 @@
-"""Inline keyboards made of buttons."""
+"""Inline keyboards made of buttons; ``jobs/buttons.py`` packs their actions into Telegram's 64 bytes."""
 
 import unicodedata
 from collections.abc import Callable, Sequence

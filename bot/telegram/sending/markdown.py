@@ -1,6 +1,7 @@
 """The agent's Markdown as Telegram messages: plain text with entities, split where it reads well.
 
-telegramify-markdown converts, offline: nothing is fetched, no diagram is rendered, no code block becomes a file. Its
+telegramify-markdown converts, offline: nothing is fetched, no diagram is rendered, no code block becomes a file, and
+tables become text as it lays them out. Its
 ``split_entities`` is not used: it breaks at line ends only, or else anywhere, so that it tears sentences, short
 entities and joined emoji apart, keeps blank lines at the edges, and ignores Telegram's limit of 100 entities.
 """
@@ -69,7 +70,7 @@ _TICKS = re.compile(r"`+")
 _LINE_ENDS = re.compile(r"(?<=\n)")
 
 # Marks of lists and quotations at a line's beginning, and how far it is indented. The converter indents each level and
-# begins a line for it: 12,000 characters "+ " became 4,682 messages, and stopped the loop for 10 s.
+# begins a line for it: 12,000 characters "+ " became 4,682 messages, and blocked the event loop for 10 s.
 _MARK = r"(?:>[ \t]*|(?:[-+*]|\d{1,9}[.)])[ \t]+)"
 _NESTED = re.compile(rf"^([ \t]*{_MARK}{{{MAX_NESTING}}}){_MARK}+", re.MULTILINE)
 _INDENTED = re.compile(rf"^[ \t]{{{4 * MAX_NESTING},}}", re.MULTILINE)
@@ -269,7 +270,7 @@ def _usable(raw: list[RawEntity], text: str) -> list[MessageEntity]:
 
 
 def _may_lead(text: str, url: str) -> bool:
-    """Return whether a link may stand behind a text: one that names a host may lead to no other."""
+    """Return whether a text may carry a link: if the text names a host, the link must lead there."""
     # Telegram refuses the whole message for one URL that it can't parse.
     if not is_link(url):
         return False

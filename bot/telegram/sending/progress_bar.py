@@ -1,4 +1,7 @@
-"""The bar of a progress message: how far the job is, and about how long its stage still takes."""
+"""The bar of a progress message: how far the job is, and about how long its stage still takes.
+
+The formula of the time left is ``left_s`` in ``jobs/queue/usual_times.py``.
+"""
 
 import math
 
@@ -13,12 +16,12 @@ SLOWEST = 1.7
 """Multiple of the usual time up to which the bar moves evenly; after that ever more slowly, never to the end."""
 
 LONGER_S = 10.0
-"""Delays below this are not worth telling."""
+"""Delays below this are not shown."""
 
 _SLOWEST_SHARE = 0.97
 
-LEAST_TOLD_S = 3.0
-"""A time left below this is not told: the stage is about to end."""
+LEAST_SHOWN_S = 3.0
+"""A time left below this is not shown: the stage is about to end."""
 
 
 class ProgressBar:
@@ -58,7 +61,7 @@ class ProgressBar:
         if not progress.times_s:
             return None
         left = left_s(progress.times_s, in_stage_s)
-        if left >= LEAST_TOLD_S:
+        if left >= LEAST_SHOWN_S:
             return rounded_s(left)
         return 0.0 if in_stage_s > 1.25 * max(progress.times_s) + LONGER_S else None
 

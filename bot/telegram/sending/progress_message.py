@@ -1,4 +1,4 @@
-"""The progress message of a job, edited in place as the job goes on."""
+"""The progress message of a job, edited in place as the job goes on; the bar is in ``progress_bar.py``."""
 
 import asyncio
 import html
@@ -185,7 +185,7 @@ class ProgressMessage:
         return True
 
     async def close(self) -> None:
-        """Stop editing."""
+        """Stop editing, and give up a first send that is late."""
         tasks = [task for task in (self._edits, self._late_send) if task is not None]
         for task in tasks:
             task.cancel()

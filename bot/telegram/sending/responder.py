@@ -30,7 +30,7 @@ from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.delivery import OneDelivery
+from bot.telegram.sending.delivery import ResultSender
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
 from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels
@@ -40,65 +40,14 @@ from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.result_album import send_album
+from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import Refusal, refusal_of
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
-import re
-import stat
-from contextlib import suppress
-
-from bot.store.files import ensure_data_directory, ensure_private_directory
 
 log = structlog.get_logger(__name__)
-
-LEFTOVER_AGE_S = 86_400
-"""Results older than this were left by a process that died; nothing needs them any more."""
-
-# The finished file, its smaller version, and one that is being written (see jobs/steps/result_download.py).
-_NAME = re.compile(r"nemovideo-[0-9a-f]{16}(-\d)?(-small)?(\.[0-9a-f]{32}\.part)?\.mp4")
-
-
-def result_path(directory: Path, job_id: str, part: int = 0) -> Path:
-    """Return where a job's result waits. A local Bot API server shows the file's name to the chat.
-
-    Args:
-        directory: The directory of all results.
-        job_id: The job.
-        part: The part of the job that it is the result of; 0 if the job has but one.
-    """
-    return directory / (f"nemovideo-{job_id}-{part}.mp4" if part else f"nemovideo-{job_id}.mp4")
-
-
-def discard_results(directory: Path, job_id: str) -> None:
-    """Delete all that is left of a job's results; idempotent."""
-    for path in directory.glob(f"nemovideo-{job_id}*.mp4"):
-        path.unlink(missing_ok=True)
-
-
-def prepare_results(data_dir: Path, shared_dir: Path | None, now_s: float) -> None:
-    """Make the directory of the results, and delete those that nothing needs any more.
-
-    Args:
-        data_dir: The bot's own directory, whose ``results`` are used unless there is a shared one.
-        shared_dir: A directory that a local Bot API server reads too. It may hold files of others.
-        now_s: The present time, in seconds since 1970.
-
-    Raises:
-        UnsafeFile: The bot's own directory can't be used, or belongs to another user.
-    """
-    if shared_dir is None:
-        directory = ensure_private_directory(ensure_data_directory(data_dir) / "results")
-    else:
-        directory = shared_dir
-        directory.mkdir(parents=True, exist_ok=True)
-    for path in directory.iterdir():
-        if _NAME.fullmatch(path.name):
-            with suppress(FileNotFoundError):
-                status = path.lstat()
-                if stat.S_ISREG(status.st_mode) and status.st_mtime < now_s - LEFTOVER_AGE_S:
-                    path.unlink()
 
 
 class TelegramResponder:
@@ -122,8 +71,8 @@ class TelegramResponder:
         self._words = self._sender.words
         self._part = 0
         files, here = responders.files, job.chat.chat_id
-        self.sends_arriving = self._delivery.sends_arriving
-        self.send_limit_bytes = self._delivery.send_limit
+        self.can_stream_upload = self._delivery.can_stream_upload
+        self.send_limit_bytes = self._delivery.max_send_bytes
         self.expect_file = partial(files.expect, here)
         self.open_file = partial(files.open, here, on_copy=self._save_copy)
         self.post = partial(post_to_channel, self._telegram_calls)
@@ -145,7 +94,7 @@ class TelegramResponder:
         """See ``ports.Responder``."""
         await self._progress_message.close()
 
-    async def release_files(self) -> None:
+    async def delete_file_copies(self) -> None:
         """See ``ports.Responder``. A local Bot API server keeps what it fetched for a day."""
         copies = self._checkpoints.load(FileCopies)
         for path in copies.paths if copies is not None else ():
@@ -300,14 +249,14 @@ class TelegramResponder:
         *,
         may_be_kept: bool = True,
     ) -> SentMessage:
-        """Deliver to this chat alone; see ``OneDelivery`` for the arguments."""
+        """Deliver to this chat alone; see ``ResultSender`` for the arguments."""
 
         async def send_answer() -> None:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
         async with self._activity_signals.uploading():
-            return await OneDelivery(
+            return await ResultSender(
                 self._delivery,
                 self._sender,
                 idempotency_key,

@@ -8,7 +8,7 @@ from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.model import Job, JobKind
 from bot.media import decoder_process as decoding
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.delivery import Delivery
+from bot.telegram.sending.delivery import DeliveryOptions
 from bot.telegram.sending.downloads import FileDownloads
 from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.guest_responder import GuestResponder
@@ -27,17 +27,17 @@ class TelegramResponders:
         delivery: Sends finished videos.
         progress_edit_s: Least pause between two edits of a progress message, in seconds.
         encrypt: Encrypts what is kept for somebody's private chat.
-        guests: Answers where the bot is a guest.
+        guest_mode_messages: Answers where the bot is a guest.
         staging_chat: Id of a chat for results of people who have not begun a private chat; ``None`` if there is none.
     """
 
     telegram_calls: TelegramCalls
     sent: SentMessageLog
     files: FileDownloads
-    delivery: Delivery
+    delivery: DeliveryOptions
     progress_edit_s: float
     encrypt: Callable[[ChatKey, str, str], str]
-    guests: GuestMessages
+    guest_mode_messages: GuestMessages
     staging_chat: int | None = None
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:

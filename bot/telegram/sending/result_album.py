@@ -16,7 +16,7 @@ from bot.jobs.ports import ChatGone, Result
 from bot.media.cover import CoverPictures, make_cover
 from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, Delivery, ResultFormChosen
+from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, DeliveryOptions, ResultFormChosen
 from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.send_once import JobSender, sent_message
 from bot.telegram.sending.send_refusals import ResultForm
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 async def send_album(
     sender: JobSender,
-    delivery: Delivery,
+    delivery: DeliveryOptions,
     idempotency_key: str,
     results: Sequence[Result],
     caption: TextMessage,
@@ -46,7 +46,7 @@ async def send_album(
     if (
         len(results) < MediaGroupLimit.MIN_MEDIA_LENGTH
         or any(result.exported.as_file or result.path is None for result in results)
-        or size > delivery.send_limit  # of the request
+        or size > delivery.max_send_bytes  # of the request
         or checkpoints.load(ResultFormChosen, idempotency_key) is not None
     ):
         return None
@@ -58,7 +58,7 @@ async def send_album(
         with contextlib.ExitStack() as files:
             album = await bot.send_media_group(
                 chat_id,
-                [_media(*look, files if delivery.sends_arriving else None) for look in looks],
+                [_media(*look, files if delivery.can_stream_upload else None) for look in looks],
                 read_timeout=SEND_TIMEOUT_S,
                 **fields,
             )

@@ -135,7 +135,7 @@ class RecordingResponder:
 
     result_path: Path
     send_limit_bytes: int = 50_000_000
-    sends_arriving: bool = False
+    can_stream_upload: bool = False
     files: dict[str, bytes | Exception] = field(default_factory=dict)
     opened: list[str] = field(default_factory=list)
     may_delete: bool = True
@@ -217,7 +217,7 @@ class RecordingResponder:
 
         yield OpenFile(file.name, len(data), file.content_type, chunks())
 
-    async def release_files(self) -> None:
+    async def delete_file_copies(self) -> None:
         self.released += 1
 
     async def discard_result(self) -> None:

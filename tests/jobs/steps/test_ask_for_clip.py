@@ -7,7 +7,7 @@ import pytest
 from bot.chats.chats import ChatFields
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.payloads import EditPayload
-from bot.jobs.steps.ask_for_clip import AskForClip, take_kept_prompt
+from bot.jobs.steps.ask_for_clip import AskForClip, apply_pending_example
 from bot.jobs.worker.attempt import JobEnded
 from tests.jobs.steps.conftest import Rig, a_draft, a_file, again
 
@@ -52,11 +52,11 @@ async def test_a_second_example_joins_the_first(rig: Rig) -> None:
 async def test_the_next_file_without_words_runs_it_once_also_when_its_process_dies(rig: Rig) -> None:
     await keep(rig)
     attempt = rig.attempt(rig.job(prompt="", files=(a_file(),)))
-    await take_kept_prompt(rig.projects.chats, attempt)
+    await apply_pending_example(rig.projects.chats, attempt)
     assert attempt.job.prompt == EXAMPLE
     assert await kept(rig) is None
     following = again(attempt)
-    await take_kept_prompt(rig.projects.chats, following)
+    await apply_pending_example(rig.projects.chats, following)
     assert following.job.prompt == EXAMPLE
 
 
@@ -64,7 +64,7 @@ async def test_the_next_file_without_words_runs_it_once_also_when_its_process_di
 async def test_words_of_their_own_drop_it(rig: Rig, with_file: bool) -> None:
     await keep(rig)
     attempt = rig.attempt(rig.job(prompt="trim it", files=(a_file(),) if with_file else ()))
-    await take_kept_prompt(rig.projects.chats, attempt)
+    await apply_pending_example(rig.projects.chats, attempt)
     assert attempt.job.prompt == "trim it"
     assert await kept(rig) is None
 
@@ -72,7 +72,7 @@ async def test_words_of_their_own_drop_it(rig: Rig, with_file: bool) -> None:
 async def test_a_file_that_comes_later_may_be_meant_for_anything(rig: Rig) -> None:
     await keep(rig, minutes=-1)
     attempt = rig.attempt(rig.job(prompt="", files=(a_file(),)))
-    await take_kept_prompt(rig.projects.chats, attempt)
+    await apply_pending_example(rig.projects.chats, attempt)
     assert attempt.job.prompt == ""
     assert await kept(rig) is None
 
@@ -80,5 +80,5 @@ async def test_a_file_that_comes_later_may_be_meant_for_anything(rig: Rig) -> No
 async def test_a_job_without_words_and_files_leaves_it(rig: Rig) -> None:
     await keep(rig)
     attempt = rig.attempt(rig.job(prompt=""))
-    await take_kept_prompt(rig.projects.chats, attempt)
+    await apply_pending_example(rig.projects.chats, attempt)
     assert await kept(rig) == EXAMPLE

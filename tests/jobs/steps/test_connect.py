@@ -14,7 +14,7 @@ async def test_the_first_request_gets_a_project_and_a_welcome(rig: Rig) -> None:
     (session,) = await rig.nemo.sessions()
     connected = attempt.load(Connected)
     assert connected is not None
-    assert (connected.session_id, connected.account) == (session.id, Account.ANONYMOUS)
+    assert (connected.session_id, connected.account) == (session.id, Account.GUEST)
     assert rig.responder.stages == ["setup.working", "setup.ready"]
     assert rig.responder.sent == {}
 

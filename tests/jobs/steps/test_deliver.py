@@ -46,7 +46,7 @@ async def test_a_result_that_is_not_on_this_machine_is_made_again(rig: Rig) -> N
 
 async def test_a_result_whose_rest_does_not_come_is_fetched_again(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
-    rig.responder.sends_arriving = True
+    rig.responder.can_stream_upload = True
     await rig.nemo.set(render_bytes=6_000_000)
     await rig.nemo.fault("media", cut_after_bytes=3_000_000)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))

@@ -46,7 +46,7 @@ async def test_a_render_that_fails_for_the_plan_is_not_repeated(rig: Rig) -> Non
 
 async def test_a_large_result_can_be_sent_while_the_rest_of_it_is_fetched(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
-    rig.responder.sends_arriving = True
+    rig.responder.can_stream_upload = True
     await rig.nemo.set(render_bytes=6_000_000)
     hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
@@ -66,7 +66,7 @@ async def test_a_large_result_can_be_sent_while_the_rest_of_it_is_fetched(rig: R
 
 async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
-    rig.responder.sends_arriving = True
+    rig.responder.can_stream_upload = True
     await rig.nemo.set(render_bytes=6_000_000)
     hold = await rig.nemo.hold("media", "answer_body", after_bytes=3_000_000)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))

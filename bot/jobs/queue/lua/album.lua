@@ -1,7 +1,7 @@
 -- Functions that find the job to which a part of a request belongs, and add the part to it; see album.py.
 --
 -- A part comes from Python (ArrivedPart):
---   kind ('asked', 'beside' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
+--   kind ('asked', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
 --   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file,
 --   file_unique_id ('' without a file), sent_at_s, now_s
 -- keys: album, latest_job, job_of_message, replied_album.
@@ -101,7 +101,7 @@ local function is_adjacent(job, part)
   if not last_sent_at then return false end
   if math.abs(tonumber(part.sent_at_s) - tonumber(last_sent_at)) > ADJACENT_S then return false end
   if is_full == '1' then return tonumber(part_count) < MAX_PARTS end
-  if part.kind == 'beside' and not part.is_forwarded then return false end
+  if part.kind == 'unaddressed' and not part.is_forwarded then return false end
   if part.has_prompt and has_prompt then return false end
   return (part.has_file or part.is_forwarded or has_file) and tonumber(part_count) < MAX_PARTS
 end

@@ -5,13 +5,13 @@
 -- would write the chat back: against it the erasure loses, and is tried again.
 --
 -- KEYS: job, running question, jobs given up, message numbers of the chat
--- Argument: attempt, chat, job_prefix, queues (each: queue_key, running_key), erase (keys), done (field, value)
+-- Argument: attempt, chat, job_prefix, queues (each: queue_key, running_key), erase (keys), checkpoint (field, value)
 -- Answer: 1, or 0 if it has to be tried again or another attempt has the job
 local job, question, given_up, message_numbers = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return 0 end
-if redis.call('HEXISTS', job, args.done.field) == 1 then return 1 end
+if redis.call('HEXISTS', job, args.checkpoint.field) == 1 then return 1 end
 if redis.call('EXISTS', question) == 1 then return 0 end
 
 local spared = {[job] = true}
@@ -42,5 +42,5 @@ for _, key in ipairs(args.erase) do
     redis.call('DEL', key)
   end
 end
-redis.call('HSET', job, args.done.field, args.done.value)
+redis.call('HSET', job, args.checkpoint.field, args.checkpoint.value)
 return 1

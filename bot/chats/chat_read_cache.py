@@ -1,4 +1,4 @@
-"""What a job has just read of its chat, for its next steps: a job needs its chat some thirty times."""
+"""Cache of what a job has just read of its chat: its steps need the chat some thirty times."""
 
 import contextlib
 import time
@@ -15,7 +15,7 @@ READING_S = 1.0
 
 
 class ChatReader(Protocol):
-    """Whoever reads what is stored of a chat: mostly a job."""
+    """A reader of what is stored of a chat: mostly a job."""
 
     @property
     def id(self) -> str:
@@ -36,8 +36,8 @@ class _Reading(Generic[T]):
     value: T | None = None  # None while it is being read
 
 
-class RecentReadings(Generic[T]):
-    """Readings of the last second.
+class ChatReadCache(Generic[T]):
+    """Cache of the chats read in the last second.
 
     A job's first reading is of the store, and sees all changes made by this process. A change that another process
     makes while the job runs is seen a second later at the latest.

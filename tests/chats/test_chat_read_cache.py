@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from bot.chats.chat_read_cache import READING_S, ChatReadCache
 from bot.chats.key import ChatKey
-from bot.chats.recent_readings import READING_S, RecentReadings
 
 CHAT, TOPIC = ChatKey(-7), ChatKey(-7, 2)
 
@@ -24,19 +24,19 @@ class Store:
 
 
 async def test_a_jobs_steps_share_a_reading_and_no_other_job_does() -> None:
-    readings, store = RecentReadings[int](), Store()
+    readings, store = ChatReadCache[int](), Store()
 
     assert [await readings.get(CHAT, job, store) for job in ("a", "a", "b", "b", "a")] == [1, 1, 2, 2, 3]
 
 
 async def test_a_topic_has_a_reading_of_its_own() -> None:
-    readings, store = RecentReadings[int](), Store()
+    readings, store = ChatReadCache[int](), Store()
 
     assert [await readings.get(key, "a", store) for key in (CHAT, TOPIC, TOPIC)] == [1, 2, 2]
 
 
 async def test_a_change_ends_it_in_all_topics_even_one_that_failed() -> None:
-    readings, store = RecentReadings[int](), Store()
+    readings, store = ChatReadCache[int](), Store()
     await readings.get(TOPIC, "a", store)
 
     with contextlib.suppress(ConnectionError), readings.changing(CHAT):
@@ -47,7 +47,7 @@ async def test_a_change_ends_it_in_all_topics_even_one_that_failed() -> None:
 
 
 async def test_a_change_that_is_made_to_what_was_read_too_needs_no_new_reading() -> None:
-    readings, store = RecentReadings[int](), Store()
+    readings, store = ChatReadCache[int](), Store()
     assert [await readings.get(key, "a", store) for key in (CHAT, TOPIC)] == [1, 2]
 
     with readings.changing(TOPIC, lambda read: read + 40):
@@ -62,7 +62,7 @@ async def test_a_change_that_is_made_to_what_was_read_too_needs_no_new_reading()
 
 
 async def test_what_is_read_while_a_change_is_made_serves_once() -> None:
-    readings, go_on = RecentReadings[str](), asyncio.Event()
+    readings, go_on = ChatReadCache[str](), asyncio.Event()
 
     async def slow() -> str:
         await go_on.wait()
@@ -82,7 +82,7 @@ async def test_what_is_read_while_a_change_is_made_serves_once() -> None:
 
 
 async def test_it_ends_after_a_second_and_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    readings, store, now_s = RecentReadings[int](), Store(), [100.0]
+    readings, store, now_s = ChatReadCache[int](), Store(), [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     await readings.get(CHAT, "a", store)
     await readings.get(ChatKey(8), "b", store)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from bot.nemo import read
+from bot.nemo import lenient_json as read
 
 
 @pytest.mark.parametrize(
