@@ -348,7 +348,7 @@ class Checkpoints(Protocol):
 
         Args:
             checkpoint: The class to load.
-            key: Tells several of one class apart, such as an idempotency key.
+            key: Distinguishes several of one class, such as an idempotency key.
         """
         ...
 

@@ -191,7 +191,7 @@ class Job:
         owner_id: Telegram id of the person or chat that asked.
         message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
-        language_code: The language that the chat chose, or the person's as Telegram tells it, such as ``pt-br``.
+        language_code: The language that the chat chose, or the person's as Telegram gives it, such as ``pt-br``.
         asked_at: When it was received, UTC.
         prompt: What it asks for in words, without command.
         files: The files that came with it.

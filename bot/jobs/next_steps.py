@@ -80,7 +80,7 @@ class Suggestion:
 
     name: str  # its id, which the keys of its texts end with
     topic: SuggestionTopic  # what it is about
-    fits: Callable[[_Facts], bool]  # tells whether it makes sense for a draft
+    fits: Callable[[_Facts], bool]  # whether it makes sense for a draft
     said: re.Pattern[str]  # matches a prompt that asked for just this, in any language
 
     @property

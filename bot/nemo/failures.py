@@ -72,7 +72,7 @@ def is_normal_end(code: str | None) -> bool:
 
 
 def failure_kind(said: str) -> FailureKind:
-    """Tell the kind of a failure by what the service said of it.
+    """Return the kind of a failure by what the service said of it.
 
     A list of known words only names things: what is unknown is ``UNKNOWN``, which is shown without a reason.
 

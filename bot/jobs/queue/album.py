@@ -51,7 +51,7 @@ class RequestPart:
         glue: What stands between its text and that of the next part: a paragraph, unless a client has cut it there.
         context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
-        file_unique_id: What tells its file from others, whether it can be used or not; empty without one.
+        file_unique_id: Identifies its file's content, whether it can be used or not; empty without one.
     """
 
     message_id: int

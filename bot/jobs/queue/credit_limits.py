@@ -45,7 +45,7 @@ class CreditLimits:
 
     Args:
         redis: With ``decode_responses``.
-        clock: Tells the day.
+        clock: Source of the day.
         limits: The limits.
         alert: Alerts the operator, once for each name.
     """

@@ -80,7 +80,7 @@ class CloseOutcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What an accepted update should tell its chat."""
+    """What an accepted update leaves to say to its chat."""
 
     is_new: bool  # whether the update was
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same

@@ -55,7 +55,7 @@ class Trouble(BaseModel):
     times: int = 1  # how often it showed
     over_at: AwareDatetime | None = None  # when it was over
     sent_to: dict[int, SentMessage] = {}  # the message in each admin's chat, once it is known
-    shown: str = ""  # what the messages tell of it
+    shown: str = ""  # what the messages say of it
 
 
 class OperatorAlerts:
@@ -81,7 +81,7 @@ class OperatorAlerts:
         self._refusal: Trouble | None = None  # that the store takes no writes, so this is kept nowhere else
 
     async def send(self, name: str, message: LocalizedMessage) -> None:
-        """Report a trouble: tell the admins if it is new, or else count it."""
+        """Report a trouble: notify the admins if it is new, or else count it."""
         now = self._clock.now()
         trouble = await self._load(name)
         if trouble is not None and (trouble.over_at is None or now - trouble.sent_at < AGAIN):

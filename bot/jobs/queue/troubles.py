@@ -19,7 +19,7 @@ class TroubleChecks:
     """Checks guest accounts, credits and disk space, and reports to the admins what runs low.
 
     Args:
-        alerts: Tell the admins.
+        alerts: Notify the admins.
         guest_accounts: Counts guest accounts; ``None`` if no chat gets one.
         statistics: Know what the operator's account has left.
         data_dir: A directory of the disk that the bot needs.

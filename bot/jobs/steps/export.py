@@ -385,7 +385,7 @@ class _Rendering:
         )
 
     async def cancel(self) -> None:
-        """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
+        """Cancel the render at NemoVideo, without waiting for an answer."""
         started = self._attempt.load(RenderStarted)
         if self._attempt.interruption is not Interruption.CANCELLED or started is None:
             return

@@ -49,7 +49,7 @@ class LostProjectHandler:
         raise JobEnded(await self._message(loss), JobState.DONE)
 
     async def report(self, loss: ProjectLoss) -> None:
-        """Tell the chat what it lost, and let the job go on."""
+        """Notify the chat of what it lost, and let the job go on."""
         await self._send(await self._message(loss))
 
     async def offer_if_undecided(self, chat: Chat) -> None:
