@@ -11,8 +11,8 @@ checkpoint            saved by                                             read 
 ``AgentAsked``        ask_agent, before it sends                           turn_draft, lost_project, the runner
 ``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
 ``HeldAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
-``RenderStarted``     export                                               export, when it is tried again
-``Exported``          export, make_extract                                 deliver, make_variations
+``RenderStarted``     export                                               export when tried again, make_extract
+``Exported``          export                                               deliver, make_variations, make_extract
 ====================  ===================================================  =====================================
 
 A checkpoint that only one step uses stands beside that step.
