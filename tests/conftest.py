@@ -5,6 +5,7 @@ import contextlib
 import gc
 import importlib
 import os
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -53,9 +54,20 @@ def pytest_xdist_auto_num_workers() -> int:
     return WORKERS_PER_CORE * (os.cpu_count() or 1)
 
 
+class ClosingLoop(uvloop.Loop):
+    """The loop that the bot itself runs in, whose end no forgotten connection can hold up."""
+
+    def close(self) -> None:
+        """Close it, with a warning for each connection that is still open."""
+        # As an error, the warning would end uvloop's closing of that connection, and uvloop waits for it forever.
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", ResourceWarning)
+            super().close()
+
+
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop that the bot itself runs in."""
-    return {"uvloop": uvloop.new_event_loop}
+    """Return the loop of all tests."""
+    return {"uvloop": ClosingLoop}
 
 
 @pytest.hookimpl(wrapper=True)
