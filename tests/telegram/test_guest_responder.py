@@ -12,6 +12,7 @@ from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, PrivateMes
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import Result
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
+from bot.telegram.sending.formatting import Text
 from bot.telegram.sending.guest_responder import GuestResponder
 from bot.telegram.sending.responder import TelegramResponder
 from bot.words import Html, Words
@@ -83,6 +84,15 @@ async def test_progress_is_shown_in_the_answer_and_stopped_by_its_button(scene: 
     await passing(scene.telegram.clock, responder.finish_progress(LocalizedMessage("progress.cancelled")))
     assert (await scene.answer()).text == ENGLISH.plain("progress.cancelled")
     assert (await scene.answer()).buttons == []
+
+
+async def test_an_answer_that_says_it_already_counts_as_edited(scene: Scene) -> None:
+    await scene.telegram.people.faults.error(
+        "editMessageText", code=400, description="Bad Request: message is not modified", times=1
+    )
+    assert scene.job.guest_query is not None
+    edit = scene.telegram.guest_mode_messages.edit(scene.job.guest_query, Text("At work"), None)
+    assert await passing(scene.telegram.clock, edit)
 
 
 async def test_a_job_begins_before_its_query_is_answered(scene: Scene) -> None:

@@ -84,3 +84,12 @@ async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: R
     assert later.load(HeldAnswer) is None
     assert attempt.load(ReplacingResult) == (ReplacingResult(message_id=77) if replaces else None)
     assert (await chats.get(chat.key)).is_latest_result(4711, 77)
+
+
+async def test_a_result_of_another_project_stays(rig: Rig) -> None:
+    chat = await rig.open_project(a_draft(0))
+    chats = rig.projects.chats
+    await chats.save_latest_result(chat, 4711, 5)
+    await chats.update(chat.key, ChatFields(replace_results=True, result_session_id="another"))
+    await deliver(rig, SENT_BEFORE)
+    assert rig.responder.deleted == []
