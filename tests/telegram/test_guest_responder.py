@@ -128,6 +128,7 @@ async def test_the_staging_chat_passes_the_video_on(
     scene.telegram.staging_chat = staging.id
     await scene.run(scene.responder, result_of(clip))
     assert ("video" in (await scene.answer()).json) is bool(bot)
+    assert "Trimmed" not in str(await staging.messages(from_bots=True))
     assert await scene.link() == "https://t.me/sandbox_bot?start=guest"
 
 
