@@ -138,7 +138,7 @@ class App:
         self._paused = paused
 
     async def run(self, stop: asyncio.Event, ready: asyncio.Event | None = None) -> None:
-        """Run until told to stop; then give running jobs back and return.
+        """Run until asked to stop; then give running jobs back and return.
 
         Args:
             stop: Set it to end.
@@ -244,8 +244,8 @@ class App:
     async def _keep_alerts(self, parts: _Parts) -> None:
         settings = self._settings
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
-        guests = parts.guest_accounts if uses_guests else None
-        checks = TroubleChecks(parts.alerts, guests, parts.job_queue.statistics, settings.data_dir)
+        guest_accounts = parts.guest_accounts if uses_guests else None
+        checks = TroubleChecks(parts.alerts, guest_accounts, parts.job_queue.statistics, settings.data_dir)
         messages = AlertMessages(parts.bot, parts.located_messages)
         await parts.alerts.run(checks.run, messages.show, messages.send)
 

@@ -257,7 +257,7 @@ def show_job(job_id: JobId, as_json: AsJson = False) -> None:
 
 @jobs.command("cancel")
 def cancel_job(job_id: JobId, as_json: AsJson = False) -> None:
-    """Cancel a queued or running job and tell its chat."""
+    """Cancel a queued or running job and notify its chat."""
     _print_job(_with_job_admin(lambda admin: admin.cancel(job_id)), as_json=as_json)
 
 

@@ -29,6 +29,8 @@ from bot.runtime.terminal import CommandError
 
 MEBIBYTE = 1024 * 1024
 
+DEFAULT_CHAT_TTL_DAYS = 90
+
 ENV_FILE = Path(".env")
 """Settings that the environment doesn't have, in the directory in which the bot is started."""
 
@@ -226,7 +228,10 @@ class Settings(BaseSettings):
         "generation 100, until it is known what it used. 0: unlimited.",
     )
     chat_ttl_days: int = Field(
-        90, ge=1, le=3650, description="Days after which the data of an unused chat is erased."
+        DEFAULT_CHAT_TTL_DAYS,
+        ge=1,
+        le=3650,
+        description="Days after which the data of an unused chat is erased.",
     )
     render_poll_s: float = Field(
         15.0,

@@ -51,7 +51,7 @@ async def connect_store(
         stop: Set to end the waiting.
 
     Returns:
-        The store, or ``None`` if told to stop first.
+        The store, or ``None`` if asked to stop first.
 
     Raises:
         StoreError: It can't be used, and waiting won't help.
@@ -77,7 +77,7 @@ async def connect_store(
 async def connected_bot(
     bot: TelegramBot, settings: Settings, clock: Clock, stop: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Have Telegram tell who the bot is; wait while Telegram is away, until told to stop.
+    """Have Telegram tell who the bot is; wait while Telegram is away, until asked to stop.
 
     Raises:
         TelegramRefuses: The token is wrong.
@@ -169,7 +169,7 @@ def describe_proxies(settings: Settings) -> str:
 
 
 async def sleep_unless(stop: asyncio.Event, clock: Clock, duration_s: float) -> None:
-    """Sleep, but not longer than until told to stop."""
+    """Sleep, but not longer than until asked to stop."""
     waits = [asyncio.ensure_future(stop.wait()), asyncio.ensure_future(clock.sleep(duration_s))]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

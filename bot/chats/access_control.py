@@ -10,7 +10,7 @@ from bot.store import keys
 
 
 class AccessDenied(StrEnum):
-    """Why somebody may not use the bot."""
+    """Why a person may not use the bot."""
 
     CLOSED = "closed"  # on none of the operator's lists
     BANNED = "banned"  # by one of the bot's admins
@@ -20,7 +20,7 @@ class AccessControl:
     """Decides whom the bot serves.
 
     A listed person may use it in every chat; in a listed chat everyone may. Without lists it is open to all. The bot's
-    admins always may. Ids are those of people and chats: somebody who writes in the name of a chat counts as that chat.
+    admins always may. Ids are those of people and chats: a person who writes in the name of a chat counts as that chat.
 
     Args:
         redis: Holds the bans, for all processes.
@@ -37,10 +37,10 @@ class AccessControl:
         self._admins = frozenset(admins)
 
     async def refusal(self, person_id: int, *chat_ids: int) -> AccessDenied | None:
-        """Return why somebody may not use the bot in a chat, or ``None`` if they may.
+        """Return why a person may not use the bot in a chat, or ``None`` if they may.
 
         Args:
-            person_id: The id of whoever writes.
+            person_id: The id of the person who writes.
             *chat_ids: The chat's ids; a group that became a supergroup counts under both.
         """
         if person_id in self._admins:

@@ -19,7 +19,7 @@ class ChatReader(Protocol):
 
     @property
     def id(self) -> str:
-        """What tells it from other readers."""
+        """An id that no other reader has."""
         ...
 
     @property

@@ -32,13 +32,13 @@ from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Versions
+from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store import keys
 from bot.store.chat_values import from_stored, to_stored
 from bot.store.lua_script import LuaScript
 
 M = TypeVar("M", bound=BaseModel)
 
-DEFAULT_TTL_DAYS = 90
 MAX_UPLOADS = 100
 MAX_RESULTS = 20  # kept for each chat; the oldest go first
 
@@ -110,15 +110,15 @@ class ChatFields(SharedFields):
         project_epoch: The account's epoch when the project was opened; with another one it is out of reach.
         session_id: Its project.
         task_id: The task that the project came with.
-        lost_session_id: A project that NemoVideo lost; None once somebody decided whether its files are put back.
-        claim_token: Opens a project in a browser; whoever has it can take the project over.
+        lost_session_id: A project that NemoVideo lost; None once a person decided whether its files are put back.
+        claim_token: Opens a project in a browser; anyone who has it can take the project over.
         claim_session_id: The project that the claim token opens.
         claim_expires_at: When the claim token expires; None if it does not, as far as is known.
         skill: The active skill card's name.
         result_chat_id: Telegram's id of the chat that holds the message with the latest finished video.
         result_message_id: The id of that message.
         result_session_id: The project of that video.
-        result_in_use: Whether somebody has replied to that message or pinned it.
+        result_in_use: Whether a person has replied to that message or pinned it.
         answer_job_id: The job with the agent's latest answer.
         answer_session_id: The project of that answer.
         last_only_job_id: The waiting request before which no other is rendered.
@@ -232,7 +232,9 @@ class CachedResult(BaseModel):
 class Chats:
     """The chats in the store. Each write extends the time for which the chat is kept."""
 
-    def __init__(self, redis: Redis, token_cipher: TokenCipher, ttl_days: int = DEFAULT_TTL_DAYS) -> None:
+    def __init__(
+        self, redis: Redis, token_cipher: TokenCipher, ttl_days: int = DEFAULT_CHAT_TTL_DAYS
+    ) -> None:
         self._redis = redis
         self._token_cipher = token_cipher
         self.ttl_days = ttl_days
@@ -358,7 +360,7 @@ class Chats:
         return await self.project_list.find(chat.key, project_mark(chat.session_id)) is not None
 
     async def list_project(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
-        """Put a chat's present project, if it has content, into the list of those that the chat can go back to.
+        """Put a chat's current project, if it has content, into the list of those that the chat can go back to.
 
         Args:
             chat: The chat.
@@ -369,7 +371,7 @@ class Chats:
             await self.project_list.save(chat.key, chat.listed(chat.session_id, now, is_lost=is_lost))
 
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
-        """Save which message holds the latest finished video, of the chat's present project.
+        """Save which message holds the latest finished video, of the chat's current project.
 
         A worker that comes too late changes nothing: another video has been saved since it read the chat.
 
@@ -386,7 +388,7 @@ class Chats:
             await self._write(before.key, changes, expected)
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
-        """Record that somebody still needs a message, if it holds the latest finished video."""
+        """Record that a person still needs a message, if it holds the latest finished video."""
         latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
         with self._readings.changing(key):
             await self._write(key, {"result_in_use": True}, latest)

@@ -6,7 +6,7 @@ from bot.store.expiring_hash import ExpiringHash
 from bot.store.keys import INLINE_REQUEST_TTL_S, channels_key, inline_request_key
 
 MAX_CHANNELS = 20  # kept for each person
-MAX_INLINE_CHARS = 256  # Telegram passes on no more of what somebody types
+MAX_INLINE_CHARS = 256  # Telegram passes on no more of what a person types
 
 
 class Channels:

@@ -25,7 +25,7 @@ class ListedProject(BaseModel):
         task_id: The task that it came with.
         account: Whose account it belongs to, a ``chats.Account``.
         project_epoch: That account's epoch; with another one it is out of reach.
-        name: Words of its first request, or a name that somebody gave it; empty if it has none yet.
+        name: Words of its first request, or a name that a person gave it; empty if it has none yet.
         used_at: When it was last changed or opened, UTC.
         duration_ms: The length of its timeline; None if that is empty or unknown.
         is_lost: Whether NemoVideo no longer had it when it was last asked.

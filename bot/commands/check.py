@@ -42,7 +42,7 @@ async def run_checks(
         listen_s: How many seconds to wait for another program that polls Telegram.
     """
     show_progress("Asking the store")
-    store, polls_here, guests = await _check_store(settings, clock)
+    store, polls_here, guest_accounts = await _check_store(settings, clock)
     show_progress("Asking Telegram and NemoVideo")
     async with (
         new_client(proxy=revealed(settings.telegram_proxy)) as telegram_http,
@@ -50,7 +50,7 @@ async def run_checks(
     ):
         telegram, nemovideo = await asyncio.gather(
             TelegramCheck(telegram_http, settings, clock, listen_s).run(polls_here),
-            check_nemovideo(nemo_http, settings, clock, guests, GUEST_ACCOUNTS_PER_WEEK),
+            check_nemovideo(nemo_http, settings, clock, guest_accounts, GUEST_ACCOUNTS_PER_WEEK),
         )
     show_progress("Starting a decoder")
     local = [*check_disk(settings), await _check_decoders()]
@@ -87,8 +87,8 @@ async def _check_store(settings: Settings, clock: Clock) -> tuple[list[Finding],
         try:
             store = await stack.enter_async_context(open_store(redis_url, settings.data_dir))
             findings = await check_store(store.redis, settings)
-            guests = await GuestAccountCounter(store.redis, clock).used_this_week()
-            return findings, await is_polled(store.redis), guests
+            guest_accounts = await GuestAccountCounter(store.redis, clock).used_this_week()
+            return findings, await is_polled(store.redis), guest_accounts
         except StoreError as error:
             advice = "Start it, or put REDIS_URL right" if redis_url else "See DATA_DIR/valkey/valkey.log"
             return [wrong("store", str(error), advice)], None, None

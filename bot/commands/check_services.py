@@ -225,7 +225,7 @@ def _groups(bot: Mapping[str, Any]) -> Finding:
 
 
 async def check_nemovideo(
-    http: httpx.AsyncClient, settings: Settings, clock: Clock, guests: int | None, guests_a_week: int
+    http: httpx.AsyncClient, settings: Settings, clock: Clock, guest_accounts: int | None, guests_a_week: int
 ) -> list[Finding]:
     """Check that NemoVideo answers, what credits are left, and the clock.
 
@@ -233,7 +233,7 @@ async def check_nemovideo(
         http: The client that sends the requests; its ``response`` hooks are replaced.
         settings: The bot's settings.
         clock: Compared with NemoVideo's clock.
-        guests: Guest accounts created in the last seven days; None if that is not known.
+        guest_accounts: Guest accounts created in the last seven days; None if that is not known.
         guests_a_week: How many NemoVideo allows in seven days.
     """
     dates: list[Finding] = []
@@ -251,7 +251,7 @@ async def check_nemovideo(
         if left is not None and left <= 0:
             account = wrong("NemoVideo: account", "no credits are left", "Top up the account of NEMO_TOKEN")
     except AuthError as error:
-        account = _guests(guests, guests_a_week)
+        account = _guests(guest_accounts, guests_a_week)
         if settings.nemo_token:
             problem = f"NEMO_TOKEN is refused (code {error.code or error.status})"
             account = wrong(

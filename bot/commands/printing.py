@@ -154,7 +154,7 @@ def _format_step(step: StepTime) -> str:
 
 
 def _failure(row: JobRow) -> str:
-    """Return why a job failed: what its chat was told, and the error behind it if there is one."""
+    """Return why a job failed: what its chat was shown, and the error behind it if there is one."""
     told = row.progress.ended_with
     if row.state is not JobState.FAILED or told is None:
         return row.given_up_for
@@ -163,7 +163,7 @@ def _failure(row: JobRow) -> str:
 
 
 def one_line(text: str, max_chars: int = MAX_CELL_CHARS) -> str:
-    """Return what somebody wrote as one line, without tokens and terminal control characters."""
+    """Return what a person wrote as one line, without tokens and terminal control characters."""
     printable = "".join(c if c.isprintable() else " " for c in redact(text))
     line = " ".join(printable.split())
     return line if len(line) <= max_chars else line[: max_chars - 1] + "…"

@@ -145,7 +145,7 @@ class RunCaption(JobButton, name="caption"):
 
 
 class UseVoice(ButtonAction, name="voice"):
-    """Do what somebody says in the voice or round video message of a job, or use it as the audio."""
+    """Do what a person says in the voice or round video message of a job, or use it as the audio."""
 
     as_request: bool
     job_id: str
@@ -194,7 +194,7 @@ class NewProject(ButtonAction, name="new"):
 
 
 class KeepProject(ButtonAction, name="keep_project"):
-    """Stay in the present project."""
+    """Stay in the current project."""
 
 
 class ListProjects(ButtonAction, name="projects"):
@@ -215,7 +215,7 @@ class OpenProject(MarkedButton, name="open_project"):
 
 
 class RenameProject(ButtonAction, name="rename_project"):
-    """Say how the present project gets another name."""
+    """Say how the current project gets another name."""
 
 
 class DeleteProject(ButtonAction, name="delete_project"):

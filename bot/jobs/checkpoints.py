@@ -11,8 +11,8 @@ checkpoint            saved by                                             read 
 ``AgentAsked``        ask_agent, before it sends                           turn_draft, lost_project, the runner
 ``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
 ``HeldAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
-``RenderStarted``     export                                               export, when it is tried again
-``Exported``          export, make_extract                                 deliver, make_variations
+``RenderStarted``     export                                               export when tried again, make_extract
+``Exported``          export                                               deliver, make_variations, make_extract
 ====================  ===================================================  =====================================
 
 A checkpoint that only one step uses stands beside that step.
@@ -104,7 +104,7 @@ class UploadStarted(Checkpoint):
 
 
 class UploadAwaited(Checkpoint):
-    """Saved when somebody is shown where to upload a file themselves that their request needs."""
+    """Saved when a person is shown where to upload a file themselves that their request needs."""
 
     name = "upload_awaited"
     digest_before: str = ""  # a digest of the project's uploads then
@@ -169,7 +169,7 @@ class AgentAsked(Checkpoint):
     Args:
         draft_digest: Digest of the draft then; that the agent did something without our hearing of it shows by it.
         session_id: The project that it goes to.
-        credits_before: Credits that the account had then; ``None`` if unknown, or not to be told.
+        credits_before: Credits that the account had then; ``None`` if unknown, or not to be shown.
         turns_before: How many turns the operator's account had begun and ended then; ``None`` for another account.
     """
 
@@ -189,11 +189,11 @@ class AgentAnswered(Checkpoint):
     failed: bool = False  # whether the stream ended with an error
     reason: str = ""  # what the error said
     code: int | None = None  # its code
-    raw_video_announced: bool = False  # whether the chat was told that the raw video is ready
+    raw_video_announced: bool = False  # whether the chat was notified that the raw video is ready
     question: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
     files: int = 0  # how many files came with it, which have been sent
-    credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be told
+    credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be shown
     credits_left: int = 0  # what is left then
 
 
@@ -233,7 +233,7 @@ class HeldAnswer(Checkpoint):
 
 
 class ProjectLost(Checkpoint):
-    """Saved before the chat is told that its project is gone, if it has files that can be put back."""
+    """Saved before the chat is notified that its project is gone, if it has files that can be put back."""
 
     name = "project_lost"
     is_shared = True
@@ -273,7 +273,7 @@ class JobProgress(Checkpoint):
     is_shared = True
     steps: tuple[StepTime, ...] = ()
     render_percent: int | None = None  # how much is rendered, as the service says
-    ended_with: LocalizedMessage | None = None  # what the chat was told, if the job failed
+    ended_with: LocalizedMessage | None = None  # the message to the chat, if the job failed
 
 
 class RenderStarted(Checkpoint):
@@ -324,7 +324,7 @@ class Exported(Checkpoint):
 
 
 class PrivateMessageKept(Checkpoint):
-    """Saved when the answer to somebody in a group waits until they begin a private chat."""
+    """Saved when the answer to a person in a group waits until they begin a private chat."""
 
     name = "private_message"
     encrypted: str = ""  # the stored ``ListMessage``, encrypted: links in it are as good as the account
@@ -348,7 +348,7 @@ class Checkpoints(Protocol):
 
         Args:
             checkpoint: The class to load.
-            key: Tells several of one class apart, such as an idempotency key.
+            key: Distinguishes several of one class, such as an idempotency key.
         """
         ...
 

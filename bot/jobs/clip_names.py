@@ -84,7 +84,7 @@ def track_label(track: Track) -> LocalizedMessage:
 
 
 def is_voice(track: Track) -> bool:
-    """Return whether a track's names say that somebody speaks in it."""
+    """Return whether a track's names say that a person speaks in it."""
     return track_label(track).key == "track.voice"
 
 

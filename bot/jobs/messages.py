@@ -148,7 +148,7 @@ class SampleClip:
 
 @dataclass(frozen=True, slots=True)
 class PrivateMessage:
-    """A message for the person who asked alone: in a group it goes to their private chat, and the group is told so.
+    """A message for the person who asked alone: in a group it goes to their private chat, and the group is notified.
 
     Args:
         message: The message. Buttons that do something for the group's job stay in the group.

@@ -149,7 +149,7 @@ class MessageLocation:
     """Where a message is.
 
     Args:
-        chat_id: The id under which the chat is kept.
+        chat_id: The chat's stored id, see ``chats/telegram_ids.py``.
         telegram_chat_id: The id that the chat had in Telegram when the message was sent. In a supergroup that the
             group has become since, the message's number means another message.
         message_id: The message's number.
@@ -162,7 +162,7 @@ class MessageLocation:
 
 @dataclass(frozen=True, slots=True)
 class GuestQuery:
-    """A message by which somebody called the bot into a chat where it is no member."""
+    """A message by which a person called the bot into a chat where it is no member."""
 
     id: str  # Telegram's; it can be answered once
     chat_id: int  # the chat's id in Telegram
@@ -191,7 +191,7 @@ class Job:
         owner_id: Telegram id of the person or chat that asked.
         message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
-        language_code: The language that the chat chose, or the person's as Telegram tells it, such as ``pt-br``.
+        language_code: The language that the chat chose, or the person's as Telegram gives it, such as ``pt-br``.
         asked_at: When it was received, UTC.
         prompt: What it asks for in words, without command.
         files: The files that came with it.

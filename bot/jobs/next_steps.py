@@ -66,7 +66,7 @@ class _Facts:
     about: SuggestionTopic | None  # the topic of the skill card, if it has one
     has_picture: bool  # whether there is video or an image
     has_title: bool  # whether there is a text track
-    has_music: bool  # whether there is an audio track that is not somebody speaking
+    has_music: bool  # whether there is an audio track that is not a person speaking
     volume: float | None  # the loudness of that track, if known; 1.0 is the original one
     length_ms: int  # length of the whole, in milliseconds
     is_wide: bool  # whether the picture is wider than high
@@ -80,7 +80,7 @@ class Suggestion:
 
     name: str  # its id, which the keys of its texts end with
     topic: SuggestionTopic  # what it is about
-    fits: Callable[[_Facts], bool]  # tells whether it makes sense for a draft
+    fits: Callable[[_Facts], bool]  # whether it makes sense for a draft
     said: re.Pattern[str]  # matches a prompt that asked for just this, in any language
 
     @property

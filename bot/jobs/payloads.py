@@ -20,19 +20,19 @@ class EditPayload(Payload):
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
     others_words: str = ""  # texts of forwarded messages, which ask for nothing by themselves
     is_late: bool = False  # whether its files came after the request that they belong to was begun
-    lost_project_decided: bool = False  # whether somebody decided what becomes of a lost project's files
+    lost_project_decided: bool = False  # whether a person decided what becomes of a lost project's files
     restored_file_ids: tuple[
         str, ...
     ] = ()  # files of a lost project that are put back, or of the chat's brand, which are not its subject
     needs_clip: bool = False  # whether it is an example that edits a clip
-    may_use_last_credits: bool = False  # whether somebody agreed to begin with too few credits
+    may_use_last_credits: bool = False  # whether a person agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
     link_job_id: str = ""  # the job that showed where to upload it
     voice_job_id: str = ""  # the job with the voice message in which it is spoken
     version: int | None = None  # the version of the project that it goes back to
     project: str = ""  # that project's mark
     is_form_chosen: bool = False  # whether format and length of a clip to generate were chosen
-    pressed: LocalizedMessage | None = None  # the button that sent it, with the name of whoever pressed it
+    pressed: LocalizedMessage | None = None  # the button that sent it, with the presser's name
 
 
 class ExportPayload(Payload):
@@ -112,7 +112,7 @@ class ComparePayload(Payload):
 
 
 class OpenProjectPayload(Payload):
-    """A project of the chat's list that becomes the present one."""
+    """A project of the chat's list that becomes the current one."""
 
     mark: str = ""  # stands for the project in the list
 

@@ -32,7 +32,7 @@ def list_view(
 
     Args:
         projects: All of them, newest first.
-        present: The session of the present one.
+        present: The session of the current one.
         now: The time, UTC.
         page: The page, from 1; the last one if there are fewer by now.
     """
@@ -78,7 +78,7 @@ def project_view(project: ListedProject, present: str | None, now: datetime) -> 
 
 
 def rename_view() -> LocalizedMessage:
-    """Say how the present project gets another name."""
+    """Say how the current project gets another name."""
     return LocalizedMessage("projects.rename", buttons=(Button("button.back", ListProjects("1")),))
 
 

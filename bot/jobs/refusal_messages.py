@@ -17,7 +17,7 @@ def kind_unusable(name: str, kind: str | None) -> LocalizedMessage:
 
     Args:
         name: Its name.
-        kind: What it is (``kinds.kind_of``); ``None`` if nothing tells.
+        kind: What it is (``kinds.kind_of``); ``None`` if unknown.
     """
     params: dict[str, Param] = {"name": name}
     if kind is not None:

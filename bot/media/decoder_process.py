@@ -107,7 +107,7 @@ async def run(work: Callable[..., Any], *args: Any, bounds: Bounds, files: Seque
     Raises:
         NotDecoded: There is no result, for whatever reason.
     """
-    # One semaphore for each loop: asyncio's belongs to the loop in which somebody first waited for it.
+    # One semaphore for each loop: asyncio's belongs to the loop in which it was first awaited.
     loop = asyncio.get_running_loop()
     async with _semaphores.setdefault(loop, asyncio.Semaphore(MAX_CONCURRENT)):
         return await _run(work, args, bounds, files)
@@ -305,7 +305,7 @@ def _wait(sockets: Sequence[socket.socket], children: dict[int, socket.socket]) 
     for one in sockets:
         poll.register(one, select.POLLIN)
     for connection in children.values():
-        poll.register(connection, 0)  # An end is told in any case.
+        poll.register(connection, 0)  # An end is reported in any case.
     return {fd for fd, _ in poll.poll()}
 
 

@@ -1,7 +1,7 @@
 """Links to the file itself, for share links of hosts that document such a form.
 
-Yandex Disk documents none: its API answers with JSON that names a link for some hours, and whoever fetches a link for
-NemoVideo wants the file.
+Yandex Disk documents none: its API answers with JSON that names a link for some hours, and only
+the file itself is of use to NemoVideo.
 """
 
 import base64

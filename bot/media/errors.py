@@ -11,7 +11,7 @@ class FileTypeUnsupported(Exception):
 
     Args:
         name: The file's name.
-        kind: What it is (``kinds.kind_of``); ``None`` if nothing tells.
+        kind: What it is (``kinds.kind_of``); ``None`` if unknown.
     """
 
     def __init__(self, name: str, kind: str | None = None) -> None:

@@ -24,7 +24,7 @@ MAX_STILL_PIXELS = 300_000_000  # of an image that is passed on; phones take up 
 
 
 def sniff(first_bytes: bytes) -> FileType | None:
-    """Return the type of a file, or ``None`` if its content doesn't tell.
+    """Return the type of a file, or ``None`` if its content doesn't show it.
 
     Args:
         first_bytes: At least :data:`SNIFF_BYTES` bytes, or the whole of a smaller file.

@@ -34,7 +34,7 @@ CONVERTED: Final = {
 """What NemoVideo does not take, and what it is converted to: ``conversion.py``."""
 
 Category = Literal["video", "audio", "image", "archive", "document", "web_page", "text", "other"]
-"""What a file is for people, who are told something else about each."""
+"""What a file is for people, for whom the texts differ."""
 
 _NAMES: Final[dict[Category, dict[str, str]]] = {
     "video": {
@@ -136,10 +136,10 @@ def claimed_kind(name: str, content_type: str, sent_as: str) -> str | None:
 
 
 def kind_of(found: str | None, name: str, content_type: str, sent_as: str) -> str | None:
-    """Return what a file is by all of its signs, or ``None`` if nothing tells.
+    """Return what a file is by all of its signs, or ``None`` if unknown.
 
     Args:
-        found: The type that its content tells (``file_type.sniff``); ``None`` if it doesn't.
+        found: The type by its content (``file_type.sniff``); ``None`` if unknown.
         name: Its name.
         content_type: The type that its sender declares.
         sent_as: Telegram's kind of media: ``video``, ``document``, …

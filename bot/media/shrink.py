@@ -1,6 +1,6 @@
 """Encode a video again so that it fits into a number of bytes.
 
-When a smaller version is sent is decided in ``telegram/sending/send_refusals.py``: ``next_form``.
+When a smaller version is sent is decided in ``telegram/sending/result_forms.py``.
 
 Two passes at most, in the decoder process: the first takes its bit rate from the length, and a size of picture that
 this bit rate is enough for. If its file is too large all the same, the second one aims as much lower as it was over.

@@ -1,4 +1,4 @@
-"""What somebody says in a voice message, by an endpoint that speaks as OpenAI's does."""
+"""What a person says in a voice message, by an endpoint that speaks as OpenAI's does."""
 
 import httpx
 import structlog

@@ -88,12 +88,12 @@ class AcceptedFile:
 
 
 def claim_link(web_url: str, claim: ClaimToken, attribution: Attribution) -> str:
-    """Return the browser link that opens a project. Whoever has it can take over the project."""
+    """Return the browser link that opens a project. Anyone who has it can take over the project."""
     return _workspace_link(web_url, {"ct": claim.token}, attribution)
 
 
 def project_link(web_url: str, task_id: str, session_id: str, attribution: Attribution) -> str:
-    """Return the address of a project's page, for whoever is signed in to its account. It holds no token."""
+    """Return the address of a project's page, for the person who is signed in to its account. It holds no token."""
     return _workspace_link(web_url, {"task": task_id, "session": session_id}, attribution)
 
 
@@ -188,7 +188,7 @@ def read_upload(payload: Any) -> tuple[AcceptedFile, ...]:
 
 
 def _user_id(source: Mapping[str, Any]) -> str | None:
-    """Read an account's id; ``me`` stands for whoever calls."""
+    """Read an account's id; ``me`` stands for the caller."""
     user_id = read.text_at(source, "user_id", "userId")
     return None if user_id == "me" else user_id
 

@@ -1,4 +1,4 @@
-"""What a failed turn means: kinds of failures, told by the codes and words of the service."""
+"""What a failed turn means: kinds of failures, recognized by the codes and words of the service."""
 
 import re
 from enum import StrEnum
@@ -35,7 +35,7 @@ _LACKS_CREDITS = (
     r"|(?:积分|余额|点数|额度).{0,4}(?:不足|不够|用完|耗尽)|欠费"
 )
 LACKS_CREDITS = re.compile(_LACKS_CREDITS, re.IGNORECASE)
-"""What an account without credits is told, in whatever words."""
+"""What the service says to an account without credits, in whatever words."""
 
 _WORDS = {
     FailureKind.PERSON: (
@@ -72,9 +72,9 @@ def is_normal_end(code: str | None) -> bool:
 
 
 def failure_kind(said: str) -> FailureKind:
-    """Tell the kind of a failure by what the service said of it.
+    """Return the kind of a failure by what the service said of it.
 
-    A list of known words only names things: what is unknown is ``UNKNOWN``, which is told without a reason.
+    A list of known words only names things: what is unknown is ``UNKNOWN``, which is shown without a reason.
 
     Args:
         said: The service's own words, which may hold an exception's name, a status code, JSON, or a code that is a

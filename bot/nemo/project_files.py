@@ -26,7 +26,7 @@ _PUBLIC_ADDRESSES = ("cdn_url", "cdnUrl", "url", "download_url")
 def unplaced_files(state: ProjectState) -> tuple[str | None, ...]:
     """Return the uploads and generated media that are on no track.
 
-    A draft need not tell which files its segments show: where none is told, nothing is known of them, and no file is
+    A draft need not name which files its segments show: where none is named, nothing is known of them, and no file is
     returned.
 
     Returns:

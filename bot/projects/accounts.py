@@ -52,7 +52,7 @@ class Requester(ChatReader, Protocol):
 
     @property
     def language_code(self) -> str:
-        """The language that the chat chose or the person's client tells, such as ``pt-br``; empty if unknown."""
+        """The language that the chat chose or the person's client sends, such as ``pt-br``; empty if unknown."""
         ...
 
 

@@ -18,7 +18,7 @@ class OperatorToken:
         redis: With ``decode_responses``.
         token: The token; ``None`` if there is none.
         falls_back_to_guests: Whether chats go on with guest accounts once it is refused.
-        alert: Tells the operator that it was refused.
+        alert: Notifies the operator that it was refused.
     """
 
     def __init__(

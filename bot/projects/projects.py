@@ -268,12 +268,12 @@ class Projects:
         return self._cards.active(chat.skill, language)
 
     async def leave(self, key: ChatKey) -> None:
-        """Let the next call begin an empty project; the chat can go back to its present one."""
+        """Let the next call begin an empty project; the chat can go back to its current one."""
         await self.chats.list_project(await self.chats.get(key), self._clock.now())
         await self.chats.update(key, RESET_PROJECT)
 
     async def go_back(self, key: ChatKey, project: ListedProject) -> bool:
-        """Make a project from the chat's list its present one; idempotent.
+        """Make a project from the chat's list its current one; idempotent.
 
         Returns:
             Whether the chat's account can see it. Otherwise the next call begins an empty project.

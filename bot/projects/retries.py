@@ -14,7 +14,7 @@ RATE_LIMIT_PAUSE_S = 30.0
 """The service's own advice for a 429, which is waited out once."""
 
 LONGEST_RATE_LIMIT_PAUSE_S = 120.0
-"""If the service asks for a longer pause, the chat is told instead."""
+"""If the service asks for a longer pause, the chat is notified instead."""
 
 PAUSES_S = (1.0, 3.0, 10.0)
 """Pauses between tries of a call that never reached the service."""

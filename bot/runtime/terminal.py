@@ -16,7 +16,7 @@ _ERASE_LINE = "\r\x1b[K"
 
 
 class CommandError(Exception):
-    """Ends a command. The message is for whoever called it: what is wrong, and what to do."""
+    """Ends a command. The message is for the person who called it: what is wrong, and what to do."""
 
     exit_code = EXIT_SETTINGS
 

@@ -1,9 +1,9 @@
 """Docket on the bot's own connections, and with JSON where it pickles.
 
-Whoever can write to the store must not run code in the bot. docket pickles a task's arguments and results, and has no
-option for another codec. All of that goes through `cloudpickle.dumps` and `loads`, which nothing else here uses: they
-are replaced, and a message that can't be read is replaced by one that ends with a line in the log. Otherwise it would
-end each process that gets it.
+Write access to the store must not give code execution in the bot. docket pickles a task's arguments and results, and
+has no option for another codec. All of that goes through `cloudpickle.dumps` and `loads`, which nothing else here uses:
+they are replaced, and a message that can't be read is replaced by one that ends with a line in the log. Otherwise it
+would end each process that gets it.
 
 docket's own connections have no limit on reading, so that a server that freezes holds its workers for ever; and its
 strikes, which nobody here uses, need a read of 60 s. So it gets a pool of the bot, and no strikes.

@@ -35,7 +35,7 @@ def ensure_private_directory(path: Path) -> Path:
     """
     try:
         path.mkdir(mode=OWNER_ONLY_DIR, parents=True, exist_ok=True)
-        status = path.lstat()  # does not follow a symlink, which somebody else may have put there
+        status = path.lstat()  # does not follow a symlink, which another user may have put there
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
             raise UnsafeFile(f"{path} is not a directory of this user: move it away, or choose another one")
         if stat.S_IMODE(status.st_mode) != OWNER_ONLY_DIR:

@@ -154,7 +154,7 @@ GUEST_MESSAGE_TTL_S = 2 * 86_400  # a job may wait a day for an answer
 MENU = f"{NAMESPACE}menu"  # for ever: digests of what was set at Telegram, a hash
 MENU_LOCK = f"{NAMESPACE}menu:lock"  # as long as one process sets it; a minute when that was killed
 
-# ALERTS_TTL_S after the last change: the troubles that admins were told, a hash
+# ALERTS_TTL_S after the last change: the troubles that admins were alerted to, a hash
 ALERTS = f"{NAMESPACE}alerts"
 ALERTS_LOCK = f"{NAMESPACE}alerts:lock"  # seconds: one process keeps the messages up to date
 ALERTS_LAST_OWNER = f"{NAMESPACE}alerts:last_owner"  # for ever: the process that had the lock last
@@ -183,7 +183,7 @@ OPERATOR_TOKEN_REFUSED_TTL_S = 86_400  # one chat tries it again after that
 # Of receiving ---------------------------------------------------------------------------------------------
 
 POLLING_LOCK = f"{NAMESPACE}polling:lock"  # seconds after the last renewal: which process polls Telegram
-WEBHOOK = f"{NAMESPACE}webhook"  # for ever: a digest of what setWebhook was last told
+WEBHOOK = f"{NAMESPACE}webhook"  # for ever: a digest of the last call of setWebhook
 WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute when that was killed
 
 # Of Telegram's messages -----------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.chats.chats import (
-    DEFAULT_TTL_DAYS,
     MAX_RESULTS,
     MAX_UPLOADS,
     STORED_NAMES,
@@ -23,6 +22,7 @@ from bot.chats.project_list import ListedProject
 from bot.chats.templates import Template
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import Version
+from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store.keys import chat_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
@@ -350,7 +350,7 @@ async def test_the_latest_file_that_a_message_brought_is_found(chats: Chats, red
     assert (
         await chats.find_project_file(KEY, -1_000_000_000_123, 7) is None
     )  # Another message, of after a move.
-    assert 0 < await redis.ttl(uploads_key(str(KEY))) <= DEFAULT_TTL_DAYS * DAY_S
+    assert 0 < await redis.ttl(uploads_key(str(KEY))) <= DEFAULT_CHAT_TTL_DAYS * DAY_S
     for number in range(MAX_UPLOADS):
         await chats.save_project_file(KEY, project_file(100 + number, "s2", "x.mp4"))
     assert await chats.find_project_file(KEY, KEY.chat_id, 8) is None

@@ -5,7 +5,8 @@ from itertools import combinations
 
 import pytest
 
-from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form
+from bot.telegram.sending.result_forms import ResultForm, next_form
+from bot.telegram.sending.send_refusals import Refusal
 
 VIDEO, FILE, SMALLER, LINK, PRIVATE, KEPT = ResultForm
 ALL = frozenset(ResultForm)

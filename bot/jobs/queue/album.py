@@ -46,12 +46,12 @@ class RequestPart:
         sent_at: When it was sent, by Telegram's clock, in seconds.
         files: Its files.
         album: Telegram's id of its album; empty outside albums.
-        is_forwarded: Whether it passes on somebody else's text and files.
+        is_forwarded: Whether it passes on another person's text and files.
         is_own: Whether the text is the sender's own. That of others asks for nothing; it is offered under a button.
         glue: What stands between its text and that of the next part: a paragraph, unless a client has cut it there.
         context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
-        file_unique_id: What tells its file from others, whether it can be used or not; empty without one.
+        file_unique_id: Identifies its file's content, whether it can be used or not; empty without one.
     """
 
     message_id: int

@@ -45,7 +45,7 @@ class CreditLimits:
 
     Args:
         redis: With ``decode_responses``.
-        clock: Tells the day.
+        clock: Source of the day.
         limits: The limits.
         alert: Alerts the operator, once for each name.
     """
@@ -102,7 +102,7 @@ class CreditLimits:
 
         Args:
             job: Whose message it was.
-            used: Credits; ``None`` if that can't be told, so that the estimate stands.
+            used: Credits; ``None`` if unknown, so that the estimate stands.
             reading: The balance after it; ``None`` if that is unknown.
         """
         known = {} if used is None else {"used": used}

@@ -3,7 +3,7 @@
 A queue is a list of job ids, and the job that runs. A **ticket** is a docket task that carries only the id of a queue:
 it takes the head of the list, runs it, and frees the queue. The list keeps the order, and one job runs at a time. A
 ticket that dies with its worker is delivered again and finds its job running. A ticket that finds another one's job
-running just ends, because whoever ends that job adds a ticket for the next one.
+running just ends, because the worker that ends that job adds a ticket for the next one.
 
 Every start of a job raises its ``attempt``, which fences off earlier starts: a worker that was believed dead and
 goes on regardless can't save anything any more.
@@ -80,7 +80,7 @@ class CloseOutcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What an accepted update should tell its chat."""
+    """What an accepted update leaves to say to its chat."""
 
     is_new: bool  # whether the update was
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
@@ -179,7 +179,7 @@ class JobQueue(JobReader):
     async def sweep(self) -> int:
         """Enqueue what is due, give a ticket to every queue that lost its own, and return how many were added."""
         for job in await self.later.due(self._clock.now()):
-            with contextlib.suppress(QueueFull):  # Whoever has so much waiting needs it no more.
+            with contextlib.suppress(QueueFull):  # Anyone who has so much waiting needs it no more.
                 await self.enqueue([job], f"later:{job.id}")
             await self.later.remove(job)
         await self._ended.shorten()

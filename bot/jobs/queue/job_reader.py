@@ -163,7 +163,7 @@ class JobReader:
         Args:
             job: The job; no attempt of this process needs to have it.
             checkpoint: The class to load.
-            key: Tells several of one class apart, such as an idempotency key.
+            key: Distinguishes several of one class, such as an idempotency key.
         """
         field = JobField.CHECKPOINT + field_of(checkpoint, key)
         text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), field)

@@ -42,11 +42,11 @@ CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real ti
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
 OVER_AFTER = timedelta(hours=1)  # a trouble that did not show for so long is over
 OVER_AFTER_A_DAY = ("credits", "token_refused")
-"""Troubles that show when somebody runs into them, and stay in between."""
+"""Troubles that show when a person runs into them, and stay in between."""
 
 
 class Trouble(BaseModel):
-    """A trouble that the admins were told."""
+    """A trouble that the admins were alerted to."""
 
     message: LocalizedMessage  # what it is
     since: AwareDatetime  # when it showed first
@@ -55,7 +55,7 @@ class Trouble(BaseModel):
     times: int = 1  # how often it showed
     over_at: AwareDatetime | None = None  # when it was over
     sent_to: dict[int, SentMessage] = {}  # the message in each admin's chat, once it is known
-    shown: str = ""  # what the messages tell of it
+    shown: str = ""  # what the messages say of it
 
 
 class OperatorAlerts:
@@ -81,7 +81,7 @@ class OperatorAlerts:
         self._refusal: Trouble | None = None  # that the store takes no writes, so this is kept nowhere else
 
     async def send(self, name: str, message: LocalizedMessage) -> None:
-        """Report a trouble: tell the admins if it is new, or else count it."""
+        """Report a trouble: notify the admins if it is new, or else count it."""
         now = self._clock.now()
         trouble = await self._load(name)
         if trouble is not None and (trouble.over_at is None or now - trouble.sent_at < AGAIN):
@@ -258,7 +258,7 @@ def _shown(message: LocalizedMessage, line: LocalizedMessage | None) -> str:
 
 
 def _line(trouble: Trouble) -> LocalizedMessage | None:
-    """Return what became of a trouble since it was told; ``None`` for nothing."""
+    """Return what became of a trouble since its alert; ``None`` for nothing."""
     if trouble.over_at is not None:
         lasted = Seconds((trouble.over_at - trouble.since).total_seconds())
         return LocalizedMessage("alert.over", {"at": f"{trouble.over_at:%H:%M}", "lasted": lasted})

@@ -1,4 +1,4 @@
-"""The request of a job as it is stored, compressed: a tenth of its JSON is what somebody asked for."""
+"""The request of a job as it is stored, compressed: a tenth of its JSON is what a person asked for."""
 
 import base64
 import zlib

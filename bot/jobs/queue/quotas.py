@@ -68,7 +68,7 @@ class Quotas:
     """Daily limits, and the cost of jobs.
 
     Args:
-        clock: Tells the day.
+        clock: Source of the day.
         person: Limit of each person, wherever they ask.
         chat: Limit of each chat, whoever asks; a forum is one chat.
     """

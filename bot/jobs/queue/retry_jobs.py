@@ -95,7 +95,7 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
 async def not_uploaded(
     job_queue: JobQueue, chats: Chats, job: Job
 ) -> tuple[tuple[Attachment, ...], list[str]]:
-    """Return the files and links of a job that are not in the chat's present project."""
+    """Return the files and links of a job that are not in the chat's current project."""
     session_id = (await chats.get(job.chat)).session_id
     sources: set[str] = set()
     saved = await job_queue.checkpoints(job)

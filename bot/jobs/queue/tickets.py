@@ -45,7 +45,7 @@ class Tickets:
     async def add(self, queue: str, job_id: str = "") -> None:
         """Add a ticket, under a key that was never used: docket drops repeated ones silently.
 
-        The key tells the job, because docket stores the arguments twice.
+        The key names the job, because docket stores the arguments twice.
 
         Args:
             queue: Id of the queue.

@@ -1,4 +1,4 @@
-"""Troubles that nobody runs into before it is too late: what the admins are told of each."""
+"""Troubles that nobody runs into before it is too late: the alert to admins for each."""
 
 import asyncio
 import shutil
@@ -19,8 +19,8 @@ class TroubleChecks:
     """Checks guest accounts, credits and disk space, and reports to the admins what runs low.
 
     Args:
-        alerts: Tell the admins.
-        guests: Counts guest accounts; ``None`` if no chat gets one.
+        alerts: Notify the admins.
+        guest_accounts: Counts guest accounts; ``None`` if no chat gets one.
         statistics: Know what the operator's account has left.
         data_dir: A directory of the disk that the bot needs.
     """
@@ -28,18 +28,18 @@ class TroubleChecks:
     def __init__(
         self,
         alerts: OperatorAlerts,
-        guests: GuestAccountCounter | None,
+        guest_accounts: GuestAccountCounter | None,
         statistics: QueueStatistics,
         data_dir: Path,
     ) -> None:
         self._alerts = alerts
-        self._guests = guests
+        self._guest_accounts = guest_accounts
         self._statistics = statistics
         self._data_dir = data_dir
 
     async def run(self) -> None:
         """Check each once. Without a message, `watch` marks the trouble as over."""
-        used = 0 if self._guests is None else await self._guests.used_this_week()
+        used = 0 if self._guest_accounts is None else await self._guest_accounts.used_this_week()
         await self._alerts.watch("guests", guests_alert(used))
         await self._alerts.watch("credits_left", credits_alert(await self._statistics.credits_left()))
         # Of this machine alone: another one looks after its own.
@@ -48,21 +48,21 @@ class TroubleChecks:
 
 
 def guests_alert(used: int) -> LocalizedMessage | None:
-    """Return what is told when so many guest accounts were given in a week; ``None`` for nothing."""
+    """Return the alert when so many guest accounts were given in a week; ``None`` for nothing."""
     if used < GUEST_ACCOUNTS_PER_WEEK - LOW_GUESTS:
         return None
     return LocalizedMessage("alert.guests_low", {"used": used, "a_week": GUEST_ACCOUNTS_PER_WEEK})
 
 
 def credits_alert(left: int | None) -> LocalizedMessage | None:
-    """Return what is told when the operator's account has so many credits left; ``None`` for nothing."""
+    """Return the alert when the operator's account has so many credits left; ``None`` for nothing."""
     if left is None or left >= LOW_CREDITS:
         return None
     return LocalizedMessage("alert.credits_low" if left > 0 else "alert.credits_gone", {"left": max(0, left)})
 
 
 def disk_alert(free_bytes: int) -> LocalizedMessage | None:
-    """Return what is told when a disk of this machine has so much room left; ``None`` for nothing."""
+    """Return the alert when a disk of this machine has so much room left; ``None`` for nothing."""
     if free_bytes >= RESERVED_BYTES:
         return None
     return LocalizedMessage("alert.disk_full", {"host": socket.gethostname(), "left": Bytes(free_bytes)})

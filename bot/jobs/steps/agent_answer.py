@@ -120,7 +120,7 @@ async def _whole_answer(
         lines = (*lines, LocalizedMessage("answer.render_skipped"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
     if said.buttons and not answered.failed:
-        # Also after a change: the agent may hold back the rest of it until somebody presses.
+        # Also after a change: the agent may hold back the rest of it until a person presses.
         buttons = (*_screen_buttons(attempt.job.id, said), *buttons)
         if answered.has_changed:
             lines = (*lines, LocalizedMessage("answer.go_ahead"))
@@ -203,7 +203,7 @@ async def _buttons(
 def _offers(
     job: Job, said: CleanedAnswer, after: Draft | None, extras: Sequence[str]
 ) -> tuple[tuple[LocalizedMessage, ...], tuple[Button, ...]]:
-    """Return lines and buttons for what the agent told the reader to do on the website, and for its extras."""
+    """Return lines and buttons for what the agent asked the reader to do on the website, and for its extras."""
     lines: list[LocalizedMessage] = []
     buttons: list[Button] = []
     if extras:
@@ -222,13 +222,13 @@ def _offers(
 
 
 def offered_button(answered: AgentAnswered, number: str) -> str | None:
-    """Return the name of the button of this number that the agent told the reader to press."""
+    """Return the label of the screen button of this number in the agent's answer."""
     names = remove_screen_talk(answered.text).buttons
     return next((name for at, name in enumerate(names) if str(at) == number), None)
 
 
 def offered_edit(answered: AgentAnswered) -> str | None:
-    """Return the edit that the agent told the reader to do by hand, as it was offered."""
+    """Return the edit that the agent left to the reader, as it was offered."""
     edits = remove_screen_talk(answered.text).edits
     return edits[0] if edits else None
 

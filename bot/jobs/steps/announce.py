@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 class ChatsToTell(Checkpoint):
-    """Saved before the first chat is told."""
+    """Saved before the first chat is notified."""
 
     name = "chats_to_tell"
     chats: tuple[tuple[str, str], ...] = ()  # the stored ``ChatKey`` of each, and its language
@@ -40,7 +40,7 @@ class Announce:
             said = say_job(
                 ChatKey.parse(chat), text, owner_id=job.owner_id, language=language, asked_at=job.asked_at
             )
-            with contextlib.suppress(QueueFull):  # Somebody asks faster than can be answered.
+            with contextlib.suppress(QueueFull):  # A person asks faster than can be answered.
                 await attempt.job_queue.enqueue([said], f"{job.id}:word")
         log.info("announce.sent", chats=len(saved.chats))
         await attempt.responder.send(

@@ -91,7 +91,7 @@ class AgentTextSoFar(Checkpoint):
 
 
 class RawVideoAnnounced(Checkpoint):
-    """Saved right before the chat is told that a video is there while the agent goes on with music and titles."""
+    """Saved right before the chat is notified that a video is there while the agent goes on with music and titles."""
 
     name = "raw_video_announced"
 
@@ -295,7 +295,7 @@ class _AgentTurn:
         """Return how things are before the message goes out.
 
         Raises:
-            JobEnded: It waits until somebody agrees to use the last credits, or today's limit does not allow it.
+            JobEnded: It waits until a person agrees to use the last credits, or today's limit does not allow it.
             NemoError: The project can't be read.
         """
         task = asyncio.create_task(self._spending.read(project))

@@ -54,7 +54,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
 
 
 def _voice_buttons(job: Job, files: Sequence[Attachment]) -> tuple[Button, ...]:
-    """Return what a message that somebody has spoken may be meant for; it is rarely a file to edit."""
+    """Return what a message that a person has spoken may be meant for; it is rarely a file to edit."""
     if [file.kind for file in files] not in (["voice"], ["video_note"]):
         return ()
     return (

@@ -49,7 +49,7 @@ class CreditsReading:
 class CreditsUse:
     """What a message used."""
 
-    # Credits; ``None`` if that can't be told, as other chats used the account meanwhile.
+    # Credits; ``None`` if unknown, as other chats used the account meanwhile.
     used: int | None = None
     left: int = 0  # credits after it
     reading: CreditsReading | None = None  # the reading after it

@@ -40,7 +40,7 @@ class ReplacingResult(Checkpoint):
 class _ShownVersion:
     """The version that a result is of."""
 
-    lines: tuple[LocalizedMessage, ...] = ()  # says which it is, where it is not the present one
+    lines: tuple[LocalizedMessage, ...] = ()  # says which it is, where it is not the current one
     buttons: tuple[Button, ...] = ()
     share: str = ""  # as in ``Result``
 
@@ -123,14 +123,14 @@ class Deliver:
     async def _delete_earlier(self, attempt: Attempt, chat: Chat, delivered: SentMessage) -> None:
         """Delete the project's earlier result, if the chat wants it so.
 
-        One that somebody answered to or pinned stays, without its buttons.
+        One that a person answered to or pinned stays, without its buttons.
         """
         if not (chat.replace_results and chat.result_message_id and chat.result_chat_id):
             return
         if chat.session_id is None or chat.result_session_id != chat.session_id:
             return
         await attempt.save(ReplacingResult(message_id=delivered.message_id))
-        now = await self._projects.chats.get(chat.key)  # Somebody may have answered to it a moment ago.
+        now = await self._projects.chats.get(chat.key)  # A person may have answered to it a moment ago.
         await attempt.responder.delete_message(
             chat.result_chat_id, chat.result_message_id, only_buttons=now.result_in_use
         )

@@ -74,7 +74,7 @@ T = TypeVar("T")
 
 USUAL_FETCH_S = 10.0
 RELIABLE_PERCENT = 20.0
-"""From here on the time left is told by the service's percentage alone; before it counts in proportion."""
+"""From here on the time left is computed by the service's percentage alone; before it counts in proportion."""
 
 RENDERS = 2
 """A failed render is tried once more, under a new id."""
@@ -385,7 +385,7 @@ class _Rendering:
         )
 
     async def cancel(self) -> None:
-        """Tell NemoVideo that nobody waits for the render any more; it need not answer."""
+        """Cancel the render at NemoVideo, without waiting for an answer."""
         started = self._attempt.load(RenderStarted)
         if self._attempt.interruption is not Interruption.CANCELLED or started is None:
             return

@@ -65,7 +65,7 @@ async def announce_setup(projects: Projects, attempt: Attempt) -> None:
 async def announce_ready(projects: Projects, attempt: Attempt) -> None:
     """Say that all is ready, with the link to the project if there is one."""
     key = attempt.job.chat
-    # Whoever has the link can take the project over: not for everyone in a group.
+    # Anyone who has the link can take the project over: not for everyone in a group.
     has_link = key.is_private and await projects.is_set_up(key)
     link = await projects.browser_link(attempt.job) if has_link else None
     attempt.responder.report_progress(

@@ -27,7 +27,7 @@ class LostProjectHandler:
         self._attempt = attempt
 
     async def offer(self, loss: ProjectLoss) -> None:
-        """Let a request wait until somebody decides whether the files are put back; without files, only say so.
+        """Let a request wait until a person decides whether the files are put back; without files, only say so.
 
         Raises:
             JobEnded: The request waits.
@@ -49,7 +49,7 @@ class LostProjectHandler:
         raise JobEnded(await self._message(loss), JobState.DONE)
 
     async def report(self, loss: ProjectLoss) -> None:
-        """Tell the chat what it lost, and let the job go on."""
+        """Notify the chat of what it lost, and let the job go on."""
         await self._send(await self._message(loss))
 
     async def offer_if_undecided(self, chat: Chat) -> None:

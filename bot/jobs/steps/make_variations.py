@@ -37,7 +37,7 @@ class VariationEnded(Checkpoint):
     digest: str = ""  # of its draft
     is_kept: bool = False  # whether its draft is kept, so that it can be rendered again
     has_changed: bool = False  # whether the agent changed the draft
-    credits_used: int = 0  # 0 if that is unknown, or not to be told
+    credits_used: int = 0  # 0 if that is unknown, or not to be shown
     credits_left: int = 0
     failure: LocalizedMessage | None = None  # why it failed
 
@@ -177,7 +177,7 @@ class MakeVariations:
     async def _deliver(
         self, attempt: Attempt, names: Sequence[LocalizedMessage], last: OutgoingMessage | None
     ) -> None:
-        """Send the videos that were made, and ask which version is to be the present one.
+        """Send the videos that were made, and ask which version is to be the current one.
 
         Raises:
             JobEnded: None was made.
@@ -242,7 +242,7 @@ def _so_far(made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage
 
 
 def _choice(attempt: Attempt, names: Sequence[LocalizedMessage], latest: int) -> ListMessage:
-    """Ask which version is to be the present one, and say what failed and what all of it took."""
+    """Ask which version is to be the current one, and say what failed and what all of it took."""
     ended, made = _ended(attempt, names), _made(attempt, names)
     lines = [_line(one, names[number - 1]) for number, one in ended.items() if number not in made]
     if used := sum(one.credits_used for one in ended.values()):

@@ -23,7 +23,7 @@ class OpeningProject(Checkpoint):
 
 
 class OpenProject:
-    """Make a project of the chat's list its present one, and show its timeline; or lead to the topic that has it."""
+    """Make a project of the chat's list its current one, and show its timeline; or lead to the topic that has it."""
 
     name = "open_project"
 
@@ -57,7 +57,7 @@ class OpenProject:
         return await attempt.responder.send("opened", opened)
 
     async def _is_elsewhere(self, key: ChatKey, project: ListedProject) -> bool:
-        """Return whether a project is the present one of another topic, which is still there."""
+        """Return whether a project is the current one of another topic, which is still there."""
         home = ChatKey(key.chat_id, project.topic_id)
         if home == key or (await self._projects.chats.get(home)).session_id != project.session_id:
             return False

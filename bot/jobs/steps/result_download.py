@@ -118,7 +118,7 @@ async def fetch_ahead(attempt: Attempt, fetch_all: FetchAll) -> int:
             started.done()
             and AHEAD_BYTES <= started.result().size_bytes <= attempt.responder.send_limit_bytes
         ):
-            with contextlib.suppress(NeverArrived):  # Whoever waits for the task hears why.
+            with contextlib.suppress(NeverArrived):  # Raised again by the task.
                 await started.result().wait_for(HEAD_BYTES)
                 attempt.arriving = started.result()
                 return attempt.arriving.size_bytes

@@ -94,7 +94,7 @@ def _too_large(projects: Projects, chat: Chat, job: Job) -> LocalizedMessage:
 async def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]:
     """Return the button with which a guest gets an account of their own.
 
-    Whoever registers with it owns the guest's projects, so it is only for the person of a private chat, or for an
+    Anyone who registers with it owns the guest's projects, so it is only for the person of a private chat, or for an
     admin of the group.
     """
     if chat.account is not Account.GUEST:

@@ -1,4 +1,4 @@
-"""Transcribe: the request is what somebody says in a voice message."""
+"""Transcribe: the request is what a person says in a voice message."""
 
 import contextlib
 from dataclasses import replace

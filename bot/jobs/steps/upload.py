@@ -65,7 +65,7 @@ USUAL_LINK_S = 20.0  # how long NemoVideo takes to fetch what is behind a link
 
 
 class FilesRefused(Checkpoint):
-    """Saved when a file among others turned out to be unusable and the chat was told."""
+    """Saved when a file among others turned out to be unusable and the chat was notified."""
 
     name = "files_refused"
     file_ids: tuple[str, ...] = ()  # all such files of the job
@@ -174,7 +174,7 @@ class _Uploading:
     async def _uploads_digest(self) -> str:
         on_loss = self._lost.offer
         state = await self._projects.get_state(self._attempt.job, on_loss)
-        # No uploads at all can be told in several ways.
+        # An answer can say in several ways that there are no uploads.
         return digest(state.video_infos or None)
 
     async def _save_uploaded(
@@ -271,7 +271,7 @@ class _Uploading:
     async def _open_all(
         self, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
     ) -> dict[str, OpenFile]:
-        """Open files side by side, by their ids; those that can't be used are left out, and the chat is told.
+        """Open files side by side, by their ids; those that can't be used are left out, and the chat is notified.
 
         Raises:
             JobEnded: None of the job's files can be used.

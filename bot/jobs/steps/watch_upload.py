@@ -1,4 +1,4 @@
-"""Look whether a file that somebody uploads in the browser has arrived, and offer the request that needs it."""
+"""Look whether a file that a person uploads in the browser has arrived, and offer the request that needs it."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -48,7 +48,7 @@ def _is_met(one: str, height: int) -> bool:
 
 
 async def version_to_render(projects: Projects, attempt: Attempt, present: Draft | None) -> Version | None:
-    """Return the earlier version whose video a job sends; ``None`` for the present one.
+    """Return the earlier version whose video a job sends; ``None`` for the current one.
 
     NemoVideo has no call that puts a draft back. So the agent is asked to, and where it didn't, the earlier draft is
     rendered as it was.

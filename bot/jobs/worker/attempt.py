@@ -119,7 +119,7 @@ class Attempt(StoredCheckpoints):
             await self.save(self.progress)
 
     def note_failure(self, message: OutgoingMessage | None) -> None:
-        """Note why the job fails: what the chat is told."""
+        """Note why the job fails: the message to the chat."""
         if isinstance(message, LocalizedMessage):
             self._note(ended_with=LocalizedMessage(message.key, message.params))
 

@@ -1,4 +1,4 @@
-"""Tells waiting jobs their position in the queue, and again whenever the job before them begins."""
+"""Shows waiting jobs' positions in the queue, and updates them whenever a job begins."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -88,7 +88,7 @@ class PositionMessages:
             log.warning("positions.not_sent", error=type(error).__name__)
 
     def update_behind(self, claimed: ClaimedJob) -> None:
-        """Tell the jobs behind one that begins their new positions, in the background."""
+        """Show the new positions of the jobs behind one that begins, in the background."""
         chat = claimed.job.chat
         if not claimed.waiting or claimed.job.queue is not QueueName.MAIN:
             return
@@ -164,7 +164,7 @@ class PositionMessages:
         await self._edit(message, position)
         latest = await self._job_queue.find(job.chat, job.id)
         if latest is not None and latest.state is JobState.CANCELLED:
-            await self._edit(message, cancelled)  # The edit may have come after that of whoever cancelled it.
+            await self._edit(message, cancelled)  # The edit may have come after the cancelling one.
 
     async def _find_waiting(self, chat: ChatKey, job_id: str) -> JobStatus | None:
         status = await self._job_queue.find(chat, job_id)

@@ -115,7 +115,7 @@ class JobRunner:
                 if claimed is None:
                     return await self._positions.send(queue, job_id)
                 self._positions.update_behind(claimed)
-                if await self._attempt(claimed, ticket):
+                if await self._make_attempt(claimed, ticket):
                     return None
             except RedisError:
                 log.warning("job.store_unreachable", queue=queue, exc_info=True)
@@ -130,7 +130,7 @@ class JobRunner:
             attempt.interrupt(Interruption.DRAINED)
         self._positions.stop()
 
-    async def _attempt(self, claimed: ClaimedJob, ticket: str) -> bool:
+    async def _make_attempt(self, claimed: ClaimedJob, ticket: str) -> bool:
         """Take a job's steps once.
 
         Returns:

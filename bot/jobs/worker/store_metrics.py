@@ -1,4 +1,4 @@
-"""The metrics whose values are in the store, read when somebody asks for them."""
+"""The metrics whose values are in the store, read when they are scraped."""
 
 import hmac
 import math

@@ -82,7 +82,7 @@ class AccessGuard(HandlerFamily):
             # What happened to a chat is nobody's request.
             return
         refusal = self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
-        # In one round trip with what the next handlers read: somebody waits for the first sign.
+        # In one round trip with what the next handlers read: a person waits for the first sign.
         ahead = () if message is None else (self._submitter.chat(update, chat_key_of(message)),)
         reason, *_ = await asyncio.gather(refusal, *ahead)
         if reason is None:

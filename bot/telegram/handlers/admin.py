@@ -18,7 +18,7 @@ class AdminCommands(HandlerFamily):
 
     def __init__(self, services: HandlerServices) -> None:
         super().__init__(services)
-        # A command that somebody else wrote and they forward is not theirs.
+        # A command that another person wrote and they forward is not theirs.
         self._askers &= filters.ChatType.PRIVATE & filters.User(user_id=services.admins) & ~ForwardedCommand()
 
     @on_command("stats")

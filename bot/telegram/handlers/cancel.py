@@ -80,7 +80,7 @@ class CancelHandlers(HandlerFamily):
 def close_position_message(
     job_queue: JobQueue, messages: LocatedMessages
 ) -> Callable[[Job], Awaitable[None]]:
-    """Make what lets the message that told a stopped job's position say that it is stopped."""
+    """Make what lets the message with a stopped job's position say that it is stopped."""
 
     async def close(job: Job) -> None:
         if (message := await job_queue.find_position_message(job)) is not None:

@@ -1,4 +1,4 @@
-"""Guest mode: somebody calls the bot by its name in a chat where it is no member, mostly in reply to a video."""
+"""Guest mode: a person calls the bot by its name in a chat where it is no member, mostly in reply to a video."""
 
 from dataclasses import replace
 from functools import partial
@@ -38,13 +38,13 @@ class _PressAsGuest(CallbackQueryHandler[Context, None]):
 class GuestModeHandlers(HandlerFamily):
     """Handles messages that call the bot as a guest, and the button of its answer.
 
-    A request runs in the private chat of whoever asks, as if they had pressed New and asked there: with their account,
-    quotas and queue, and with `/cancel`, `/undo` and `/projects`. The other chat has no settings and no account, and
-    can't be told from a private chat of the bot by its id. Each request begins a project, so that nothing of another
-    one is shown to others.
+    A request runs in the private chat of the person who asks, as if they had pressed New and asked there: with
+    their account, quotas and queue, and with `/cancel`, `/undo` and `/projects`. The other chat has no settings and
+    no account, and can't be distinguished from a private chat of the bot by its id. Each request begins a project,
+    so that nothing of another one is shown to others.
 
-    The update is confirmed once the request is stored and answered: nothing but its answer tells the ID by which the
-    message can be edited.
+    The update is confirmed once the request is stored and answered: nothing but its answer tells the ID by which
+    the message can be edited.
     """
 
     @handles(partial(MessageHandler, filters.UpdateType.GUEST_MESSAGE))
@@ -90,7 +90,7 @@ class GuestModeHandlers(HandlerFamily):
         part = self._services.refusals.checked(part, card)
         refusal = None
         if part.refusal is not None and not part.files:
-            # Why, and what helps, is told where its buttons work.
+            # Why, and what helps, is said where its buttons work.
             there = Button("button.private_chat", url=private_chat_url(username))
             refusal = LocalizedMessage("guest.file_refused", buttons=(there,))
         elif request.is_refused and request.left_out:
@@ -129,7 +129,7 @@ class GuestModeHandlers(HandlerFamily):
 
     @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:
-        """Stop a request for whoever made it: in their private chat is its job, and in nobody else's."""
+        """Stop a request for the person who made it: in their private chat is its job, and in nobody else's."""
         press, job_queue = update.callback_query, self._job_queue
         if press is None:
             return

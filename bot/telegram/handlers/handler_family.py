@@ -52,7 +52,7 @@ class TextCommandHandler(CommandHandler[Context, Any]):
 
 
 class CommandInCaption(filters.MessageFilter):
-    """A caption that begins with a command, by whoever wrote it: PTB's command handlers read no captions."""
+    """A caption that begins with a command, by the person who wrote it: PTB's command handlers read no captions."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ def text_command(update: Update) -> Command | None:
     return command if command is not None and command.is_for(username) else None
 
 
-MAX_NAME_CHARS = 40  # of whoever pressed a button
+MAX_NAME_CHARS = 40  # of the person who pressed a button
 
 Handle = TypeVar("Handle", bound=Callable[..., Any])
 MakeHandler: TypeAlias = Callable[["HandlerFamily", Any], BaseHandler[Any, Context, Any]]
@@ -124,21 +124,21 @@ class HandlerFamily:
                 self._services.application.add_handler(make(self, getattr(self, name)), group)
 
     async def words_for(self, press: Press) -> Words:
-        """Return the texts for whoever pressed a button."""
+        """Return the texts for the person who pressed a button."""
         return Words(await self._submitter.language_in(press.update, press.chat))
 
     async def ensure_may_change(self, press: Press, asker_id: int | None) -> None:
-        """Raise `PressRefused` if a button belongs to this asker and not to whoever pressed it."""
+        """Raise `PressRefused` if a button belongs to this asker and not to the person who pressed it."""
         if not await self._permissions.may_change(press.update, asker_id):
             is_of_channel = is_channel(press.update, asker_id)
             raise PressRefused(PressReply("toast.not_channels" if is_of_channel else "toast.not_yours"))
 
     async def ensure_may_change_view(self, press: Press) -> None:
-        """Raise `PressRefused` if somebody else asked for the message with the button."""
+        """Raise `PressRefused` if another person asked for the message with the button."""
         await self.ensure_may_change(press, asker_of(press.message))
 
     async def show_view(self, press: Press, view: View | ShowView) -> PressReply:
-        """Show a view in the button's message, for whoever asked for that."""
+        """Show a view in the button's message, for the person who asked for that."""
         await self.ensure_may_change_view(press)
         return PressReply(show=view)
 
@@ -149,7 +149,7 @@ class HandlerFamily:
             raise PressRefused(PressReply("toast.admins_only"))
 
     async def job_behind(self, press: Press, job_id: str) -> Job:
-        """Return the job that a button belongs to; raise `PressRefused` if it is gone, or somebody else's."""
+        """Return the job that a button belongs to; raise `PressRefused` if it is gone, or another person's."""
         status = await self._job_queue.find(press.chat, job_id)
         if status is None:
             raise PressRefused(OLD_JOB)

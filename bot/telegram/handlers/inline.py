@@ -27,7 +27,7 @@ from bot.words import Words, bounded
 log = structlog.get_logger(__name__)
 
 INLINE_START: Final = "inline"
-"""What a link to the private chat brings along to do what somebody typed."""
+"""What a link to the private chat brings along to do what a person typed."""
 
 _PROJECTS: Final = 5  # the latest, whose videos are offered
 _RESULTS: Final = 20

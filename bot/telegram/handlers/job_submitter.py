@@ -88,7 +88,7 @@ class JobSubmitter:
 
         Returns:
             Whether they are stored now for the first time. If there is no room for them, or a quota is used up, the
-            chat is told so instead.
+            chat is notified instead.
         """
         jobs = await self.in_language(update, jobs)
         message = update.message
@@ -97,7 +97,7 @@ class JobSubmitter:
             records.append(self.chats.extend_ttl(jobs[0].chat))
         enqueued: Enqueued
         try:
-            # In one round trip: somebody waits for the first sign.
+            # In one round trip: a person waits for the first sign.
             enqueued, *_ = await asyncio.gather(
                 self.job_queue.enqueue(
                     jobs, update.update_id, arrival, on_begun=lambda: self._acknowledge(update, jobs)
@@ -152,7 +152,7 @@ class JobSubmitter:
         return (await self.in_language(update, [job]))[0]
 
     async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
-        """Return jobs with the languages that their chats have chosen, or else that of whoever caused the update."""
+        """Return jobs with the languages that their chats have chosen, or else that of the update's sender."""
         codes = [await self._language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)
@@ -160,12 +160,12 @@ class JobSubmitter:
         ]
 
     async def refuse_access(self, update: Update, message: LocalizedMessage) -> None:
-        """Answer somebody who may not use the bot; only the answer is stored, and that not for long."""
+        """Answer a person who may not use the bot; only the answer is stored, and that not for long."""
         with contextlib.suppress(QueueFull):  # Asked over and over: an answer is on its way.
             await self.job_queue.enqueue([await self._saying(update, message)], update.update_id)
 
     async def record(self, message: Message, *, is_answer: bool = False) -> None:
-        """Record a message, and that somebody still needs the message that it replies to or pins.
+        """Record a message, and that a person still needs the message that it replies to or pins.
 
         Args:
             message: The message.
@@ -201,7 +201,7 @@ class JobSubmitter:
         return asked is not None
 
     async def latest_answer(self, chat: Chat) -> AgentAnswered | None:
-        """Return what the agent answered last in a chat's present project, if that is still known."""
+        """Return what the agent answered last in a chat's current project, if that is still known."""
         if chat.answer_job_id is None or chat.answer_session_id != chat.session_id:
             return None
         status = await self.job_queue.find(chat.key, chat.answer_job_id)
@@ -217,7 +217,7 @@ class JobSubmitter:
         payload: Payload | None = None,
         message_id: int | None = None,
     ) -> Job:
-        """Make a job of whoever caused an update, for the chat of the update.
+        """Make a job of the person who caused an update, for the chat of the update.
 
         Args:
             update: The update being handled.
@@ -250,7 +250,7 @@ class JobSubmitter:
         )
 
     async def language_in(self, update: Update, chat: ChatKey) -> str:
-        """Return the language that the chat has chosen, or else that of whoever caused the update."""
+        """Return the language that the chat has chosen, or else that of the person who caused the update."""
         return language_of(await self._language_code(update, chat))
 
     async def _language_code(self, update: Update, chat: ChatKey) -> str:
@@ -293,7 +293,9 @@ def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> Lo
     kind, limit = "over" if is_over else "left", quotas.limit(warning)
     params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
     if warning.resource == "requests":
-        counted = {"n": limit if is_over else warning.left}
-        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, **counted})
+        n = warning.left
+        if is_over:  # Several versions are several requests: some may be left, but too few.
+            kind, n = ("short", n) if n else ("over", limit)
+        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, "n": n})
     sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
     return LocalizedMessage(f"quota.{kind}_bytes_{warning.scope}", {**params, **sizes})

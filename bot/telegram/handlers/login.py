@@ -51,7 +51,7 @@ class LoginHandlers(HandlerFamily):
         message = update.effective_message
         if message is not None:
             token = None
-            # A token that somebody else wrote would log the reader in to that account.
+            # A token that another person wrote would log the reader in to that account.
             if update.message is not None and not is_from_others(message):
                 token = token_in(words_of(message))
             await self._use_token(update, context, message, token)

@@ -25,7 +25,7 @@ class Permissions:
         self._group_admins = group_admins
 
     async def may_change(self, update: Update, asker_id: int | None) -> bool:
-        """Return whether somebody may change or stop something.
+        """Return whether a person may change or stop something.
 
         Telegram names the person who presses a button even where they write as a channel: so what a channel asked for
         is also that of its admins. Telegram lists them only for a bot that is in the channel.
@@ -42,7 +42,7 @@ class Permissions:
         )
 
     async def may_change_settings(self, update: Update, chat: Chat) -> bool:
-        """Return whether somebody may change a chat's settings: in groups its admins, unless they let all members."""
+        """Return whether a person may change a chat's settings: in groups its admins, unless they let all members."""
         return chat.members_may_change or await self.may_change(update, None)
 
     async def _is_admin(self, chat_id: int, user_id: int) -> bool:
@@ -56,7 +56,7 @@ class Permissions:
 
 
 def is_own(update: Update, asker_id: int | None) -> bool:
-    """Return whether somebody may change or stop something for all that is known without Telegram's list of admins."""
+    """Return whether a person may change or stop something for all that is known without Telegram's list of admins."""
     chat = update.effective_chat
     if chat is None:
         return False

@@ -52,7 +52,7 @@ class ProjectHandlers(HandlerFamily):
 
     @on_command("new")
     async def begin_or_ask(self, update: Update, context: Context) -> None:
-        """Begin an empty project, or ask first where the present one has something in it and would give way."""
+        """Begin an empty project, or ask first where the current one has something in it and would give way."""
         chat = await self._chats.get(chat_key_of(message_of(update)))
         has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
         if not has_topics and await self._chats.has_content(chat):
@@ -151,7 +151,7 @@ class ProjectHandlers(HandlerFamily):
         return replace(reply, toast="toast.project_deleted")
 
     async def show_view(self, press: Press, view: View | ShowView) -> PressReply:
-        """Show a view to whoever may change the message with the list."""
+        """Show a view to the person who may change the message with the list."""
         await self.ensure_may_change_view(press)
         return await self._replace(press, view)
 
@@ -168,7 +168,7 @@ class ProjectHandlers(HandlerFamily):
         return list_view(projects, present, self._clock.now(), page)
 
     async def _list_present(self, key: ChatKey) -> str | None:
-        """Put the present project into the list, if nothing was asked for in it yet; return its session."""
+        """Put the current project into the list, if nothing was asked for in it yet; return its session."""
         chat = await self._chats.get(key)
         if await self._chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
             await self._chats.list_project(chat, self._clock.now())

@@ -146,6 +146,6 @@ def _replied_id(message: Message) -> int | None:
 
 
 def _label_for(asked: QuestionSet, index: int, text: str) -> str | None:
-    """Return the option that somebody typed instead of pressing it."""
+    """Return the option that a person typed instead of pressing it."""
     typed = text.strip().casefold()
     return next((label for label in asked.questions[index].options if label.casefold() == typed), None)

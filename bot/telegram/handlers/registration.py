@@ -49,7 +49,7 @@ _FAMILIES = (
 
 
 def register_handlers(services: HandlerServices) -> None:
-    """Add all handlers to the application."""
+    """Add all handlers to the application; ``AccessGuard`` adds some to earlier groups, which PTB asks first."""
     for family in _FAMILIES:
         family(services).register()
     services.application.add_handler(CallbackQueryHandler(services.presses.answer_unknown))

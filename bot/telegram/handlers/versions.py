@@ -102,7 +102,7 @@ class VersionHandlers(HandlerFamily):
         return PressReply()
 
     async def _is_present(self, press: Press, mark: str) -> bool:
-        """Return whether a mark stands for the chat's present project."""
+        """Return whether a mark stands for the chat's current project."""
         session_id = (await self._chats.get(press.chat)).session_id
         return session_id is not None and project_mark(session_id) == mark
 

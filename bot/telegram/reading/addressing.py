@@ -10,7 +10,7 @@ from telegram.constants import ChatType
 from bot.chats.key import ChatKey
 
 TELEGRAM_CHAT_ID = "telegram_chat_id"
-"""Added by ``telegram/receiving/application.py`` to the chats of updates that are kept under another id."""
+"""Added by ``telegram/receiving/application.py`` to the chats of updates whose stored id is another one."""
 
 _GENERAL = 1
 """The topic General of a forum, to which nothing can be sent by its id, should a server call it a topic."""
@@ -36,7 +36,7 @@ def message_of(update: Update) -> Message:
 
 
 def telegram_chat_id_of(chat: Chat) -> int:
-    """Return the id that a chat has in Telegram; it may be kept under the one that it had as a group."""
+    """Return the id that a chat has in Telegram; its stored id may be the one that it had as a group."""
     return int(chat.api_kwargs.get(TELEGRAM_CHAT_ID, chat.id))
 
 
@@ -88,5 +88,5 @@ def may_write(member: ChatMember) -> bool:
 
 
 def language_code(user: User | None) -> str | None:
-    """Return the language that somebody's client is set to, if it says so."""
+    """Return the language that a person's client is set to, if it says so."""
     return user.language_code if user is not None else None

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from telegram import Message, MessageEntity, MessageOriginUser, TextQuote, User
 from telegram.constants import ChatType, MessageLimit
 
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
+from bot.words import bounded
 
 _HARMLESS = (
     RefusalReason.STREAMING_SITE,
@@ -22,6 +23,8 @@ _HARMLESS = (
     RefusalReason.TELEGRAM_MESSAGE,
 )
 """Reasons why a link can't be fetched that do not forbid naming it in a request."""
+
+_SHOWN_LINK_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,13 @@ def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
     first = found.refused[0]
     forbidden = next((one for one in found.refused if one.reason not in _HARMLESS), None)
     if forbidden is not None:
-        params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
+        # A message may have several links.
+        params: dict[str, Param] = {"most": MAX_LINKS, "link": bounded(forbidden.url, _SHOWN_LINK_CHARS)}
         return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
     warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     if has_media:
         return RequestLinks(found.rest, found.media, warning)
-    # What the words mean is not there, and the project's present clip may be another one.
+    # What the words mean is not there, and the project's current clip may be another one.
     return RequestLinks("", (), warning, is_refused=True, offered=found.words.strip())
 
 
@@ -127,7 +131,7 @@ class Request:
 
     Args:
         is_addressed: Whether it is for the bot: written in private, in reply to it, with its name or with a command.
-        command: The command that it begins with; ``None`` if that was somebody else's.
+        command: The command that it begins with; ``None`` if that was another person's.
         prompt: The words, without command, mention and links to media; not cut.
         part: The message itself with its file, or with the file of a message in another chat that it answers.
         still: The photo of a live photo, whose moving part is its file.
@@ -184,10 +188,10 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
     words = without_mention(stated.words if stated is not None and is_stated else text, username)
     links = read_links(words, has_file=has_file)
     if not is_own and part.files:
-        # The file is what was forwarded; links in somebody else's text bring and refuse nothing.
+        # The file is what was forwarded; links in another person's text bring and refuse nothing.
         links = RequestLinks(links.prompt)
     elif not is_own and links.prompt:
-        links = replace(links, media=find_links(text).media)  # A page among somebody else's words is no file.
+        links = replace(links, media=find_links(text).media)  # A page among others' words is no file.
     if context and not has_file and not links.media and not links.is_refused:
         links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)

@@ -43,7 +43,7 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
     async def process_error(
         self, update: object | None, error: Exception, job: Any = None, coroutine: Any = None
     ) -> bool:
-        """Raise what a handler raised, for whoever confirms the update; log what a background task raised."""
+        """Raise what a handler raised, for the receiver that confirms the update; log what a background task raised."""
         if coroutine is None:
             raise error
         log.error("background_task.failed", exc_info=error)

@@ -29,8 +29,9 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.file_messages import calls_of
 from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.result_forms import ResultForm, next_form
 from bot.telegram.sending.send_once import Call, JobSender
-from bot.telegram.sending.send_refusals import Refusal, ResultForm, next_form, refusal_of
+from bot.telegram.sending.send_refusals import Refusal, refusal_of
 from bot.words import Html
 
 log = structlog.get_logger(__name__)

@@ -134,7 +134,7 @@ class FileDownloads:
         finding = asyncio.create_task(self._find_file(chat_id, file), name=f"expect:{file.file_id}")
         finding.add_done_callback(
             lambda task: task.cancelled() or task.exception()
-        )  # Whoever opens it hears.
+        )  # The opener gets the error.
         self._expected[file.file_id] = (now_s, finding)
 
     @contextlib.asynccontextmanager

@@ -15,7 +15,7 @@ from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
 
 RECHECK_AFTER_S = 3
-"""Seconds after which the list is fetched again for somebody not on it, who may just have been made an admin."""
+"""Seconds after which the list is fetched again for a person not on it, who may just have been made an admin."""
 
 
 class AdminList(BaseModel):

@@ -51,7 +51,7 @@ class GuestProgress(ProgressMessage):
     """The progress message that is the bot's one answer where it is a guest: it is never sent anew, moved or deleted.
 
     Attributes:
-        last: What it says in the end, with its buttons; ``None`` if that was not told.
+        last: What it says in the end, with its buttons; ``None`` if that was not given.
     """
 
     def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
@@ -188,7 +188,9 @@ class GuestResponder(TelegramResponder):
         bare = Exported(size_bytes=made.size_bytes, file_id=made.file_id, kind=made.kind, took_s=made.took_s)
         try:
             responder = TelegramResponder(self._responders, there, self._checkpoints)
-            return await responder._deliver(idempotency_key, Result(bare, result.path), may_be_kept=False)
+            return await responder._deliver_here(
+                idempotency_key, Result(bare, result.path), may_be_kept=False
+            )
         except (ChatGone, OutcomeUnknown, BadRequest, CannotShrink) as error:
             log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
             return SentMessage()

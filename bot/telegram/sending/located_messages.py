@@ -112,7 +112,7 @@ class LocatedMessages:
         await self._edit(message, edit)
 
     async def close(self, message: MessageLocation, words: Words) -> None:
-        """Let the message that told a stopped job's position say that it is stopped."""
+        """Let the message with a stopped job's position say that it is stopped."""
 
         async def cancelled() -> tuple[View, Words]:
             return LocalizedMessage("progress.cancelled"), words

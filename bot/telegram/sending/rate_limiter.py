@@ -39,7 +39,7 @@ class SendPriority(StrEnum):
     """What is sent first when not everything can be."""
 
     FREE = "free"  # not limited: deletions, answers to button presses, whatever only reads
-    ANSWER = "answer"  # answers, errors, videos, and edits that somebody asked for with a button
+    ANSWER = "answer"  # answers, errors, videos, and edits that a person asked for with a button
     PROGRESS = "progress"  # a job's progress message
     EDIT = "edit"  # its edits, of which only the newest matters
 
@@ -174,10 +174,10 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         self.progress_messages = 0
 
     async def initialize(self) -> None:
-        """Do nothing; whoever opened the store closes it."""
+        """Do nothing; the opener of the store closes it."""
 
     async def shutdown(self) -> None:
-        """Do nothing; whoever opened the store closes it."""
+        """Do nothing; the opener of the store closes it."""
 
     async def process_request(
         self,

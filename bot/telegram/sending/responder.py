@@ -119,7 +119,7 @@ class TelegramResponder:
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         """See ``ports.Responder``. A long text becomes several messages, with the buttons under the last.
 
-        If a group or its topic takes no texts, the person who asked is told in private.
+        If a group or its topic takes no texts, the person who asked is notified in private.
         """
         try:
             await self._send(idempotency_key, message)
@@ -228,20 +228,20 @@ class TelegramResponder:
             assert person is not None  # noqa: S101 - not called otherwise
             # Buttons would act on the private chat's own project.
             elsewhere = replace(result, buttons=())
-            return await person._deliver(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
+            return await person._deliver_here(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
 
         if person is None:
-            return await self._deliver(idempotency_key, result)
+            return await self._deliver_here(idempotency_key, result)
         try:
-            return await self._deliver(idempotency_key, result, in_private)
-        except BadRequest as error:  # Not even a text: where it can be had is told in private.
+            return await self._deliver_here(idempotency_key, result, in_private)
+        except BadRequest as error:  # Not even a text: where it can be had is said in private.
             log.warning("responder.result_refused", error=error.message)
             if not (result.exported.link or result.exported.spare_link):
                 raise
             link = replace(result, path=None, buttons=())
-            return await person._deliver(f"{idempotency_key}.private", link, may_be_kept=False)
+            return await person._deliver_here(f"{idempotency_key}.private", link, may_be_kept=False)
 
-    async def _deliver(
+    async def _deliver_here(
         self,
         idempotency_key: str,
         result: Result,

@@ -26,7 +26,7 @@ class TelegramResponders:
         files: Opens files that lie with Telegram.
         delivery: Sends finished videos.
         progress_edit_s: Least pause between two edits of a progress message, in seconds.
-        encrypt: Encrypts what is kept for somebody's private chat.
+        encrypt: Encrypts what is kept for a person's private chat.
         guest_mode_messages: Answers where the bot is a guest.
         staging_chat: Id of a chat for results of people who have not begun a private chat; ``None`` if there is none.
     """

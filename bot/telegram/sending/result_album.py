@@ -18,8 +18,8 @@ from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, DeliveryOptions, ResultFormChosen
 from bot.telegram.sending.formatting import caption_of
+from bot.telegram.sending.result_forms import ResultForm
 from bot.telegram.sending.send_once import JobSender, sent_message
-from bot.telegram.sending.send_refusals import ResultForm
 from bot.words import Html
 
 log = structlog.get_logger(__name__)

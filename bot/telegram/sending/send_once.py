@@ -210,7 +210,7 @@ class JobSender:
                 )
             except BadRequest as error:
                 if refusal_of(error) is not Refusal.UNMODIFIED:
-                    continue  # No such message, somebody else's, or of another kind.
+                    continue  # No such message, another person's, or of another kind.
                 answer = None
             except NetworkError:
                 continue

@@ -1,0 +1,44 @@
+"""In which form a result is sent, such as a smaller video or a link, and which comes next after a refusal."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from bot.telegram.sending.send_refusals import Refusal
+
+
+class ResultForm(StrEnum):
+    """The forms in which a result is sent, the best first."""
+
+    VIDEO = "video"  # to be played in the chat
+    FILE = "file"  # the same bytes, into which Telegram does not look
+    SMALLER = "smaller"  # a version encoded again to fit
+    LINK = "link"  # where it can be downloaded
+    PRIVATE = "private"  # in the private chat of the person who asked in a group
+    KEPT = "kept"  # only the news that it is kept in the project, with a button that costs nothing
+
+
+_NEXT_FORMS: Mapping[Refusal, tuple[ResultForm, ...]] = {
+    Refusal.TOO_LARGE: (ResultForm.SMALLER, ResultForm.LINK, ResultForm.KEPT),
+    Refusal.KIND: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+    # Nor does the group take it without its topic; what it refuses of one method it may take of another.
+    Refusal.THREAD: (ResultForm.FILE, ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
+    Refusal.CHAT: (ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
+    Refusal.UNANSWERED: (ResultForm.LINK, ResultForm.SMALLER, ResultForm.PRIVATE, ResultForm.KEPT),
+    Refusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+}
+"""The forms that may help against a refusal. Any other refusal left no form of the message, which is ``OTHER``."""
+
+_RANKS = {form: rank for rank, form in enumerate(ResultForm)}
+
+
+def next_form(refused: ResultForm, refusal: Refusal, possible: Collection[ResultForm]) -> ResultForm | None:
+    """Return the form in which a refused result is sent next; ``None`` if none is left.
+
+    Args:
+        refused: The form that was refused.
+        refusal: Why it was.
+        possible: The forms that there are of this result.
+    """
+    forms = _NEXT_FORMS.get(refusal, _NEXT_FORMS[Refusal.OTHER])
+    later = (form for form in forms if _RANKS[form] > _RANKS[refused] and form in possible)
+    return next(later, None)
