@@ -3,12 +3,23 @@ from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
 from bot.chats.chats import ChatFields, Chats
+from bot.chats.project_file import ProjectFile
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, Uploaded, field_of
+from bot.jobs.buttons import GoOnChoice
+from bot.jobs.checkpoints import (
+    FILES,
+    LINKS,
+    AgentAnswered,
+    Checkpoint,
+    ProjectLost,
+    Turn,
+    Uploaded,
+    field_of,
+)
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.retry_jobs import make_retry_job
+from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job
 
@@ -59,3 +70,29 @@ async def test_what_the_agent_did_is_not_asked_and_charged_again(
     job_queue: JobQueue, redis: Redis, answered: AgentAnswered, kind: JobKind
 ) -> None:
     assert (await retried(job_queue, redis, "first", (answered, ""))).kind is kind
+
+
+async def test_answers_that_the_agent_did_not_get_are_sent_again(job_queue: JobQueue, redis: Redis) -> None:
+    turn = Turn(number=2, prompt="1. Which look?: Film")
+    again = await retried(job_queue, redis, "first", (AgentAnswered(), ""), (turn, ""))
+    assert (again.kind, again.prompt) == (JobKind.EDIT, turn.prompt)
+
+
+@pytest.mark.parametrize("is_waiting", [True, False])
+async def test_files_are_put_back_once_and_only_a_request_that_waited_is_sent_again(
+    job_queue: JobQueue, redis: Redis, is_waiting: bool
+) -> None:
+    chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
+    await job_queue.enqueue([JOB], 1)
+    lost = ProjectLost(session_id="lost", is_waiting=is_waiting)
+    await job_queue.save_waiting(JOB, {field_of(ProjectLost): lost.model_dump(mode="json")})
+    for number, name in enumerate(("song", "clip")):
+        file = ProjectFile(
+            telegram_chat_id=1, message_id=number, session_id="lost", name=name, file_id=name, kind="video"
+        )
+        await chats.save_project_file(CHAT, file)
+    job = await make_resumed_job(job_queue, chats, JOB, GoOnChoice.RESTORE, HandClock().now())
+    assert job is not None
+    assert [file.file_id for file in job.files] == ["song", "clip"]
+    assert job.payload_as(EditPayload).restored_file_ids == ("song",)
+    assert job.prompt == (JOB.prompt if is_waiting else "")

@@ -72,6 +72,10 @@ async def test_a_channel_is_known_as_long_as_its_admin_lets_the_bot_post(receive
     await received.access.ban(BO["id"])
     await received(rights(received, may_post=True, by=BO))
     assert await received.chats.channels.all(BO["id"]) == {}
+    await received.access.unban(BO["id"])
+    await received.access.ban(CHANNEL["id"])
+    await received(rights(received, may_post=True, by=BO))
+    assert await received.chats.channels.all(BO["id"]) == {}
 
 
 async def test_so_many_channels_are_kept_of_a_person(received: Received, redis: Redis) -> None:

@@ -120,9 +120,14 @@ async def test_a_guest_is_told_that_the_bot_is_paused(received: Received, bo: Gu
     assert pack(Cancel(job.id)) in str((await bo.answers())[-1]["reply_markup"])
 
 
-async def test_a_file_that_can_not_be_used_is_refused(received: Received, bo: Guest) -> None:
+@pytest.mark.parametrize("is_bots", [False, True])
+async def test_a_file_that_can_not_be_used_is_refused(
+    received: Received, bo: Guest, *, is_bots: bool
+) -> None:
     large = {**VIDEO, "file_size": 25_000_000}
-    replied = {"message_id": 3, "date": 1, "chat": GROUP, "from": bo.user, "video": large}
+    bot = {"id": received.telegram.bot.id, "is_bot": True, "first_name": "Bot"}
+    sender = bot if is_bots else bo.user
+    replied = {"message_id": 3, "date": 1, "chat": GROUP, "from": sender, "video": large}
     assert await bo("@sandbox_bot shorter", reply_to_message=replied) == []
     assert await bo.said() == ENGLISH.plain("guest.file_refused")
     assert "t.me" in str((await bo.answers())[-1]["reply_markup"])

@@ -12,6 +12,7 @@ from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, PrivateMes
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import Result
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
+from bot.telegram.sending.formatting import Text
 from bot.telegram.sending.guest_responder import GuestResponder
 from bot.telegram.sending.responder import TelegramResponder
 from bot.words import Html, Words
@@ -85,6 +86,15 @@ async def test_progress_is_shown_in_the_answer_and_stopped_by_its_button(scene: 
     assert (await scene.answer()).buttons == []
 
 
+async def test_an_answer_that_says_it_already_counts_as_edited(scene: Scene) -> None:
+    await scene.telegram.people.faults.error(
+        "editMessageText", code=400, description="Bad Request: message is not modified", times=1
+    )
+    assert scene.job.guest_query is not None
+    edit = scene.telegram.guest_mode_messages.edit(scene.job.guest_query, Text("At work"), None)
+    assert await passing(scene.telegram.clock, edit)
+
+
 async def test_a_job_begins_before_its_query_is_answered(scene: Scene) -> None:
     early = replace(scene.job, guest_query=GuestQuery("unanswered", scene.friends.id))
     responder = scene.telegram.responder(early, scene.checkpoints)
@@ -118,6 +128,7 @@ async def test_the_staging_chat_passes_the_video_on(
     scene.telegram.staging_chat = staging.id
     await scene.run(scene.responder, result_of(clip))
     assert ("video" in (await scene.answer()).json) is bool(bot)
+    assert "Trimmed" not in str(await staging.messages(from_bots=True))
     assert await scene.link() == "https://t.me/sandbox_bot?start=guest"
 
 

@@ -360,6 +360,13 @@ async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> 
     assert await received(edit) == []
 
 
+@pytest.mark.parametrize("text", ["/credits", "thanks"])
+async def test_an_edit_that_changes_no_words_is_no_second_message(received: Received, text: str) -> None:
+    said = message(text, PRIVATE, **{"from": ANN})
+    assert len(await received(said)) == 1
+    assert await received({"edited_message": {**said["message"], "edit_date": 60}}) == []
+
+
 async def test_a_command_that_was_added_later_does_not_run(received: Received) -> None:
     await received(message("hello", GROUP, message_id=8, **{"from": ANN}))
     (job,) = await received(edited(f"/new@{received.telegram.bot.username}", message_id=8))

@@ -27,6 +27,19 @@ def test_a_link_to_a_streaming_site_refuses_a_request_that_has_nothing_else(
     assert links.warning.key == "link.streaming_site"
 
 
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("http://192.168.1.10/a.mp4", "http://192.168.1.10/a.mp4"),
+        ("https://ann:secret@example.com/a.mp4", "https://example.com"),
+    ],
+)
+def test_a_refusal_names_the_link_but_no_password(link: str, shown: str) -> None:
+    warning = read_links(f"{FILE} {link} join them").warning
+    assert warning is not None
+    assert warning.params["link"] == shown
+
+
 def test_a_request_with_a_file_of_its_own_may_mention_any_site() -> None:
     text = f"cut it like {STREAMED} and {PAGE}"
     links = read_links(text, has_file=True)

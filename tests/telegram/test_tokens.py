@@ -78,6 +78,7 @@ async def test_a_token_in_any_text_is_deleted_told_and_goes_nowhere(
     (held,) = body.values()
     held["from"] = ANN
     (job,) = await received(body)
+    assert job.message_id is None  # No answer quotes it.
     payload = job.payload_as(DeleteTokenPayload)
     assert payload.deleted is not None
     assert (payload.deleted.key, payload.message_id) == (f"login.{key}", message_id)

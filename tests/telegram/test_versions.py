@@ -52,6 +52,18 @@ async def test_a_project_that_was_left_is_not_changed(received: Received) -> Non
         assert await received.toast() == Words("en").plain("versions.other_project")
 
 
+async def test_nobody_pays_for_going_back_to_the_present_version(received: Received) -> None:
+    await a_project(received)
+    assert await received(press(f"1:restore_version:{MARK}:3", ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("versions.is_current", version="v3")
+
+
+async def test_variations_that_nobody_was_offered_are_not_made(received: Received) -> None:
+    await a_project(received)
+    assert await received(press("1:make_variations:music", ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("toast.old_button")
+
+
 async def test_a_version_without_a_video_is_rendered(received: Received) -> None:
     await a_project(received)
     (job,) = await received(press(f"1:version:{MARK}:1", ANN, PRIVATE))

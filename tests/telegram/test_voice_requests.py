@@ -11,7 +11,7 @@ from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.transcribe import Heard
 from bot.skills.cards import load_cards
 from bot.words import Words
-from tests.jobs.steps.conftest import Rig, a_file, rig
+from tests.jobs.steps.conftest import Rig, a_file, queue_of, rig
 from tests.telegram.test_handlers import ANN, PRIVATE, Json, Received, docket, message, press, received
 
 __all__ = ["docket", "received", "rig"]  # fixtures
@@ -43,6 +43,18 @@ async def test_only_what_was_spoken_alone_is_asked_about(rig: Rig, kinds: list[s
     await ask_for_prompt(attempt, load_cards(platform="test").active(None))
     buttons = rig.responder.sent["received"].buttons
     assert any(isinstance(button.action, UseVoice) for button in buttons) is asked
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [("voice", "upload.spoken_beside_question"), ("photo", "upload.beside_question")]
+)
+async def test_a_spoken_answer_to_a_question_is_told_to_be_none(rig: Rig, kind: str, key: str) -> None:
+    attempt = rig.attempt(rig.job(files=(a_file(kind=kind),)))
+    queue_of(attempt).questions.asking = "asking"
+    await ask_for_prompt(attempt, load_cards(platform="test").active(None))
+    message = rig.responder.sent["received"]
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == key
 
 
 async def test_what_was_misheard_is_stopped_and_offered_for_correction(received: Received) -> None:

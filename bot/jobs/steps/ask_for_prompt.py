@@ -35,8 +35,9 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     if payload.is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
     elif (files or links) and await attempt.job_queue.questions.job_id(attempt.job.chat) is not None:
-        # What is said next answers that question.
-        message = LocalizedMessage("upload.beside_question", {"n": len(files) + len(links)}, offer)
+        # What is written next answers that question.
+        key = "upload.spoken_beside_question" if _is_spoken(files) else "upload.beside_question"
+        message = LocalizedMessage(key, {"n": len(files) + len(links)}, offer)
     elif files:
         message = _received_files_message([_facts(file, uploaded.get(file.file_id)) for file in files], card)
         voice = _voice_buttons(attempt.job, files)
@@ -53,9 +54,13 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     await attempt.responder.send("received", message)
 
 
+def _is_spoken(files: Sequence[Attachment]) -> bool:
+    return [file.kind for file in files] in (["voice"], ["video_note"])
+
+
 def _voice_buttons(job: Job, files: Sequence[Attachment]) -> tuple[Button, ...]:
     """Return what a message that a person has spoken may be meant for; it is rarely a file to edit."""
-    if [file.kind for file in files] not in (["voice"], ["video_note"]):
+    if not _is_spoken(files):
         return ()
     return (
         Button("button.voice_request", UseVoice(as_request=True, job_id=job.id)),

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from telegram import Message, MessageEntity, MessageOriginUser, TextQuote, User
 from telegram.constants import ChatType, MessageLimit
 
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
+from bot.words import bounded
 
 _HARMLESS = (
     RefusalReason.STREAMING_SITE,
@@ -22,6 +23,8 @@ _HARMLESS = (
     RefusalReason.TELEGRAM_MESSAGE,
 )
 """Reasons why a link can't be fetched that do not forbid naming it in a request."""
+
+_SHOWN_LINK_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
     first = found.refused[0]
     forbidden = next((one for one in found.refused if one.reason not in _HARMLESS), None)
     if forbidden is not None:
-        params = {"most": MAX_LINKS} if forbidden.reason is RefusalReason.TOO_MANY else {}
+        # A message may have several links.
+        params: dict[str, Param] = {"most": MAX_LINKS, "link": bounded(forbidden.url, _SHOWN_LINK_CHARS)}
         return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
     warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     if has_media:

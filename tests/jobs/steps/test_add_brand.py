@@ -6,6 +6,7 @@ from bot.chats.brand import BrandPart
 from bot.chats.project_file import ProjectFile
 from bot.jobs.checkpoints import FILES, Uploaded
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.add_brand import add_brand, asked_parts
 from bot.jobs.steps.ask_agent import AskAgent
@@ -73,6 +74,14 @@ async def test_the_file_and_a_word_about_it_are_added(rig: Rig) -> None:
     await add_brand(rig.projects.chats, unasked)
     assert unasked.job == rig.attempt(unasked.job).job
     assert unasked.job.files == ()
+
+
+async def test_a_long_request_leaves_room_for_the_word_about_the_file(rig: Rig) -> None:
+    await set_logo(rig)
+    attempt = rig.attempt(rig.job(prompt="add my logo. " + "x" * MAX_PROMPT_CHARS))
+    await add_brand(rig.projects.chats, attempt)
+    assert len(attempt.job.prompt) == MAX_PROMPT_CHARS
+    assert "(The file logo.jpg is my logo" in attempt.job.prompt
 
 
 async def test_an_attempt_that_goes_on_brings_the_logo_once(rig: Rig) -> None:

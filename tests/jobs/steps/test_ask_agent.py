@@ -217,6 +217,12 @@ async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault
     held_answer(attempt)
 
 
+@pytest.mark.parametrize(("chat", "key"), [(1, "generation.choose_of"), (-1001, "generation.choose")])
+async def test_a_balance_is_told_in_private_only(rig: Rig, chat: int, key: str) -> None:
+    attempt = rig.attempt(rig.job(prompt="generate a video of a cat", chat=ChatKey(chat)))
+    assert await ask(rig, attempt) == key
+
+
 @pytest.mark.parametrize("code", [1002, 401, 429])
 @pytest.mark.parametrize(
     "work",

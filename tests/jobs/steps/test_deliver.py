@@ -1,12 +1,17 @@
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from bot.chats.chats import ChatFields
+from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Exported, HeldAnswer
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
+from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
 from bot.jobs.steps.deliver import ReplacingResult
 from bot.jobs.steps.export import CachedResultGone
-from tests.jobs.steps.conftest import Rig, a_draft, again
+from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
 SENT_BEFORE = Exported(digest="of a draft", file_id="sent before")
 
@@ -84,3 +89,43 @@ async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: R
     assert later.load(HeldAnswer) is None
     assert attempt.load(ReplacingResult) == (ReplacingResult(message_id=77) if replaces else None)
     assert (await chats.get(chat.key)).is_latest_result(4711, 77)
+
+
+async def test_a_result_of_another_project_stays(rig: Rig) -> None:
+    chat = await rig.open_project(a_draft(0))
+    chats = rig.projects.chats
+    await chats.save_latest_result(chat, 4711, 5)
+    await chats.update(chat.key, ChatFields(replace_results=True, result_session_id="another"))
+    await deliver(rig, SENT_BEFORE)
+    assert rig.responder.deleted == []
+
+
+async def test_an_earlier_result_that_somebody_answers_to_meanwhile_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await rig.open_project(a_draft(0))
+    chats = rig.projects.chats
+    await chats.update(chat.key, ChatFields(replace_results=True))
+    await chats.save_latest_result(chat, 4711, 5)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
+    save = queue_of(attempt).save
+
+    async def saving(claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
+        if ReplacingResult.name in values:
+            await chats.update(chat.key, ChatFields(result_in_use=True))
+        return await save(claimed, values)
+
+    monkeypatch.setattr(queue_of(attempt), "save", saving)
+    await rig.deliver(attempt)
+    assert rig.responder.deleted == [(4711, 5, True)]
+
+
+@pytest.mark.parametrize(("chat_id", "is_linked"), [(1, True), (-1001, False)])
+async def test_a_result_in_a_group_lets_nobody_take_the_project_over(
+    rig: Rig, chat_id: int, is_linked: bool
+) -> None:
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT, chat=ChatKey(chat_id)), SENT_BEFORE)
+    await rig.projects.open(attempt.job)
+    await rig.deliver(attempt)
+    ((_, result),) = rig.responder.delivered
+    assert bool(result.browser_link) is is_linked

@@ -1,5 +1,6 @@
 """Posting to a channel, one job a question, and at most one post."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +87,21 @@ async def test_a_post_whose_answer_never_came_is_not_repeated_by_itself(rig: Rig
         [Post("again", attempt.job.id)],
     )
     assert len(rig.responder.posted) == 1
+
+
+async def test_a_post_whose_process_ends_meanwhile_is_not_repeated_by_itself(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ending(*_: object) -> str:
+        raise asyncio.CancelledError
+
+    attempt = attempt_at(rig, **APPROVED)
+    monkeypatch.setattr(rig.responder, "post", ending)
+    with pytest.raises(asyncio.CancelledError):
+        await take(rig, attempt)
+    monkeypatch.undo()
+    assert (await take(rig, again(attempt))).key == "post.unknown"
+    assert rig.responder.posted == []
 
 
 async def test_a_post_that_is_there_is_told_again_and_not_posted_again(rig: Rig) -> None:

@@ -83,6 +83,17 @@ async def test_a_project_is_left_and_opened_again(rig: Rig) -> None:
     assert await rig.projects.chats.get(chat.key) == now
 
 
+async def test_another_attempt_leaves_no_project_that_was_begun_since(rig: Rig) -> None:
+    await edited(rig, "trim it")
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW))
+    await NewProject(rig.projects, rig.topics)(attempt)
+    later = await edited(rig, "add a title")
+    rig.topics.next_id = 8
+    await NewProject(rig.projects, rig.topics)(again(attempt))
+    assert (await rig.projects.chats.get(later.key)).session_id == later.session_id
+    assert rig.topics.names == {}
+
+
 async def test_what_the_agent_asked_goes_with_the_project_that_is_left(rig: Rig) -> None:
     chat = await edited(rig, "trim it")
     attempt = rig.attempt(opening(rig, chat))

@@ -1,5 +1,6 @@
 """Versions that differ in one thing: each made from the same draft, all delivered together, and what fails told."""
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -257,6 +258,11 @@ async def test_parts_have_checkpoints_of_their_own(rig: Rig) -> None:
             assert attempt.load(AgentAnswered) is None
             await attempt.save(AgentAnswered(text=f"part {number}"))
     assert (attempt.load(AgentAnswered) or AgentAnswered()).text == "part 1"  # As others read it.
+    job = attempt.job
+    with contextlib.suppress(JobEnded), attempt.in_part(2, 2, LocalizedMessage("variations.calm")):
+        attempt.job = a_job(rig, prompt="another")
+        raise JobEnded(None)
+    assert (attempt.part, attempt.job) == (0, job)
     following = again(attempt)
     with following.in_part(2, 2, LocalizedMessage("variations.calm")):
         assert (following.load(AgentAnswered) or AgentAnswered()).text == "part 2"
