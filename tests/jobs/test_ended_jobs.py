@@ -14,9 +14,11 @@ from bot.jobs.checkpoints import (
     FILES,
     AgentAnswered,
     MessageSend,
+    ProjectLost,
     Turn,
     Uploaded,
     UploadedFile,
+    UploadUsed,
     field_of,
 )
 from bot.jobs.model import Attachment, Job, JobKind, JobState
@@ -168,3 +170,15 @@ def test_requests_of_some_files_stay_small_and_come_back_as_they_were() -> None:
 def test_what_is_no_request_is_told(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of several libraries
         unpack(text)
+
+
+async def test_what_was_decided_of_an_ended_job_is_still_known_to_its_buttons(
+    redis: Redis, job_queue: JobQueue, clock: HandClock
+) -> None:
+    job, lost, used = new_job(prompt="add a title"), ProjectLost(session_id="s" * 36), UploadUsed()
+    await ended(job_queue, job, JobState.DONE, (lost, ""), (used, ""))
+    clock.set_wall(DAY_S + 60)
+    await job_queue.sweep()
+    assert not await redis.zcard(keys.ENDED_JOBS)
+    assert await job_queue.load_checkpoint(job, ProjectLost) == lost
+    assert await job_queue.load_checkpoint(job, UploadUsed) == used

@@ -15,6 +15,8 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
+from bot.jobs.buttons import RunHeld, pack
+from bot.jobs.checkpoints import UploadUsed, field_of
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
@@ -358,6 +360,14 @@ async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(recei
 async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> None:
     await received(message("/credits", GROUP, **{"from": ANN}))
     assert await received(edit) == []
+
+
+async def test_a_request_that_has_its_upload_from_the_browser_is_not_sent_twice(received: Received) -> None:
+    (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
+    used = {field_of(UploadUsed): UploadUsed().model_dump(mode="json")}
+    await received.job_queue.save_waiting(held, used)
+    assert await received(press(pack(RunHeld(held.id)), ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("toast.sent_already")
 
 
 @pytest.mark.parametrize("text", ["/credits", "thanks"])

@@ -14,6 +14,7 @@ from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
+from bot.jobs.steps.credits_use import TurnCredits
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -215,6 +216,18 @@ async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault
     with stamina.set_testing(True, attempts=3):  # without its pauses
         assert await ask(rig, attempt) == ""
     held_answer(attempt)
+
+
+@pytest.mark.parametrize(("other_turns", "used"), [(0, 50), (1, None)])
+async def test_what_others_used_of_the_same_account_is_not_told(
+    rig: Rig, other_turns: int, used: int | None
+) -> None:
+    await rig.open_project()
+    attempt = rig.attempt(rig.job(), AgentAsked(credits_before=150, turns_before=0))
+    for _ in range(other_turns):
+        await rig.projects.operator_token.count_turn()
+    use = await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).read_after()
+    assert use.used == used
 
 
 @pytest.mark.parametrize(("chat", "key"), [(1, "generation.choose_of"), (-1001, "generation.choose")])
