@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
-from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, TextMessage
+from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, PrivateMessage, TextMessage
 from bot.jobs.queue.account_credits import AccountCredits, AccountSums
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps import ask_agent
@@ -216,6 +216,14 @@ async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault
     with stamina.set_testing(True, attempts=3):  # without its pauses
         assert await ask(rig, attempt) == ""
     held_answer(attempt)
+
+
+async def test_what_is_left_for_a_generation_is_not_told_to_a_group(rig: Rig) -> None:
+    attempt = rig.attempt(rig.job(chat=ChatKey(-1001), prompt="generate a video of a cat"))
+    with pytest.raises(JobEnded) as ended:
+        await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).ensure_enough(40)
+    assert isinstance(ended.value.message, PrivateMessage)
+    assert "40" not in str(ended.value.message.about)
 
 
 @pytest.mark.parametrize(("other_turns", "used"), [(0, 50), (1, None)])
