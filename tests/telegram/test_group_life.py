@@ -10,7 +10,8 @@ from telegram import ChatMemberAdministrator
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
-from bot.jobs.checkpoints import AgentAnswered
+from bot.jobs.buttons import RunEdited, RunHeld, pack
+from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded, field_of
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import OpenProjectPayload, SayPayload
@@ -21,6 +22,7 @@ from tests.telegram.test_handlers import (
     OLD_BUTTON,
     PRIVATE,
     SETTINGS_OF_ADMINS,
+    VIDEO,
     Json,
     Received,
     docket,
@@ -157,6 +159,32 @@ async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received:
     by_admin["callback_query"]["message"]["message_id"] += 1
     (job,) = await received(by_admin)
     assert job.kind is JobKind.NEW
+
+
+async def test_a_request_that_an_admin_runs_stays_its_askers(received: Received) -> None:
+    group, ann, bo, _ = await club(received)
+    (held,) = await received(message("/edit a cat", group, **{"from": bo}))
+    (run,) = await received(press(pack(RunHeld(held.id)), ann, group))
+    assert (run.prompt, run.owner_id, run.message_id) == ("a cat", bo["id"], held.message_id)
+
+
+async def test_an_edited_request_that_an_admin_runs_stays_its_askers_and_uploads_nothing_again(
+    received: Received,
+) -> None:
+    group, ann, bo, _ = await club(received)
+    said_by_bo = {"video": VIDEO, "from": bo}
+    (asked,) = await received(message("", group, caption="/edit a cat", **said_by_bo))
+    await received.chats.update(asked.chat, ChatFields(session_id="first"))
+    uploaded = Uploaded(session_id="first", sources={VIDEO["file_id"]: None})
+    await received.job_queue.save_waiting(
+        asked, {field_of(Uploaded, FILES): uploaded.model_dump(mode="json")}
+    )
+    await received.job_queue.cancel(asked.chat, asked.queue, asked.id)
+    edit = message("", group, caption="/edit a dog", edit_date=60, **said_by_bo)
+    (offer,) = await received({"edited_message": edit["message"]})
+    assert [file.file_id for file in offer.files] == [VIDEO["file_id"]]
+    (run,) = await received(press(pack(RunEdited(offer.id)), ann, group))
+    assert (run.prompt, run.files, run.owner_id) == ("a dog", (), bo["id"])
 
 
 async def test_forget_can_be_left(received: Received) -> None:

@@ -6,10 +6,18 @@ import pytest
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
-from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.messages import (
+    AgentMessage,
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+)
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.activity_signals import ActivitySignals
+from bot.words import Words
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram, a_result
 
@@ -298,6 +306,23 @@ async def test_what_a_group_without_the_topic_does_not_take_is_told_in_private(
     answer, video = [seen for seen in await ada.chat.messages(from_bots=True)][-2:]
     assert (answer.text, answer.buttons) == ("I cut it.", [])
     assert "video" in video.json
+
+
+async def test_of_a_private_messages_buttons_links_go_with_it_and_others_stay_in_the_group(
+    telegram: Telegram,
+) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    club = await telegram.people.new_chat("supergroup", "Film club", ada)
+    link = Button("button.sign_in", url="https://nemovideo.example/mine")
+    message = PrivateMessage(LocalizedMessage("error.unexpected", buttons=(*RETRY, link)))
+    job = telegram.job(club.id, None, owner_id=ada.id, chat_title="Film club")
+    await passing(telegram.clock, telegram.responder(job).send("ending", message))
+    in_group = (await club.messages(from_bots=True))[-1]
+    in_private = (await ada.chat.messages(from_bots=True))[-1]
+    english = Words("en")
+    assert in_private.buttons == [english.plain("button.sign_in")]
+    assert in_group.buttons == [english.plain(key) for key in ("button.private_chat", "button.retry")]
 
 
 async def test_a_person_who_can_not_be_reached_either_does_not_end_the_job(telegram: Telegram) -> None:

@@ -1,5 +1,6 @@
 """Saving a request as a template, and what its buttons ask for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from bot.chats.templates import MAX_TEMPLATE_PROMPT_CHARS, MAX_TEMPLATES, Templa
 from bot.jobs.buttons import RunTemplate, pack
 from bot.jobs.checkpoints import Turn, field_of
 from bot.jobs.model import JobKind
-from bot.jobs.payloads import EditPayload
+from bot.jobs.payloads import EditPayload, VariationsPayload
 from bot.words import Words
 from tests.telegram.test_group_life import club, said
 from tests.telegram.test_handlers import ANN, PRIVATE, Received, docket, message, press, received
@@ -53,6 +54,16 @@ async def test_what_is_not_saved(received: Received, text: str, prompt: str, key
         await received.chats.templates.save(KEY, one)
     (answer,) = await received(message(text, PRIVATE, message_id=8, **{"from": ANN}))
     assert said(answer.payload) == key
+
+
+async def test_only_an_edits_words_are_saved(received: Received) -> None:
+    (edit,) = await received(message("trim it", PRIVATE, **{"from": ANN}))
+    payload = VariationsPayload(aspect="music")
+    versions = replace(edit, id="b" * 16, kind=JobKind.VARIATIONS, prompt="3 versions", payload=payload)
+    await received.job_queue.enqueue([versions], "versions")
+    await received.chats.update(KEY, ChatFields(answer_job_id=versions.id))
+    (answer,) = await received(message("/save shorts", PRIVATE, message_id=8, **{"from": ANN}))
+    assert said(answer.payload) == "templates.nothing_to_save"
 
 
 async def test_a_template_runs_now_or_waits_for_the_next_file(received: Received) -> None:

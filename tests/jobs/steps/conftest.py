@@ -74,6 +74,7 @@ class MemoryQueue:
     closed_at: int | None = None
     joins: list[GatheredJob] = field(default_factory=list)
     waiting: dict[str, JobStatus] = field(default_factory=dict)
+    saved_waiting: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     is_stopped: bool = False
     cancelled: list[str] = field(default_factory=list)
     questions: MemoryQuestions = field(default_factory=MemoryQuestions)
@@ -95,6 +96,9 @@ class MemoryQueue:
         # As the store has it: what a class reads back has been JSON.
         self.saved |= json.loads(json.dumps(values))
         return SaveOutcome.OK
+
+    async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
+        self.saved_waiting[job.id] = values
 
     async def checkpoint(self, job: Job, name: str) -> Any:
         return self.saved.get(name)

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted
+from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted, UploadUsed, field_of
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
-from bot.jobs.model import Attachment
+from bot.jobs.model import Attachment, JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileUnavailable, OpenFile
 from bot.jobs.queue.album import GatheredJob
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import Work
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
@@ -114,8 +115,9 @@ async def test_a_file_that_is_replaced_while_it_is_opened_is_not_uploaded(
     assert queue_of(attempt).closed_at == 2
 
 
+@pytest.mark.parametrize("is_worked_in", [True, False])
 async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_again(
-    rig: Rig, sound: bytes
+    rig: Rig, sound: bytes, *, is_worked_in: bool
 ) -> None:
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
@@ -125,11 +127,22 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
     attempt.job = replace(attempt.job, files=(replace(file, message_id=None),))
     queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
+    if not is_worked_in:  # The first look finds the project as it was.
+        await rig.nemo.fault("state", status=200, body='{"code": 0, "data": {"state": {}}}')
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
     assert list(uploaded.sources) == [file.file_id]
+
+
+async def test_a_request_that_uses_an_upload_from_the_browser_marks_it_as_used(rig: Rig) -> None:
+    held = rig.job(id="a" * 16)
+    attempt = rig.attempt(rig.job(id="b" * 16, payload=EditPayload(link_job_id=held.id)))
+    queue_of(attempt).waiting = {held.id: JobStatus(held, JobState.DONE, 0)}
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert list(queue_of(attempt).saved_waiting) == [held.id]
+    assert field_of(UploadUsed) in queue_of(attempt).saved_waiting[held.id]
 
 
 @pytest.mark.parametrize("arrives", [False, True])

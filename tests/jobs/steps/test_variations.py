@@ -9,7 +9,7 @@ import pytest
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import MakeVariations as MakeVariationsButton
 from bot.jobs.buttons import RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AgentAnswered, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import VariationsPayload
@@ -227,6 +227,17 @@ async def test_videos_that_are_no_album_are_sent_one_by_one(rig: Rig, project: s
         "v1",
         "v2",
         "v3",
+    ]
+
+
+async def test_no_version_is_offered_whose_draft_is_not_kept(rig: Rig, project: str) -> None:
+    ended = [(VariationEnded(mark=project, version=n, is_kept=n != 2), str(n)) for n in (1, 2, 3)]
+    exported = Exported(digest="d", file_id="sent before").model_dump(mode="json")
+    values = {field_of(Exported) + part: exported for part in ("", ":@2", ":@3")}
+    await make(rig, rig.attempt(a_job(rig), *ended, values=values))
+    assert len(rig.responder.albums[0][0]) == 3
+    assert [button.action for button in last_message(rig).buttons] == [
+        RestoreVersion(project, n) for n in "13"
     ]
 
 
