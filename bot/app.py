@@ -349,7 +349,7 @@ class App:
         except BadRequest as error:
             raise TelegramRefuses(f"WEBHOOK_URL is refused by Telegram: {error.message}") from error
         finally:
-            webhook.close()
+            await webhook.close()
 
     def _rate_limiter(self, redis: Redis) -> RateLimiter:
         clock = self._clock

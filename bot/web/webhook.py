@@ -1,6 +1,7 @@
 """The webhook that Telegram delivers updates to: only its own requests are read, and only stored ones get a 200."""
 
 import asyncio
+import contextlib
 import hmac
 import json
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,9 @@ BODY_TIMEOUT_S = 10.0  # for a body to arrive
 STORE_TIMEOUT_S = 25.0
 """For an update to be stored. Telegram waits longer, but by then another process may do better."""
 
+CLOSE_TIMEOUT_S = 3.0
+"""For what is being stored when the process ends; Telegram retries the rest."""
+
 StoreUpdate = Callable[[dict[str, Any]], Awaitable[None]]
 """Stores what an update asks for; raises if that is not possible now."""
 
@@ -54,15 +58,20 @@ class Webhook:
         self._logged_wrong_s = -WRONG_SECRETS_LOGGED_EVERY_S
         self._store_update: StoreUpdate | None = None
         self._in_progress = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
         self.is_set = False
 
     def open(self, store_update: StoreUpdate) -> None:
         """Accept updates from now on; before that and after :meth:`close`, Telegram is told to retry."""
         self._store_update = store_update
 
-    def close(self) -> None:
-        """Accept no more updates."""
+    async def close(self) -> None:
+        """Accept no more updates, and let those be stored that have come: the store is closed after this."""
         self._store_update = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._is_idle.wait()
 
     async def handle(self, request: Request) -> Response:
         """Answer a request.
@@ -78,10 +87,13 @@ class Webhook:
         if store_update is None or self._in_progress >= MAX_CONCURRENT:
             return _refusal(503)
         self._in_progress += 1
+        self._is_idle.clear()
         try:
             return await _store(request, store_update)
         finally:
             self._in_progress -= 1
+            if not self._in_progress:
+                self._is_idle.set()
 
     def _log_wrong_secret(self, *, has_one: bool) -> None:
         # Anybody can send any number of them.

@@ -25,8 +25,10 @@ class UpdateStore:
         self.stored: list[dict[str, Any]] = []
         self.error: Exception | None = None
         self.unblocked: asyncio.Event | None = None
+        self.asked = asyncio.Event()
 
     async def store(self, update: dict[str, Any]) -> None:
+        self.asked.set()
         if self.unblocked is not None:
             await self.unblocked.wait()
         if self.error is not None:
@@ -167,10 +169,28 @@ async def test_requests_beyond_the_concurrency_limit_get_503(
 async def test_a_closed_webhook_answers_503(
     http: httpx.AsyncClient, webhook: Webhook, update_store: UpdateStore
 ) -> None:
-    webhook.close()
+    await webhook.close()
     assert await deliver(http) == 503
     webhook.open(update_store.store)
     assert await deliver(http) == 200
+
+
+async def test_what_has_come_is_stored_before_a_webhook_is_closed(
+    http: httpx.AsyncClient, webhook: Webhook, update_store: UpdateStore
+) -> None:
+    update_store.unblocked = asyncio.Event()
+    delivery = asyncio.create_task(deliver(http))
+    await update_store.asked.wait()
+    closing = asyncio.create_task(webhook.close())
+    await asyncio.sleep(0)
+
+    assert await deliver(http) == 503
+    assert not closing.done()
+    update_store.unblocked.set()
+    await closing
+
+    assert update_store.stored == [UPDATE]
+    assert await delivery == 200
 
 
 async def test_only_post_requests_reach_the_webhook(http: httpx.AsyncClient) -> None:
