@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,7 +23,8 @@ from bot.sandbox.services import serve_services
 from bot.store.server import find_server_binary
 from tests.interruptions.expected import TITLE, expect_everything_once
 from tests.interruptions.soak import ROLES, Plan, Tally, add_account, ask_and_compare, report, start
-from tests.interruptions.world import PATIENCE_S, Process, World, world_of
+from tests.interruptions.test_replicas import ready as is_ready
+from tests.interruptions.world import PATIENCE_S, Process, World, until, world_of
 from tests.nemo.servers import free_port
 
 pytestmark = pytest.mark.heavy
@@ -95,10 +97,15 @@ async def test_a_rolling_restart_behind_nginx_loses_and_doubles_nothing(world: W
                 WEBHOOK_SECRET=SECRET,
             )
 
+        async def ready(place: int, process: Process) -> None:
+            """Wait for what an orchestrator waits for: a process logs that it is ready before its webhook is open."""
+            await world.bots.ready(process)
+            await until(partial(is_ready, f"http://{addresses[place]}"))
+
         processes = []
         for place in range(len(ROLES)):
             processes.append(run(place))
-            await world.bots.ready(processes[place])
+            await ready(place, processes[place])
 
         waits_s: list[float] = []
 
@@ -108,7 +115,7 @@ async def test_a_rolling_restart_behind_nginx_loses_and_doubles_nothing(world: W
             for place, process in enumerate(processes):
                 await world.bots.end(process, signal.SIGTERM)
                 tally.ended[ROLES[place]] += 1
-                await world.bots.ready(run(place))
+                await ready(place, run(place))
             is_over.set()
             for found in await asyncio.gather(*questions):
                 waits_s.extend(found)
