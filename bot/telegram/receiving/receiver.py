@@ -74,9 +74,8 @@ class UpdateReceiver:
             InvalidToken: Telegram does not know the bot.
         """
         offset, backoff = 0, Backoff()
-        done: set[int] = (
-            set()
-        )  # updates behind the offset that were handled before an earlier one of another chat
+        # Updates behind the offset that were handled before an earlier one of another chat.
+        done: set[int] = set()
         self.is_answered = False
         while True:
             try:
