@@ -86,6 +86,10 @@ class RequestHandlers(HandlerFamily):
         phrase = None if has_file else action_for(text)
         if phrase is not PhraseAction.CANCEL and await ChannelPosts(self._services).take_caption(update):
             return None
+        if phrase not in (None, PhraseAction.CANCEL):
+            questions = QuestionHandlers(self._services)
+            if await questions.answer(update, context, text, only_options=True):
+                return None
         if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
