@@ -121,6 +121,24 @@ async def test_several_options_can_be_typed_where_several_may_be_chosen(
     assert await answer_to(received, asking) == QuestionAnswer(words=answer)
 
 
+@pytest.mark.parametrize(
+    ("typed", "is_answer"),
+    [
+        ("https://myshop.example.org", True),
+        ("https://www.youtube.com/@myshop", True),
+        ("look at https://youtu.be/abc123, like that", True),
+        ("https://cdn.example.org/logo.png", False),  # a file
+        ("http://192.168.0.1/admin", False),
+    ],
+)
+async def test_a_link_to_a_page_answers(received: Received, typed: str, is_answer: bool) -> None:
+    asking = await ask(received, shown(), asked=AgentAnswered(question=QuestionSet((Question("Where?"),))))
+    jobs = await received(message(typed, PRIVATE, message_id=21, **{"from": ANN}))
+    assert bool(jobs) is not is_answer
+    expected = QuestionAnswer(words=(typed,)) if is_answer else None
+    assert await answer_to(received, asking) == expected
+
+
 async def test_words_after_a_cancellation_are_a_request_of_their_own(received: Received) -> None:
     asking = await ask(received, shown())
     await received.job_queue.cancel(asking.job.chat, QueueName.MAIN, asking.job.id)
