@@ -31,7 +31,7 @@ from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
-from bot.telegram.reading.request import Request, words_of
+from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
@@ -86,6 +86,10 @@ class RequestHandlers(HandlerFamily):
         phrase = None if has_file else action_for(text)
         if phrase is not PhraseAction.CANCEL and await ChannelPosts(self._services).take_caption(update):
             return None
+        if phrase not in (None, PhraseAction.CANCEL):
+            questions = QuestionHandlers(self._services)
+            if await questions.answer(update, context, text, only_options=True):
+                return None
         if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
@@ -120,13 +124,11 @@ class RequestHandlers(HandlerFamily):
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
         message = message_of(update)
-        is_words_alone = not (request.attachments or request.links or request.part.is_forwarded)
-        if (
-            is_words_alone
-            and request.prompt
-            and await QuestionHandlers(self._services).answer(update, context, request.prompt)
-        ):
-            return None
+        if not (request.attachments or request.part.is_forwarded):
+            stated = request.command.words if request.command is not None else words_of(message)
+            answer = answer_in(without_mention(stated, context.bot.username))
+            if answer and await QuestionHandlers(self._services).answer(update, context, answer):
+                return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
