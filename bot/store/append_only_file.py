@@ -1,8 +1,6 @@
 """The append-only file of the embedded store, rewritten so that what was erased leaves the disk too."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from typing import Final
 
 import structlog
@@ -18,23 +16,12 @@ _HOUR_S: Final = 3600
 _DAY_S: Final = 86_400
 
 
-@contextlib.asynccontextmanager
-async def rewriting_regularly(redis: Redis) -> AsyncIterator[None]:
-    """Rewrite the file once a day, and after an erasure, at most once an hour, until the block is left.
+async def rewrite_regularly(redis: Redis) -> None:
+    """Rewrite the file once a day, and after an erasure, at most once an hour, for ever.
 
     Args:
         redis: The embedded store; several processes may do this at once.
     """
-    task = asyncio.create_task(_rewrite_regularly(redis), name="append-only file")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _rewrite_regularly(redis: Redis) -> None:
     while True:
         await asyncio.sleep(LOOK_S)
         try:
