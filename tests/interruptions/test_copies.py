@@ -65,8 +65,8 @@ async def test_a_copy_is_kept_until_it_was_used_and_gone_then(worlds: Worlds) ->
 async def test_the_copy_of_a_job_that_is_given_up_goes_too(worlds: Worlds) -> None:
     async def play(world: World, _: None) -> None:
         for number in range(2):
-            start(world, JOB_ATTEMPTS="2")
             hold = await world.nemo.hold("upload", "before")
+            start(world, JOB_ATTEMPTS="2")
             if number == 0:
                 await world.prompt()
             await world.nemo.reached(hold, timeout_s=PATIENCE_S)
