@@ -18,9 +18,8 @@ from redis.exceptions import (
 )
 
 from bot.runtime.tasks import in_background
-from bot.store.append_only_file import rewrite_regularly
 from bot.store.batching import BatchingRedis
-from bot.store.embedded import EmbeddedStore
+from bot.store.embedded import EmbeddedStore, rewrite_regularly
 from bot.store.errors import StoreError, StoreUnreachable
 from bot.store.pools import new_pool
 
