@@ -393,7 +393,7 @@ class App:
             responders,
             self._clock,
             steps,
-            settings.job_tries,
+            settings.job_attempts,
             positions,
             partial(ended_by, projects),
             send_alert,

@@ -150,7 +150,7 @@ class TurnProgress:
                 fraction=self._fraction,
                 until=ANSWERED,
                 expected_s=expected_s,
-                times_s=times_s,
+                estimates_s=times_s,
                 preview=preview,
                 readable_s=readable_s,
             )

@@ -245,7 +245,7 @@ class JobRunner:
             await self._wait_for_position_message(attempt)
             if attempt.claimed.counted_attempts > self._max_tries:
                 attempt.given_up_for = "Interrupted"
-                log.error("job.given_up", tries=attempt.claimed.counted_attempts - 1)
+                log.error("job.given_up", attempts=attempt.claimed.counted_attempts - 1)
                 return _go_on(_INTERRUPTED, attempt), JobState.FAILED
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)

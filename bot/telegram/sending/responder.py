@@ -122,7 +122,7 @@ class TelegramResponder:
         If a group or its topic takes no texts, the person who asked is notified in private.
         """
         try:
-            await self._send(idempotency_key, message)
+            await self._send_message(idempotency_key, message)
         except (ChatGone, OutcomeUnknown, TelegramError) as refused:
             log.warning("responder.refused", error=str(refused))
             is_lost = not isinstance(refused, ChatGone | BadRequest)  # Elsewhere it would be lost as well.
@@ -145,7 +145,7 @@ class TelegramResponder:
             return False
         return True
 
-    async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+    async def _send_message(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
                 return await self._send_privately(idempotency_key, message)
@@ -228,20 +228,20 @@ class TelegramResponder:
             assert person is not None  # noqa: S101 - not called otherwise
             # Buttons would act on the private chat's own project.
             elsewhere = replace(result, buttons=())
-            return await person._deliver_here(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
+            return await person._send_result(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
 
         if person is None:
-            return await self._deliver_here(idempotency_key, result)
+            return await self._send_result(idempotency_key, result)
         try:
-            return await self._deliver_here(idempotency_key, result, in_private)
+            return await self._send_result(idempotency_key, result, in_private)
         except BadRequest as error:  # Not even a text: where it can be had is said in private.
             log.warning("responder.result_refused", error=error.message)
             if not (result.exported.link or result.exported.spare_link):
                 raise
             link = replace(result, path=None, buttons=())
-            return await person._deliver_here(f"{idempotency_key}.private", link, may_be_kept=False)
+            return await person._send_result(f"{idempotency_key}.private", link, may_be_kept=False)
 
-    async def _deliver_here(
+    async def _send_result(
         self,
         idempotency_key: str,
         result: Result,
