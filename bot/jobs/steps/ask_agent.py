@@ -63,6 +63,7 @@ from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
+from bot.runtime.tasks import cancel
 from bot.skills.cards import SkillCards
 from bot.words import Words, names_format
 from bot.words.screen_talk import remove_screen_talk
@@ -150,12 +151,14 @@ class AskAgent:
             answered = await self._take_turn(attempt, turn)
             while answered.question is not None:
                 # A part of a job is done without a person.
-                following = None if attempt.part else await ask_person(attempt, answered, answered.question)
+                following = (
+                    None if attempt.variation else await ask_person(attempt, answered, answered.question)
+                )
                 if following is None:
                     answered = await _end_early(attempt, answered, turn)
                 else:
                     turn, answered = following, await self._take_turn(attempt, following)
-            if not attempt.part:
+            if not attempt.variation:
                 await send_answer(self.projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
@@ -210,7 +213,7 @@ class _AgentTurn:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_loss=self._lost.end if self._attempt.part else self._lost.offer,
+                on_loss=self._lost.end if self._attempt.variation else self._lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
@@ -266,7 +269,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        draft, asked = await self._before_turn(project)
+        draft, asked = await self._reserve_turn(project)
         await self._progress.begin()
         self._form = await self._default_format(project)
         # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
@@ -295,11 +298,11 @@ class _AgentTurn:
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
         return self._draft.is_other(draft)
 
-    async def _before_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
-        """Return how things are before the message goes out.
+    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
+        """Read the draft and the credits, then reserve credits for the turn and count it.
 
         Raises:
-            JobEnded: It waits until a person agrees to use the last credits, or today's limit does not allow it.
+            JobEnded: A person has to agree to use the last credits, or today's limit doesn't allow the turn.
             NemoError: The project can't be read.
         """
         task = asyncio.create_task(self._spending.read(project))
@@ -328,10 +331,7 @@ class _AgentTurn:
                 raise _Broken("silent for too long")
             await consumer
         finally:
-            tasks = [task for task in (consumer, watchdog, received.raw_video_task) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(consumer, watchdog, received.raw_video_task)
 
     async def _announce_raw_video(self) -> None:
         """Say that a video is there, if the agent goes on with music, titles and effects by itself."""
