@@ -47,7 +47,7 @@ class Checkpoint(BaseModel):
     ignored, and a new field has a default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: ClassVar[str]
     is_shared: ClassVar[bool] = False
     """Whether all parts of a job share it, see ``Attempt.in_part``."""
@@ -56,7 +56,7 @@ class Checkpoint(BaseModel):
 class SentMessage(BaseModel):
     """A message that is in the chat."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     message_id: int = (
         0  # means another message, or none, once the group has become a supergroup; 0 if unknown
     )
@@ -120,7 +120,7 @@ class UploadUsed(Checkpoint):
 class UploadedFile(BaseModel):
     """What NemoVideo said of an uploaded file."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str = ""  # the name it was uploaded under
     size_bytes: int = 0  # its size
     kind: str | None = ""  # its type as NemoVideo calls it; empty if it said nothing
@@ -260,7 +260,7 @@ class QuestionAnswer(Checkpoint):
 class StepTime(BaseModel):
     """When a job took a step, in seconds by the wall clock."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str
     began_at: float
     ended_at: float | None = None

@@ -203,7 +203,7 @@ class Job:
         guest_query: What it answers, if the bot was called as a guest; ``chat`` is the person's private one then.
     """
 
-    __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True)
+    __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True, defer_build=True)
 
     id: str
     chat: Annotated[ChatKey, BeforeValidator(_read_chat), PlainSerializer(str)]

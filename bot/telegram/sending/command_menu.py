@@ -34,6 +34,7 @@ from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)
 
+START_PAUSE_S = 1.0  # so that the first answers don't wait for all texts of all languages
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 
@@ -85,12 +86,16 @@ class CommandMenu:
     @contextlib.asynccontextmanager
     async def background(self) -> AsyncIterator[None]:
         """Run in the background while the block runs."""
-        task = asyncio.create_task(self.run(), name="menu")
+        task = asyncio.create_task(self._run_later(), name="menu")
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+    async def _run_later(self) -> None:
+        await self._clock.sleep(START_PAUSE_S)
+        await self.run()
 
     async def run(self) -> None:
         """Set what has changed, however often Telegram asks to wait; return when all is set."""

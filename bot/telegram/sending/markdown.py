@@ -13,14 +13,16 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from telegram import MessageEntity
 from telegram.constants import MessageLimit
-from telegramify_markdown import MessageEntity as RawEntity
-from telegramify_markdown import RenderConfig, convert
 
 from bot.runtime.hosts import ascii_host, is_link
+
+if TYPE_CHECKING:
+    from telegramify_markdown import MessageEntity as RawEntity
 
 MAX_ANSWER_CHARS = 12_000
 """Longer answers are cut: three full messages are as much as anybody reads on a phone."""
@@ -147,7 +149,9 @@ def _bounded(text: str) -> tuple[str, bool]:
     return head, True
 
 
-def _convert(source: str) -> tuple[str, list[RawEntity]]:
+def _convert(source: str) -> tuple[str, list["RawEntity"]]:
+    from telegramify_markdown import RenderConfig, convert  # here: a bot starts sooner without
+
     config = RenderConfig.isolated()
     symbols = config.markdown_symbol
     symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""
@@ -248,7 +252,7 @@ def _is_punctuation(character: str) -> bool:
     return character == _CODE or unicodedata.category(character)[0] in "PS"
 
 
-def _usable(raw: list[RawEntity], text: str) -> list[MessageEntity]:
+def _usable(raw: list["RawEntity"], text: str) -> list[MessageEntity]:
     units = text.encode("utf-16-le")
     entities: list[MessageEntity] = []
     ends: dict[str, int] = {}
