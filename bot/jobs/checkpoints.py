@@ -25,8 +25,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
-from bot.nemo.bounded_drafts import bounded_draft
-from bot.nemo.drafts import Draft, digest, read_draft
+from bot.nemo.drafts import Draft, bounded_draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
 
 C = TypeVar("C", bound="Checkpoint")

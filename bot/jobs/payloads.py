@@ -138,7 +138,7 @@ class ForgetPayload(Payload):
     is_silent: bool = False  # whether the job is one of those
 
 
-class SayPayload(Payload):
+class MessagePayload(Payload):
     """A text that the handler prepared."""
 
     message: LocalizedMessage | ListMessage  # the text

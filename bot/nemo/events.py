@@ -335,19 +335,13 @@ def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 _TYPED = {
+    **dict.fromkeys(
+        ("thought", "thinking", "thinking_start", "thinking_delta", "thinking_end", "status"), _typed_thought
+    ),
+    **dict.fromkeys(("text_delta", "chunk"), _typed_chunk),
+    **dict.fromkeys(("tool_call", "tool_start", "toolcall_start"), _typed_call),
     "text": _typed_text,
-    "thought": _typed_thought,
-    "thinking": _typed_thought,
-    "thinking_start": _typed_thought,
-    "thinking_delta": _typed_thought,
-    "thinking_end": _typed_thought,
-    "status": _typed_thought,
-    "text_delta": _typed_chunk,
     "text_end": _typed_text_end,
-    "chunk": _typed_chunk,
-    "tool_call": _typed_call,
-    "tool_start": _typed_call,
-    "toolcall_start": _typed_call,
     "tool_result": _typed_result,
     "error": _typed_error,
 }

@@ -580,8 +580,8 @@ class TestSweep:
     ("kind", "text", "kept_s"),
     [
         (JobKind.EDIT, "a cat", keys.JOB_TTL_S),
-        (JobKind.SAY, "a request that its button runs", keys.JOB_TTL_S),
-        (JobKind.SAY, "", keys.BRIEF_JOB_TTL_S),
+        (JobKind.MESSAGE, "a request that its button runs", keys.JOB_TTL_S),
+        (JobKind.MESSAGE, "", keys.BRIEF_JOB_TTL_S),
         (JobKind.CANCEL, "", keys.BRIEF_JOB_TTL_S),
     ],
 )

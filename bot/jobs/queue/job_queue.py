@@ -473,7 +473,7 @@ class JobQueue(JobReader):
 
 def _is_brief(job: Job) -> bool:
     """Return whether a job need not be kept for long, as no button refers to it."""
-    if job.kind is JobKind.SAY:
+    if job.kind is JobKind.MESSAGE:
         return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
     return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 

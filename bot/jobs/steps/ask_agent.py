@@ -63,6 +63,7 @@ from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
+from bot.runtime.tasks import cancel
 from bot.skills.cards import SkillCards
 from bot.words import Words, names_format
 from bot.words.screen_talk import remove_screen_talk
@@ -324,10 +325,7 @@ class _AgentTurn:
                 raise _Broken("silent for too long")
             await consumer
         finally:
-            tasks = [task for task in (consumer, watchdog, received.raw_video_task) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(consumer, watchdog, received.raw_video_task)
 
     async def _announce_raw_video(self) -> None:
         """Say that a video is there, if the agent goes on with music, titles and effects by itself."""

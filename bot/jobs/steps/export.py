@@ -397,15 +397,15 @@ class _Rendering:
 
 
 def _progress(
-    attempt: Attempt, times_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
+    attempt: Attempt, estimates_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
 ) -> Progress:
     start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
     return Progress(
         stage,
         fraction=start + (RENDERED - start) * percent / 100,
         until=RENDERED,
-        expected_s=median(times_s),
-        times_s=times_s,
+        expected_s=median(estimates_s),
+        estimates_s=estimates_s,
     )
 
 

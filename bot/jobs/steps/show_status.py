@@ -24,6 +24,7 @@ from bot.nemo.errors import NemoError
 from bot.nemo.project_files import unplaced_files
 from bot.nemo.wire import Credentials
 from bot.projects.projects import UNNAMED_PROJECT, Projects
+from bot.runtime.tasks import cancel
 from bot.words import bounded
 
 log = structlog.get_logger(__name__)
@@ -167,9 +168,7 @@ async def clip_looks(nemo: NemoClient, credentials: Credentials, draft: Draft) -
         if tasks:
             await asyncio.wait(tasks.values(), timeout=MAX_WAIT_S)
     finally:
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        await cancel(*tasks.values())
     return {
         url: look
         for url, task in tasks.items()

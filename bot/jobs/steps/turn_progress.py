@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from statistics import median
+from typing import Any
 
 from bot.jobs.checkpoints import FILES, LINKS, Uploaded
 from bot.jobs.messages import ANSWERED, CONNECTED, READ, Progress
@@ -42,15 +43,7 @@ video, also those for one."""
 
 _SUCCESSES = (
     "",
-    "ok",
-    "success",
-    "succeeded",
-    "successful",
-    "complete",
-    "completed",
-    "done",
-    "finished",
-    "ready",
+    *["ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "ready"],
 )
 _MAX_WRAPPERS = 3
 
@@ -125,8 +118,9 @@ class TurnProgress:
             self._work, elapsed_s = work, self._attempt.clock.monotonic_s() - self._began_s
             longer = tuple(time_s - elapsed_s for time_s in self._known[work] if time_s > elapsed_s)
             self._times_s = longer or (LEAST_LEFT * usual_s,)
-        times_s = () if readable_s else self._times_s
-        self._report(stage, median(self._times_s), times_s, preview, readable_s)
+        estimates_s = () if readable_s else self._times_s
+        expected_s = median(self._times_s)
+        self._report(stage, expected_s, estimates_s=estimates_s, preview=preview, readable_s=readable_s)
 
     def show_recovery(self) -> None:
         """Show that the answer's stream broke, and its outcome is looked for."""
@@ -136,22 +130,7 @@ class TurnProgress:
         """Note how long the turn took, which has ended well."""
         await self._usual_times.learn(self._work, self._attempt.clock.monotonic_s() - self._began_s)
 
-    def _report(
-        self,
-        stage: str,
-        expected_s: float,
-        times_s: tuple[float, ...] = (),
-        preview: Callable[[], str] | None = None,
-        readable_s: float = 0.0,
-    ) -> None:
+    def _report(self, stage: str, expected_s: float, **fields: Any) -> None:
         self._attempt.responder.report_progress(
-            Progress(
-                stage,
-                fraction=self._fraction,
-                until=ANSWERED,
-                expected_s=expected_s,
-                times_s=times_s,
-                preview=preview,
-                readable_s=readable_s,
-            )
+            Progress(stage, fraction=self._fraction, until=ANSWERED, expected_s=expected_s, **fields)
         )

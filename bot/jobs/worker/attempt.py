@@ -14,6 +14,7 @@ from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 
 T = TypeVar("T")
 
@@ -180,9 +181,7 @@ class Attempt(StoredCheckpoints):
 
     async def stop_fetching(self) -> None:
         """End the fetching of a result that nobody waits for any more."""
-        if self.fetching is not None:
-            self.fetching.cancel()
-            await asyncio.gather(self.fetching, return_exceptions=True)
+        await cancel(self.fetching)
 
     def interrupt(self, reason: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.

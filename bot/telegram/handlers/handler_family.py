@@ -170,6 +170,17 @@ class HandlerFamily:
             press, JobKind.EDIT, prompt=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
         )
 
+    async def held_job(self, press: Press, held: Job) -> Job | None:
+        """Make the job of a request that another one holds: it answers that one's message, and not the press."""
+        job = await self.prompt_job(press, held.prompt)
+        return job and replace(
+            job,
+            message_id=held.message_id,
+            telegram_chat_id=held.telegram_chat_id,
+            owner_id=held.owner_id,
+            is_press=held.is_press,
+        )
+
     async def send_prompt(
         self,
         press: Press,

@@ -36,25 +36,12 @@ NAME_LENGTH = 80
 
 # A live photo comes as a photo too, for bots that don't know it, and an animation as a document, for older clients.
 _KINDS = (
-    "live_photo",
-    "photo",
-    "sticker",
-    "video",
-    "animation",
-    "video_note",
-    "audio",
-    "voice",
-    "document",
-)
+    "live_photo", "photo", "sticker", "video", "animation", "video_note", "audio", "voice", "document",
+)  # fmt: skip
 
 _DEFAULT_ENDINGS = {
-    "live_photo": "mp4",
-    "video": "mp4",
-    "video_note": "mp4",
-    "animation": "mp4",
-    "photo": "jpg",
-    "voice": "ogg",
-}
+    "live_photo": "mp4", "video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg",
+}  # fmt: skip
 _DEFAULT_TYPES = {"live_photo": "video/mp4", "photo": "image/jpeg"}
 
 _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")

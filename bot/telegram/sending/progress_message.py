@@ -23,6 +23,7 @@ from bot.jobs.checkpoints import (
 )
 from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
 from bot.jobs.ports import ChatGone
+from bot.runtime.tasks import cancel
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.keyboards import keyboard
@@ -186,10 +187,7 @@ class ProgressMessage:
 
     async def close(self) -> None:
         """Stop editing, and give up a first send that is late."""
-        tasks = [task for task in (self._edits, self._late_send) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(self._edits, self._late_send)
         self._edits = self._late_send = None
 
     @property

@@ -28,6 +28,7 @@ from bot.jobs.messages import (
 from bot.jobs.model import Attachment, Job, MessageLocation
 from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
+from bot.runtime.tasks import in_background
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import ResultSender
@@ -122,7 +123,7 @@ class TelegramResponder:
         If a group or its topic takes no texts, the person who asked is notified in private.
         """
         try:
-            await self._send(idempotency_key, message)
+            await self._send_message(idempotency_key, message)
         except (ChatGone, OutcomeUnknown, TelegramError) as refused:
             log.warning("responder.refused", error=str(refused))
             is_lost = not isinstance(refused, ChatGone | BadRequest)  # Elsewhere it would be lost as well.
@@ -145,7 +146,7 @@ class TelegramResponder:
             return False
         return True
 
-    async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+    async def _send_message(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
                 return await self._send_privately(idempotency_key, message)
@@ -222,26 +223,19 @@ class TelegramResponder:
 
     async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """See ``ports.Responder``."""
-        person = self._in_private()
-
-        async def in_private() -> SentMessage:
-            assert person is not None  # noqa: S101 - not called otherwise
-            # Buttons would act on the private chat's own project.
-            elsewhere = replace(result, buttons=())
-            return await person._deliver_here(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
-
-        if person is None:
-            return await self._deliver_here(idempotency_key, result)
+        if (person := self._in_private()) is None:
+            return await self._send_result(idempotency_key, result)
+        send_there = partial(person._send_result, f"{idempotency_key}.private", may_be_kept=False)
+        result_there = replace(result, buttons=())  # They would act on the private chat's own project.
         try:
-            return await self._deliver_here(idempotency_key, result, in_private)
+            return await self._send_result(idempotency_key, result, partial(send_there, result_there))
         except BadRequest as error:  # Not even a text: where it can be had is said in private.
             log.warning("responder.result_refused", error=error.message)
             if not (result.exported.link or result.exported.spare_link):
                 raise
-            link = replace(result, path=None, buttons=())
-            return await person._deliver_here(f"{idempotency_key}.private", link, may_be_kept=False)
+            return await send_there(replace(result_there, path=None))
 
-    async def _deliver_here(
+    async def _send_result(
         self,
         idempotency_key: str,
         result: Result,
@@ -255,7 +249,7 @@ class TelegramResponder:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
-        async with self._activity_signals.uploading():
+        async with in_background(self._activity_signals.show_uploading()):
             return await ResultSender(
                 self._delivery,
                 self._sender,
@@ -271,7 +265,7 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
-        async with self._activity_signals.uploading():
+        async with in_background(self._activity_signals.show_uploading()):
             return await send_album(self._sender, self._delivery, idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:

@@ -71,7 +71,7 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
     assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
     shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
     assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
-    assert shown["progress.turn_tool_edit"].times_s
+    assert shown["progress.turn_tool_edit"].estimates_s
 
 
 async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
