@@ -321,7 +321,7 @@ class Chats:
         return self._redis.lock(name, timeout=keys.ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)
 
     async def replace_client_id(self, key: ChatKey, refused: UUID) -> UUID:
-        """Return a new client id in the place of one that was refused, or what another job has put there already."""
+        """Replace a refused client id and return the new one; if another job has replaced it already, return that."""
         chat = await self.get(key)
         if chat.client_id is not None and chat.client_id != refused:
             return chat.client_id

@@ -140,6 +140,7 @@ class Projects:
         call_service: Callable[[Project], Awaitable[T]],
         *,
         on_loss: OnLoss | None = None,
+        waits_out_rate_limit: bool = True,
     ) -> T:
         """Make a call about the chat's project; repair what can be repaired, each thing once.
 
@@ -150,6 +151,7 @@ class Projects:
             job: The job whose chat is used.
             call_service: Starts the call.
             on_loss: Called when the old project turned out to be gone.
+            waits_out_rate_limit: Whether to wait out a 429, rather than raise it.
 
         Raises:
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
@@ -168,7 +170,7 @@ class Projects:
             if loss is not None and on_loss is not None:
                 await on_loss(loss)
 
-        return await with_retries(self._clock, attempt, repair)
+        return await with_retries(self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit)
 
     async def check_token(self, job: Requester, token: str) -> Credits:
         """Return the credits of an offered token's account; don't save the token.

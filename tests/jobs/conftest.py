@@ -98,7 +98,7 @@ class RecordingResponder:
         if what in self.responders.failing:
             raise self.responders.failing[what]
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
         raise NotImplementedError
 
     async def deliver_album(

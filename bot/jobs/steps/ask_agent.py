@@ -150,12 +150,14 @@ class AskAgent:
             answered = await self._take_turn(attempt, turn)
             while answered.question is not None:
                 # A part of a job is done without a person.
-                following = None if attempt.part else await ask_person(attempt, answered, answered.question)
+                following = (
+                    None if attempt.variation else await ask_person(attempt, answered, answered.question)
+                )
                 if following is None:
                     answered = await _end_early(attempt, answered, turn)
                 else:
                     turn, answered = following, await self._take_turn(attempt, following)
-            if not attempt.part:
+            if not attempt.variation:
                 await send_answer(self.projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
@@ -210,7 +212,7 @@ class _AgentTurn:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_loss=self._lost.end if self._attempt.part else self._lost.offer,
+                on_loss=self._lost.end if self._attempt.variation else self._lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
@@ -263,7 +265,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        draft, asked = await self._before_turn(project)
+        draft, asked = await self._reserve_turn(project)
         await self._progress.begin()
         self._form = await self._default_format(project)
         # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
@@ -292,11 +294,11 @@ class _AgentTurn:
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
         return self._draft.is_other(draft)
 
-    async def _before_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
-        """Return how things are before the message goes out.
+    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
+        """Read the draft and the credits, then reserve credits for the turn and count it.
 
         Raises:
-            JobEnded: It waits until a person agrees to use the last credits, or today's limit does not allow it.
+            JobEnded: A person has to agree to use the last credits, or today's limit doesn't allow the turn.
             NemoError: The project can't be read.
         """
         task = asyncio.create_task(self._spending.read(project))

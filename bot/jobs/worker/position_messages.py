@@ -205,4 +205,5 @@ class _WaitingCheckpoints(StoredCheckpoints):
         self._job = job
 
     async def _write(self, values: Mapping[str, Any]) -> None:
+        self._values |= values
         await self._job_queue.save_waiting(self._job, values)

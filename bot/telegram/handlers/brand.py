@@ -42,7 +42,7 @@ _OF_CLIP = "clip"
 
 
 class BrandHandlers(HandlerFamily):
-    """Handles this command and these buttons."""
+    """Handles ``/brand``, also under a file, and the buttons of the brand's settings."""
 
     @on_command("brand")
     @on_message(CommandInCaption("brand"))

@@ -48,7 +48,7 @@ _GONE = PressReply("projects.gone")
 
 
 class ProjectHandlers(HandlerFamily):
-    """Handles these commands, and the buttons of the list and of what ``/new`` asks."""
+    """Handles ``/new``, ``/projects`` and ``/rename``, and the buttons of the list and of the question of ``/new``."""
 
     @on_command("new")
     async def begin_or_ask(self, update: Update, context: Context) -> None:

@@ -316,18 +316,22 @@ class FileDownloads:
     async def _chunks(
         self, url: str, response: httpx.Response | None, stack: contextlib.AsyncExitStack
     ) -> AsyncIterator[bytes]:
-        """Yield a file's bytes. It never changes: where its line breaks, it is fetched again up to there."""
+        """Yield a file's bytes.
+
+        After a broken connection the file, which never changes, is fetched again, and the bytes already yielded are
+        skipped.
+        """
         given_bytes = 0
         for pause_s in BROKEN_PAUSES_S:
             await self._telegram_calls.clock.sleep(pause_s)
-            known_bytes = given_bytes
+            to_skip_bytes = given_bytes
             try:
                 response = response or await self._fetch(url, stack)
                 async for chunk in response.aiter_raw():
-                    if new := chunk[known_bytes:]:
+                    if new := chunk[to_skip_bytes:]:
                         given_bytes += len(new)
                         yield new
-                    known_bytes = max(0, known_bytes - len(chunk))
+                    to_skip_bytes = max(0, to_skip_bytes - len(chunk))
             except (httpx.TransportError, NetworkError) as error:
                 # Without its text, which may hold the URL.
                 log.info("downloads.broke", error=type(error).__name__, after_bytes=given_bytes)

@@ -98,7 +98,7 @@ class Bucket:
         return 1000 / self.per_s
 
     def room_ms(self, priority: SendPriority) -> float:
-        """Return how far ahead the moment of being full may lie for a token to be there."""
+        """Return the longest time until the bucket is full at which a token may still be taken."""
         kept = {SendPriority.PROGRESS: self.kept_from_progress, SendPriority.EDIT: self.kept_from_edits}.get(
             priority, 0
         )
