@@ -22,7 +22,7 @@ def import_lean() -> None:
     hidden: dict[str, Any] = {**dict.fromkeys(_OPTIONAL), **_no_type_checks()}
     hidden = {name: module for name, module in hidden.items() if name not in sys.modules}
     sys.modules.update(hidden)
-    ssl.SSLContext.set_default_verify_paths = _ignore  # type: ignore[assignment]
+    ssl.SSLContext.set_default_verify_paths = _ignore  # type: ignore[method-assign]
     try:
         for library in _LIBRARIES:
             importlib.import_module(library)
