@@ -6,6 +6,8 @@ tables become text as it lays them out. Its
 entities and joined emoji apart, keeps blank lines at the edges, and ignores Telegram's limit of 100 entities.
 """
 
+from __future__ import annotations
+
 import bisect
 import itertools
 import re
@@ -149,7 +151,7 @@ def _bounded(text: str) -> tuple[str, bool]:
     return head, True
 
 
-def _convert(source: str) -> tuple[str, list["RawEntity"]]:
+def _convert(source: str) -> tuple[str, list[RawEntity]]:
     from telegramify_markdown import RenderConfig, convert  # here: a bot starts sooner without
 
     config = RenderConfig.isolated()
@@ -252,7 +254,7 @@ def _is_punctuation(character: str) -> bool:
     return character == _CODE or unicodedata.category(character)[0] in "PS"
 
 
-def _usable(raw: list["RawEntity"], text: str) -> list[MessageEntity]:
+def _usable(raw: list[RawEntity], text: str) -> list[MessageEntity]:
     units = text.encode("utf-16-le")
     entities: list[MessageEntity] = []
     ends: dict[str, int] = {}
