@@ -49,34 +49,14 @@ _KEPT_VARIABLES = ("PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 # With the libraries that these modules import only where they use them: once for all children, and without bounds. A
 # child can't load anything any more.
 _PRELOADED = (
-    "av",
-    "av.audio.resampler",
-    "av.subtitles.codeccontext",
-    "av.subtitles.stream",
-    "av.subtitles.subtitle",
-    "PIL.ImageFilter",
-    "PIL.ImageOps",
-    "PIL.ImageStat",
-    # The first five are what Pillow itself loads before it opens or saves anything.
-    "PIL.BmpImagePlugin",
-    "PIL.GifImagePlugin",
-    "PIL.JpegImagePlugin",
-    "PIL.PngImagePlugin",
-    "PIL.PpmImagePlugin",
-    "PIL.AvifImagePlugin",
-    "PIL.Jpeg2KImagePlugin",
-    "PIL.TiffImagePlugin",
-    "PIL.WebPImagePlugin",
-    "pillow_heif",
-    "bot.media.cover",
-    "bot.media.audio_conversion",
-    "bot.media.clip_look",
-    "bot.media.shrink",
-    "bot.media.conversion",
-    "bot.media.side_by_side",
-    "bot.media.video_conversion",
-    "bot.media.extracts",
-)
+    "av", "av.audio.resampler", "av.subtitles.codeccontext", "av.subtitles.stream", "av.subtitles.subtitle",
+    "PIL.ImageFilter", "PIL.ImageOps", "PIL.ImageStat",
+    # What Pillow itself loads before it opens or saves anything.
+    "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.PpmImagePlugin",
+    "PIL.AvifImagePlugin", "PIL.Jpeg2KImagePlugin", "PIL.TiffImagePlugin", "PIL.WebPImagePlugin", "pillow_heif",
+    "bot.media.cover", "bot.media.audio_conversion", "bot.media.clip_look", "bot.media.shrink", "bot.media.conversion",
+    "bot.media.side_by_side", "bot.media.video_conversion", "bot.media.extracts",
+)  # fmt: skip
 _CHUNK_BYTES = 65_536
 _MAX_FILES = 4
 

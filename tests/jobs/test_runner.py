@@ -33,6 +33,7 @@ from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.clock import SystemClock
+from bot.runtime.tasks import in_background
 from bot.store import keys
 from bot.store.connect import Store, open_store
 from tests.clocks import PATIENCE_S, HandClock, eventually, settle
@@ -332,7 +333,7 @@ class TestCancel:
         runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job = new_job()
         await job_queue.enqueue([job], 1)
-        async with runner.background():
+        async with in_background(runner.listen(), runner.sweep()):
             await eventually_subscribed(redis)
             async with running(runner):
                 await gate.arrived.wait()
@@ -416,7 +417,7 @@ class TestCancel:
         runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job, other = new_job(1), new_job(2, queue=QueueName.QUICK, kind=JobKind.CREDITS)
         await job_queue.enqueue([job, other], 1)
-        async with runner.background():
+        async with in_background(runner.listen(), runner.sweep()):
             await eventually_subscribed(redis)
             async with running(runner) as ticket:
                 asked = asyncio.create_task(runner.work(queue_id(CHAT, QueueName.QUICK), "", "b"))
@@ -551,7 +552,7 @@ async def test_a_step_that_is_interrupted_says_by_whom(
     await job_queue.enqueue([first, second], 1)
     runner = a_runner(job_queue, redis, responders, clock, gate.step)
     with capture_logs() as logs:
-        async with runner.background():
+        async with in_background(runner.listen(), runner.sweep()):
             await eventually_subscribed(redis)
             async with running(runner):
                 await gate.arrived.wait()
@@ -811,7 +812,7 @@ class TestWorkers:
             job, other = new_job(), new_job(chat=ChatKey(77, None))
             await place.job_queue.enqueue([job], 1)
             await place.docket.clear()  # a crash came before the ticket was added
-            async with place.runner.background(), working(place, "one"):
+            async with in_background(place.runner.listen(), place.runner.sweep()), working(place, "one"):
                 await eventually(lambda: len(responders.finished) == 1)
                 # The sweep's ticket has done its work: the next one of its kind is not taken for a repetition.
                 await place.job_queue.enqueue([other], 1)
@@ -831,7 +832,7 @@ class TestWorkers:
                 raise StoreAway
 
             monkeypatch.setattr(place.job_queue, "sweep", fail)
-            async with place.runner.background(), working(place, "one"):
+            async with in_background(place.runner.listen(), place.runner.sweep()), working(place, "one"):
                 await eventually(lambda: responders.finished)
 
     async def test_a_ticket_of_the_sweep_can_be_needed_twice(

@@ -16,8 +16,7 @@ from bot.jobs.steps import ask_agent
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.nemo.bounded_drafts import bounded_draft
-from bot.nemo.drafts import Draft
+from bot.nemo.drafts import Draft, bounded_draft
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project
 from bot.runtime.clock import SystemClock

@@ -21,6 +21,7 @@ from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
 from bot.runtime.clock import SystemClock
+from bot.runtime.tasks import in_background
 from bot.store import keys
 from bot.store.connect import Store
 from tests.clocks import PATIENCE_S, eventually
@@ -254,7 +255,7 @@ async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
         async for key in store.redis.scan_iter(f"{keys.DOCKET}:*"):
             await store.redis.delete(key)
         await place.docket._ensure_stream_and_group()
-        async with place.runner.background():
+        async with in_background(place.runner.listen(), place.runner.sweep()):
             await _until_listening(store.redis)
             for command in commands:
                 await store.redis.execute_command(*command)  # type: ignore[no-untyped-call]

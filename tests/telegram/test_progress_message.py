@@ -132,7 +132,7 @@ async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada
     async with progress_message(telegram, ada) as responder:
         whole = responder.result_path
         responder.report_progress(Progress("progress.turn", fraction=0.1, preview=lambda: "of before"))
-        responder.begin_part(2, 3, LocalizedMessage("variations.upbeat"))
+        responder.begin_variation(2, 3, LocalizedMessage("variations.upbeat"))
         responder.report_progress(Progress("progress.turn", fraction=0.5))
         assert responder.result_path != whole
         await responder.show_progress()
@@ -140,7 +140,7 @@ async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada
         assert text.startswith("Version 2 of 3: upbeat music")
         assert "50%" in text  # A half of the second third.
         assert "of before" not in text
-        responder.begin_part(0, 3, None)
+        responder.begin_variation(0, 3, None)
         assert responder.result_path == whole
         for path in (whole, whole.with_stem(f"{whole.stem}-2"), whole.with_stem(f"{whole.stem}-2-small")):
             path.touch()

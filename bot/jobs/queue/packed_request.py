@@ -17,7 +17,7 @@ _USUAL: Final = (
     b'"content_type":"video/quicktime","content_type":"video/mp4","duration_s":.0,"width":1080,"height":1920,"message_id":,'
     b'"unique_id":"AgAD"}],"payload":{"links":["https://"]},"telegram_chat_id":-100,"language_code":"en"}'
 )
-"""What most requests hold, so that the compressed ones need not. It can't be changed while jobs are kept."""
+"""Text that most requests contain; a compressed one refers to it. It can't be changed while jobs are kept."""
 
 
 def pack(job: Job) -> str:

@@ -62,7 +62,7 @@ class EditedMessageHandlers(HandlerFamily):
         payload = MessagePayload(
             message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
         )
-        # While the request still waits, enqueue.lua replaces its part and drops the offer.
+        # While the request still waits, the offer is dropped and its part replaced: see find_job in album.lua.
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None
 

@@ -199,7 +199,7 @@ class HandlerFamily:
 def handles(
     make: Callable[[Any], BaseHandler[Any, Context, Any]], group: int = 0
 ) -> Callable[[Handle], Handle]:
-    """Let a method handle the updates that PTB's handler made so lets pass."""
+    """Register a method for the updates that the handler built by ``make`` accepts."""
     return _marks(lambda family, handle: make(handle), group)
 
 

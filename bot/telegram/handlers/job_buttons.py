@@ -79,7 +79,7 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 
 
 class JobButtons(HandlerFamily):
-    """Handles these buttons and commands."""
+    """Handles commands that each start one kind of job, and the buttons under a job's messages."""
 
     @on_command(*COMMAND_JOBS)
     async def _command(self, update: Update, context: Context) -> None:

@@ -111,7 +111,8 @@ class QuestionHandlers(HandlerFamily):
         if send is None or _is_before(message, send):
             return False  # Nobody answers what they have not seen.
         shown = _shown_in(job, send)
-        is_to_it = is_reply(message) and shown is not None and _replied_id(message) == shown.message_id
+        replied = message.reply_to_message if is_reply(message) else None
+        is_to_it = replied is not None and shown is not None and replied.message_id == shown.message_id
         if not is_own(update, job.owner_id):
             if not is_to_it:
                 return False
@@ -148,10 +149,6 @@ def _replied_question(message: Message) -> AnswerQuestion | None:
     """Return an answer's button under the message that is replied to."""
     actions = map(action_of, buttons_of(message.reply_to_message))
     return next((action for action in actions if isinstance(action, AnswerQuestion)), None)
-
-
-def _replied_id(message: Message) -> int | None:
-    return None if message.reply_to_message is None else message.reply_to_message.message_id
 
 
 _NUMBER = re.compile("(?:#|no|number|option|选项?|第)?([0-9]{1,2}|[一二三四五六七八九])(?:个|项|号)?")

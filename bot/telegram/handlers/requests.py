@@ -36,7 +36,7 @@ from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
-"""What says as much as a line, of the emoji that Telegram takes as reactions."""
+"""Reactions that replace a reply; both are among the emoji that Telegram allows."""
 
 
 class _AnyCommand(filters.MessageFilter):

@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.buttons import Export, ShowMore
-from bot.jobs.checkpoints import Checkpoint, SentMessage
+from bot.jobs.checkpoints import Checkpoint, LinkReason, SentMessage
 from bot.jobs.messages import Button, Param, Progress
 from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
@@ -282,7 +282,8 @@ class ResultSender:
         words, made = self.sender.words, self.result.exported
         url, size = _link_of(self.result), words.size(made.size_bytes or 0)
         # A host that the operator hasn't named is shown before anybody opens it.
-        link = words.link(url, with_host(FILE_NAME, url) if made.why_link == "elsewhere" else FILE_NAME)
+        is_elsewhere = made.why_link is LinkReason.ELSEWHERE
+        link = words.link(url, with_host(FILE_NAME, url) if is_elsewhere else FILE_NAME)
         match refusal:
             case Refusal.KIND:
                 return words.text("deliver.link_forbidden", link=link)
@@ -291,9 +292,9 @@ class ResultSender:
             case Refusal.OTHER | Refusal.UNANSWERED | Refusal.CHAT | Refusal.THREAD:
                 return words.text("deliver.link_not_taken", link=link)
         match made.why_link:
-            case "no_room":
+            case LinkReason.NO_ROOM:
                 return words.text("deliver.link_no_room", size=size, link=link)
-            case "elsewhere":
+            case LinkReason.ELSEWHERE:
                 return words.text("deliver.link_elsewhere", link=link)
         return words.text(
             "deliver.link_too_large", size=size, limit=words.size(self.options.max_send_bytes), link=link

@@ -5,10 +5,10 @@ from bot.jobs.payloads import MessagePayload
 from bot.jobs.worker.attempt import Attempt
 
 
-class SendMessage:
+class SendText:
     """Send the text in the payload."""
 
-    name = "send_message"
+    name = "send_text"
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
