@@ -236,9 +236,7 @@ class Accounts:
         user_id = given.user_id or before.user_id
         changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=given.expires_at)
         if is_other:
-            await self._chats.update(
-                key, changes, ChatFields(account_epoch=_new_epoch(), export_refused_at=None)
-            )
+            await self._chats.update(key, changes, ChatFields(account_epoch=_new_epoch()))
         else:
             await self._chats.update(key, changes)
 
