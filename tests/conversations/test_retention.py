@@ -19,8 +19,8 @@ pytestmark = pytest.mark.heavy
 
 PATIENCE_S = 60.0
 BOUNDED = {keys.ENDED_JOBS, keys.QUEUES, f"{keys.DOCKET}:stream"}
-"""What grows to a bound: the sweep takes out ended jobs after `WHOLE_JOB_TTL_S`, and queues that it finds empty; workers
-take out their tickets."""
+"""What grows to a bound: the sweep takes out ended jobs after `WHOLE_JOB_TTL_S`, and empty queues; workers take
+out their tickets."""
 
 COUNTS = {
     "hash": "HLEN",
