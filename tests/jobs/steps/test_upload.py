@@ -19,6 +19,7 @@ from bot.jobs.refusal_messages import goes_on
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
+from bot.nemo.errors import ServiceError
 from bot.sandbox.samples import make_audio
 from bot.store import keys
 from tests.clocks import PATIENCE_S
@@ -238,12 +239,26 @@ async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:
     assert message.heading.key == "upload.received"
 
 
+NONE_ACCEPTED = {"body": '{"code": 0, "data": {"files": []}}', "content_type": "application/json"}
+
+
+async def test_files_of_which_none_was_accepted_are_not_there(rig: Rig, sound: bytes) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await rig.nemo.fault("upload", **NONE_ACCEPTED)
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    with pytest.raises(ServiceError):
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Uploaded, FILES) is None
+
+
+@pytest.mark.parametrize("fault", [{"status": 400, "message": "nothing there"}, NONE_ACCEPTED])
 @pytest.mark.parametrize("has_clip", [True, False])
 async def test_behind_a_link_that_cannot_be_fetched_a_project_with_a_clip_goes_on(
-    rig: Rig, has_clip: bool
+    rig: Rig, has_clip: bool, fault: dict[str, Any]
 ) -> None:
     await rig.open_project(a_draft(0) if has_clip else None)
-    await rig.nemo.fault("upload", status=400, message="nothing there")
+    await rig.nemo.fault("upload", **fault)
     links = EditPayload(links=("https://cdn.example.com/a.mp4",))
     with pytest.raises(JobEnded) as ended:
         await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(rig.job(payload=links)))
