@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.jobs.checkpoints import FILES, UploadStarted
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage
+from bot.jobs.messages import Bytes, LocalizedMessage, with_lines
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import (
@@ -445,8 +445,8 @@ class TestRefusals:
         responders = Responders()
         attempt = await run_of(job_queue, clock, responders)
         await passing(clock, gather_all(attempt))
-        told = ListMessage(self.TOO_LARGE, (goes_on(3, 4),))
-        assert [message for _, _, message in responders.sent] == [told]
+        said = with_lines(self.TOO_LARGE, (goes_on(3, 4),))
+        assert [message for _, _, message in responders.sent] == [said]
         assert len(attempt.job.files) == 2
 
     async def test_words_about_nothing_but_refused_files_are_not_asked(
