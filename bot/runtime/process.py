@@ -1,12 +1,10 @@
-"""What a process is and asks of the system: role, garbage collection, open files, hidden memory, room on a disk."""
+"""What a process is and asks of the system: role, garbage collection, open files, hidden memory."""
 
 import contextlib
 import ctypes
 import gc
-import shutil
 import sys
 from enum import StrEnum
-from pathlib import Path
 
 YOUNG_THRESHOLD = 50_000
 """New objects that trigger a collection of the youngest generation; Python's default is 700."""
@@ -15,9 +13,6 @@ OLDER_THRESHOLDS = (4, 1)  # collections of one generation that trigger one of t
 
 FILES_PER_JOB = 4  # most files and sockets of one job: a download, an upload, an event stream, a file on disk
 OTHER_FILES = 500  # of the store, Telegram, the web app and the process itself
-
-RESERVED_BYTES = 100 * 1024 * 1024
-"""Kept free on a disk: an embedded store writes to the same one."""
 
 _PR_SET_DUMPABLE = 4  # linux/prctl.h
 
@@ -80,8 +75,3 @@ def hide_memory() -> bool:
     if sys.platform != "linux":
         return False
     return bool(ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0)
-
-
-def has_room(directory: Path, size_bytes: int) -> bool:
-    """Return whether a file of this size fits into a directory and leaves ``RESERVED_BYTES`` free."""
-    return shutil.disk_usage(directory).free >= size_bytes + RESERVED_BYTES

@@ -120,13 +120,16 @@ _EDGES = ".,!?;:~…。，！？；：、～*_ \n\t"
 _PAUSES = re.compile(
     r"[,!?;，、]+\s+|[,!?;，、](?=[^\x00-\x7f])|(?<=[^\x00-\x7f])[,!?;，、]|\.+\s+|[。…~～()]+|\s+[-–—]+\s+|\s+"
 )
+_SLASH = re.compile(
+    r"^\W*/(?=[^\x00-\x7f]|\s)"
+)  # Telegram's commands are ASCII; people write /取消 all the same.
 _SMILEY = re.compile(r"\s[:;=]-?[)dp(]+$|\^_*\^$")
 _INVISIBLE = ("So", "Sk", "Cf", "Mn", "Me")  # emoji with what belongs to them, zero-width characters
 
 
 def fold(text: str) -> str:
     """Return a text in small letters and simplified characters, without blanks, apostrophes and emoji."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = _SLASH.sub("", unicodedata.normalize("NFKC", text).casefold())
     visible = "".join(c for c in folded if unicodedata.category(c) not in _INVISIBLE).strip()
     bare = _SMILEY.sub("", visible.strip(_EDGES)).strip(_EDGES)
     return simplified(re.sub("(?<=[a-z])['’´`](?=[a-z])", "", _PAUSES.sub("", bare)))

@@ -282,7 +282,7 @@ class TestEdits:
     OFFER = "the offer"
 
     async def _edit(self, job_queue: JobQueue, number: int, text: str, **fields: Any) -> None:
-        offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, prompt=text)
+        offer = new_job(queue=QueueName.QUICK, kind=JobKind.MESSAGE, prompt=text)
         edited = arrival(number, text, kind="edited", **{"has_file": False, **fields})
         await job_queue.enqueue([offer], next(_updates), edited)
 

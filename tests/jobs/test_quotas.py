@@ -125,7 +125,7 @@ async def test_what_is_over_the_quota_is_refused_whole(
     assert refused.value.warning == over
     assert await used(redis, clock) == charged
     assert await job_queue.find(asked.chat, asked.id) is None
-    assert (await job_queue.enqueue([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)).is_new
+    assert (await job_queue.enqueue([new_job(kind=JobKind.MESSAGE, queue=QueueName.QUICK)], 99)).is_new
 
 
 async def test_a_full_queue_charges_nothing(redis: Redis, docket: Docket, clock: HandClock) -> None:
@@ -246,7 +246,7 @@ async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
         [new_job(prompt="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),)))
     )
     assert await used(redis, clock) == {"requests": 0, "bytes": 10}
-    offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY)
+    offer = new_job(queue=QueueName.QUICK, kind=JobKind.MESSAGE)
     await job_queue.enqueue(
         [offer], 9, ArrivedPart(RequestPart(20, sent_at=90), PartText("cut it"), "edited")
     )

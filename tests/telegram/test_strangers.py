@@ -87,7 +87,7 @@ async def test_orders_of_the_operator_are_nobody_elses(received: Received) -> No
         for number, order in enumerate(ORDERS)
     ]
     assert await errors_of(received, orders) == []
-    assert {job.kind for job in await stored(received)} == {JobKind.SAY}
+    assert {job.kind for job in await stored(received)} == {JobKind.MESSAGE}
     assert not await received.job_queue.is_paused()
     assert await received.access.refusal(BO["id"], BO["id"], BO["id"]) is None
 
@@ -96,7 +96,7 @@ async def test_orders_of_the_operator_are_nobody_elses(received: Received) -> No
 async def test_odd_ids_break_no_order(received: Received, given: str) -> None:
     orders = [message(f"/{order} {given}", PRIVATE, **{"from": ANN}) for order in ("ban", "unban")]
     assert await errors_of(received, orders) == []
-    assert {job.kind for job in await stored(received)} == {JobKind.SAY}
+    assert {job.kind for job in await stored(received)} == {JobKind.MESSAGE}
     assert await received.access.refusal(ANN["id"], ANN["id"], ANN["id"]) is None
 
 

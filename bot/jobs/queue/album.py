@@ -174,7 +174,7 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     if not parts:
         return GatheredJob(job)
     texts = {part.message_id: _text_of(fields, part) for part in parts}
-    # With an earlier part of the album it may have been asked; it is not asked a second time.
+    # An earlier part of the album may have brought the request already; it isn't made a second time.
     prompt = "" if JobField.WAS_ASKED in fields else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
     payload = EditPayload(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -86,7 +86,7 @@ class JobRunner:
         self._responders = responders
         self._clock = clock
         self._steps = steps
-        self._max_tries = max_attempts
+        self._max_attempts = max_attempts
         self._positions = positions
         self._running: dict[str, Attempt] = {}
         self._tickets: dict[str, asyncio.Future[None]] = {}
@@ -243,9 +243,9 @@ class JobRunner:
         """
         try:
             await self._wait_for_position_message(attempt)
-            if attempt.claimed.counted_attempts > self._max_tries:
+            if attempt.claimed.counted_attempts > self._max_attempts:
                 attempt.given_up_for = "Interrupted"
-                log.error("job.given_up", tries=attempt.claimed.counted_attempts - 1)
+                log.error("job.given_up", attempts=attempt.claimed.counted_attempts - 1)
                 return _go_on(_INTERRUPTED, attempt), JobState.FAILED
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)
@@ -281,24 +281,8 @@ class JobRunner:
                     await step(attempt)
                 except NemoError as error:
                     raise await self._end_by(job, error) from error
-        except JobEnded as end:
-            outcome = end.state
-            raise
-        except JobSetAside:
-            outcome = JobState.ASKING
-            raise
-        except ChatGone:
-            outcome = JobState.CANCELLED
-            raise
-        except (RedisError, asyncio.CancelledError):
-            outcome = (
-                JobState.CANCELLED
-                if attempt.interruption is Interruption.CANCELLED
-                else metrics.STEP_INTERRUPTED
-            )
-            raise
-        except Exception:
-            outcome = JobState.FAILED
+        except BaseException as error:
+            outcome = _outcome_of(error, attempt)
             raise
         finally:
             took_s = self._clock.monotonic_s() - began_s
@@ -363,19 +347,20 @@ class JobRunner:
             # In real time, as docket's heartbeats are, whatever the clock is.
             await asyncio.sleep(SWEEP_EVERY_S)
 
-    @contextlib.asynccontextmanager
-    async def background(self) -> AsyncIterator[None]:
-        """Listen and sweep while the block runs."""
-        tasks = [
-            asyncio.create_task(self.listen(), name="listen"),
-            asyncio.create_task(self.sweep(), name="sweep"),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+
+def _outcome_of(error: BaseException, attempt: Attempt) -> str:
+    """Return how a step ended that raised an error."""
+    match error:
+        case JobEnded():
+            return error.state
+        case JobSetAside():
+            return JobState.ASKING
+        case ChatGone():
+            return JobState.CANCELLED
+        case RedisError() | asyncio.CancelledError():
+            is_cancelled = attempt.interruption is Interruption.CANCELLED
+            return JobState.CANCELLED if is_cancelled else metrics.STEP_INTERRUPTED
+    return JobState.FAILED
 
 
 async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> None:

@@ -168,7 +168,7 @@ class RecordingResponder:
         """The keys of the texts that were sent, in order."""
         return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
         self.result_path = self.result_path.with_name(f"result-{number}.mp4" if number else "result.mp4")
 
     def report_progress(self, progress: Progress) -> None:

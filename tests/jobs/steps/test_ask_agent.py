@@ -71,7 +71,7 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
     assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
     shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
     assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
-    assert shown["progress.turn_tool_edit"].times_s
+    assert shown["progress.turn_tool_edit"].estimates_s
 
 
 async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
@@ -133,6 +133,22 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
+
+
+@pytest.mark.parametrize("result", [{"status": "pending"}, {"data": {"state": "QUEUED"}}])
+async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, result: object) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    await rig.nemo.fault("state", times=3, body=old_state, content_type="application/json")
+    tool = {"name": "generate_video", "args": {}, "result": result}
+    said = {"text": "It will be ready in a few minutes."}
+    await rig.nemo.script([{"tool": tool}, said, {"edit": "trim it to 1 second"}])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
 
 
 @pytest.mark.parametrize(

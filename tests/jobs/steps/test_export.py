@@ -84,7 +84,7 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     first, *rendering = [one for one in rig.responder.reported if one.stage == "progress.render"]
     assert first.expected_s == 60  # what the documents say
-    assert all(one.times_s and one.until == RENDERED for one in rendering)
+    assert all(one.estimates_s and one.until == RENDERED for one in rendering)
     half = (RENDERED + CONNECTED) / 2
     late = [one.expected_s for one in rendering if one.fraction > half]
     assert late

@@ -13,6 +13,7 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.show_status import ShowStatus
 from bot.nemo.questions import Question, QuestionSet
 from bot.nemo.uploads import FileToUpload
+from bot.projects.retries import RATE_LIMIT_PAUSE_S
 from bot.sandbox.samples import make_photo
 from tests.jobs.steps.conftest import MemoryQuestions, MemoryQueue, Rig, a_draft, queue_of
 
@@ -48,6 +49,21 @@ async def test_a_timeline_is_drawn_with_its_tracks_and_the_credits(rig: Rig) -> 
         "status.credits",
     ]
     assert isinstance(rig.responder.sent["status"], TimelinePicture)
+
+
+@pytest.mark.parametrize(
+    ("call", "lines"),
+    [
+        ("credits", ["status.heading", "status.track", "status.track", "status.idle"]),
+        ("state", ["error.busy", "status.idle"]),
+    ],
+)
+async def test_too_many_requests_are_not_waited_out(rig: Rig, call: str, lines: list[str]) -> None:
+    await rig.open_project(a_draft(0, 7))
+    await rig.nemo.fault(call, status=429)
+    before_s = rig.clock.monotonic_s()
+    assert await status(rig, 0) == lines
+    assert rig.clock.monotonic_s() - before_s < RATE_LIMIT_PAUSE_S
 
 
 @pytest.mark.parametrize(
