@@ -192,7 +192,7 @@ async def test_a_file_named_as_one_of_the_project_is_numbered_unless_the_prompt_
         file = replace(file, message_id=message_id, file_id=f"file {message_id}", is_result=is_result)
         rig.responder.files = {file.file_id: sound}
         attempt = rig.attempt(
-            rig.job(id=f"{message_id:016}", files=(file,)), parts=[a_part(file, message_id)]
+            rig.job(id=f"{message_id:016}", files=(file,)), parts=[a_part(file, message_id=message_id)]
         )
         await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert [upload.name for upload in await rig.nemo.uploads()] == ["tone1.mp3", "tone1 (2).mp3", "tone1.mp3"]
