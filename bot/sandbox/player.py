@@ -367,8 +367,8 @@ class Player:
 
     async def _wait_until_idle(self, within_s: float) -> None:
         ends_s = time.monotonic() + within_s
-        # What the bot has not read yet is no job yet.
-        while not await self._people.confirmed(0) or await self._is_busy():
+        await self._people.confirmed(within_s)  # What was just said waits or runs from then on.
+        while await self._is_busy():
             if time.monotonic() >= ends_s:
                 raise Unmet("expected that no request runs or waits")
             await asyncio.sleep(LOOK_AGAIN_S)
