@@ -38,6 +38,7 @@ from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 from bot.runtime.tracing import traced
 from bot.store import keys
 
@@ -209,7 +210,7 @@ class JobRunner:
         try:
             message, state = await self._take_steps(attempt)
         finally:
-            await attempt.stop_fetching()
+            await cancel(attempt.fetching)  # Nobody waits for the result any more.
         if state is JobState.FAILED:
             attempt.note_failure(message)
         try:
