@@ -78,7 +78,7 @@ class JobRunner:
         max_attempts: int,
         positions: PositionMessages,
         end_by: EndBy,
-        send_alert: SendAlert | None = None,
+        send_alert: SendAlert,
     ) -> None:
         self._end_by = end_by
         self._send_alert = send_alert
@@ -198,7 +198,7 @@ class JobRunner:
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)
-                if error and self._send_alert is not None:
+                if error:
                     with contextlib.suppress(RedisError):
                         await self._send_alert("job_given_up", LocalizedMessage("alert.job_given_up"))
                 metrics.JOBS.labels(attempt.job.kind, state).inc()
