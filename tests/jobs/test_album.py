@@ -443,8 +443,8 @@ class TestRefusals:
         responders = Responders()
         attempt = await run_of(job_queue, clock, responders)
         await passing(clock, gather_all(attempt))
-        told = with_lines(self.TOO_LARGE, (goes_on(3, 4),))
-        assert [message for _, _, message in responders.sent] == [told]
+        said = with_lines(self.TOO_LARGE, (goes_on(3, 4),))
+        assert [message for _, _, message in responders.sent] == [said]
         assert len(attempt.job.files) == 2
 
     async def test_words_about_nothing_but_refused_files_are_not_asked(
