@@ -185,6 +185,20 @@ async def test_files_are_opened_side_by_side_and_go_up_in_their_order(
     assert [upload.name for upload in await rig.nemo.uploads()] == [file.name for file in files]
 
 
+async def test_a_file_named_as_one_of_the_project_is_numbered_unless_the_prompt_names_it_already(
+    rig: Rig, sound: bytes
+) -> None:
+    for message_id, is_result in ((1, False), (2, False), (3, True)):
+        (file,) = sounds(1)
+        file = replace(file, message_id=message_id, file_id=f"file {message_id}", is_result=is_result)
+        rig.responder.files = {file.file_id: sound}
+        attempt = rig.attempt(
+            rig.job(id=f"{message_id:016}", files=(file,)), parts=[a_part(file, message_id=message_id)]
+        )
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert [upload.name for upload in await rig.nemo.uploads()] == ["tone1.mp3", "tone1 (2).mp3", "tone1.mp3"]
+
+
 async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes) -> None:
     files = sounds(2)
     rig.responder.files = {files[0].file_id: FileGone(), files[1].file_id: sound}
