@@ -173,14 +173,18 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     )
     if not parts:
         return GatheredJob(job)
-    texts = {part.message_id: _text_of(fields, part) for part in parts}
+    texts = {
+        part.message_id: STORED_TEXT.validate_json(fields.get(f"{JobField.TEXT}{part.message_id}") or "{}")
+        for part in parts
+    }
     # An earlier part of the album may have brought the request already; it isn't made a second time.
-    prompt = "" if JobField.WAS_ASKED in fields else _own_words(parts, texts)
+    was_asked = JobField.WAS_ASKED in fields
+    prompt = "" if was_asked else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
     payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links,
         is_late=JobField.IS_LATE in fields,
-        others_words=_distinct(texts[part.message_id].text for part in parts if not part.is_own),
+        others_words=_distinct(texts[part.message_id].text for part in parts if was_asked or not part.is_own),
     )
     return GatheredJob(
         replace(
@@ -195,11 +199,6 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
         float(fields[JobField.LAST_PART_AT]),
         JobField.CLOSED in fields,
     )
-
-
-def _text_of(fields: Mapping[str, str], part: RequestPart) -> PartText:
-    text = fields.get(f"{JobField.TEXT}{part.message_id}")
-    return STORED_TEXT.validate_json(text) if text else PartText()
 
 
 def _own_words(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> str:
