@@ -285,7 +285,7 @@ async def test_behind_a_link_that_cannot_be_fetched_a_project_with_a_clip_goes_o
 async def test_an_answer_about_other_files_than_were_sent_counts_all_the_same(rig: Rig, sound: bytes) -> None:
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
-    body = '{"code": 0, "data": {"files": []}}'
+    body = '{"code": 0, "data": {"files": [{"filename": "a"}, {"filename": "b"}]}}'
     await rig.nemo.fault("upload", status=200, body=body, content_type="application/json")
     attempt = rig.attempt(rig.job(files=(file,)))
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
@@ -298,7 +298,7 @@ async def test_a_file_as_large_as_the_limit_is_taken(rig: Rig) -> None:
     (file,) = sounds(1)
     rig.projects.options = replace(rig.projects.options, size_limit=1000)
     rig.responder.files = {file.file_id: bytes(1000)}
-    body = '{"code": 0, "data": {"files": []}}'
+    body = '{"code": 0, "data": {"files": [{"filename": "a"}, {"filename": "b"}]}}'
     await rig.nemo.fault("upload", status=200, body=body, content_type="application/json")
     attempt = rig.attempt(rig.job(files=(file,)))
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
