@@ -23,12 +23,12 @@ from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.queue.alert_checks import AlertChecks
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
-from bot.jobs.queue.troubles import TroubleChecks
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.service_errors import ended_by
@@ -70,7 +70,12 @@ from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.handlers.registration import register_handlers
-from bot.telegram.reading import attachments as media
+from bot.telegram.reading.attachments import (
+    CLOUD_SEND_LIMIT,
+    CLOUD_SIZE_LIMIT,
+    LOCAL_SEND_LIMIT,
+    LOCAL_SIZE_LIMIT,
+)
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
@@ -246,7 +251,7 @@ class App:
         settings = self._settings
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guest_accounts = parts.guest_accounts if uses_guests else None
-        checks = TroubleChecks(parts.alerts, guest_accounts, parts.job_queue.statistics, settings.data_dir)
+        checks = AlertChecks(parts.alerts, guest_accounts, parts.job_queue.statistics, settings.data_dir)
         messages = AlertMessages(parts.bot, parts.located_messages)
         await parts.alerts.run(checks.run, messages.show, messages.send)
 
@@ -314,9 +319,9 @@ class App:
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
             refusals=FileRefusals(
-                download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+                download_limit=LOCAL_SIZE_LIMIT if local else CLOUD_SIZE_LIMIT,
                 upload_limit=settings.max_upload_mb * MEBIBYTE,
-                send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+                send_limit=LOCAL_SEND_LIMIT if local else CLOUD_SEND_LIMIT,
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, parts.located_messages),
@@ -455,7 +460,7 @@ class App:
             DeliveryOptions(
                 bot,
                 local_mode=local,
-                max_send_bytes=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+                max_send_bytes=LOCAL_SEND_LIMIT if local else CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
             settings.progress_edit_s,

@@ -70,11 +70,11 @@ class Cancel(JobButton, name="cancel"):
 
 
 class Retry(JobButton, name="retry"):
-    """Do what a failed job has left to do."""
+    """Continue a failed job where it stopped."""
 
 
 class RenderLastOnly(ButtonAction, name="last_only"):
-    """Skip the renders of the chat's requests, except that of the last one that waits."""
+    """Render only the last of the chat's waiting requests."""
 
 
 class GoOnChoice(StrEnum):
@@ -156,7 +156,7 @@ class EditHeard(JobButton, name="edit_heard"):
 
 
 class RunHeld(JobButton, name="held"):
-    """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
+    """Run a held request with its words and files, but without its links; ``job_id`` names the job that holds it."""
 
 
 class Export(ButtonAction, name="export"):
@@ -292,7 +292,7 @@ class ListSkills(ButtonAction, name="skills"):
 
 
 class ShowSkill(ButtonAction, name="card"):
-    """Show the skill card with a mark, or what else there is to know about it."""
+    """Show the skill card with this mark, or further details of it."""
 
     with_details: bool
     mark: str
@@ -325,7 +325,7 @@ class ShowBrand(ButtonAction, name="brand"):
 
 
 class SetBrandFormat(ButtonAction, name="brand_format"):
-    """Begin new projects in a format (``9x16``), or in that of the ``clip``."""
+    """Begin new projects in a format (``9x16``), or in the clip's own (``clip``)."""
 
     ratio: str
 
@@ -341,7 +341,7 @@ class ForgetChat(ButtonAction, name="forget"):
 
 
 class KeepChat(ButtonAction, name="keep_chat"):
-    """Keep what is kept of the chat: erase nothing."""
+    """Erase nothing of the chat."""
 
 
 def pack(action: ButtonAction) -> str:

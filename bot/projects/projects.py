@@ -32,7 +32,7 @@ T = TypeVar("T")
 LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its button; it goes without one then
 
 LINK_MARGIN = timedelta(hours=24)
-"""A browser link is replaced so long before it expires, so that one under a message holds for a while."""
+"""How long before it expires a browser link is replaced, so that the one under a message works for a while."""
 
 MAX_TASK_NAME_CHARS = 40
 """The project's title on the web site; the rest of the request is cut."""
@@ -342,7 +342,7 @@ class Projects:
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
     async def _find_task(self, job: Requester, project: Project) -> str:
-        """Return the project's task, read from its state: the answer that made the project need not have named it."""
+        """Return the project's task from its state, because the answer that made the project may not have named it."""
         found = (await self.nemo.get_state(project.credentials, project.session_id)).task_id
         if found is not None:
             await self.chats.update(job.chat, ChatFields(task_id=found))

@@ -222,7 +222,7 @@ FOREIGN: dict[str, list[tuple[Any, ...]]] = {
     ],
     "a waiting job that is none": [("ZADD", keys.WAITING_JOBS, 0, "x"), ("SET", "x", 1)],
     "a waiting job that is no text": [("ZADD", keys.WAITING_JOBS, 0, b"\xff")],
-    "a later job that is none": [("ZADD", keys.LATER_JOBS, 0, "{", 0, "junk")],
+    "a later job that is none": [("ZADD", keys.SCHEDULED_JOBS, 0, "{", 0, "junk")],
     "an ended job that is none": [("ZADD", keys.ENDED_JOBS, 0, "x", 0, b"\xff"), ("SET", "x", 1)],
     "an ended job that can't be read": [("ZADD", keys.ENDED_JOBS, 0, "x"), ("HSET", "x", "request", "z!")],
     "an open question of nobody": [("ZADD", keys.OPEN_QUESTIONS, 0, "junk", 0, b"\xff")],

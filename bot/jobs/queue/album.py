@@ -28,7 +28,7 @@ late."""
 FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 
 WORDS_PAUSE_S = 0.4
-"""How long a text alone waits for what it may be a comment on; the chat's project is opened meanwhile."""
+"""How long a lone text waits for the file that it may comment on; meanwhile the chat's project is opened."""
 
 PARAGRAPH = "\n\n"
 
@@ -48,7 +48,7 @@ class RequestPart:
         album: Telegram's id of its album; empty outside albums.
         is_forwarded: Whether it passes on another person's text and files.
         is_own: Whether the text is the sender's own. That of others asks for nothing; it is offered under a button.
-        glue: What stands between its text and that of the next part: a paragraph, unless a client has cut it there.
+        glue: What joins its text to the next part's: a paragraph, or nothing where a client has cut a long text.
         context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
         file_unique_id: Identifies its file's content, whether it can be used or not; empty without one.

@@ -56,7 +56,7 @@ class QuotaExceeded(Exception):
     """Today's quota does not allow the request; nothing was stored.
 
     Args:
-        warning: The exceeded quota, and what is left of it.
+        warning: The exceeded quota, and how much of it is left.
     """
 
     def __init__(self, warning: QuotaWarning) -> None:

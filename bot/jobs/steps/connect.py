@@ -70,7 +70,7 @@ class Connect:
             await attempt.save(now)
         is_decided = attempt.job.prompt or attempt.job.payload_as(EditPayload).lost_project_decided
         if chat.lost_session_id is not None and is_decided:
-            # A person has decided, or there was nothing to decide.
+            # Somebody has decided about the lost files, or there were none.
             await self._projects.chats.update(attempt.job.chat, ChatFields(lost_session_id=None))
         if is_first:
             await announce_ready(self._projects, attempt)

@@ -41,7 +41,7 @@ class LostProjectHandler:
         await self._send(message)
 
     async def end(self, loss: ProjectLoss) -> None:
-        """End a job that can't be done any more: what it was about is gone.
+        """End a job that can't be done any more because its project is gone.
 
         Raises:
             JobEnded: Always.

@@ -38,7 +38,7 @@ _SENT_AS = {
 
 
 class MakeExtract:
-    """Fetch the video from Telegram, or from NemoVideo what Telegram hands out no more, and send what is made of it."""
+    """Fetch the video from Telegram, or from NemoVideo if Telegram no longer has it, and send the extract."""
 
     name = "make_extract"
 

@@ -62,7 +62,7 @@ class BrandHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage(f"brand.how_{part}"))
         card = await self._submitter.card(update, message)
         file = self._services.refusals.fitting(given, card)
-        refusal = self._services.refusals.refusal(file, card)
+        refusal = self._services.refusals.why_refused(file, card)
         kind = kind_of_name(file.name)
         if refusal is None and category_of(kind) not in _KINDS[part]:
             refusal = LocalizedMessage(f"brand.how_{part}")

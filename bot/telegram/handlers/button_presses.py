@@ -40,8 +40,8 @@ class Press:
         return press_id(telegram_chat_id_of(message.chat), message.message_id, data)
 
     @property
-    def is_genuine(self) -> bool:
-        """Return whether the message has this button still."""
+    def button_is_still_there(self) -> bool:
+        """Whether the message still has this button: a redrawn keyboard or a forged press may lack it."""
         return any(button.callback_data == self.data for button in buttons_of(self.message))
 
     @property
@@ -97,7 +97,7 @@ class PressReply:
 
 OLD_BUTTON = PressReply("toast.old_button")
 OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
-"""The answer to a press on a job that is not known any more."""
+"""The answer to a press of a button whose job is gone."""
 
 
 class PressRefused(Exception):

@@ -107,7 +107,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
         """Put the other buttons in the place of this one; links stay the last."""
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             return OLD_BUTTON
         words = await self.words_for(press)
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
@@ -125,7 +125,7 @@ class JobButtons(HandlerFamily):
     async def _make_extract(self, press: Press, action: MakeExtract) -> PressReply:
         message = press.message
         file = attachment_of(message)
-        if file is None or not press.is_genuine:
+        if file is None or not press.button_is_still_there:
             return OLD_BUTTON
         others = press.other_buttons
         payload = ExtractPayload(form=action.form, result_job_id=action.job_id)
@@ -166,7 +166,7 @@ class JobButtons(HandlerFamily):
     async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:
         """Tick a format or a length, or run the request with what is ticked."""
         ratio, held = action.ratio.replace("x", ":"), await self.job_behind(press, action.job_id)
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             return OLD_JOB
         words = await self.words_for(press)
         if not action.is_final:
@@ -182,7 +182,7 @@ class JobButtons(HandlerFamily):
 
     @on_press
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
-        """Let the last request that waits be the next one that is rendered."""
+        """Skip the renders of all waiting requests but the last."""
         jobs = await self._job_queue.current_jobs(press.chat, QueueName.MAIN)
         for job in jobs:
             await self.ensure_may_change(press, job.owner_id)

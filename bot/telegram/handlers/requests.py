@@ -164,7 +164,7 @@ class RequestHandlers(HandlerFamily):
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=MessagePayload(message=taken)))
         words = PartText(request.prompt, request.links)
-        # The file of an answered message, with all of its album, is of that message; the request is this message's.
+        # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
             replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
             words,
@@ -203,7 +203,7 @@ class RequestHandlers(HandlerFamily):
         return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
-        """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
+        """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
         part, words, message = request.part, PartText(), message_of(update)
         if message.text and await self._goes_on(update, message):
             words = PartText(request.prompt, request.links)

@@ -64,7 +64,7 @@ class SkillHandlers(HandlerFamily):
         if name is None:
             return PressReply("toast.skill_gone")
         # Everyone may look at a card, but a forged press would put one in the place of any message of the bot.
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             await self.ensure_may_change_view(press)
 
         async def show(words: Words) -> View:

@@ -122,7 +122,7 @@ def safe_name(given: str, ending: str) -> str:
 
 
 def is_vector_sticker(file: Attachment) -> bool:
-    """Return whether a file is an animated sticker that holds no images but how to draw them."""
+    """Return whether a file is an animated sticker of vectors, without any images."""
     return file.name.lower().endswith(".tgs")
 
 

@@ -10,7 +10,7 @@ from bot.chats.chats import CachedResult
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.steps.export import CachedResultGone
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import ProjectState
@@ -90,7 +90,7 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     assert late
     assert max(late) < 70
     assert late[-1] < 20
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.RENDER), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.RENDER), 0, -1)
     assert float(took_s) >= 100
 
 
