@@ -81,7 +81,7 @@ class SharedFields(BaseModel):
     """
 
     # The aliases are the names in the store: there may be a million chats.
-    model_config = ConfigDict(frozen=True, populate_by_name=True, loc_by_alias=False)
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, loc_by_alias=False)
 
     client_id: Annotated[UUID | None, Field(alias="c")] = None
     own_token: Annotated[Secret, Field(alias="o")] = None
@@ -221,7 +221,7 @@ class CachedResult(BaseModel):
         as_file: Whether a file was asked for.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     draft_digest: str
     file_id: str

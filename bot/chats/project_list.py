@@ -32,7 +32,7 @@ class ListedProject(BaseModel):
         topic_id: The topic where it was last used; ``save`` sets it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     session_id: str
     task_id: str | None = None

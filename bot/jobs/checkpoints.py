@@ -47,7 +47,7 @@ class Checkpoint(BaseModel):
     ignored, and a new field has a default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: ClassVar[str]
     is_shared: ClassVar[bool] = False
     """Whether all variations of a job share it, see ``Attempt.in_variation``."""
@@ -56,7 +56,7 @@ class Checkpoint(BaseModel):
 class SentMessage(BaseModel):
     """A message that is in the chat."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     message_id: int = 0  # valid only in ``telegram_chat_id``: a supergroup has new ones; 0 if unknown
     telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
@@ -118,7 +118,7 @@ class UploadUsed(Checkpoint):
 class UploadedFile(BaseModel):
     """What NemoVideo said of an uploaded file."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str = ""  # the name it was uploaded under
     size_bytes: int = 0  # its size
     kind: str | None = ""  # its type as NemoVideo calls it; empty if it said nothing
@@ -259,7 +259,7 @@ class QuestionAnswer(Checkpoint):
 class StepTime(BaseModel):
     """When a job took a step, in seconds by the wall clock."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str
     began_at: float
     ended_at: float | None = None

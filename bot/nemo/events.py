@@ -153,6 +153,9 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
         return (KeepAlive(),)
     payload = read.parse(stripped)
     if not isinstance(payload, dict):
+        if name.lower() == "error":  # proxies say so in plain words
+            words = payload if isinstance(payload, str) else stripped
+            return (StreamError(None, message_of({"message": words})),)
         return (Unknown(name[:40]),)
     return tuple(_read(payload, name, _MAX_ENVELOPES)) or (Unknown(name[:40]),)
 
@@ -194,7 +197,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
         if isinstance(text, str) and text:
             if _is_thought(source):
                 yield Thought(text)
-            else:
+            elif read.mapping(content).get("role") != "user":  # that role also has what tools return
                 texts.append(text)
     if texts:
         # Texts of one event are one text: the complete event repeats the partial ones joined.

@@ -152,6 +152,14 @@ async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, c
         assert await hear(nemo) == [AgentText("你好", Completeness.UNMARKED)]
 
 
+async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(http: httpx.AsyncClient) -> None:
+    head = HEAD.replace(b"text/event-stream", b"text/html")
+    async with answering(http, chunk(b"<html>\nMaintenance\n</html>\n"), END, head=head) as nemo:
+        with pytest.raises(StreamBroken) as caught:
+            await hear(nemo)
+    assert caught.value.outcome_unknown
+
+
 async def test_a_stream_that_is_compressed_unasked(http: httpx.AsyncClient) -> None:
     head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
     async with answering(http, chunk(gzip.compress(b'data: {"text":"Hi"}\n\n')), END, head=head) as nemo:

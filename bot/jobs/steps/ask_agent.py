@@ -35,7 +35,7 @@ from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, stage_of
+from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, is_pending, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -107,6 +107,7 @@ class _Received:
     question_set: QuestionSet | None = None
     events: int = 0  # without keep-alives
     files: int = 0
+    is_generating: bool = False  # a video that is announced may come after the turn
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -233,6 +234,9 @@ class _AgentTurn:
         try:
             has_answer = bool(received.text.text.strip() or received.question_set or received.files)
             draft = await self._draft.read_after_turn(has_answer=has_answer)
+            if received.is_generating and received.error is None and not self._draft.is_other(draft):
+                with contextlib.suppress(DraftUnchanged):
+                    draft = await self._draft.wait_for_change()
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
@@ -380,12 +384,12 @@ class _AgentTurn:
             case ToolCall(name=name):
                 received.events += 1
                 self._show(*stage_of(name), received)
-            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING and has_succeeded(
-                result
-            ):
-                received.raw_video_task = received.raw_video_task or asyncio.create_task(
-                    self._announce_raw_video()
-                )
+            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
+                received.is_generating = is_pending(result)
+                if has_succeeded(result):
+                    received.raw_video_task = received.raw_video_task or asyncio.create_task(
+                        self._announce_raw_video()
+                    )
         changed = received.text.add(event)
         if changed and received.error is not None and received.text.text != received.text_at_error:
             received.error = None  # The agent went on: the last word counts.

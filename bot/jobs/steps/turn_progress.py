@@ -49,7 +49,12 @@ _SUCCESSES = (
     "",
     *["ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "ready"],
 )
+_PENDING = (
+    *("pending", "queued", "submitted", "accepted", "scheduled", "started"),
+    *("running", "processing", "in_progress", "generating", "working"),
+)
 _MAX_WRAPPERS = 3
+_RESULTS = ("result", "output", "data", "response")
 
 
 def stage_of(tool: str) -> tuple[str, TimedStage]:
@@ -73,8 +78,18 @@ def has_succeeded(result: object, depth: int = _MAX_WRAPPERS) -> bool:
     )
     if any(refusals) or any(state not in _SUCCESSES for state in states):
         return False
-    inner = (source[name] for name in ("result", "output", "data", "response") if name in source)
+    inner = (source[name] for name in _RESULTS if name in source)
     return not depth or all(has_succeeded(one, depth - 1) for one in inner)
+
+
+def is_pending(result: object, depth: int = _MAX_WRAPPERS) -> bool:
+    """Return whether a tool's result only says that its work has begun: the rest may outlast the turn."""
+    source = read.mapping(result)
+    states = ((read.text(source.get(name)) or "").lower() for name in ("status", "state"))
+    inner = (source[name] for name in _RESULTS if name in source)
+    return any(state in _PENDING for state in states) or (
+        depth > 0 and any(is_pending(one, depth - 1) for one in inner)
+    )
 
 
 class TurnProgress:

@@ -33,6 +33,7 @@ from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)
 
+START_PAUSE_S = 1.0  # so that the first answers don't wait for all texts of all languages
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 
@@ -83,6 +84,7 @@ class CommandMenu:
 
     async def run(self) -> None:
         """Set what has changed, however often Telegram asks to wait; return when all is set."""
+        await self._clock.sleep(START_PAUSE_S)
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             try:

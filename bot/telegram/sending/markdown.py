@@ -6,6 +6,8 @@ tables become text as it lays them out. Its
 entities and joined emoji apart, keeps blank lines at the edges, and ignores Telegram's limit of 100 entities.
 """
 
+from __future__ import annotations
+
 import bisect
 import itertools
 import re
@@ -13,14 +15,16 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from telegram import MessageEntity
 from telegram.constants import MessageLimit
-from telegramify_markdown import MessageEntity as RawEntity
-from telegramify_markdown import RenderConfig, convert
 
 from bot.runtime.hosts import ascii_host, is_link
+
+if TYPE_CHECKING:
+    from telegramify_markdown import MessageEntity as RawEntity
 
 MAX_ANSWER_CHARS = 12_000
 """Longer answers are cut: three full messages are as much as anybody reads on a phone."""
@@ -148,6 +152,8 @@ def _bounded(text: str) -> tuple[str, bool]:
 
 
 def _convert(source: str) -> tuple[str, list[RawEntity]]:
+    from telegramify_markdown import RenderConfig, convert  # here: a bot starts sooner without
+
     config = RenderConfig.isolated()
     symbols = config.markdown_symbol
     symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""

@@ -135,6 +135,22 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     assert heading.key == f"answer.{key}"
 
 
+@pytest.mark.parametrize("result", [{"status": "pending"}, {"data": {"state": "QUEUED"}}])
+async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, result: object) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    await rig.nemo.fault("state", times=3, body=old_state, content_type="application/json")
+    tool = {"name": "generate_video", "args": {}, "result": result}
+    said = {"text": "It will be ready in a few minutes."}
+    await rig.nemo.script([{"tool": tool}, said, {"edit": "trim it to 1 second"}])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+
+
 @pytest.mark.parametrize(
     ("text", "has_changed", "wanted"),
     [

@@ -256,6 +256,15 @@ async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
         assert pressed == [MakeVariationsButton(one) for one in offered]
 
 
+async def test_formats_of_a_generated_video_cost_a_generation_each(rig: Rig) -> None:
+    project = await rig.projects.open(rig.job())
+    prompt = "make a 1 second video of a cat"
+    async for _ in rig.projects.nemo.send_message(project.credentials, project.session_id, prompt):
+        pass
+    await OfferVariations(rig.projects)(rig.attempt(a_job(rig, "format", kind=JobKind.OFFER_VARIATIONS)))
+    assert last_message(rig).heading.params["needed"] == 300
+
+
 def test_a_format_that_the_video_has_is_no_variation() -> None:
     assert "16:9" not in styles(VariationAspect.FORMAT, read_draft(a_draft(0)))
     assert len(styles(VariationAspect.FORMAT, read_draft(a_draft(0)))) == 3

@@ -120,6 +120,15 @@ async def test_a_silent_edit_changes_and_says_nothing(caller: Caller, nemo: Nemo
     assert [charge.credits for charge in await nemo.charges()] == [100, 50]
 
 
+async def test_a_new_shape_of_a_generated_video_is_a_new_generation(
+    caller: Caller, nemo: NemoControl
+) -> None:
+    await caller.say(MAKE)
+    for shape in ("9:16", "1:1"):
+        await caller.say(f"make it {shape}")
+    assert [charge.credits for charge in await nemo.charges()] == [100, 100, 100]
+
+
 async def test_two_stages_add_music_and_a_title_by_themselves(caller: Caller, nemo: NemoControl) -> None:
     await nemo.script(scripts.two_stages(MAKE))
     said = texts(await caller.say(MAKE))
