@@ -261,7 +261,7 @@ async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
             async with working(place, "worker"):
                 await eventually(lambda: done)
                 assert "worker" in await place.job_queue.statistics.workers()
-            names = {task.get_name() for task in asyncio.all_tasks()}
+            names = {getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()}
             assert {"sweep", "listen"} <= names
     assert done == [lost.id]
 
