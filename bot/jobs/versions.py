@@ -30,11 +30,6 @@ def version_at(versions: Sequence[Version], number: int) -> Version | None:
     return next((version for version in versions if version.number == number), None)
 
 
-def latest_of(versions: Sequence[Version], draft_digest: str) -> Version | None:
-    """Return the latest version with a draft."""
-    return next((one for one in reversed(versions) if one.draft_digest == draft_digest), None)
-
-
 def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> tuple[Button, ...]:
     """Return the buttons under a version's video: its neighbours, what goes back to it, or undoes it.
 

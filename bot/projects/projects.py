@@ -117,7 +117,8 @@ class Projects:
         credentials = Credentials(token, attribution)
         if chat.session_id is None:
             language = session_language(job.prompt, job.language_code or job.language)
-            session = await self.nemo.create_session(credentials, language, _task_name(job.prompt))
+            title = bounded(" ".join(job.prompt.split()), MAX_TASK_NAME_CHARS) or UNNAMED_PROJECT
+            session = await self.nemo.create_session(credentials, language, title)
             changes = ChatFields(
                 session_id=session.session_id,
                 task_id=session.task_id,
@@ -351,8 +352,3 @@ class Projects:
     def _attribution(self, chat: Chat) -> Attribution:
         card = self.card(chat, "en")
         return Attribution(card.name, card.version, card.platform)
-
-
-def _task_name(text: str) -> str:
-    """Return a new project's title: the first words of the request that it is made for."""
-    return bounded(" ".join(text.split()), MAX_TASK_NAME_CHARS) or UNNAMED_PROJECT

@@ -275,13 +275,15 @@ async def workplace(
 
 
 @contextlib.asynccontextmanager
-async def working(place: Workplace, name: str, concurrency: int = 10) -> AsyncIterator[Worker]:
+async def working(
+    place: Workplace, name: str, concurrency: int = 10, redelivery_s: int = 5
+) -> AsyncIterator[Worker]:
     """A real worker that takes tickets; ends as the bot's does."""
     worker = Worker(
         place.docket,
         name=name,
         concurrency=concurrency,
-        redelivery_timeout=timedelta(seconds=5),
+        redelivery_timeout=timedelta(seconds=redelivery_s),
         minimum_check_interval=timedelta(milliseconds=10),
         scheduling_resolution=timedelta(milliseconds=10),
         schedule_automatic_tasks=False,

@@ -22,7 +22,7 @@ from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id, queue_id
 from bot.nemo.drafts import read_draft
 from bot.store import keys
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
@@ -388,9 +388,9 @@ class TestCancel:
         claimed = await take(job_queue, "a")
         async with redis.pubsub() as news:
             await news.subscribe(keys.CANCEL_CHANNEL)
-            await news.get_message(timeout=5)
+            await news.get_message(timeout=PATIENCE_S)
             assert await job_queue.cancel(CHAT, QueueName.MAIN, job.id) is JobState.RUNNING
-            item = await news.get_message(timeout=5)
+            item = await news.get_message(timeout=PATIENCE_S)
             assert item is not None
             assert item["data"] == job.id
         assert await job_queue.save(claimed, {"asked": 1}) is SaveOutcome.CANCELLED

@@ -16,6 +16,7 @@ from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer
 from bot.nemo.events import AgentText, Completeness, Event, KeepAlive, StateDelta, StreamError, ToolCall
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
+from tests.clocks import PATIENCE_S
 from tests.nemo.servers import raw_server, read_request, reset
 from tests.nemo.test_events import STREAMS
 
@@ -97,7 +98,7 @@ async def test_events_come_as_they_are_sent(http: httpx.AsyncClient) -> None:
 
     async with raw_server(talk) as url:
         events = NemoClient(http, url).send_message(WHO, "s", "hi")
-        assert await asyncio.wait_for(anext(events), 5) == KeepAlive()
+        assert await asyncio.wait_for(anext(events), PATIENCE_S) == KeepAlive()
         seen.set()
         assert [event async for event in events] == [AgentText("done", Completeness.UNMARKED)]
 
@@ -192,7 +193,7 @@ async def test_leaving_early_closes_the_connection(http: httpx.AsyncClient) -> N
     async with raw_server(talk) as url:
         async with contextlib.aclosing(NemoClient(http, url).send_message(WHO, "s", "hi")) as events:
             assert await anext(events) == KeepAlive()
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), PATIENCE_S)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4))

@@ -11,7 +11,7 @@ from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
-from tests.clocks import passing, settle
+from tests.clocks import PATIENCE_S, passing, settle
 from tests.telegram.conftest import PROGRESS_EDIT_S, Notebook, Telegram
 
 HOSTILE = "</i><b>&amp;\x00 <a href='tg://user?id=1'>\u202ereversed 🎬" * 60
@@ -101,7 +101,7 @@ async def test_a_move_that_was_cut_off_leaves_one_message(
 
         checkpoints.dies_at = dies
         responder.report_progress(Progress("progress.render"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not died.is_set():
                 await telegram.clock.advance(0.5)
                 await settle()

@@ -17,7 +17,6 @@ from bot.media.kinds import (
     CONVERTED,
     claimed_kind,
     is_usable,
-    kind_of,
     kind_of_name,
 )
 from bot.runtime.tokens import has_token
@@ -119,16 +118,6 @@ def safe_name(given: str, ending: str) -> str:
     # Nothing is left of a name that has only symbols.
     stem = "file" if has_token(given) else path.stem.strip(" ._") or "file"
     return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"
-
-
-def is_vector_sticker(file: Attachment) -> bool:
-    """Return whether a file is an animated sticker of vectors, without any images."""
-    return file.name.lower().endswith(".tgs")
-
-
-def kind_by_content(file: Attachment, found: str | None) -> str | None:
-    """Return the kind of a file, given what its content tells (``media/file_type.py``)."""
-    return kind_of(found, file.name, file.content_type, file.kind)
 
 
 def certainly_unusable(file: Attachment) -> str | None:

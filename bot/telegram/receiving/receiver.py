@@ -28,13 +28,8 @@ log = structlog.get_logger(__name__)
 POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no updates
 POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
 ALLOWED_UPDATES = [
-    "message",
-    "edited_message",
-    "callback_query",
-    "inline_query",
-    "guest_message",
-    "my_chat_member",
-]
+    "message", "edited_message", "callback_query", "inline_query", "guest_message", "my_chat_member",
+]  # fmt: skip
 
 PER_CHAT = 10
 """Updates of one chat that are handled between two polls, so that one chat can't starve the others."""

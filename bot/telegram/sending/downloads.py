@@ -27,10 +27,10 @@ from bot.jobs.sample_clip import SAMPLE, open_sample
 from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
-from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
+from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name, kind_of
 from bot.store.errors import UnsafeFile
 from bot.store.files import open_beneath
-from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
+from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT
 from bot.telegram.sending.api_calls import TelegramCalls
 
 log = structlog.get_logger(__name__)
@@ -181,7 +181,8 @@ class FileDownloads:
             if is_decompression_bomb(first):
                 raise PictureTooLarge
             found = sniff(first)
-            kind, content = kind_by_content(file, found), _chain(first, chunks)
+            kind = kind_of(found, file.name, file.content_type, file.kind)
+            content = _chain(first, chunks)
             if found is None:
                 log.info("downloads.content_unknown", kind=kind)
             if kind in CONVERTED:

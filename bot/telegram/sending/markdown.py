@@ -40,16 +40,10 @@ MAX_PIECE_ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
 # What telegramify-markdown makes and every client shows. Custom emoji and mentions are left out: the former need a
 # paid user name, and the agent has nobody to mention.
 _PLAIN_TYPES = {
-    MessageEntity.BOLD,
-    MessageEntity.ITALIC,
-    MessageEntity.UNDERLINE,
-    MessageEntity.STRIKETHROUGH,
-    MessageEntity.SPOILER,
-    MessageEntity.CODE,
-    MessageEntity.PRE,
-    MessageEntity.BLOCKQUOTE,
+    MessageEntity.BOLD, MessageEntity.ITALIC, MessageEntity.UNDERLINE, MessageEntity.STRIKETHROUGH,
+    MessageEntity.SPOILER, MessageEntity.CODE, MessageEntity.PRE, MessageEntity.BLOCKQUOTE,
     MessageEntity.EXPANDABLE_BLOCKQUOTE,
-}
+}  # fmt: skip
 
 _NEVER_NESTED = {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.TEXT_LINK}
 
@@ -116,7 +110,7 @@ def to_pieces(markdown: str, *, cut_note: str = "…", limit: int = MAX_PIECE_UT
         The messages in order; none if nothing in the answer is visible.
     """
     source, was_cut = _bounded(_clean(markdown[: 2 * MAX_ANSWER_CHARS]))
-    converted, raw = _convert(_flattened(source))
+    converted, raw = _convert(_INDENTED.sub(" " * 4 * MAX_NESTING, _NESTED.sub(r"\1", source)))
     text, grew = _bounded(converted)
     entities = _usable(raw, converted)
     if was_cut or grew:
@@ -134,10 +128,6 @@ def _clean(markdown: str) -> str:
     )
     unified = encodable.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in unified if c in "\n\t" or unicodedata.category(c) != "Cc")
-
-
-def _flattened(source: str) -> str:
-    return _INDENTED.sub(" " * 4 * MAX_NESTING, _NESTED.sub(r"\1", source))
 
 
 def _bounded(text: str) -> tuple[str, bool]:

@@ -21,6 +21,7 @@ from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.samples import make_audio
 from bot.store import keys
+from tests.clocks import PATIENCE_S
 from tests.jobs.steps.conftest import Rig, a_draft, a_file, a_part, again, queue_of
 
 
@@ -176,7 +177,7 @@ async def test_files_are_opened_side_by_side_and_go_up_in_their_order(
             yield opened
 
     monkeypatch.setattr(rig.responder, "open_file", open_together)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await Upload(rig.projects, rig.cards, rig.usual_times)(
             rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
         )
