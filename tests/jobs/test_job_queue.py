@@ -156,6 +156,15 @@ async def test_a_finish_whose_answer_was_lost_leaves_the_next_job_alone(job_queu
     assert await job_queue.current(CHAT, QueueName.MAIN) == [second.id]
 
 
+async def test_a_job_is_given_up_once_and_the_latest_are_kept(job_queue: JobQueue) -> None:
+    repeat_writes(job_queue)
+    jobs = [new_job(number, owner_id=number) for number in range(keys.GIVEN_UP_KEPT + 1)]
+    for job in jobs:
+        await job_queue.enqueue([job], job.id)
+        await job_queue.finish(await take(job_queue, job.id), JobState.FAILED, "Interrupted")
+    assert [one.id for one in await job_queue.given_up()] == [job.id for job in reversed(jobs[1:])]
+
+
 async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_queue: JobQueue) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
@@ -530,6 +539,15 @@ class TestSweep:
         ((_, _, ticket),) = await tickets(docket)
         again = await take(job_queue, ticket)
         assert (again.job, again.attempt) == (job, 2)
+
+    @pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
+    async def test_a_ticket_that_is_over_has_lost_its_job(
+        self, job_queue: JobQueue, docket: Docket, redis: Redis, state: str
+    ) -> None:
+        await job_queue.enqueue([new_job()], 1)
+        await take(job_queue, "over")
+        await redis.hset(job_queue.tickets.state_key("over"), "state", state)
+        assert await job_queue.sweep() == 1
 
     async def test_a_job_that_kills_its_tickets_uses_up_its_tries(
         self, job_queue: JobQueue, docket: Docket

@@ -185,6 +185,15 @@ async def test_bytes_are_corrected_when_they_are_known(
     assert await used(redis, clock) == {"requests": 0, "bytes": 0}
 
 
+async def test_of_a_quota_that_turned_out_to_be_overdrawn_nothing_is_left(job_queue: JobQueue) -> None:
+    job = new_job(files=(clip(None),))
+    await job_queue.enqueue([job], 1)
+    await job_queue.record_upload_size(await take(job_queue, job), 1400)
+    with pytest.raises(QuotaExceeded) as refused:
+        await job_queue.enqueue([new_job(1, files=(clip(1),))], 2)
+    assert refused.value.warning == QuotaWarning("person", "bytes", 0)
+
+
 async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
     job_queue: JobQueue, redis: Redis, clock: HandClock
 ) -> None:
@@ -247,10 +256,10 @@ async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
     )
     assert await used(redis, clock) == {"requests": 0, "bytes": 10}
     offer = new_job(queue=QueueName.QUICK, kind=JobKind.MESSAGE)
-    await job_queue.enqueue(
-        [offer], 9, ArrivedPart(RequestPart(20, sent_at=90), PartText("cut it"), "edited")
-    )
-    assert await used(redis, clock) == {"requests": 1, "bytes": 10}
+    for update_id, text in ((9, "cut it"), (10, "cut it now")):
+        edited = ArrivedPart(RequestPart(20, sent_at=90), PartText(text), "edited")
+        await job_queue.enqueue([offer], update_id, edited)
+        assert await used(redis, clock) == {"requests": 1, "bytes": 10}
 
 
 async def send_album(job_queue: JobQueue, captions: Sequence[str], sizes: Sequence[int]) -> list[bool]:
