@@ -41,7 +41,7 @@ TOKEN = "nmv_usr_soak"
 DEAD_WORKER_S = "5"
 """Shorter than in real use, longer than a busy machine keeps a live process from renewing it."""
 
-DRAIN_S = 15.0
+DRAIN_S = 30.0
 """For a process to end when told to, while the store may be away."""
 
 AT_REST_S = 300.0
