@@ -70,12 +70,7 @@ from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.handlers.registration import register_handlers
-from bot.telegram.reading.attachments import (
-    CLOUD_SEND_LIMIT,
-    CLOUD_SIZE_LIMIT,
-    LOCAL_SEND_LIMIT,
-    LOCAL_SIZE_LIMIT,
-)
+from bot.telegram.reading import attachments
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
@@ -156,8 +151,7 @@ class App:
         """
         settings, started = self._settings, asyncio.Event()
         raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
-        health = Health({name: lambda: False for name in ("store", "telegram")})
-        health.checks["started"] = started.is_set
+        health = Health(started=started.is_set)
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)
             # Reading the certificates takes as long as starting the store, and waits for nothing.
@@ -166,7 +160,7 @@ class App:
             )
             if store is None:
                 return
-            health.checks["store"] = store.redis.ping
+            health.store = store.redis.ping
             token_cipher = await TokenCipher.of_store(
                 store.redis, settings.encryption_keys, settings.data_dir
             )
@@ -185,7 +179,7 @@ class App:
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
             if stop.is_set():
                 return
-            health.checks["telegram"] = lambda: True
+            health.telegram = lambda: True
             telegram_ids = TelegramIds(store.redis)
             telegram_calls = TelegramCalls(bot, self._clock, telegram_ids, rate_limiter)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
@@ -242,7 +236,7 @@ class App:
         supervisor = WorkerSupervisor(
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
         )
-        health.checks["worker"] = lambda: supervisor.is_alive
+        health.worker = lambda: supervisor.is_alive
         metrics.WORKER.set_function(lambda: supervisor.is_alive)
         health.hangs = lambda: supervisor.hangs
         return runner, supervisor
@@ -285,7 +279,7 @@ class App:
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
             webhook = Webhook(settings.webhook_secret.get_secret_value(), self._clock)
-            health.checks["webhook"] = lambda: webhook is not None and webhook.is_set
+            health.webhook = lambda: webhook is not None and webhook.is_set
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
@@ -319,9 +313,9 @@ class App:
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
             refusals=FileRefusals(
-                download_limit=LOCAL_SIZE_LIMIT if local else CLOUD_SIZE_LIMIT,
+                download_limit=attachments.LOCAL_SIZE_LIMIT if local else attachments.CLOUD_SIZE_LIMIT,
                 upload_limit=settings.max_upload_mb * MEBIBYTE,
-                send_limit=LOCAL_SEND_LIMIT if local else CLOUD_SEND_LIMIT,
+                send_limit=attachments.LOCAL_SEND_LIMIT if local else attachments.CLOUD_SEND_LIMIT,
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, parts.located_messages),
@@ -340,7 +334,7 @@ class App:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
         lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.dead_worker_s))
         metrics.POLLING.set_function(lambda: lock.is_held and receiver.is_answered)
-        health.checks["telegram"] = lambda: receiver.is_answered or not lock.is_held
+        health.telegram = lambda: receiver.is_answered or not lock.is_held
         await lock.run(receiver.run)
 
     async def _receive_webhook(self, receiver: UpdateReceiver, webhook: Webhook, parts: _Parts) -> None:
@@ -460,7 +454,7 @@ class App:
             DeliveryOptions(
                 bot,
                 local_mode=local,
-                max_send_bytes=LOCAL_SEND_LIMIT if local else CLOUD_SEND_LIMIT,
+                max_send_bytes=attachments.LOCAL_SEND_LIMIT if local else attachments.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
             settings.progress_edit_s,

@@ -105,7 +105,7 @@ class Projects:
         return (await self.chats.get(key)).session_id is not None
 
     async def open(self, job: Requester) -> Project:
-        """Return the chat's project; create it if there is none.
+        """Return the chat's project; create it if there is none. Repairs nothing, unlike :meth:`ensure_open`.
 
         Raises:
             GuestAccountsUsedUp: There are no guest tokens left.
@@ -172,6 +172,14 @@ class Projects:
                 await on_loss(loss)
 
         return await with_retries(self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit)
+
+    async def ensure_open(self, job: Requester, on_loss: OnLoss) -> Project:
+        """Return the chat's project, with repairs; see :meth:`call`."""
+
+        async def opened(project: Project) -> Project:
+            return project
+
+        return await self.call(job, opened, on_loss=on_loss)
 
     async def check_token(self, job: Requester, token: str) -> Credits:
         """Return the credits of an offered token's account; don't save the token.

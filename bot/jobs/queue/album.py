@@ -2,10 +2,11 @@
 
 An album comes as several updates, the last of them up to a second late; several forwarded messages come one by one,
 and a comment on them comes before them as a message of its own; a long text is cut by the client into messages of the
-maximum length, except the last. The first **part** stores a job at once, which stays open: later parts join it in the
-store (see ``lua/enqueue.lua``). The job waits until no more come, and is closed right before its request is sent,
-atomically with a check that nothing else arrived. Parts that join while files are
-being uploaded still go into the same request.
+maximum length, except the last. The first **part** stores a job at once, which stays open: which job a later part
+joins is decided in the store (``find_job`` in ``lua/album.lua``). The job waits until no more come
+(``steps/gather.py``) and is closed right before its request is sent (``lua/close.lua``, called by ``steps/upload.py``),
+atomically with a check that nothing else arrived. Parts that join while files are being uploaded still go into the
+same request.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""What follows when NemoVideo lost a chat's project: notify the chat, and offer to put its files back."""
+"""What follows when NemoVideo lost a chat's project: notify the chat, and offer to put its files back.
+
+That a project is lost, and a new one opened, is decided in ``Projects.call`` (``projects/projects.py``).
+"""
 
 from __future__ import annotations
 

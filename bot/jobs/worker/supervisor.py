@@ -4,6 +4,9 @@ A worker that lost the store takes nothing new until every ticket that it runs h
 hour for a long agent turn: all other chats would wait for that one. So a worker without heartbeats is replaced: the new
 one takes tickets at once, while the old one runs its own to their end. Their leases run out meanwhile; a ticket that is
 delivered again to this process joins the one that is running (see ``JobRunner.work``).
+
+Other processes take over the jobs of a dead process without this module: docket delivers their tickets again after
+DEAD_WORKER_S, and ``queue/lua/claim.lua`` gives each ticket its job back.
 """
 
 import asyncio

@@ -93,10 +93,8 @@ class BrandHandlers(HandlerFamily):
 
     @on_press
     async def _remove(self, press: Press, action: RemoveBrandFile) -> PressReply:
-        if action.part not in set(BrandPart):
-            return OLD_BUTTON
         await self.ensure_may_change_settings(press)
-        await self._chats.brands.set_file(press.chat, BrandPart(action.part), None)
+        await self._chats.brands.set_file(press.chat, action.file, None)
         return PressReply("toast.saved", show=await self._view(press.chat))
 
     async def _view(self, key: ChatKey) -> ListMessage:

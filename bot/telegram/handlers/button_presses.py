@@ -1,4 +1,9 @@
-"""What all pressed buttons share: a press is read, handled, and answered in background tasks."""
+"""What all pressed buttons share: a press is read, handled, and answered in background tasks.
+
+A button may be too old in four ways: its message can't be read any more, or no release knows its data (``handler``
+here); its job is gone (``HandlerFamily.job_behind``); its message no longer has it (``Press.button_is_still_there``,
+asked where a press would do harm or be charged).
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

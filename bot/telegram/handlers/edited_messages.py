@@ -1,4 +1,8 @@
-"""Edited messages: a waiting request changes, one that was begun is offered again, and any other may become one."""
+"""Edited messages: a waiting request changes, one that was begun is offered again, and any other may become one.
+
+The handler always prepares the offer; whether the request still waits is decided in ``find_job`` of
+``jobs/queue/lua/album.lua``, which then changes the request and drops the offer.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -62,7 +66,7 @@ class EditedMessageHandlers(HandlerFamily):
         payload = MessagePayload(
             message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
         )
-        # While the request still waits, the offer is dropped and its part replaced: see find_job in album.lua.
+
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None
 

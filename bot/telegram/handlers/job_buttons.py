@@ -12,8 +12,8 @@ from bot.jobs.buttons import (
     ChooseGeneration,
     DropRequest,
     Export,
+    ExtractKind,
     GoOn,
-    GoOnChoice,
     KeepExtras,
     MakeExtract,
     OfferVariations,
@@ -44,7 +44,6 @@ from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPa
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
-from bot.jobs.steps.make_extract import FORMS
 from bot.skills.cards import SkillCards
 from bot.telegram.handlers.button_presses import (
     NO_BUTTONS,
@@ -112,7 +111,7 @@ class JobButtons(HandlerFamily):
         words = await self.words_for(press)
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
         extra.append(Button("button.variations", OfferVariations()))
-        extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
+        extra += [Button(f"button.make_{kind}", MakeExtract(kind, action.job_id)) for kind in ExtractKind]
         if press.chat.is_private and await self._chats.channels.all(press.chat.chat_id):
             extra.append(Button("button.post", Post()))
         rest = [button for button in buttons_of(press.message) if button.callback_data != press.data]
@@ -128,7 +127,7 @@ class JobButtons(HandlerFamily):
         if file is None or not press.button_is_still_there:
             return OLD_BUTTON
         others = press.other_buttons
-        payload = ExtractPayload(form=action.form, result_job_id=action.job_id)
+        payload = ExtractPayload(kind=action.kind, result_job_id=action.job_id)
         job = await self.job_of(press, JobKind.EXTRACT, files=(file,), payload=payload)
         if job is None:
             return PressReply("toast.sent_already", buttons=others)
@@ -253,11 +252,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _go_on(self, press: Press, action: GoOn) -> PressReply:
         job = await self.job_behind(press, action.job_id)
-        if action.choice not in set(GoOnChoice):
-            return PressReply("toast.old_button")
-        again = await make_resumed_job(
-            self._job_queue, self._chats, job, GoOnChoice(action.choice), self._clock.now()
-        )
+        again = await make_resumed_job(self._job_queue, self._chats, job, action.choice, self._clock.now())
         return await self.send_prompt(press, again, toast="")
 
     async def _voice_prompt(self, press: Press, job: Job, *, as_request: bool) -> str | None:

@@ -12,10 +12,9 @@ from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import ExportPayload, MessagePayload, VariationsPayload
+from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
-from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import (
@@ -147,7 +146,7 @@ class RequestHandlers(HandlerFamily):
             return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
-            return await show_skill(self._submitter, update, START)
+            return await show_skill(self._submitter, update, SkillView.START)
         if request.is_refused:
             has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
             offering = partial(links_refused, has_project=has_project)

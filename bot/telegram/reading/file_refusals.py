@@ -1,4 +1,7 @@
-"""Which files are refused before anything is tried, and the messages that say so."""
+"""Which files are refused before anything is tried, and the messages that say so.
+
+Where Telegram gives no size, a file turns out too large only when it is opened (``sending/downloads.py``).
+"""
 
 from dataclasses import dataclass, replace
 

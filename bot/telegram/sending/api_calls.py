@@ -1,4 +1,7 @@
-"""Calls to Telegram: the chat's current id, retries of idempotent calls, and classification of errors."""
+"""Calls to Telegram: the chat's current id, retries of idempotent calls, and classification of errors.
+
+After a 429 ``rate_limiter.py`` itself repeats answers and new progress messages; other calls are repeated here.
+"""
 
 from __future__ import annotations
 

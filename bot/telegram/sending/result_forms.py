@@ -1,4 +1,8 @@
-"""In which form a result is sent, such as a smaller video or a link, and which comes next after a refusal."""
+"""In which form a result is sent, such as a smaller video or a link, and which comes next after a refusal.
+
+``delivery.py`` decides which forms a result can have. One that is far too large is never fetched (``fetch`` in
+``jobs/steps/export.py``), so that only a link is left.
+"""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
