@@ -1,6 +1,7 @@
 """What strangers send: start links that they made up, the operator's orders, kinds of updates without a use here."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -172,7 +173,7 @@ ODD_MESSAGES: list[Any] = [
 
 
 async def test_no_malformed_update_ends_the_receiver_or_holds_up_the_next(received: Received) -> None:
-    receiver = UpdateReceiver(received.application, received.telegram.clock)
+    receiver = UpdateReceiver(received.application, received.telegram.clock, AsyncMock(), AsyncMock())
     bodies = [{"update_id": number, **body} for number, body in enumerate(ODD_MESSAGES)]
     bodies.append({"update_id": 999, **message("/credits", OF_BO, **{"from": BO})})
     while left := await receiver.receive(bodies):

@@ -14,7 +14,6 @@ from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.clock import Clock
-from bot.runtime.tasks import cancel
 
 T = TypeVar("T")
 
@@ -178,10 +177,6 @@ class Attempt(StoredCheckpoints):
         if self.fetching is not None:
             await asyncio.wait({self.fetching})
             self.arriving = None
-
-    async def stop_fetching(self) -> None:
-        """End the fetching of a result that nobody waits for any more."""
-        await cancel(self.fetching)
 
     def interrupt(self, reason: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.

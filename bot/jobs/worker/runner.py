@@ -38,6 +38,7 @@ from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 from bot.runtime.tracing import traced
 from bot.store import keys
 
@@ -77,7 +78,7 @@ class JobRunner:
         max_attempts: int,
         positions: PositionMessages,
         end_by: EndBy,
-        send_alert: SendAlert | None = None,
+        send_alert: SendAlert,
     ) -> None:
         self._end_by = end_by
         self._send_alert = send_alert
@@ -197,7 +198,7 @@ class JobRunner:
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)
-                if error and self._send_alert is not None:
+                if error:
                     with contextlib.suppress(RedisError):
                         await self._send_alert("job_given_up", LocalizedMessage("alert.job_given_up"))
                 metrics.JOBS.labels(attempt.job.kind, state).inc()
@@ -209,7 +210,7 @@ class JobRunner:
         try:
             message, state = await self._take_steps(attempt)
         finally:
-            await attempt.stop_fetching()
+            await cancel(attempt.fetching)  # Nobody waits for the result any more.
         if state is JobState.FAILED:
             attempt.note_failure(message)
         try:

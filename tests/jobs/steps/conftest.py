@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -384,7 +385,7 @@ async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             cards,
             GuestAccountCounter(redis, clock),
             clock,
-            OperatorToken(redis, None),
+            OperatorToken(redis, None, alert=AsyncMock()),
             options,
         )
         credit_limits = CreditLimits(redis, clock, DailyCredits(), no_alert)

@@ -19,6 +19,7 @@ from bot.nemo.errors import Call, ServiceError
 from bot.nemo.failures import FailureKind
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Credentials
+from bot.runtime.tasks import cancel
 from bot.store import keys
 from tests.clocks import eventually
 from tests.jobs.steps.conftest import Rig, a_draft, again
@@ -74,7 +75,7 @@ async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
     await rig.export(attempt)
 
-    await attempt.stop_fetching()
+    await cancel(attempt.fetching)
     await rig.nemo.release(hold)
 
     assert list(rig.responder.result_path.parent.glob("*.part*")) == []
