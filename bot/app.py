@@ -50,6 +50,7 @@ from bot.runtime.hosts import AllowedHosts
 from bot.runtime.http import Transport, new_client, tls_context
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
+from bot.runtime.tasks import in_background
 from bot.settings import MEBIBYTE, Settings
 from bot.skills.cards import SkillCards
 from bot.startup import (
@@ -229,9 +230,9 @@ class App:
         self, stack: contextlib.AsyncExitStack, parts: _Parts, health: Health
     ) -> tuple[JobRunner, WorkerSupervisor]:
         menu = CommandMenu(parts.bot, parts.redis, self._clock, self._settings.admins)
-        await stack.enter_async_context(menu.background())
+        await stack.enter_async_context(in_background(menu.run()))
         runner = await self._runner(stack, parts)
-        await stack.enter_async_context(runner.background())
+        await stack.enter_async_context(in_background(runner.listen(), runner.sweep()))
         # In real time, as docket's heartbeats are, whatever the clock is.
         supervisor = WorkerSupervisor(
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
@@ -393,7 +394,7 @@ class App:
             responders,
             self._clock,
             steps,
-            settings.job_tries,
+            settings.job_attempts,
             positions,
             partial(ended_by, projects),
             send_alert,

@@ -32,7 +32,7 @@ from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.save_version import SaveVersion
-from bot.jobs.steps.say import Say
+from bot.jobs.steps.send_text import SendText
 from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
@@ -160,7 +160,7 @@ JOB_TYPES: Final = (
     JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
     JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
     JobType(JobKind.PRIVATE_ANSWER, QUICK, (ShowPrivateMessage,)),
-    JobType(JobKind.SAY, QUICK, (Say,)),
+    JobType(JobKind.MESSAGE, QUICK, (SendText,)),
     JobType(JobKind.DELETE_TOKEN, QUICK, (DeleteToken,)),
 )
 

@@ -279,7 +279,7 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="Edits that may wait in all chats together; more are refused with a message.",
     )
-    job_tries: int = Field(
+    job_attempts: int = Field(
         5, ge=1, le=100, description="Attempts after which an interrupted job is given up."
     )
     dead_worker_s: float = Field(

@@ -1,6 +1,7 @@
 """Clocks of tests: one that stands still until a test moves it on, and a fast one."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,28 @@ SETTLE_TURNS = 30
 
 PATIENCE_S = 60.0
 """Real seconds after which something that was waited for counts as not coming."""
+
+
+IDLE_S = 0.0052
+"""CPU time of :func:`_calculate` on the idle machine on which the tests' bounds on CPU time were measured."""
+
+
+def slowness() -> float:
+    """Return how many times longer a calculation takes, in CPU time, than on an idle machine.
+
+    Neighbours on the same core double what everything takes, and change from one moment to the next: the slowest of
+    many rounds counts. Multiply a bound that was exceeded by it.
+    """
+    return max(1.0, max(_calculate() for _ in range(30)) / IDLE_S)
+
+
+def _calculate() -> float:
+    began_s = time.thread_time()
+    text = json.dumps([{"id": number, "name": f"clip {number}", "start": number} for number in range(1000)])
+    for _ in range(4):
+        json.dumps(json.loads(text))
+        sorted(text.split(","))
+    return time.thread_time() - began_s
 
 
 class HandClock:

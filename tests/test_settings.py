@@ -152,7 +152,7 @@ def test_http_listen_is_parsed(
         ("WORKER_JOBS", "0", "1", "100000", "100001"),
         ("QUEUE_LIMIT", "0", "1", "10000", "10001"),
         ("TOTAL_QUEUE_LIMIT", "0", "1", "1000000", "1000001"),
-        ("JOB_TRIES", "0", "1", "100", "101"),
+        ("JOB_ATTEMPTS", "0", "1", "100", "101"),
         ("DEAD_WORKER_S", "0.9", "1", "600", "inf"),
     ],
 )
@@ -170,10 +170,10 @@ def test_numbers_are_bounded(
 
 def test_the_file_is_read_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("QUEUE_LIMIT=7\nJOB_TRIES=3\nLOG_FORMAT=json\n# NEMO_TOKEN=x\n", "utf-8")
-    monkeypatch.setenv("JOB_TRIES", "9")
+    file.write_text("QUEUE_LIMIT=7\nJOB_ATTEMPTS=3\nLOG_FORMAT=json\n# NEMO_TOKEN=x\n", "utf-8")
+    monkeypatch.setenv("JOB_ATTEMPTS", "9")
     settings = load_settings()
-    assert (settings.queue_limit, settings.job_tries, settings.log_format) == (7, 9, "json")
+    assert (settings.queue_limit, settings.job_attempts, settings.log_format) == (7, 9, "json")
     assert settings.nemo_token is None
 
 

@@ -20,6 +20,7 @@ _.heading_level_2
 _.heading_level_3
 _.heading_level_4
 _.unordered_list_item
+_.set_default_verify_paths  # ssl
 
 # Called by a library, by this name and with these arguments.
 _.capture_signals  # uvicorn

@@ -30,7 +30,7 @@ class Brand(BaseModel):
         files: Those of its files that are set; they belong to no project yet.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     ratio: str = ""
     files: dict[BrandPart, ProjectFile] = {}

@@ -59,7 +59,8 @@ class ChatReadCache(Generic[T]):
             value = reading.value if now_s - reading.began_s <= READING_S else None
             if value is not None:
                 return value
-        self._drop_before(now_s - READING_S)
+        while self._readings and next(iter(self._readings.values())).began_s < now_s - READING_S:
+            del self._readings[next(iter(self._readings))]
         self._readings.pop(key.of_account, None)
         # Kept before it is complete: a change that comes meanwhile drops it.
         reading = self._readings[key.of_account] = _Reading(key, reader, now_s)
@@ -85,7 +86,3 @@ class ChatReadCache(Generic[T]):
                 reading.value = change(value)
             else:
                 self._readings.pop(key.of_account, None)
-
-    def _drop_before(self, time_s: float) -> None:
-        while self._readings and next(iter(self._readings.values())).began_s < time_s:
-            del self._readings[next(iter(self._readings))]

@@ -81,7 +81,7 @@ class SharedFields(BaseModel):
     """
 
     # The aliases are the names in the store: there may be a million chats.
-    model_config = ConfigDict(frozen=True, populate_by_name=True, loc_by_alias=False)
+    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, loc_by_alias=False)
 
     client_id: Annotated[UUID | None, Field(alias="c")] = None
     own_token: Annotated[Secret, Field(alias="o")] = None
@@ -221,7 +221,7 @@ class CachedResult(BaseModel):
         as_file: Whether a file was asked for.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     draft_digest: str
     file_id: str
@@ -321,7 +321,7 @@ class Chats:
         return self._redis.lock(name, timeout=keys.ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)
 
     async def replace_client_id(self, key: ChatKey, refused: UUID) -> UUID:
-        """Return a new client id in the place of one that was refused, or what another job has put there already."""
+        """Replace a refused client id and return the new one; if another job has replaced it already, return that."""
         chat = await self.get(key)
         if chat.client_id is not None and chat.client_id != refused:
             return chat.client_id

@@ -18,7 +18,7 @@ class ProjectFile(BaseModel):
         unique_id: Telegram's name for its content; another one if the message was edited to hold another file.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     telegram_chat_id: int
     message_id: int

@@ -1,7 +1,7 @@
 """The projects of a chat that it can go back to."""
 
 import hashlib
-from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -32,7 +32,7 @@ class ListedProject(BaseModel):
         topic_id: The topic where it was last used; ``save`` sets it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     session_id: str
     task_id: str | None = None
@@ -66,7 +66,7 @@ class ProjectList:
     async def all(self, key: ChatKey) -> list[ListedProject]:
         """Return a chat's projects, those that were used last first."""
         texts = await cast(Any, self._redis.hvals(_name(key)))
-        return sorted(map(ListedProject.model_validate_json, texts), key=_used_at, reverse=True)
+        return sorted(map(ListedProject.model_validate_json, texts), key=attrgetter("used_at"), reverse=True)
 
     async def find(self, key: ChatKey, mark: str) -> ListedProject | None:
         """Return the project with a mark, if the chat's list has it."""
@@ -106,7 +106,3 @@ class ProjectList:
 
 def _name(key: ChatKey) -> str:
     return projects_key(str(key.of_projects))
-
-
-def _used_at(project: ListedProject) -> datetime:
-    return project.used_at

@@ -25,7 +25,7 @@ class Template(BaseModel):
         saved_at: When, UTC.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     prompt: str

@@ -36,7 +36,7 @@ class Version(BaseModel):
         restored: The number of the version that it was to bring back; ``None`` for any other request.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     number: int = 0
     job_id: str = ""

@@ -15,18 +15,18 @@ checkpoint            saved by                                             read 
 ``Exported``          export                                               deliver, make_variations, make_extract
 ====================  ===================================================  =====================================
 
-A checkpoint that only one step uses stands beside that step.
+
 """
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
-from bot.nemo.bounded_drafts import bounded_draft
-from bot.nemo.drafts import Draft, digest, read_draft
+from bot.nemo.drafts import Draft, bounded_draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
 
 C = TypeVar("C", bound="Checkpoint")
@@ -47,19 +47,17 @@ class Checkpoint(BaseModel):
     ignored, and a new field has a default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: ClassVar[str]
     is_shared: ClassVar[bool] = False
-    """Whether all parts of a job share it, see ``Attempt.in_part``."""
+    """Whether all variations of a job share it, see ``Attempt.in_variation``."""
 
 
 class SentMessage(BaseModel):
     """A message that is in the chat."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    message_id: int = (
-        0  # means another message, or none, once the group has become a supergroup; 0 if unknown
-    )
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
+    message_id: int = 0  # valid only in ``telegram_chat_id``: a supergroup has new ones; 0 if unknown
     telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
     kind: str = "video"  # what that became: ``video``, ``animation`` or ``document``
@@ -120,7 +118,7 @@ class UploadUsed(Checkpoint):
 class UploadedFile(BaseModel):
     """What NemoVideo said of an uploaded file."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str = ""  # the name it was uploaded under
     size_bytes: int = 0  # its size
     kind: str | None = ""  # its type as NemoVideo calls it; empty if it said nothing
@@ -153,7 +151,7 @@ class Turn(Checkpoint):
 
 
 def worked_since(asked_at: datetime, checkpoints: "Checkpoints") -> datetime:
-    """Return since when the bot and not a person is what a job waits for.
+    """Return when the job last began to wait for the bot: when it was asked for, or its last question was answered.
 
     Args:
         asked_at: When the job was asked for.
@@ -167,7 +165,8 @@ class AgentAsked(Checkpoint):
     """Saved right before the message goes out, under the turn's key; from here on it is never sent again.
 
     Args:
-        draft_digest: Digest of the draft then; that the agent did something without our hearing of it shows by it.
+        draft_digest: Digest of the draft then; if the draft differs later, the agent worked although its answer was
+            lost.
         session_id: The project that it goes to.
         credits_before: Credits that the account had then; ``None`` if unknown, or not to be shown.
         turns_before: How many turns the operator's account had begun and ended then; ``None`` for another account.
@@ -260,7 +259,7 @@ class QuestionAnswer(Checkpoint):
 class StepTime(BaseModel):
     """When a job took a step, in seconds by the wall clock."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str
     began_at: float
     ended_at: float | None = None
@@ -284,6 +283,14 @@ class RenderStarted(Checkpoint):
     render_id: str = ""
 
 
+class LinkReason(StrEnum):
+    """Why a result is sent as a link."""
+
+    TOO_LARGE = "too_large"  # Telegram doesn't take it
+    NO_ROOM = "no_room"  # the disk has no room for it
+    ELSEWHERE = "elsewhere"  # its host is not allowed
+
+
 class Exported(Checkpoint):
     """Saved when the result can be sent.
 
@@ -292,8 +299,7 @@ class Exported(Checkpoint):
         file_id: Telegram's id of it, if this draft was delivered before; empty otherwise.
         kind: What it was sent as then.
         link: Its address at NemoVideo, if it can't be sent; empty otherwise.
-        why_link: Why not: ``too_large``, ``no_room`` on the disk, ``refused`` by Telegram, or ``elsewhere``: its host
-            is not allowed.
+        why_link: Why only a link is sent.
         spare_link: Its address at NemoVideo, for when Telegram refuses the file; empty if unknown.
         size_bytes: Its size; ``None`` if unknown.
         is_fetched: Whether it is a file at ``responder.result_path``, or is still arriving there: that goes on in
@@ -311,7 +317,7 @@ class Exported(Checkpoint):
     file_id: str = ""
     kind: str = "video"
     link: str = ""
-    why_link: str = "too_large"
+    why_link: LinkReason = LinkReason.TOO_LARGE
     spare_link: str = ""
     size_bytes: int | None = None
     is_fetched: bool = False
@@ -367,16 +373,16 @@ class StoredCheckpoints:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
 
+    def _own_key(self, checkpoint: type[Checkpoint], key: str) -> str:
+        """Return the key under which the store has a checkpoint."""
+        return key
+
     def _field(self, checkpoint: type[Checkpoint], key: str) -> str:
-        return field_of(checkpoint, key)
+        return field_of(checkpoint, self._own_key(checkpoint, key))
 
     async def _write(self, values: Mapping[str, Any]) -> None:
-        """Write JSON values to the store."""
+        """Note JSON values, and write them to the store."""
         raise NotImplementedError
-
-    async def _save(self, values: Mapping[str, Any]) -> None:
-        self._values |= values
-        await self._write(values)
 
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
         """See ``Checkpoints``."""
@@ -389,13 +395,13 @@ class StoredCheckpoints:
 
     async def save_all(self, *checkpoints: tuple[Checkpoint, str]) -> None:
         """Save several checkpoints with their keys in one write."""
-        await self._save(
+        await self._write(
             {self._field(type(one), key): one.model_dump(mode="json") for one, key in checkpoints}
         )
 
     async def replace(self, old: type[Checkpoint], checkpoint: Checkpoint) -> None:
         """Save a checkpoint and forget another one in one write."""
-        await self._save(
+        await self._write(
             {
                 self._field(old, ""): None,
                 self._field(type(checkpoint), ""): checkpoint.model_dump(mode="json"),
@@ -404,4 +410,4 @@ class StoredCheckpoints:
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """See ``Checkpoints``."""
-        await self._save({self._field(checkpoint, key): None})
+        await self._write({self._field(checkpoint, key): None})

@@ -14,14 +14,9 @@ _WITHOUT_NAME = re.compile(
 _MAX_NAMES = 3  # of a track that are named
 
 _KINDS = {
-    "photo": "photo",
-    "live_photo": "video",
-    "video": "video",
-    "video_note": "video",
-    "animation": "video",
-    "audio": "audio",
-    "voice": "audio",
-}
+    "photo": "photo", "live_photo": "video", "video": "video", "video_note": "video", "animation": "video",
+    "audio": "audio", "voice": "audio",
+}  # fmt: skip
 
 _TRACKS = {
     TrackKind.VIDEO: "track.video",

@@ -67,7 +67,7 @@ class Names:
     """A parameter that is shown as names side by side."""
 
     names: tuple[Union[str, "LocalizedMessage"], ...]
-    are_all: bool = True  # without more that are not named
+    are_all: bool = True  # whether there are no others
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +206,11 @@ class Progress:
     # Seconds that the stage usually still takes; the bar moves towards ``until`` meanwhile.
     expected_s: float = 0.0
     until: float = 0.0  # where the stage ends, 0 to 1
-    # How long others took from here, or one estimate, for the time left in the text; empty for none.
-    times_s: tuple[float, ...] = ()
+    # How long it may take from here, for the time left in the text: what others took, or one estimate; empty for none.
+    estimates_s: tuple[float, ...] = ()
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
     buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
-    part: LocalizedMessage | None = None  # the part of the job that it is about, if the job has several
+    variation: LocalizedMessage | None = None  # the variation that it is about, if the job makes several
     readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow
 
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     BeforeValidator,
-    ConfigDict,
-    Field,
     PlainSerializer,
     SerializeAsAny,
     TypeAdapter,
@@ -33,11 +31,11 @@ from bot.jobs.payloads import (
     ForgetPayload,
     LinkPayload,
     LoginPayload,
+    MessagePayload,
     OpenProjectPayload,
     Payload,
     PostPayload,
     PrivateAnswerPayload,
-    SayPayload,
     SkillPayload,
     VariationsPayload,
     WatchPayload,
@@ -84,7 +82,7 @@ class JobKind(StrEnum):
     STATS = "stats"  # today's figures, for the operator
     ANNOUNCE = "announce"  # the operator's text to all chats with running or waiting jobs
     PRIVATE_ANSWER = "private_answer"  # show the answer to a job of a group in private
-    SAY = "say"  # a text that needs no other service: help, refusals
+    MESSAGE = "message"  # a text that needs no other service: help, refusals
 
 
 ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
@@ -203,8 +201,6 @@ class Job:
         guest_query: What it answers, if the bot was called as a guest; ``chat`` is the person's private one then.
     """
 
-    __pydantic_config__: ClassVar = ConfigDict(serialize_by_alias=True)
-
     id: str
     chat: Annotated[ChatKey, BeforeValidator(_read_chat), PlainSerializer(str)]
     queue: QueueName
@@ -213,7 +209,7 @@ class Job:
     message_id: int | None
     language: str
     asked_at: datetime
-    prompt: Annotated[str, Field(alias="text")] = ""  # what stores of this schema version call it
+    prompt: str = ""
     files: tuple[Attachment, ...] = ()
     payload: Annotated[SerializeAsAny[Payload] | None, BeforeValidator(_read_payload)] = None
     telegram_chat_id: int = 0
@@ -248,7 +244,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.FORGET: ForgetPayload,
     JobKind.ANNOUNCE: AnnouncePayload,
     JobKind.PRIVATE_ANSWER: PrivateAnswerPayload,
-    JobKind.SAY: SayPayload,
+    JobKind.MESSAGE: MessagePayload,
     JobKind.WATCH_UPLOAD: WatchPayload,
 }
 """The payload class of each kind; the other kinds have none."""
@@ -257,7 +253,7 @@ STORED_JOB = TypeAdapter(Job)
 """Reads and writes the stored form of a job. Fields that a later release added are ignored."""
 
 
-def say_job(
+def message_job(
     chat: ChatKey,
     message: LocalizedMessage | ListMessage,
     *,
@@ -280,12 +276,12 @@ def say_job(
         id=job_id or new_job_id(),
         chat=chat,
         queue=QueueName.QUICK,
-        kind=JobKind.SAY,
+        kind=JobKind.MESSAGE,
         owner_id=owner_id,
         message_id=None,
         language=language,
         asked_at=asked_at,
-        payload=SayPayload(message=message),
+        payload=MessagePayload(message=message),
     )
 
 

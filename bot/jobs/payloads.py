@@ -11,7 +11,7 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 class Payload(BaseModel):
     """Base of all payloads. An unknown field of a later release is ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
 
 class EditPayload(Payload):
@@ -138,7 +138,7 @@ class ForgetPayload(Payload):
     is_silent: bool = False  # whether the job is one of those
 
 
-class SayPayload(Payload):
+class MessagePayload(Payload):
     """A text that the handler prepared."""
 
     message: LocalizedMessage | ListMessage  # the text

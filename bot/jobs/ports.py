@@ -102,12 +102,12 @@ class TopicGone(ChatGone):
 class Responder(Protocol):
     """Sends to one chat for a job."""
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
-        """Let the progress message say which of the job's parts is being made, and ``result_path`` be that part's.
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
+        """Show in the progress message which variation is being made, and give it a ``result_path`` of its own.
 
         Args:
-            number: The part, from 1; 0 outside of them.
-            parts: How many there are.
+            number: The variation, from 1; 0 outside of them.
+            count: How many there are.
             name: What it is called.
         """
         ...

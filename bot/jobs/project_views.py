@@ -77,11 +77,6 @@ def project_view(project: ListedProject, present: str | None, now: datetime) -> 
     return ListMessage(heading, tuple(lines), (go_back, delete, back))
 
 
-def rename_view() -> LocalizedMessage:
-    """Say how the current project gets another name."""
-    return LocalizedMessage("projects.rename", buttons=(Button("button.back", ListProjects("1")),))
-
-
 def delete_view(project: ListedProject) -> LocalizedMessage:
     """Ask whether a project is to be forgotten."""
     buttons = (

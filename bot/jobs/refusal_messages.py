@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.jobs.buttons import Retry, RunHeld, ShowLink
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Names, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FilesUnreadable, FileUnavailable
 from bot.media.kinds import alternatives, category_of, label_of
@@ -87,6 +87,15 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
     return LocalizedMessage(
         "error.file_too_large_telegram", {"size": shown, "limit": Bytes(limit)}, (browser,)
     )
+
+
+def goes_on(*numbers: int) -> LocalizedMessage:
+    """Return the line that says, below a refusal, that a request goes on with its other files.
+
+    Args:
+        numbers: Which of its files are left out, from 1.
+    """
+    return LocalizedMessage("upload.goes_on", {"numbers": Names(tuple(map(str, numbers)))})
 
 
 def file_gone(job: Job, error: FileGone) -> LocalizedMessage:

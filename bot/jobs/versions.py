@@ -30,11 +30,6 @@ def version_at(versions: Sequence[Version], number: int) -> Version | None:
     return next((version for version in versions if version.number == number), None)
 
 
-def latest_of(versions: Sequence[Version], draft_digest: str) -> Version | None:
-    """Return the latest version with a draft."""
-    return next((one for one in reversed(versions) if one.draft_digest == draft_digest), None)
-
-
 def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> tuple[Button, ...]:
     """Return the buttons under a version's video: its neighbours, what goes back to it, or undoes it.
 
@@ -59,21 +54,24 @@ def version_buttons(versions: Sequence[Version], shown: Version, mark: str) -> t
             buttons.append(Button("button.restore_version", back))
         if shown.picture_id and latest.picture_id:
             buttons.append(Button("button.compare", Compare(mark, str(shown.number))))
-    elif (undone := _before_change(versions)) is not None and undone.packed_draft:
-        buttons.append(Button("button.undo", RestoreVersion(mark, str(undone.number))))
+    elif (target := _undo_target(versions)) is not None and target.packed_draft:
+        buttons.append(Button("button.undo", RestoreVersion(mark, str(target.number))))
     return tuple(buttons)
 
 
-def _before_change(versions: Sequence[Version]) -> Version | None:
-    """Return what undoing leads to; behind an undo that is one version further back, not what was undone."""
+def _undo_target(versions: Sequence[Version]) -> Version | None:
+    """Return the version that Undo restores.
+
+    Repeated undos walk back: after v3 was undone to v2, the next Undo goes to v1, not to v3.
+    """
     latest, earlier = versions[-1], versions[:-1]
     if latest.restored is not None and earlier:
-        undone = _before_change(earlier)
-        if undone is not None and (undone.number, undone.draft_digest) == (
+        target = _undo_target(earlier)
+        if target is not None and (target.number, target.draft_digest) == (
             latest.restored,
             latest.draft_digest,
         ):
-            return _before_change([one for one in earlier if one.number <= undone.number])
+            return _undo_target([version for version in earlier if version.number <= target.number])
     return version_at(versions, latest.number - 1)
 
 

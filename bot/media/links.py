@@ -77,11 +77,11 @@ class FoundLinks:
 
 # A link ends at a space, at a quotation mark or bracket that can't be part of one, at Chinese punctuation, and where
 # the next one begins behind Chinese, a comma or a file's name. Without a scheme it counts if it leads to a site of the
-# table.
+# table. Chinese has no case: with IGNORECASE, Python would fold each of its characters.
 _LINK = re.compile(
     r"(?:(?<![a-z0-9+.@/-])|(?<=\.\w{3})(?=https?:))"
     r"(?:([a-z][a-z0-9+.-]{1,15}):(?://)?|(?=(?:[a-z0-9-]{1,63}\.){1,5}[a-z]{2,10}/))"
-    r"(?:(?!(?:(?<=[㐀-鿿,;])|(?<=\.\w{3}))https?://)[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\])+",
+    r"(?:(?!(?:(?<=(?-i:[㐀-鿿,;]))|(?<=\.\w{3}))https?://)[^\s<>\"“”‘’「」『』《》【】（），。；：！？、|^`\\])+",
     re.IGNORECASE,
 )
 _REFUSED_SCHEMES: Final = frozenset(
@@ -91,7 +91,7 @@ _OPAQUE = re.compile(r"data:[\w.+-]*(?:/[\w.+-]+)?[;,]|javascript:|blob:http|mag
 _ENDING = re.compile(rf"\.(?:{'|'.join(sorted(MEDIA_ENDINGS))})(?=$|[?#])", re.IGNORECASE)
 # Chinese is written without spaces: the prompt may go on right after a link. File names may be Chinese too.
 _PROMPT_AFTER = re.compile(
-    rf"\.(?:{'|'.join(sorted(MEDIA_ENDINGS))})(?:[?#][^㐀-鿿]{{0,{MAX_LINK_CHARS}}})?(?=[㐀-鿿])",
+    rf"\.(?:{'|'.join(sorted(MEDIA_ENDINGS))})(?:[?#](?-i:[^㐀-鿿]{{0,{MAX_LINK_CHARS}}}))?(?=(?-i:[㐀-鿿]))",
     re.IGNORECASE,
 )
 _CLOSING: Final = {")": "(", "]": "[", "}": "{"}

@@ -29,7 +29,7 @@ from bot.media.encoding import (
     frames_of,
 )
 from bot.media.video_facts import decode_frames, display_size, open_video
-from bot.runtime.process import has_room
+from bot.runtime.disk import has_room
 
 MAX_SOURCE_BYTES = 2_000_000_000
 """Larger videos would take too long."""

@@ -211,6 +211,8 @@ class NemoClient:
                 raise StreamBroken(call, error.message) from error
             for event in _events(reader.close()):
                 yield event
+            if media_type(response) == "text/html" and not reader.has_read:
+                raise StreamBroken(call, "a page in place of a stream")
 
     async def _open_turn(
         self, call: Call, credentials: Credentials, session_id: str, text: str

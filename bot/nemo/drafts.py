@@ -19,21 +19,14 @@ MAX_TRACKS = 500
 MAX_SEGMENTS = 3000
 """How many of a draft's tracks, and of all their segments, are read: 3000 stop the loop for 60 ms."""
 
+MAX_KEPT_BYTES = 2 * 1024 * 1024
+"""The largest draft that is kept as it was received."""
+
 _NAME = ("name", "title", "label", "filename", "file_name", "fileName", "n")
 _TEXT = ("text", "content", "caption", "subtitle", "txt", "tx")
 _MEDIA = (
-    "cdn_url",
-    "cdnUrl",
-    "url",
-    "src",
-    "media_url",
-    "mediaUrl",
-    "source_url",
-    "sourceUrl",
-    "source",
-    "path",
-    "u",
-)
+    "cdn_url", "cdnUrl", "url", "src", "media_url", "mediaUrl", "source_url", "sourceUrl", "source", "path", "u",
+)  # fmt: skip
 _ID = ("id", "segment_id", "segmentId", "track_id", "trackId", "sid", "tid", "uid")
 _VOLUME = ("volume", "vol", "gain", "v")
 
@@ -62,17 +55,10 @@ class TrackKind(Enum):
 
 
 _KINDS = {
-    "0": TrackKind.VIDEO,
-    "1": TrackKind.AUDIO,
-    "7": TrackKind.TEXT,
-    "video": TrackKind.VIDEO,
-    "audio": TrackKind.AUDIO,
-    "music": TrackKind.AUDIO,
-    "bgm": TrackKind.AUDIO,
-    "text": TrackKind.TEXT,
-    "title": TrackKind.TEXT,
-    "subtitle": TrackKind.TEXT,
-}
+    "0": TrackKind.VIDEO, "video": TrackKind.VIDEO,
+    "1": TrackKind.AUDIO, "audio": TrackKind.AUDIO, "music": TrackKind.AUDIO, "bgm": TrackKind.AUDIO,
+    "7": TrackKind.TEXT, "text": TrackKind.TEXT, "title": TrackKind.TEXT, "subtitle": TrackKind.TEXT,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,3 +310,50 @@ def _unit_ms(raw_segments: list[list[Any]], declared_ms: int | None) -> float:
         if 0.9 <= longest * factor / declared_ms <= 1.1:
             return factor
     return 1.0
+
+
+def bounded_draft(draft: Draft) -> Any:
+    """Return a draft as JSON that :func:`read_draft` reads, of at most ``MAX_KEPT_BYTES``.
+
+    A larger one keeps names, times, texts, volumes and media of its segments, as many as fit, and of the rest of each a
+    digest. It is for comparing and listing, and can't be rendered.
+    """
+    if _size(draft.raw) <= MAX_KEPT_BYTES:
+        return draft.raw
+    left = MAX_KEPT_BYTES - MAX_KEPT_BYTES // 4
+    tracks: list[Any] = []
+    for track in draft.tracks:
+        known = {"tt": track.type_id, "name": track.name, "volume": track.volume, "id": track.track_id}
+        segments: list[Any] = []
+        left -= _size(known)
+        for segment in map(_kept_segment, track.segments):
+            left -= _size(segment)
+            if left < 0:
+                break
+            segments.append(segment)
+        if left < 0 and not segments:
+            break
+        tracks.append({**known, "sg": segments})
+    meta = {"title": draft.title, "width": draft.width, "height": draft.height}
+    return {"t": tracks, "d": draft.duration_ms, "m": meta}
+
+
+def _kept_segment(segment: Segment) -> dict[str, Any]:
+    known = {
+        "name": segment.name if segment.named else None,
+        "start_ms": segment.start_ms,
+        "duration_ms": segment.duration_ms,
+        "text": segment.text,
+        "volume": segment.volume,
+        "src": segment.media,
+        "id": segment.segment_id,
+        "raw": digest(segment.raw),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _size(value: Any) -> int:
+    try:
+        return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    except (ValueError, TypeError, RecursionError):  # nested too deep, or half a surrogate pair
+        return MAX_KEPT_BYTES + 1

@@ -153,6 +153,9 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
         return (KeepAlive(),)
     payload = read.parse(stripped)
     if not isinstance(payload, dict):
+        if name.lower() == "error":  # proxies say so in plain words
+            words = payload if isinstance(payload, str) else stripped
+            return (StreamError(None, message_of({"message": words})),)
         return (Unknown(name[:40]),)
     return tuple(_read(payload, name, _MAX_ENVELOPES)) or (Unknown(name[:40]),)
 
@@ -194,7 +197,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
         if isinstance(text, str) and text:
             if _is_thought(source):
                 yield Thought(text)
-            else:
+            elif read.mapping(content).get("role") != "user":  # that role also has what tools return
                 texts.append(text)
     if texts:
         # Texts of one event are one text: the complete event repeats the partial ones joined.
@@ -335,19 +338,13 @@ def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 _TYPED = {
+    **dict.fromkeys(
+        ("thought", "thinking", "thinking_start", "thinking_delta", "thinking_end", "status"), _typed_thought
+    ),
+    **dict.fromkeys(("text_delta", "chunk"), _typed_chunk),
+    **dict.fromkeys(("tool_call", "tool_start", "toolcall_start"), _typed_call),
     "text": _typed_text,
-    "thought": _typed_thought,
-    "thinking": _typed_thought,
-    "thinking_start": _typed_thought,
-    "thinking_delta": _typed_thought,
-    "thinking_end": _typed_thought,
-    "status": _typed_thought,
-    "text_delta": _typed_chunk,
     "text_end": _typed_text_end,
-    "chunk": _typed_chunk,
-    "tool_call": _typed_call,
-    "tool_start": _typed_call,
-    "toolcall_start": _typed_call,
     "tool_result": _typed_result,
     "error": _typed_error,
 }

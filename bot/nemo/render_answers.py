@@ -26,26 +26,14 @@ class RenderStatus(Enum):
         return self in (RenderStatus.COMPLETED, RenderStatus.FAILED, RenderStatus.CANCELLED)
 
 
-_STATUSES = {
-    "pending": RenderStatus.PENDING,
-    "queued": RenderStatus.PENDING,
-    "waiting": RenderStatus.PENDING,
-    "created": RenderStatus.PENDING,
-    "processing": RenderStatus.PROCESSING,
-    "running": RenderStatus.PROCESSING,
-    "rendering": RenderStatus.PROCESSING,
-    "in_progress": RenderStatus.PROCESSING,
-    "completed": RenderStatus.COMPLETED,
-    "complete": RenderStatus.COMPLETED,
-    "done": RenderStatus.COMPLETED,
-    "success": RenderStatus.COMPLETED,
-    "succeeded": RenderStatus.COMPLETED,
-    "failed": RenderStatus.FAILED,
-    "failure": RenderStatus.FAILED,
-    "error": RenderStatus.FAILED,
-    "cancelled": RenderStatus.CANCELLED,
-    "canceled": RenderStatus.CANCELLED,
+_NAMES = {
+    RenderStatus.PENDING: ("pending", "queued", "waiting", "created"),
+    RenderStatus.PROCESSING: ("processing", "running", "rendering", "in_progress"),
+    RenderStatus.COMPLETED: ("completed", "complete", "done", "success", "succeeded"),
+    RenderStatus.FAILED: ("failed", "failure", "error"),
+    RenderStatus.CANCELLED: ("cancelled", "canceled"),
 }
+_STATUSES = {name: status for status, names in _NAMES.items() for name in names}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,13 @@ class SseReader:
 
     Args:
         max_event_bytes: A larger event is replaced by an empty one named ``OVERSIZED``.
+
+    Attributes:
+        has_read: Whether there was any field of an event, or a comment.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.has_read = False
         self._max_bytes = max_event_bytes
         # The unfinished line, in pieces: joining it for each chunk would take quadratic time.
         self._tail: list[bytes] = []
@@ -103,6 +107,7 @@ class SseReader:
             if event := self._dispatch():
                 yield event
         elif line.startswith(b":"):
+            self.has_read = True
             yield None
         else:
             self._field(line)
@@ -115,6 +120,7 @@ class SseReader:
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
+        self.has_read = self.has_read or name in (b"data", b"event")
         if name == b"data":
             self._data.append(value)
         elif name == b"event":

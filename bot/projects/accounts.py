@@ -101,12 +101,12 @@ class Accounts:
         return _can_see_project(await self.account_kind_for(chat), chat.model_copy(update=project_of))
 
     async def token(self, job: Requester, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
-        """The token for a chat's calls, and the chat as it is with that.
+        """Return the token for a chat's calls, and the chat as it is stored once it has that token.
 
         Args:
-            job: For whom.
-            chat: Its chat, as it is now.
-            attribution: Who asks.
+            job: The job that makes the calls.
+            chat: Its chat, as it is stored now.
+            attribution: What the calls name as their origin.
 
         Raises:
             GuestAccountsUsedUp: There are no guest tokens left.

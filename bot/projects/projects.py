@@ -117,7 +117,8 @@ class Projects:
         credentials = Credentials(token, attribution)
         if chat.session_id is None:
             language = session_language(job.prompt, job.language_code or job.language)
-            session = await self.nemo.create_session(credentials, language, _task_name(job.prompt))
+            title = bounded(" ".join(job.prompt.split()), MAX_TASK_NAME_CHARS) or UNNAMED_PROJECT
+            session = await self.nemo.create_session(credentials, language, title)
             changes = ChatFields(
                 session_id=session.session_id,
                 task_id=session.task_id,
@@ -140,6 +141,7 @@ class Projects:
         call_service: Callable[[Project], Awaitable[T]],
         *,
         on_loss: OnLoss | None = None,
+        waits_out_rate_limit: bool = True,
     ) -> T:
         """Make a call about the chat's project; repair what can be repaired, each thing once.
 
@@ -150,6 +152,7 @@ class Projects:
             job: The job whose chat is used.
             call_service: Starts the call.
             on_loss: Called when the old project turned out to be gone.
+            waits_out_rate_limit: Whether to wait out a 429, rather than raise it.
 
         Raises:
             NemoError: What the caller has to judge: the outcome is unknown, or the service refused the content.
@@ -168,7 +171,7 @@ class Projects:
             if loss is not None and on_loss is not None:
                 await on_loss(loss)
 
-        return await with_retries(self._clock, attempt, repair)
+        return await with_retries(self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit)
 
     async def check_token(self, job: Requester, token: str) -> Credits:
         """Return the credits of an offered token's account; don't save the token.
@@ -349,8 +352,3 @@ class Projects:
     def _attribution(self, chat: Chat) -> Attribution:
         card = self.card(chat, "en")
         return Attribution(card.name, card.version, card.platform)
-
-
-def _task_name(text: str) -> str:
-    """Return a new project's title: the first words of the request that it is made for."""
-    return bounded(" ".join(text.split()), MAX_TASK_NAME_CHARS) or UNNAMED_PROJECT

@@ -27,6 +27,8 @@ async def with_retries(
     clock: Clock,
     call_service: Callable[[], Awaitable[T]],
     repair: Callable[[AuthError | SessionGone], Awaitable[None]] | None = None,
+    *,
+    waits_out_rate_limit: bool = True,
 ) -> T:
     """Make a call, and retry it after each kind of error that can be repaired, once.
 
@@ -37,6 +39,7 @@ async def with_retries(
         clock: Source of time; tests pass a manual one.
         call_service: Starts the call.
         repair: Repairs a refused token or a lost project, or raises.
+        waits_out_rate_limit: Whether to wait out a 429, rather than raise it.
 
     Raises:
         NemoError: What the caller has to judge.
@@ -48,7 +51,8 @@ async def with_retries(
             return await call_service()
         except RateLimited as error:
             pause_s = RATE_LIMIT_PAUSE_S if error.retry_after_s is None else error.retry_after_s
-            if RateLimited in repaired or pause_s > LONGEST_RATE_LIMIT_PAUSE_S:
+            is_too_long = pause_s > LONGEST_RATE_LIMIT_PAUSE_S
+            if is_too_long or not waits_out_rate_limit or RateLimited in repaired:
                 raise
             repaired.add(RateLimited)
             await clock.sleep(pause_s)

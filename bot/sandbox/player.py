@@ -367,6 +367,7 @@ class Player:
 
     async def _wait_until_idle(self, within_s: float) -> None:
         ends_s = time.monotonic() + within_s
+        await self._people.confirmed(within_s)  # What was just said waits or runs from then on.
         while await self._is_busy():
             if time.monotonic() >= ends_s:
                 raise Unmet("expected that no request runs or waits")

@@ -17,9 +17,9 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from bot.store.append_only_file import rewriting_regularly
+from bot.runtime.tasks import in_background
 from bot.store.batching import BatchingRedis
-from bot.store.embedded import EmbeddedStore
+from bot.store.embedded import EmbeddedStore, rewrite_regularly
 from bot.store.errors import StoreError, StoreUnreachable
 from bot.store.pools import new_pool
 
@@ -69,7 +69,7 @@ async def open_store(redis_url: str | None, data_dir: Path) -> AsyncIterator[Sto
         async with (
             EmbeddedStore(data_dir) as embedded,
             _connected(embedded.url) as store,
-            rewriting_regularly(store.redis),
+            in_background(rewrite_regularly(store.redis)),
         ):
             yield store
 

@@ -1,18 +1,26 @@
-"""An embedded server for the length of a block, restarted when it crashes."""
+"""An embedded server for the length of a block, restarted when it crashes; its file keeps nothing that was erased."""
 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
 
 from bot.runtime.backoff import Backoff
 from bot.store.errors import StoreError
+from bot.store.keys import AOF_REWRITE_DUE, REWRITTEN_TODAY, REWRITTEN_WITHIN_HOUR
 from bot.store.server import EmbeddedServer
+
+log = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 0.01  # between attempts to restart a crashed server
 LONGEST_PAUSE_S = 5.0
 STABLE_S = 60.0  # up for this long, a server's next crash counts as its first
+
+LOOK_S = 60.0  # between two looks whether the append-only file has to be rewritten
+_HOUR_S, _DAY_S = 3600, 86_400
 
 
 class EmbeddedStore:
@@ -62,7 +70,6 @@ class EmbeddedStore:
         return self._server.url
 
     async def _keep_running(self, server: EmbeddedServer) -> None:
-        log = structlog.get_logger()
         clock = asyncio.get_running_loop()
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
@@ -103,3 +110,35 @@ async def _finish_in_thread(work: Callable[[], object]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+async def rewrite_regularly(redis: Redis) -> None:
+    """Rewrite the append-only file once a day, and after an erasure, at most once an hour, for ever.
+
+    Args:
+        redis: The embedded store; several processes may do this at once.
+    """
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            await rewrite_if_due(redis)
+        except RedisError as error:  # Being started again, or out of room: the next look will do.
+            log.warning("store.not_rewritten", error=str(error))
+
+
+async def rewrite_if_due(redis: Redis) -> bool:
+    """Rewrite the file if something was erased, or the last time is a day ago; return whether that has begun."""
+    is_due = await redis.exists(AOF_REWRITE_DUE) or not await redis.exists(REWRITTEN_TODAY)
+    if not is_due or not await redis.set(REWRITTEN_WITHIN_HOUR, 1, nx=True, ex=_HOUR_S):
+        return False
+    # Deleted before: what is erased from here on is due again.
+    await redis.delete(AOF_REWRITE_DUE)
+    await redis.set(REWRITTEN_TODAY, 1, ex=_DAY_S)
+    try:
+        await redis.bgrewriteaof()
+    except ResponseError as error:  # The server writes a snapshot just now.
+        log.warning("store.not_rewritten", error=str(error))
+        await redis.set(AOF_REWRITE_DUE, 1)
+        await redis.delete(REWRITTEN_WITHIN_HOUR)
+        return False
+    return True

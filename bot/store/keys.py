@@ -61,7 +61,7 @@ MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that
 MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
 admins_key = _of_chat(f"{NAMESPACE}admins:")  # ADMINS_TTL_S: a group's admins, AdminList
 
-ACCOUNT_LOCK_TTL_S = 10  # whoever is slower than this, or dead, is waited for no longer
+ACCOUNT_LOCK_TTL_S = 10  # a holder that is slower than this, or dead, loses it
 ADMINS_TTL_S = 60  # a former admin passes for one no longer than this
 
 

@@ -14,6 +14,8 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError, RedisError
 
+from bot.runtime.tasks import cancel
+
 log = structlog.get_logger(__name__)
 
 RENEWALS = 4  # how often the lock is renewed in its lifetime
@@ -58,10 +60,8 @@ class PollingLock:
                     return working.result()
                 self._log.warning("polling_lock.lost")
             finally:
-                for task in (working, renewing):
-                    task.cancel()
                 # Another process may begin only after the work has ended here.
-                await asyncio.gather(working, renewing, return_exceptions=True)
+                await cancel(working, renewing)
                 await self._release()
 
     async def _acquire(self) -> None:

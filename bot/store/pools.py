@@ -103,6 +103,7 @@ def new_pool(url: str, *, max_connections: int, retries: int, **options: Any) ->
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_timeout": ANSWER_TIMEOUT_S,
         "health_check_interval": HEALTH_CHECK_INTERVAL_S,
+        "driver_info": None,  # Each connection would read redis-py's package metadata, and tell the server its version.
         "encoding_errors": "replace",  # What isn't text is no reason to stop: nothing of the bot has such a name.
         "retry": _retry(retries),
         **options,

@@ -10,8 +10,14 @@ from bot.store.errors import StoreError
 from bot.store.keys import CHAT, SCHEMA, chat_key
 from bot.store.lua_script import LuaScript
 
-SCHEMA_VERSION = 4  # raise it with every change to keys, fields or stored values that this release can't read
-MIGRATED_VERSIONS = (2, 3)  # those that are migrated at start
+SCHEMA_VERSION = 5
+"""Raise it with every change to keys, fields or stored values that this release can't read.
+
+Since version 5 a job's fields have the names that they have in the code. Jobs of earlier versions can't be read, and
+end when their turn comes.
+"""
+
+MIGRATED_VERSIONS = (2, 3, 4)  # those that are migrated at start
 
 
 async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
@@ -30,7 +36,8 @@ async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
         if version == MIGRATED_VERSIONS[0]:
             await _migrate_2_to_3(redis)
             await redis.set(SCHEMA, MIGRATED_VERSIONS[1])
-        await _migrate_3_to_4(redis, names)
+        if version < MIGRATED_VERSIONS[2]:
+            await _migrate_3_to_4(redis, names)
         await redis.set(SCHEMA, SCHEMA_VERSION)
         return
     if version == SCHEMA_VERSION:

@@ -22,7 +22,7 @@ from bot.sandbox.services import Services, serve_services
 from bot.settings import Settings
 from bot.store import keys
 from bot.store.connect import Store
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 from tests.conversations.test_command import run
 from tests.runtime.proxies import serve_proxy
 
@@ -258,7 +258,7 @@ async def test_another_program_that_polls(services: Services, settings: Settings
     try:
         bot = services.telegram.bot_of(services.token)
         assert bot is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not bot.queue.is_polled:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
         findings = await found(changed(settings, redis_url=None))

@@ -28,7 +28,7 @@ from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from bot.store.connect import Store
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 from tests.conversations.test_command import run
 from tests.jobs.conftest import CHAT, clock, docket, job_queue, new_job, tickets
 
@@ -227,10 +227,10 @@ async def test_a_running_job_is_asked_to_stop(admin: JobAdmin, job_queue: JobQue
     taken = await started(job_queue, new_job())
     async with redis.pubsub() as heard:
         await heard.subscribe(keys.CANCEL_CHANNEL)
-        assert await heard.get_message(timeout=5) is not None
+        assert await heard.get_message(timeout=PATIENCE_S) is not None
 
         row = await admin.cancel(taken.job.id)
-        told = await heard.get_message(ignore_subscribe_messages=True, timeout=5)
+        told = await heard.get_message(ignore_subscribe_messages=True, timeout=PATIENCE_S)
 
     assert (row.state, row.is_stopping) == (JobState.RUNNING, True)
     assert told is not None

@@ -48,7 +48,7 @@ def jobs(done: str, failed: str) -> Series:
 
 def taps(done: str) -> Series:
     """Jobs that are no edits: answers to presses and questions."""
-    return {'nemovideo_jobs_total{kind="say",outcome="done"}': done}
+    return {'nemovideo_jobs_total{kind="message",outcome="done"}': done}
 
 
 def sends(ok: str, lost: str) -> Series:

@@ -22,7 +22,7 @@ DOCKERFILE = ROOT / "deploy/Dockerfile"
 COMPOSE = ROOT / "deploy/compose.yaml"
 CI = ROOT / ".ci/run"
 
-SLOW_START = Retry(ConstantBackoff(0.1), 100)
+SLOW_START = Retry(ConstantBackoff(0.1), 300)
 
 
 def compose() -> dict[str, Any]:
@@ -110,7 +110,7 @@ def test_the_store_is_process_1_and_ends_when_it_is_told_to(tmp_path: Path) -> N
             memory = redis.info("memory")
             assert (memory["maxmemory"], memory["maxmemory_policy"]) == (1536 * 2**20, "noeviction")
         store.terminate()
-        assert store.wait(2) == 0
+        assert store.wait(float(compose()["services"]["valkey"]["stop_grace_period"].rstrip("s"))) == 0
     finally:
         store.kill()
 

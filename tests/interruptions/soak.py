@@ -41,7 +41,7 @@ TOKEN = "nmv_usr_soak"
 DEAD_WORKER_S = "5"
 """Shorter than in real use, longer than a busy machine keeps a live process from renewing it."""
 
-DRAIN_S = 15.0
+DRAIN_S = 30.0
 """For a process to end when told to, while the store may be away."""
 
 AT_REST_S = 300.0
@@ -165,7 +165,7 @@ def start(world: World, role: str, **settings: str) -> Process:
     """Start a process, which gives no job up and limits nobody."""
     # On a busy machine one job may meet many of the ends; when to give up is another test's.
     # Nobody is told of a daily limit: that would count as another answer.
-    limits = {"JOB_TRIES": "100", "DAILY_JOBS_PER_PERSON": "0"}
+    limits = {"JOB_ATTEMPTS": "100", "DAILY_JOBS_PER_PERSON": "0"}
     return world.bots.start(role, NEMO_TOKEN=TOKEN, DEAD_WORKER_S=DEAD_WORKER_S, **limits, **settings)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 
-import httpx
 import pytest
 
 from tests.interruptions.world import ExternalStore, Process, World, until
@@ -21,8 +20,7 @@ async def expect(world: World, process: Process, *lines: str, ready: bool) -> No
 
     async def holds() -> bool:
         text = await world.bots.metrics(process)
-        async with httpx.AsyncClient(trust_env=False) as http:
-            status = (await http.get(f"{world.bots.web_url(process)}/readyz")).status_code
+        status = (await world.bots.get(process, "/readyz")).status_code
         return all(f"\n{line}" in text for line in lines) and (status == 200) is ready
 
     await until(holds)

@@ -65,14 +65,14 @@ async def test_a_copy_is_kept_until_it_was_used_and_gone_then(worlds: Worlds) ->
 async def test_the_copy_of_a_job_that_is_given_up_goes_too(worlds: Worlds) -> None:
     async def play(world: World, _: None) -> None:
         for number in range(2):
-            start(world, JOB_TRIES="2")
             hold = await world.nemo.hold("upload", "before")
+            start(world, JOB_ATTEMPTS="2")
             if number == 0:
                 await world.prompt()
             await world.nemo.reached(hold, timeout_s=PATIENCE_S)
             assert len(copies(world)) == 1
             await world.bots.end(world.bots.running[0], signal.SIGKILL)
-        start(world, JOB_TRIES="2")
+        start(world, JOB_ATTEMPTS="2")
 
         await world.ada.chat.wait(matching="kept getting interrupted", timeout_s=PATIENCE_S)
         await world.at_rest()

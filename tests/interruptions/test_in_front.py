@@ -177,6 +177,6 @@ async def test_a_job_is_done_with_addresses_of_ipv6_alone(tmp_path: Path, clip: 
             await world.bots.ready(process)
             await world.prompt(TITLE)
             await expect_everything_once(world)
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
                 assert (await http.get(f"http://[::1]:{listens}/readyz")).status_code == 200
             assert "[warning" not in world.bots.tell()

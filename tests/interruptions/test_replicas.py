@@ -26,8 +26,8 @@ pytestmark = pytest.mark.heavy
 
 SECRET = "of-nobody-at-all-0123456789"
 
-TAKES_OVER_S = 10.0
-"""For a standby to have answered in place of one that was killed; the lease of these tests lasts a second."""
+LEASE_S = "5"
+"""For the polling lock, as in real use: longer than a busy machine keeps a live process from renewing it."""
 
 QUESTIONS = 4
 """At a time: more would wait for the flood limit of their chat."""
@@ -39,7 +39,8 @@ class Balancer:
     def __init__(self) -> None:
         self.targets: list[str] = []
         self.answered: dict[str, list[int]] = {}
-        self._http = httpx.AsyncClient(trust_env=False, verify=False)  # noqa: S501 - plain http on loopback
+        # Without a timeout: a replica that is slow, or whose store is away, has not failed the delivery.
+        self._http = httpx.AsyncClient(trust_env=False, verify=False, timeout=None)  # noqa: S113, S501 - plain http on loopback
         self._random = random.Random(5)  # noqa: S311 - which replica is no secret
 
     async def forward(self, request: Request) -> Response:
@@ -70,18 +71,11 @@ async def replica(world: World, url: str, role: str = "intake") -> tuple[Process
     """Start one that takes deliveries; gives its own address too."""
     settings = {"WEBHOOK_URL": url, "WEBHOOK_SECRET": SECRET, "HTTP_LISTEN": "127.0.0.1:0"}
     process = world.bots.start(role, **settings)
-    found: list[str] = []
-
-    async def listens() -> bool:
-        found[:] = re.findall(r"web\.ready +url=(\S+)", logged(process))
-        return bool(found)
-
-    await until(listens)
-    return process, found[0]
+    return process, await world.bots.web_url(process)
 
 
 async def ready(url: str) -> bool:
-    async with httpx.AsyncClient(trust_env=False, verify=False) as http:  # noqa: S501 - plain http on loopback
+    async with httpx.AsyncClient(trust_env=False, verify=False, timeout=PATIENCE_S) as http:  # noqa: S501 - plain http on loopback
         return (await http.get(f"{url}/readyz")).status_code == 200
 
 
@@ -112,7 +106,7 @@ async def test_deliveries_to_any_replica_are_answered_once_and_in_order(world: W
 
         assert set(balancer.answered) == set(balancer.targets)
         assert len(await world.people.calls("setWebhook")) == 1
-        assert await world.people.calls("getUpdates") == []
+        assert "polling_lock" not in world.bots.tell()
 
         await world.bots.end(replicas[0][0], signal.SIGKILL)
         asked += await ask(world, QUESTIONS)
@@ -166,13 +160,18 @@ async def test_back_to_polling_takes_the_webhook_away(world: World) -> None:
     assert len(await world.people.calls("deleteWebhook")) == 1
 
 
+def polls(process: Process) -> bool:
+    """Return whether it polls by its log, which may tell that it lost the lock."""
+    return re.findall(r"polling_lock\.(acquired|lost)", logged(process))[-1:] == ["acquired"]
+
+
 async def two_pollers(world: World) -> tuple[Process, Process]:
     """Two processes: the one that polls, and the one that stands by."""
-    processes = [world.bots.start(), world.bots.start()]
+    processes = [world.bots.start(DEAD_WORKER_S=LEASE_S) for _ in range(2)]
     found: list[Process] = []
 
     async def one_polls() -> bool:
-        found[:] = [one for one in processes if "polling_lock.acquired" in logged(one)]
+        found[:] = [one for one in processes if polls(one)]
         return len(found) == 1 and all("app.ready" in logged(one) for one in processes)
 
     await until(one_polls)
@@ -188,11 +187,8 @@ async def test_a_standby_takes_over_the_polling(world: World, number: signal.Sig
 
     await world.bots.end(first, number)
     asked += await ask(world, QUESTIONS)
-    await world.ada.chat.wait_all(len(asked), timeout_s=TAKES_OVER_S)
-
     await expect_answers(world, asked)
-    errors = await world.people.calls("getUpdates", state="error")
-    assert errors == [], "Telegram told no conflict"
+    assert "another_program_polls" not in world.bots.tell(), "Telegram told no conflict"
 
 
 async def test_who_was_stopped_for_too_long_polls_no_more(world: World) -> None:
@@ -201,12 +197,12 @@ async def test_who_was_stopped_for_too_long_polls_no_more(world: World) -> None:
     os.kill(first.pid, signal.SIGSTOP)
     try:
         asked = await ask(world)
-        await world.ada.chat.wait_all(len(asked), timeout_s=TAKES_OVER_S + PATIENCE_S)
+        await world.ada.chat.wait_all(len(asked), timeout_s=PATIENCE_S)
     finally:
         os.kill(first.pid, signal.SIGCONT)
 
     async def stands_by() -> bool:
-        return "polling_lock.lost" in logged(first)
+        return not polls(first)
 
     await until(stands_by)
     asked += await ask(world, QUESTIONS)

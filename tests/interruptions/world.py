@@ -40,8 +40,8 @@ LIVE_MARKS = ("▰", "▱", "Position")
 PATIENCE_S = 45.0
 """For a condition to hold; far more than it takes, as the machine may be busy."""
 
-DRAIN_S = 5.0
-"""For a process to be gone after SIGTERM. It takes 0.2 to 0.5 s alone; the machine may be busy."""
+DRAIN_S = 20.0
+"""For a process to be gone after SIGTERM: before an orchestrator kills it. It takes 0.2 to 0.5 s on an idle machine."""
 
 LOOK_AGAIN_S = 0.02
 
@@ -186,17 +186,26 @@ class Bots:
         finally:
             await redis.aclose()
 
-    def web_url(self, process: Process) -> str:
-        """The address of a process that was started with `HTTP_LISTEN`."""
-        line = next(line for line in Path(process.name).read_text().splitlines() if "web.ready" in line)
-        found = re.search(r"http://[\d.]+:\d+", line)
-        assert found, line
+    async def web_url(self, process: Process) -> str:
+        """Wait until a process that was started with `HTTP_LISTEN` listens; return its address."""
+        found: list[str] = []
+
+        async def listens() -> bool:
+            log = await asyncio.to_thread(Path(process.name).read_text)
+            found[:] = re.findall(r"(?m)^(?=.*web\.ready).*(http://[\d.]+:\d+).*\n", log)
+            return bool(found)
+
+        await until(listens)
         return found[0]
+
+    async def get(self, process: Process, path: str) -> httpx.Response:
+        """Ask a process that was started with `HTTP_LISTEN`."""
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_S) as http:
+            return await http.get(f"{await self.web_url(process)}{path}")
 
     async def metrics(self, process: Process) -> str:
         """What it shows at ``/metrics``."""
-        async with httpx.AsyncClient(trust_env=False) as http:
-            return (await http.get(f"{self.web_url(process)}/metrics")).text
+        return (await self.get(process, "/metrics")).text
 
     def tell(self) -> str:
         """What they logged."""
@@ -274,7 +283,7 @@ async def until(holds: Callable[[], Awaitable[bool]], within_s: float = PATIENCE
     """Look until a condition holds."""
     ends_s = time.monotonic() + within_s
     while True:
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(RedisError, OSError, httpx.TransportError):
             if await holds():
                 return
         assert time.monotonic() < ends_s, "it should have come true by now"

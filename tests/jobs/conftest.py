@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -25,14 +26,13 @@ from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.tickets import job_of
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt, JobEnded, Step
-from bot.jobs.worker.position_messages import PositionMessages
+from bot.jobs.worker.position_messages import PositionMessages, Shown
 from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import NemoError
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.connect import Store
 from bot.store.docket_json import open_docket
-from bot.words import Words
 from tests.clocks import HandClock
 
 CHAT = ChatKey(4711, None)
@@ -74,9 +74,9 @@ class Responders:
     async def edit(
         self,
         message: MessageLocation,
-        make_view: Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]],
+        shown: Shown | Callable[[], Awaitable[Shown | None]],
     ) -> None:
-        if (view := await make_view()) is not None:
+        if (view := await shown() if callable(shown) else shown) is not None:
             self.edited.append((message.message_id, view[0]))
 
     def keys_of(self, job: Job) -> list[str]:
@@ -99,7 +99,7 @@ class RecordingResponder:
         if what in self.responders.failing:
             raise self.responders.failing[what]
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
         raise NotImplementedError
 
     async def deliver_album(
@@ -246,7 +246,9 @@ def new_runner(
     positions = PositionMessages(
         job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
     )
-    return JobRunner(job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert)
+    return JobRunner(
+        job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert or AsyncMock()
+    )
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:
@@ -276,13 +278,15 @@ async def workplace(
 
 
 @contextlib.asynccontextmanager
-async def working(place: Workplace, name: str, concurrency: int = 10) -> AsyncIterator[Worker]:
+async def working(
+    place: Workplace, name: str, concurrency: int = 10, redelivery_s: int = 5
+) -> AsyncIterator[Worker]:
     """A real worker that takes tickets; ends as the bot's does."""
     worker = Worker(
         place.docket,
         name=name,
         concurrency=concurrency,
-        redelivery_timeout=timedelta(seconds=5),
+        redelivery_timeout=timedelta(seconds=redelivery_s),
         minimum_check_interval=timedelta(milliseconds=10),
         scheduling_resolution=timedelta(milliseconds=10),
         schedule_automatic_tasks=False,

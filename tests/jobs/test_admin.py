@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds, UncutText
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import AnnouncePayload, SayPayload
+from bot.jobs.payloads import AnnouncePayload, MessagePayload
 from bot.jobs.queue.account_credits import (
     TOP_ACCOUNTS,
     AccountCredits,
@@ -149,9 +149,9 @@ async def test_a_word_reaches_each_chat_once_even_when_its_process_dies_in_betwe
             status = await job_queue.find(chat, one)
             assert status
             assert (status.job.kind, status.job.language, status.job.payload) == (
-                JobKind.SAY,
+                JobKind.MESSAGE,
                 language,
-                SayPayload(message=WORD),
+                MessagePayload(message=WORD),
             )
     assert responders.sent == [(asked.id, "announced", LocalizedMessage("admin.announced", {"n": 2}))]
 

@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.jobs.checkpoints import FILES, UploadStarted
-from bot.jobs.messages import Bytes, LocalizedMessage
+from bot.jobs.messages import Bytes, LocalizedMessage, with_lines
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import (
@@ -22,6 +22,7 @@ from bot.jobs.queue.album import (
     RequestPart,
 )
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
+from bot.jobs.refusal_messages import goes_on
 from bot.jobs.steps.gather import Gather, apply_parts, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.words import Words
@@ -282,7 +283,7 @@ class TestEdits:
     OFFER = "the offer"
 
     async def _edit(self, job_queue: JobQueue, number: int, text: str, **fields: Any) -> None:
-        offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY, prompt=text)
+        offer = new_job(queue=QueueName.QUICK, kind=JobKind.MESSAGE, prompt=text)
         edited = arrival(number, text, kind="edited", **{"has_file": False, **fields})
         await job_queue.enqueue([offer], next(_updates), edited)
 
@@ -442,7 +443,8 @@ class TestRefusals:
         responders = Responders()
         attempt = await run_of(job_queue, clock, responders)
         await passing(clock, gather_all(attempt))
-        assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
+        said = with_lines(self.TOO_LARGE, (goes_on(3, 4),))
+        assert [message for _, _, message in responders.sent] == [said]
         assert len(attempt.job.files) == 2
 
     async def test_words_about_nothing_but_refused_files_are_not_asked(

@@ -134,6 +134,21 @@ async def test_without_a_reading_the_estimate_counts_until_the_next_one_shows_mo
     assert await till.totals() == {"credits": 80, "credits_reserved": 50, "credits_unseen": 0}
 
 
+async def test_the_first_reading_shows_nothing_of_what_ended_before_it(till: Till) -> None:
+    job = await till.job()
+    await till.limits.reserve(job, 1, 50, None)
+    await till.limits.record_use(job, None)
+    await till.begin()
+    assert await till.totals() == {"credits": 0, "credits_reserved": 50, "credits_unseen": 50}
+
+
+async def test_nothing_is_reserved_for_a_job_that_was_erased(till: Till, redis: Redis) -> None:
+    job = new_job()
+    await till.begin(job)
+    assert await till.totals() == {"credits": 0, "credits_reserved": 0, "credits_unseen": 0}
+    assert await redis.exists(keys.job_key(str(job.chat), job.id)) == 0
+
+
 async def test_a_reading_that_another_one_overtook_is_not_counted_twice(till: Till) -> None:
     till.limited(bot=1000)
     await till.begin()

@@ -22,7 +22,7 @@ from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id, queue_id
 from bot.nemo.drafts import read_draft
 from bot.store import keys
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
@@ -149,6 +149,15 @@ async def test_a_finish_whose_answer_was_lost_leaves_the_next_job_alone(job_queu
     await job_queue.finish(claimed, JobState.DONE)
     assert await job_queue.claim(EDIT, "c") is None
     assert await job_queue.current(CHAT, QueueName.MAIN) == [second.id]
+
+
+async def test_a_job_is_given_up_once_and_the_latest_are_kept(job_queue: JobQueue) -> None:
+    repeat_writes(job_queue)
+    jobs = [new_job(number, owner_id=number) for number in range(keys.GIVEN_UP_KEPT + 1)]
+    for job in jobs:
+        await job_queue.enqueue([job], job.id)
+        await job_queue.finish(await take(job_queue, job.id), JobState.FAILED, "Interrupted")
+    assert [one.id for one in await job_queue.given_up()] == [job.id for job in reversed(jobs[1:])]
 
 
 async def test_a_ticket_delivered_again_finds_its_job_and_what_was_saved(job_queue: JobQueue) -> None:
@@ -383,9 +392,9 @@ class TestCancel:
         claimed = await take(job_queue, "a")
         async with redis.pubsub() as news:
             await news.subscribe(keys.CANCEL_CHANNEL)
-            await news.get_message(timeout=5)
+            await news.get_message(timeout=PATIENCE_S)
             assert await job_queue.cancel(CHAT, QueueName.MAIN, job.id) is JobState.RUNNING
-            item = await news.get_message(timeout=5)
+            item = await news.get_message(timeout=PATIENCE_S)
             assert item is not None
             assert item["data"] == job.id
         assert await job_queue.save(claimed, {"asked": 1}) is SaveOutcome.CANCELLED
@@ -526,6 +535,15 @@ class TestSweep:
         again = await take(job_queue, ticket)
         assert (again.job, again.attempt) == (job, 2)
 
+    @pytest.mark.parametrize("state", ["completed", "failed", "cancelled"])
+    async def test_a_ticket_that_is_over_has_lost_its_job(
+        self, job_queue: JobQueue, docket: Docket, redis: Redis, state: str
+    ) -> None:
+        await job_queue.enqueue([new_job()], 1)
+        await take(job_queue, "over")
+        await redis.hset(job_queue.tickets.state_key("over"), "state", state)
+        assert await job_queue.sweep() == 1
+
     async def test_a_job_that_kills_its_tickets_uses_up_its_tries(
         self, job_queue: JobQueue, docket: Docket
     ) -> None:
@@ -580,8 +598,8 @@ class TestSweep:
     ("kind", "text", "kept_s"),
     [
         (JobKind.EDIT, "a cat", keys.JOB_TTL_S),
-        (JobKind.SAY, "a request that its button runs", keys.JOB_TTL_S),
-        (JobKind.SAY, "", keys.BRIEF_JOB_TTL_S),
+        (JobKind.MESSAGE, "a request that its button runs", keys.JOB_TTL_S),
+        (JobKind.MESSAGE, "", keys.BRIEF_JOB_TTL_S),
         (JobKind.CANCEL, "", keys.BRIEF_JOB_TTL_S),
     ],
 )

@@ -7,12 +7,12 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Seconds, UncutText
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, QueueName, new_job_id
-from bot.jobs.payloads import EditPayload, SayPayload
+from bot.jobs.payloads import EditPayload, MessagePayload
 from tests.jobs.conftest import new_job
 
 FILE = Attachment("file-id", "video", "clip ünï 视频.mp4", 1234, "video/mp4")
 
-SAY = SayPayload(
+SAY = MessagePayload(
     message=LocalizedMessage(
         "error.busy",
         {
@@ -36,7 +36,7 @@ SAY = SayPayload(
         new_job(),
         new_job(chat=ChatKey(-1001234567890, 45), message_id=None, files=(FILE, FILE)),
         new_job(chat=ChatKey(-100123), telegram_chat_id=-1001234567890, payload=EditPayload(is_late=True)),
-        new_job(kind=JobKind.SAY, queue=QueueName.QUICK, payload=SAY),
+        new_job(kind=JobKind.MESSAGE, queue=QueueName.QUICK, payload=SAY),
         new_job(
             prompt='quotes " and \\ and\nlines, 把标题改大 🎬',
             files=(Attachment("x", "photo", "a.jpg", None, ""),),
@@ -59,7 +59,7 @@ def test_fields_of_a_later_release_are_ignored() -> None:
 def test_fields_that_an_earlier_release_did_not_know_have_defaults() -> None:
     job = new_job(files=(FILE,), payload=EditPayload())
     body = json.loads(STORED_JOB.dump_json(job))
-    for name in ("text", "telegram_chat_id", "chat_title"):
+    for name in ("prompt", "telegram_chat_id", "chat_title"):
         del body[name]
     del body["files"][0]["is_result"]
     del body["payload"]["is_late"]

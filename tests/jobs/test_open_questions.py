@@ -63,6 +63,31 @@ async def test_a_job_that_asks_goes_on_with_its_answer(
     assert await redis.exists(keys.OPEN_QUESTIONS, keys.WAITING_JOBS) == 0
 
 
+async def test_an_answer_whose_ticket_was_never_added_gets_one(
+    job_queue: JobQueue, docket: Docket, clock: HandClock
+) -> None:
+    job = await asking(job_queue)
+    clock.set_wall(60)
+    await job_queue.sweep()  # Nothing waits: the queue is looked at no more.
+    await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7)
+    await docket.clear()
+    assert await job_queue.sweep() == 1
+
+
+async def test_an_answered_job_that_waits_is_announced_anew(job_queue: JobQueue) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    waiting = await job_queue.find(CHAT, job.id)
+    assert waiting is not None
+    assert await job_queue.claim_announcement(waiting)
+    claimed = await claim(job_queue)
+    await job_queue.questions.ask(job, claimed.attempt, "1.0")
+    await job_queue.questions.set_aside(job, claimed.attempt)
+    await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7)
+    # Else its next attempt would wait for a message that was taken away when it asked.
+    assert not (await claim(job_queue)).announced
+
+
 @pytest.mark.parametrize(
     ("number", "update_id", "outcome"),
     [("1.0", 7, AnswerOutcome.REPEATED), ("1.0", 8, AnswerOutcome.OVER), ("1.1", 8, AnswerOutcome.OVER)],
@@ -179,6 +204,7 @@ async def test_cancelling_lets_what_waits_begin(job_queue: JobQueue, redis: Redi
     assert await state(job_queue, job) is JobState.CANCELLED
     assert await redis.exists(keys.OPEN_QUESTIONS) == 0
     assert await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7) is AnswerOutcome.OVER
+    assert await job_queue.questions.tick(job, "1.0", 0, 8) is None
     assert (await claim(job_queue, "other")).job == behind
 
 

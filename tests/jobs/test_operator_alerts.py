@@ -13,7 +13,7 @@ from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState, QueueName
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.tickets import queue_id
@@ -43,7 +43,7 @@ class Admins:
         for admin in (ANN, BO):
             name = queue_id(ChatKey(admin), QueueName.QUICK)
             while (claimed := await self.job_queue.claim(name, "t")) is not None:
-                message = claimed.job.payload_as(SayPayload).message
+                message = claimed.job.payload_as(MessagePayload).message
                 assert isinstance(message, LocalizedMessage)
                 self.sent.append((admin, message.key))
                 number = len(self.sent)

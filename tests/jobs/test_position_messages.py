@@ -15,7 +15,7 @@ from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.position_messages import PositionMessages
-from tests.clocks import HandClock, eventually
+from tests.clocks import PATIENCE_S, HandClock, eventually
 from tests.jobs.conftest import CHAT, FunctionStep, Responders, new_job, new_runner
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
@@ -130,7 +130,7 @@ async def test_a_job_that_has_begun_is_left_alone(
 
     monkeypatch.setattr(positions, "_edit", begins_while_it_waits_for_the_limits)
     positions.update_behind(claimed)
-    await asyncio.wait_for(edited.wait(), 10)
+    await asyncio.wait_for(edited.wait(), PATIENCE_S)
     assert responders.edited == []
 
 
@@ -146,7 +146,7 @@ async def test_one_that_waits_for_its_chats_limits_holds_no_place_of_the_worker(
     jobs = [new_job(number) for number in range(2)]
     await job_queue.enqueue(jobs, 1)
     await begin(job_queue)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await positions.send(EDIT, jobs[1].id)
     assert responders.shown == []
     may_send.set()

@@ -125,7 +125,7 @@ async def test_what_is_over_the_quota_is_refused_whole(
     assert refused.value.warning == over
     assert await used(redis, clock) == charged
     assert await job_queue.find(asked.chat, asked.id) is None
-    assert (await job_queue.enqueue([new_job(kind=JobKind.SAY, queue=QueueName.QUICK)], 99)).is_new
+    assert (await job_queue.enqueue([new_job(kind=JobKind.MESSAGE, queue=QueueName.QUICK)], 99)).is_new
 
 
 async def test_a_full_queue_charges_nothing(redis: Redis, docket: Docket, clock: HandClock) -> None:
@@ -183,6 +183,15 @@ async def test_bytes_are_corrected_when_they_are_known(
     await job_queue.finish(claimed, JobState.FAILED)
     await job_queue.record_upload_size(claimed, 900)
     assert await used(redis, clock) == {"requests": 0, "bytes": 0}
+
+
+async def test_of_a_quota_that_turned_out_to_be_overdrawn_nothing_is_left(job_queue: JobQueue) -> None:
+    job = new_job(files=(clip(None),))
+    await job_queue.enqueue([job], 1)
+    await job_queue.record_upload_size(await take(job_queue, job), 1400)
+    with pytest.raises(QuotaExceeded) as refused:
+        await job_queue.enqueue([new_job(1, files=(clip(1),))], 2)
+    assert refused.value.warning == QuotaWarning("person", "bytes", 0)
 
 
 async def test_a_new_day_starts_anew_and_owes_nothing_to_the_last(
@@ -246,11 +255,11 @@ async def test_a_prompt_counts_once_however_many_parts_it_comes_in(
         [new_job(prompt="")], 8, ArrivedPart(RequestPart(20, sent_at=90, files=(clip(10),)))
     )
     assert await used(redis, clock) == {"requests": 0, "bytes": 10}
-    offer = new_job(queue=QueueName.QUICK, kind=JobKind.SAY)
-    await job_queue.enqueue(
-        [offer], 9, ArrivedPart(RequestPart(20, sent_at=90), PartText("cut it"), "edited")
-    )
-    assert await used(redis, clock) == {"requests": 1, "bytes": 10}
+    offer = new_job(queue=QueueName.QUICK, kind=JobKind.MESSAGE)
+    for update_id, text in ((9, "cut it"), (10, "cut it now")):
+        edited = ArrivedPart(RequestPart(20, sent_at=90), PartText(text), "edited")
+        await job_queue.enqueue([offer], update_id, edited)
+        assert await used(redis, clock) == {"requests": 1, "bytes": 10}
 
 
 async def send_album(job_queue: JobQueue, captions: Sequence[str], sizes: Sequence[int]) -> list[bool]:

@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -34,9 +33,10 @@ from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.clock import SystemClock
+from bot.runtime.tasks import in_background
 from bot.store import keys
 from bot.store.connect import Store, open_store
-from tests.clocks import HandClock, eventually, settle
+from tests.clocks import PATIENCE_S, HandClock, eventually, settle
 from tests.jobs.conftest import (
     CHAT,
     FunctionStep,
@@ -106,7 +106,7 @@ async def running(
     task = asyncio.create_task(runner.work(EDIT, job_id, ticket))
     try:
         yield task
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await task
     finally:
         task.cancel()
@@ -327,20 +327,17 @@ async def test_an_answer_that_can_not_be_given_does_not_hold_up_the_queue(
 
 
 class TestCancel:
-    async def test_a_running_job_stops_within_moments(
+    async def test_a_running_job_stops_in_the_middle_of_a_step(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:
         runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job = new_job()
         await job_queue.enqueue([job], 1)
-        async with runner.background():
+        async with in_background(runner.listen(), runner.sweep()):
             await eventually_subscribed(redis)
-            async with running(runner) as ticket:
+            async with running(runner):
                 await gate.arrived.wait()
-                began_s = time.monotonic()
                 await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
-                await ticket
-                assert time.monotonic() - began_s < 1
         assert responders.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
         assert responders.sent == []
         assert await state_of(job_queue, job) is JobState.CANCELLED
@@ -420,7 +417,7 @@ class TestCancel:
         runner = a_runner(job_queue, redis, responders, clock, gate.step)
         job, other = new_job(1), new_job(2, queue=QueueName.QUICK, kind=JobKind.CREDITS)
         await job_queue.enqueue([job, other], 1)
-        async with runner.background():
+        async with in_background(runner.listen(), runner.sweep()):
             await eventually_subscribed(redis)
             async with running(runner) as ticket:
                 asked = asyncio.create_task(runner.work(queue_id(CHAT, QueueName.QUICK), "", "b"))
@@ -434,7 +431,7 @@ class TestCancel:
 
 
 async def eventually_subscribed(redis: Redis) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while (await redis.pubsub_numsub("nemo:cancel"))[0][1] == 0:  # noqa: ASYNC110 - another connection's deed
             await asyncio.sleep(0.005)
 
@@ -555,7 +552,7 @@ async def test_a_step_that_is_interrupted_says_by_whom(
     await job_queue.enqueue([first, second], 1)
     runner = a_runner(job_queue, redis, responders, clock, gate.step)
     with capture_logs() as logs:
-        async with runner.background():
+        async with in_background(runner.listen(), runner.sweep()):
             await eventually_subscribed(redis)
             async with running(runner):
                 await gate.arrived.wait()
@@ -666,7 +663,7 @@ async def test_a_store_that_crashes_in_the_middle_of_a_job(
             await gate.arrived.wait()
             os.kill((await store.redis.info("server"))["process_id"], signal.SIGKILL)
             gate.open.set()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 while await place.job_queue.current(CHAT, QueueName.MAIN):
                     await clock.advance(1)
                     await asyncio.sleep(0.01)
@@ -799,12 +796,10 @@ class TestWorkers:
         ):
             job = new_job()
             await one.job_queue.enqueue([job], 1)
-            async with working(one, "one"):
+            async with working(one, "one", redelivery_s=600):
                 await gate.arrived.wait()
-                began_s = time.monotonic()
-            async with working(two, "two"):
+            async with working(two, "two", redelivery_s=600):
                 await eventually(lambda: len(gate.reached) == 2)
-                assert time.monotonic() - began_s < 2
                 gate.open.set()
                 await eventually(lambda: responders.finished == [(job.id, None)])
         assert await tickets_left(store, clock, responders) == []
@@ -817,7 +812,7 @@ class TestWorkers:
             job, other = new_job(), new_job(chat=ChatKey(77, None))
             await place.job_queue.enqueue([job], 1)
             await place.docket.clear()  # a crash came before the ticket was added
-            async with place.runner.background(), working(place, "one"):
+            async with in_background(place.runner.listen(), place.runner.sweep()), working(place, "one"):
                 await eventually(lambda: len(responders.finished) == 1)
                 # The sweep's ticket has done its work: the next one of its kind is not taken for a repetition.
                 await place.job_queue.enqueue([other], 1)
@@ -837,7 +832,7 @@ class TestWorkers:
                 raise StoreAway
 
             monkeypatch.setattr(place.job_queue, "sweep", fail)
-            async with place.runner.background(), working(place, "one"):
+            async with in_background(place.runner.listen(), place.runner.sweep()), working(place, "one"):
                 await eventually(lambda: responders.finished)
 
     async def test_a_ticket_of_the_sweep_can_be_needed_twice(

@@ -63,6 +63,8 @@ async def test_the_oldest_job_and_the_one_that_saved_nothing_for_longest(
     await job_queue.finish(first, JobState.DONE)
     assert await monitor.ages() == Ages(25.0, 25.0)
     await job_queue.finish(second, JobState.DONE)
+    await job_queue.save(second, {"late": 1})  # Such as what a task beside it has seen.
+    await clock.advance(5)
     assert await monitor.ages() == Ages(0.0, 0.0)
 
 

@@ -11,7 +11,7 @@ from docket import Docket, Worker
 from redis.exceptions import ConnectionError as StoreGone
 
 from bot.jobs.worker.supervisor import AFTER_OUTAGE_S, CHECK_EVERY_S, HANGS_S, SILENT_S, WorkerSupervisor
-from tests.clocks import HandClock, settle
+from tests.clocks import PATIENCE_S, HandClock, settle
 
 
 @dataclass
@@ -161,6 +161,6 @@ async def test_the_end_waits_for_what_runs(hall: Hall) -> None:
         await settle()
         assert not task.done()
         hall.busy["worker 1"].set()
-        await asyncio.wait({task}, timeout=5)
+        await asyncio.wait({task}, timeout=PATIENCE_S)
         assert task.done()
         assert hall.running == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import ssl
 import struct
@@ -61,8 +62,9 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on."""
+    """A port that nobody listens on, below those that the system gives to connections: one might take it meanwhile."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family) as sock:
-        port: int = sock.getsockname()[1]
-    return port
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)  # `random` begins alike in all of xdist's workers
+        with contextlib.suppress(OSError), socket.create_server((host, port), family=family):
+            return port

@@ -2,9 +2,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bot.nemo.bounded_drafts import MAX_KEPT_BYTES, bounded_draft
 from bot.nemo.changes import SegmentAdded, TextChanged, compare
-from bot.nemo.drafts import Draft, read_draft
+from bot.nemo.drafts import MAX_KEPT_BYTES, Draft, bounded_draft, read_draft
 
 
 def large(*clips: dict[str, Any], padding: int = MAX_KEPT_BYTES) -> Draft:

@@ -106,6 +106,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         # the person's own words, which some servers repeat
         ({"content": {"parts": [{"text": "cut it"}], "role": "user"}, "author": "user"}, [Unknown()]),
         ({"text": "cut it", "author": "user"}, [Unknown()]),
+        ({"content": {"parts": [{"text": "cut it"}], "role": "user"}}, [Unknown()]),
         ({"actions": {"state_delta": {"x": 1}}}, [StateDelta({"x": 1})]),
         (
             {"content": {"parts": [{"text": "cut"}]}, "errorCode": "MAX_TOKENS"},
@@ -222,6 +223,8 @@ def test_keep_alives(name: str, data: str) -> None:
 def test_the_type_may_stand_in_the_event_field() -> None:
     assert read_event('{"content":"Hi"}', "text") == (AgentText("Hi", Completeness.UNMARKED),)
     assert read_event('{"message":"no"}', "error") == (StreamError(None, "no"),)
+    assert read_event("upstream timed out", "error") == (StreamError(None, "upstream timed out"),)
+    assert read_event('"overloaded"', "error") == (StreamError(None, "overloaded"),)
 
 
 def test_text_that_is_no_json_is_not_shown() -> None:

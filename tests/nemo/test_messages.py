@@ -16,6 +16,7 @@ from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer
 from bot.nemo.events import AgentText, Completeness, Event, KeepAlive, StateDelta, StreamError, ToolCall
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
+from tests.clocks import PATIENCE_S
 from tests.nemo.servers import raw_server, read_request, reset
 from tests.nemo.test_events import STREAMS
 
@@ -97,7 +98,7 @@ async def test_events_come_as_they_are_sent(http: httpx.AsyncClient) -> None:
 
     async with raw_server(talk) as url:
         events = NemoClient(http, url).send_message(WHO, "s", "hi")
-        assert await asyncio.wait_for(anext(events), 5) == KeepAlive()
+        assert await asyncio.wait_for(anext(events), PATIENCE_S) == KeepAlive()
         seen.set()
         assert [event async for event in events] == [AgentText("done", Completeness.UNMARKED)]
 
@@ -152,6 +153,14 @@ async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, c
         assert await hear(nemo) == [AgentText("你好", Completeness.UNMARKED)]
 
 
+async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(http: httpx.AsyncClient) -> None:
+    head = HEAD.replace(b"text/event-stream", b"text/html")
+    async with answering(http, chunk(b"<html>\nMaintenance\n</html>\n"), END, head=head) as nemo:
+        with pytest.raises(StreamBroken) as caught:
+            await hear(nemo)
+    assert caught.value.outcome_unknown
+
+
 async def test_a_stream_that_is_compressed_unasked(http: httpx.AsyncClient) -> None:
     head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
     async with answering(http, chunk(gzip.compress(b'data: {"text":"Hi"}\n\n')), END, head=head) as nemo:
@@ -184,7 +193,7 @@ async def test_leaving_early_closes_the_connection(http: httpx.AsyncClient) -> N
     async with raw_server(talk) as url:
         async with contextlib.aclosing(NemoClient(http, url).send_message(WHO, "s", "hi")) as events:
             assert await anext(events) == KeepAlive()
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), PATIENCE_S)
 
 
 @given(st.lists(st.binary(max_size=200), max_size=4))

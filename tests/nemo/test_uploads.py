@@ -17,6 +17,7 @@ from bot.nemo.errors import AccessRefused, FileSizeRefused, ServiceError, Source
 from bot.nemo.uploads import MAX_PIECE_BYTES, FileToUpload, MultipartBody, WrongSize
 from bot.nemo.wire import Attribution, Credentials, Timeouts
 from bot.web.serve import serve
+from tests.clocks import PATIENCE_S
 from tests.nemo.servers import free_port, raw_server, read_head, reset
 
 WHO = Credentials("nmv_usr_secret", Attribution("card", "1"))
@@ -208,7 +209,7 @@ async def test_cancelled_in_the_middle_everything_is_closed(http: httpx.AsyncCli
         with pytest.raises(asyncio.CancelledError):
             await task
         assert sources[0].closed
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), PATIENCE_S)
 
 
 async def test_cancelled_while_its_source_waits(http: httpx.AsyncClient, form_server: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import structlog
@@ -101,7 +102,7 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
 
         def open_workspace(operator_token: str | None = None) -> Projects:
             options = ProjectOptions(WEB, 1000)
-            operator = OperatorToken(redis, operator_token)
+            operator = OperatorToken(redis, operator_token, alert=AsyncMock())
             cards = built_in_cards(platform="test")
             return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, operator, options)
 

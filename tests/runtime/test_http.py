@@ -16,6 +16,7 @@ from telegram.error import NetworkError, TimedOut
 from telegram.request import HTTPXRequest
 
 from bot.runtime.http import Transport, new_client, surely_not_sent
+from tests.clocks import PATIENCE_S
 from tests.nemo.servers import free_port, raw_server, read_head, read_request, reset
 
 SSL_CONTEXT = ssl.create_default_context()
@@ -137,7 +138,7 @@ async def test_a_body_that_breaks_off_is_a_read_error(client: httpx.AsyncClient,
         assert await anext(chunks) == b"half"
         half_read.set()
         with pytest.raises(httpx.ReadError) as caught:
-            await asyncio.wait_for(anext(chunks), 5)
+            await asyncio.wait_for(anext(chunks), PATIENCE_S)
     assert not surely_not_sent(caught.value)
 
 
@@ -275,7 +276,7 @@ async def test_a_form_that_the_server_stops_taking_ends(client: httpx.AsyncClien
         await asyncio.Event().wait()
 
     files = {"video": ("a.mp4", io.BytesIO(bytes(20_000_000)))}
-    async with raw_server(talk) as url, asyncio.timeout(10):
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
         with pytest.raises(httpx.WriteTimeout) as stalled:
             await client.post(url, files=files, timeout=httpx.Timeout(60, write=0.2))
     assert not surely_not_sent(stalled.value)
@@ -306,7 +307,7 @@ async def test_leaving_a_response_early_closes_its_connection(client: httpx.Asyn
     async with raw_server(talk) as url:
         async with client.stream("GET", url) as response:
             assert await anext(response.aiter_raw()) == b"half"
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), PATIENCE_S)
 
 
 async def test_errors_that_telegram_wraps_are_recognised() -> None:

@@ -16,17 +16,17 @@ from bot.jobs.steps import ask_agent
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.nemo.bounded_drafts import bounded_draft
-from bot.nemo.drafts import Draft
+from bot.nemo.drafts import Draft, bounded_draft
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
 from bot.telegram.sending.markdown import to_pieces
 from bot.words.screen_talk import remove_screen_talk
+from tests.clocks import slowness
 from tests.nemo.test_messages import END, WHO, answering, chunk
 
-MAX_STEP_S = 0.3  # 250 ms are promised; CPU time grows beside busy neighbours
+MAX_STEP_S = 0.25  # promised
 SIZE = 100_000
 
 
@@ -68,7 +68,8 @@ async def longest() -> AsyncIterator[LongestStep]:
     step = LongestStep()
     yield step
     step.stop()
-    assert 0 < step.cpu_s < MAX_STEP_S
+    assert step.cpu_s > 0
+    assert step.cpu_s < MAX_STEP_S or step.cpu_s < MAX_STEP_S * slowness()
 
 
 def filled(pattern: str) -> str:

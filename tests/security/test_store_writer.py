@@ -15,14 +15,16 @@ from docket import Docket
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from bot.chats.key import ChatKey
 from bot.jobs.model import QueueName
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.worker.attempt import Attempt
 from bot.runtime.clock import SystemClock
+from bot.runtime.tasks import in_background
 from bot.store import keys
 from bot.store.connect import Store
-from tests.clocks import eventually
+from tests.clocks import PATIENCE_S, eventually
 from tests.jobs.conftest import CHAT, Responders, new_job, working, workplace
 
 
@@ -37,7 +39,8 @@ def responders() -> Responders:
     return Responders()
 
 
-EDIT = queue_id(CHAT, QueueName.MAIN)
+EDIT = queue_id(ChatKey(CHAT.chat_id + 1, None), QueueName.MAIN)
+"""Of another chat: of two tickets that docket does not know, both may take up the same job."""
 
 
 class Injected:
@@ -116,13 +119,13 @@ async def test_tickets_that_the_bot_did_not_write_end_and_run_nothing(
 
 
 async def _until_empty(redis: Redis, docket: Docket) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while await redis.xlen(docket.stream_key):  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
 
 async def _until_listening(redis: Redis) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while not (await redis.pubsub_numsub(keys.CANCEL_CHANNEL))[0][1]:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
@@ -252,7 +255,7 @@ async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
         async for key in store.redis.scan_iter(f"{keys.DOCKET}:*"):
             await store.redis.delete(key)
         await place.docket._ensure_stream_and_group()
-        async with place.runner.background():
+        async with in_background(place.runner.listen(), place.runner.sweep()):
             await _until_listening(store.redis)
             for command in commands:
                 await store.redis.execute_command(*command)  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from bot.web.app import HEALTH_PATH, create_app
 from bot.web.health import Health
 from bot.web.serve import serve
 from bot.web.webhook import Webhook
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 
 HALF_A_HEAD = b"POST /hook HTTP/1.1\r\nHost: bot\r\nX-Slow: "
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -44,7 +44,7 @@ async def test_a_connection_without_a_whole_head_is_closed(sent: bytes) -> None:
         if sent.endswith(b"GET /hea"):
             await reader.readuntil(b"ok\n")
             writer.write(b"lthz")  # One byte now and then does not begin the time anew.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.read() == b""
 
 
@@ -59,7 +59,7 @@ async def test_a_connection_that_is_kept_and_a_slow_answer_are_not_closed() -> N
         url = await stack.enter_async_context(serve(slow))
         reader, writer = await connect(stack, url, request)
         for _ in range(2):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 assert (await reader.readuntil(b"ok\n")).startswith(b"HTTP/1.1 200")
             await asyncio.sleep(2 * serving.HEAD_TIMEOUT_S)
             writer.write(request)
@@ -95,7 +95,7 @@ async def test_health_is_told_beside_any_number_of_requests() -> None:
             await connect(stack, url, b"GET /slow HTTP/1.1\r\nHost: bot\r\n\r\n")
         began_s = time.monotonic()
         while (await http.get("/readyz")).status_code != 503:
-            assert time.monotonic() - began_s < 10
+            assert time.monotonic() - began_s < PATIENCE_S
         assert (await http.get(HEALTH_PATH)).status_code == 200
 
 
@@ -128,7 +128,7 @@ async def _answers(stack: contextlib.AsyncExitStack, sent: bytes) -> tuple[bytes
     webhook.open(store)
     url = await stack.enter_async_context(serve(create_app(Health(), webhook, "/hook")))
     reader, _ = await connect(stack, url, sent)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         return await reader.read(), stored
 
 
@@ -175,7 +175,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.Mon
         opened.open(_never)
         head = b"POST /hook HTTP/1.1\r\nHost: bot\r\n" + SECRET_LINE + b"Content-Length: 15\r\n\r\n{"
         reader, _ = await connect(stack, url, head)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             assert (await reader.read()).startswith(b"HTTP/1.1 408")
 
 

@@ -324,9 +324,9 @@ def test_a_card_gives_the_platform_of_its_path_unless_one_is_set(tmp_path: Path)
 )
 def test_hostile_repetition_takes_no_time(tmp_path: Path, unit: str) -> None:
     write_card(tmp_path, "---\nname: a\n---\nBody\n" + unit * (200_000 // len(unit)))
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     load_cards([tmp_path])
-    assert time.perf_counter() - started_s < 5
+    assert time.process_time() - started_s < 5
 
 
 @given(

@@ -1,6 +1,7 @@
 """A store of version 2, in which each topic had an account of its own."""
 
 import asyncio
+import signal
 import sys
 from typing import Any
 
@@ -116,17 +117,37 @@ async def test_a_migration_that_died_half_way_is_finished_and_changes_nothing_tw
 
 CHATS, KILLED_AT = 3000, (100, 900, 1800)
 MIGRATE = """
-import asyncio, sys
+import asyncio, os, signal, sys
 from redis.asyncio import Redis
 from bot.chats.chats import STORED_NAMES
-from bot.store.schema import ensure_schema
+from bot.store import schema
+
+_, url, killed_at = sys.argv
+
+class LuaScript(schema.LuaScript):
+    calls = 0
+
+    async def __call__(self, *args, **kwargs):
+        LuaScript.calls += 1
+        if LuaScript.calls > int(killed_at):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await super().__call__(*args, **kwargs)
+
+schema.LuaScript = LuaScript
 
 async def migrate():
-    async with Redis.from_url(sys.argv[1], decode_responses=True) as redis:
-        await ensure_schema(redis, STORED_NAMES)
+    async with Redis.from_url(url, decode_responses=True) as redis:
+        await schema.ensure_schema(redis, STORED_NAMES)
 
 asyncio.run(migrate())
 """
+
+
+async def migrate(store: Store, killed_at: int) -> int | None:
+    """Migrate in a process of its own, which is killed after so many scripts; return its exit code."""
+    arguments = (sys.executable, "-c", MIGRATE, store.url, str(killed_at))
+    process = await asyncio.create_subprocess_exec(*arguments)
+    return await process.wait()
 
 
 @pytest.mark.heavy
@@ -147,15 +168,10 @@ async def test_a_migration_killed_again_and_again_loses_and_doubles_nothing(
             return sum(await pipe.execute())
 
     for killed_at in KILLED_AT:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, store.url)
-        while await moved() < killed_at:
-            assert process.returncode is None
-        process.kill()
-        await process.wait()
+        assert await migrate(store, killed_at) == -signal.SIGKILL
         assert await redis.get(SCHEMA) == "2"
         assert killed_at <= await moved() < CHATS
-    last = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, store.url)
-    assert await last.wait() == 0
+    assert await migrate(store, killed_at=10 * CHATS) == 0
 
     assert await redis.get(SCHEMA) == str(SCHEMA_VERSION)
     for number in range(CHATS):

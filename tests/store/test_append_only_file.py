@@ -6,7 +6,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 
 from bot.store import keys
-from bot.store.append_only_file import rewrite_if_due
+from bot.store.embedded import rewrite_if_due
 from tests.clocks import eventually
 
 WORDS = "the words of somebody"

@@ -18,6 +18,7 @@ from bot.store.connect import Store, open_store, without_secrets
 from bot.store.docket_json import open_docket
 from bot.store.errors import StoreError, StoreUnreachable
 from bot.store.pools import new_pool
+from tests.clocks import PATIENCE_S
 from tests.interruptions.relay import Relay
 from tests.nemo.servers import raw_server
 
@@ -95,7 +96,7 @@ async def test_a_server_that_is_no_primary_any_more_is_left(words: bytes) -> Non
 async def test_a_connection_that_falls_silent_takes_the_idle_ones_with_it(
     store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.store.pools.ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("bot.store.pools.ANSWER_TIMEOUT_S", answer_s := 0.5)
     async with Relay(Path(urlsplit(store_url).path)) as relay, open_store(relay.url, tmp_path) as store:
         await asyncio.gather(*(store.redis.setnx(f"k{n}", 1) for n in range(10)))
         relay.freeze()
@@ -103,7 +104,7 @@ async def test_a_connection_that_falls_silent_takes_the_idle_ones_with_it(
         began_s = time.monotonic()
         for _ in range(10):
             await store.redis.get("k1")
-        assert time.monotonic() - began_s < 1, "one connection waited, not ten"
+        assert time.monotonic() - began_s < 5 * answer_s, "one connection waited, not ten"
 
 
 async def test_a_server_that_hangs_is_reported(
@@ -132,7 +133,7 @@ async def test_a_cancellation_during_a_command_is_not_swallowed(store: Store) ->
         await store.redis.get("k")
         for task in tasks:
             task.cancel()
-        _, deaf = await asyncio.wait(tasks, timeout=5)
+        _, deaf = await asyncio.wait(tasks, timeout=PATIENCE_S)
         for task in deaf:
             task.cancel()
         assert not deaf

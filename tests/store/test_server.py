@@ -12,10 +12,11 @@ import pytest
 
 from bot.store.errors import StoreError, UnsafeFile
 from bot.store.server import START_TIMEOUT_S, EmbeddedServer, find_server_binary
+from tests.clocks import PATIENCE_S
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.002)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from telegram import Bot, InputFile
-from telegram.error import BadRequest, NetworkError, TimedOut
+from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 
 from bot.runtime.http import Transport, surely_not_sent
-from bot.telegram.sending.bot import BotRequest
+from bot.telegram.sending.bot import RETRY_AFTER_S, BotRequest
+from bot.telegram.sending.rate_limiter import wait_s
 from tests.nemo.servers import free_port, raw_server, read_request, reset
 
 TLS = ssl.create_default_context()
@@ -94,6 +95,50 @@ async def test_a_refusal_is_told_in_telegrams_words(call: Call) -> None:
     async with raw_server(refuses) as url:
         with pytest.raises(BadRequest, match="Chat not found"):
             await call(url)
+
+
+def says(status: bytes, body: bytes) -> Talk:
+    async def talk(reader: Reader, writer: Writer) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body)
+        await writer.drain()
+
+    return talk
+
+
+async def test_a_refusal_under_http_200_is_one(call: Call) -> None:
+    body = b'{"ok": false, "error_code": 400, "description": "Bad Request: chat not found"}'
+    async with raw_server(says(b"200 OK", body)) as url:
+        with pytest.raises(BadRequest, match="Chat not found"):
+            await call(url)
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"", b"[]", b'{"ok": true}', b"null"])
+async def test_what_is_no_answer_of_the_bot_api_may_have_arrived(call: Call, body: bytes) -> None:
+    async with raw_server(says(b"200 OK", body)) as url:
+        with pytest.raises(NetworkError) as caught:
+            await call(url)
+    assert not isinstance(caught.value, BadRequest)
+    assert not surely_not_sent(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "pause_s"),
+    [
+        (b'{"ok": false, "error_code": 429, "description": "Too Many Requests: retry after 7"}', 7),
+        (b'{"ok": false, "error_code": 429, "description": "Too Many Requests"}', RETRY_AFTER_S),
+        (b"<html>Too many requests</html>", RETRY_AFTER_S),
+        (b'{"ok": false, "error_code": 429, "parameters": {"retry_after": 9}}', 9),
+    ],
+)
+async def test_a_flood_limit_without_its_length_is_one(
+    call: Call, body: bytes, pause_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+    async with raw_server(says(b"429 Too Many Requests", body)) as url:
+        with pytest.raises(RetryAfter) as caught:
+            await call(url)
+    assert wait_s(caught.value) >= pause_s
 
 
 async def test_a_refused_connection_is_surely_not_sent(call: Call) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bot.chats.brand import Brand, BrandPart
 from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import MessagePayload
 from bot.words import Words
 from tests.telegram.test_group_life import said
 from tests.telegram.test_handlers import ANN, BO, GROUP, PRIVATE, Received, docket, message, press, received
@@ -92,7 +92,7 @@ async def test_the_page_sets_a_format_and_removes_a_file(received: Received) -> 
     await received(message("/brand logo", PRIVATE, **replying(IMAGE)))
     await received(press("1:brand_format:9x16", ANN, PRIVATE))
     (answer,) = await received(message("/brand", PRIVATE, message_id=8, **FROM_ANN))
-    view = answer.payload_as(SayPayload).message
+    view = answer.payload_as(MessagePayload).message
     assert isinstance(view, ListMessage)
     assert [line.key for line in view.lines] == [
         "brand.format",

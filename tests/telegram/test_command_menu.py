@@ -15,7 +15,7 @@ from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.registration import register_handlers
 from bot.telegram.receiving.application import AnyApplication, new_application
-from bot.telegram.sending.command_menu import COMMANDS, CommandMenu
+from bot.telegram.sending.command_menu import COMMANDS, START_PAUSE_S, CommandMenu
 from bot.words import Words, languages
 from tests.telegram.conftest import Telegram
 
@@ -151,6 +151,7 @@ async def test_a_process_that_died_in_the_middle_is_followed_by_the_next(
 ) -> None:
     await telegram.people.faults.error("setMyDescription", code=500, description="away", times=1)
     dying = asyncio.create_task(CommandMenu(telegram.bot, redis, telegram.clock).run())
+    await telegram.clock.advance(START_PAUSE_S)
     await telegram.people.wait_calls("setMyDescription")
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)

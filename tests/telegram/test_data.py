@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bot.store import keys
 from bot.store.connect import Store
+from tests.clocks import PATIENCE_S
 from tests.telegram.running import World, ask, open_world
 
 CHAT_TTL_S = 86_400 * 3
@@ -12,7 +13,7 @@ CHAT_TTL_S = 86_400 * 3
 
 async def at_rest(world: World, chat_id: int) -> dict[str, int]:
     """The chat's keys when nothing of it runs or waits any more."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             kept = await world.kept(chat_id)
             if not any(key.startswith((keys.QUEUE, keys.RUNNING)) for key in kept):

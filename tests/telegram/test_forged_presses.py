@@ -102,7 +102,7 @@ async def test_forged_data_is_never_an_unexpected_error(received: Received) -> N
     assert len(await toasts(received)) == len(data)
     # Only the buttons of a link and of the list of projects may do without an argument: what asks for something with
     # one needs a valid one.
-    assert {other.kind for other in await stored(received)} == {JobKind.NEW, JobKind.LINK, JobKind.SAY}
+    assert {other.kind for other in await stored(received)} == {JobKind.NEW, JobKind.LINK, JobKind.MESSAGE}
 
 
 async def test_what_is_pressed_over_and_over_is_no_error(received: Received) -> None:
@@ -170,7 +170,7 @@ async def test_a_member_changes_and_erases_nothing_of_the_group(received: Receiv
 async def test_a_member_does_not_cancel_what_another_asked_for(received: Received) -> None:
     (job,) = await received(message("/edit a cat", GROUP, **{"from": ANN}))
     (told,) = await received(message("/cancel", GROUP, message_id=8, **{"from": BO}))
-    assert told.kind is JobKind.SAY
+    assert told.kind is JobKind.MESSAGE
     status = await received.job_queue.find(job.chat, job.id)
     assert status
     assert status.state is JobState.QUEUED

@@ -14,7 +14,7 @@ from bot.jobs.buttons import RunEdited, RunHeld, pack
 from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded, field_of
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.payloads import OpenProjectPayload, SayPayload
+from bot.jobs.payloads import MessagePayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
 from bot.words import Words
 from tests.telegram.test_handlers import (
@@ -72,14 +72,14 @@ def joined(
 
 
 def said(payload: Any) -> str:
-    assert isinstance(payload, SayPayload)
+    assert isinstance(payload, MessagePayload)
     message = payload.message.heading if isinstance(payload.message, ListMessage) else payload.message
     return message.key
 
 
 async def test_a_group_is_told_once_how_to_use_the_bot(received: Received) -> None:
     (hello,) = await received(joined(received))
-    assert (hello.chat, hello.kind, hello.message_id) == (KEY, JobKind.SAY, None)
+    assert (hello.chat, hello.kind, hello.message_id) == (KEY, JobKind.MESSAGE, None)
     assert said(hello.payload) == "group.hello_privacy"
     assert await received(joined(received, before="member", now="administrator")) == []
 

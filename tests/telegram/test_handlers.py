@@ -19,7 +19,7 @@ from bot.jobs.buttons import RunHeld, pack
 from bot.jobs.checkpoints import UploadUsed, field_of
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, SayPayload
+from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
@@ -93,7 +93,7 @@ class Received:
 
 
 def said_key(job: Job) -> str:
-    message = job.payload_as(SayPayload).message
+    message = job.payload_as(MessagePayload).message
     assert isinstance(message, LocalizedMessage)
     return message.key
 
@@ -282,7 +282,7 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed(
     received: Received, said: str, origin: Json
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=origin, **{"from": ANN}))
-    assert (job.kind, said_key(job)) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, said_key(job)) == (JobKind.MESSAGE, "error.forwarded_order")
     # Nor is it in a group, where it is for anybody and nothing is said.
     in_group = message(said, GROUP, forward_origin=origin, **{"from": ANN})
     assert await received(in_group) == []
@@ -599,7 +599,7 @@ async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is
     # That of somebody else would have to be fetched.
     theirs = {**result, "from": ANN}
     (job,) = await received(message("shorter", PRIVATE, reply_to_message=theirs, **{"from": ANN}))
-    assert job.kind is JobKind.SAY
+    assert job.kind is JobKind.MESSAGE
 
 
 async def test_an_admin_turns_alerts_off_and_on_for_themselves(received: Received) -> None:
@@ -618,6 +618,6 @@ async def test_a_forwarded_order_of_somebody_else_is_not_obeyed_for_an_admin_eit
     received: Received, said: str
 ) -> None:
     (job,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
-    assert (job.kind, said_key(job)) == (JobKind.SAY, "error.forwarded_order")
+    assert (job.kind, said_key(job)) == (JobKind.MESSAGE, "error.forwarded_order")
     (job,) = await received(message("/stats", PRIVATE, **{"from": ANN}))
     assert job.kind is JobKind.STATS

@@ -213,9 +213,9 @@ def test_an_enormous_answer_is_cut_with_a_note() -> None:
     "unit", [">", "*", "_", "[", "`", "$1", "~", "||", "- ", "![", "|a", "<", "**a", "\\", "#\n"]
 )
 def test_hostile_repetition_takes_no_time(unit: str) -> None:
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     assert_sound(to_pieces(unit * (MAX_ANSWER_CHARS // len(unit))))
-    assert time.perf_counter() - started_s < 5
+    assert time.process_time() - started_s < 5
 
 
 @given(st.text(max_size=400))

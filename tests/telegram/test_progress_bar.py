@@ -7,7 +7,7 @@ from bot.jobs.queue.usual_times import rounded_s
 from bot.telegram.sending.progress_bar import ProgressBar
 from tests.clocks import HandClock
 
-TURN = Progress("progress.turn", fraction=0.2, until=0.7, expected_s=100, times_s=(100,))
+TURN = Progress("progress.turn", fraction=0.2, until=0.7, expected_s=100, estimates_s=(100,))
 
 
 def bar_of(*reported: Progress) -> tuple[ProgressBar, HandClock]:
@@ -59,7 +59,7 @@ async def test_it_tells_what_is_left_then_nothing_then_that_it_takes_longer() ->
 
 
 async def test_whoever_takes_long_is_compared_with_those_that_took_long() -> None:
-    bar, clock = bar_of(replace(TURN, times_s=(40, 100, 160)))
+    bar, clock = bar_of(replace(TURN, estimates_s=(40, 100, 160)))
     told = []
     for _ in range(4):
         told.append(bar.left_s())

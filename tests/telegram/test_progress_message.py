@@ -11,7 +11,7 @@ from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
-from tests.clocks import passing, settle
+from tests.clocks import PATIENCE_S, passing, settle
 from tests.telegram.conftest import PROGRESS_EDIT_S, Notebook, Telegram
 
 HOSTILE = "</i><b>&amp;\x00 <a href='tg://user?id=1'>\u202ereversed 🎬" * 60
@@ -101,7 +101,7 @@ async def test_a_move_that_was_cut_off_leaves_one_message(
 
         checkpoints.dies_at = dies
         responder.report_progress(Progress("progress.render"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not died.is_set():
                 await telegram.clock.advance(0.5)
                 await settle()
@@ -132,7 +132,7 @@ async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada
     async with progress_message(telegram, ada) as responder:
         whole = responder.result_path
         responder.report_progress(Progress("progress.turn", fraction=0.1, preview=lambda: "of before"))
-        responder.begin_part(2, 3, LocalizedMessage("variations.upbeat"))
+        responder.begin_variation(2, 3, LocalizedMessage("variations.upbeat"))
         responder.report_progress(Progress("progress.turn", fraction=0.5))
         assert responder.result_path != whole
         await responder.show_progress()
@@ -140,7 +140,7 @@ async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada
         assert text.startswith("Version 2 of 3: upbeat music")
         assert "50%" in text  # A half of the second third.
         assert "of before" not in text
-        responder.begin_part(0, 3, None)
+        responder.begin_variation(0, 3, None)
         assert responder.result_path == whole
         for path in (whole, whole.with_stem(f"{whole.stem}-2"), whole.with_stem(f"{whole.stem}-2-small")):
             path.touch()

@@ -62,7 +62,7 @@ async def test_below_a_video_a_text_is_a_message_of_its_own(
 ) -> None:
     await a_project(received, "first")
     (job,) = await received(pressed(pack(action)))
-    assert (job.kind, said(job.payload)) == (JobKind.SAY, expected)
+    assert (job.kind, said(job.payload)) == (JobKind.MESSAGE, expected)
     assert await edits(received) == []
     cleared = await received.telegram.people.calls("editMessageReplyMarkup", state=["ok", "error"])
     assert len(cleared) == 1

@@ -24,14 +24,18 @@ ASKED = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cinematic"
 
 
 async def ask(
-    received: Received, *shown: MessageSend, where: Json = PRIVATE, topic_id: int | None = None
+    received: Received,
+    *shown: MessageSend,
+    where: Json = PRIVATE,
+    topic_id: int | None = None,
+    asked: AgentAnswered = ASKED,
 ) -> ClaimedJob:
     """Let a job of Ann's ask, and return it while its worker still has it."""
     queue, job = received.job_queue, new_job(chat=ChatKey(where["id"], topic_id), owner_id=ANN["id"])
     await queue.enqueue([job], "asking")
     claimed = await queue.claim(queue_id(job.chat, QueueName.MAIN), "t")
     assert claimed is not None
-    saved: list[tuple[Checkpoint, str]] = [(ASKED, ""), *((send, "question.1.0.0") for send in shown)]
+    saved: list[tuple[Checkpoint, str]] = [(asked, ""), *((send, "question.1.0.0") for send in shown)]
     values = {field_of(type(saved), key): saved.model_dump(mode="json") for saved, key in saved}
     await queue.save(claimed, values)
     await queue.questions.ask(job, claimed.attempt, "1.0")
@@ -67,6 +71,72 @@ async def test_only_words_written_after_a_question_answer_it(
     assert await answer_to(received, asking) == (
         QuestionAnswer(words=("and add music",)) if is_answer else None
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "answer"),
+    [
+        (("Cinematic", "Cartoon"), "2", "Cartoon"),
+        (("Cinematic", "Cartoon"), "２。", "Cartoon"),
+        (("Cinematic", "Cartoon"), "2️⃣", "Cartoon"),
+        (("Cinematic", "Cartoon"), "②", "Cartoon"),
+        (("电影感", "卡通"), "第二个", "卡通"),
+        (("Cinematic", "Cartoon"), "#2", "Cartoon"),
+        (("Cinematic", "Cartoon"), "option 2", "Cartoon"),
+        (("Cinematic", "Cartoon"), "3", "3"),
+        (("Cinematic", "Cartoon"), "0", "0"),
+        (("5 s", "10 s"), "2", "2"),
+        (("30", "1"), "1", "1"),
+        (("一分钟", "两分钟"), "1", "1"),
+        (("🎬 Cinematic", "Cartoon"), "cinematic!", "🎬 Cinematic"),
+        (("可以", "不行"), "不行。", "不行"),
+        (("Export", "Add music"), "export", "Export"),
+        (("导出", "加音乐"), "导出", "导出"),
+    ],
+)
+async def test_a_typed_option_is_the_one_that_could_have_been_pressed(
+    received: Received, options: tuple[str, ...], typed: str, answer: str
+) -> None:
+    asked = AgentAnswered(question=QuestionSet((Question("Which?", options),)))
+    asking = await ask(received, shown(), asked=asked)
+    assert await received(message(typed, PRIVATE, message_id=21, **{"from": ANN})) == []
+    assert await answer_to(received, asking) == QuestionAnswer(words=(answer,))
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("1, 3", ("Shop", "Club")),
+        ("1和3", ("Shop", "Club")),
+        ("club & shop", ("Club", "Shop")),
+        ("1 or something else", ("1 or something else",)),
+    ],
+)
+async def test_several_options_can_be_typed_where_several_may_be_chosen(
+    received: Received, typed: str, answer: tuple[str, ...]
+) -> None:
+    question = Question("What for?", ("Shop", "School", "Club"), allow_multiple=True)
+    asking = await ask(received, shown(), asked=AgentAnswered(question=QuestionSet((question,))))
+    assert await received(message(typed, PRIVATE, message_id=21, **{"from": ANN})) == []
+    assert await answer_to(received, asking) == QuestionAnswer(words=answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_answer"),
+    [
+        ("https://myshop.example.org", True),
+        ("https://www.youtube.com/@myshop", True),
+        ("look at https://youtu.be/abc123, like that", True),
+        ("https://cdn.example.org/logo.png", False),  # a file
+        ("http://192.168.0.1/admin", False),
+    ],
+)
+async def test_a_link_to_a_page_answers(received: Received, typed: str, is_answer: bool) -> None:
+    asking = await ask(received, shown(), asked=AgentAnswered(question=QuestionSet((Question("Where?"),))))
+    jobs = await received(message(typed, PRIVATE, message_id=21, **{"from": ANN}))
+    assert bool(jobs) is not is_answer
+    expected = QuestionAnswer(words=(typed,)) if is_answer else None
+    assert await answer_to(received, asking) == expected
 
 
 async def test_words_after_a_cancellation_are_a_request_of_their_own(received: Received) -> None:

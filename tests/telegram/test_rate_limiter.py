@@ -29,7 +29,7 @@ from bot.telegram.sending.rate_limiter import (
     SendPriority,
 )
 from bot.telegram.sending.send_once import JobSender
-from tests.clocks import HandClock, passing, settle
+from tests.clocks import PATIENCE_S, HandClock, passing, settle
 from tests.jobs.conftest import new_job
 from tests.telegram.conftest import Notebook, Start, Telegram, new_rate_limiter
 
@@ -184,7 +184,7 @@ async def test_a_chat_that_has_to_wait_holds_up_no_other_in_the_line(redis: Redi
     paused = asyncio.create_task(rate_limiter.acquire(1, SendPriority.PROGRESS))
     try:
         await clock.asleep(at_least_s=30)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await rate_limiter.acquire(2, SendPriority.PROGRESS)
         assert not paused.done()
     finally:

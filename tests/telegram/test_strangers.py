@@ -1,6 +1,7 @@
 """What strangers send: start links that they made up, the operator's orders, kinds of updates without a use here."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -87,7 +88,7 @@ async def test_orders_of_the_operator_are_nobody_elses(received: Received) -> No
         for number, order in enumerate(ORDERS)
     ]
     assert await errors_of(received, orders) == []
-    assert {job.kind for job in await stored(received)} == {JobKind.SAY}
+    assert {job.kind for job in await stored(received)} == {JobKind.MESSAGE}
     assert not await received.job_queue.is_paused()
     assert await received.access.refusal(BO["id"], BO["id"], BO["id"]) is None
 
@@ -96,7 +97,7 @@ async def test_orders_of_the_operator_are_nobody_elses(received: Received) -> No
 async def test_odd_ids_break_no_order(received: Received, given: str) -> None:
     orders = [message(f"/{order} {given}", PRIVATE, **{"from": ANN}) for order in ("ban", "unban")]
     assert await errors_of(received, orders) == []
-    assert {job.kind for job in await stored(received)} == {JobKind.SAY}
+    assert {job.kind for job in await stored(received)} == {JobKind.MESSAGE}
     assert await received.access.refusal(ANN["id"], ANN["id"], ANN["id"]) is None
 
 
@@ -172,7 +173,7 @@ ODD_MESSAGES: list[Any] = [
 
 
 async def test_no_malformed_update_ends_the_receiver_or_holds_up_the_next(received: Received) -> None:
-    receiver = UpdateReceiver(received.application, received.telegram.clock)
+    receiver = UpdateReceiver(received.application, received.telegram.clock, AsyncMock(), AsyncMock())
     bodies = [{"update_id": number, **body} for number, body in enumerate(ODD_MESSAGES)]
     bodies.append({"update_id": 999, **message("/credits", OF_BO, **{"from": BO})})
     while left := await receiver.receive(bodies):

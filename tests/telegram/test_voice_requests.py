@@ -6,7 +6,7 @@ from bot.jobs.buttons import EditHeard, UseVoice, pack
 from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile, field_of
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.transcribe import Heard
 from bot.words import Words
@@ -62,7 +62,7 @@ async def test_what_was_misheard_is_stopped_and_offered_for_correction(received:
     heard = {field_of(Heard): Heard(text="Trim <it>").model_dump(mode="json")}
     await received.job_queue.save_waiting(job, heard)
     (answer,) = await received(press(pack(EditHeard(job.id)), ANN, PRIVATE))
-    assert answer.payload_as(SayPayload).message == LocalizedMessage("voice.edit", {"text": "Trim <it>"})
+    assert answer.payload_as(MessagePayload).message == LocalizedMessage("voice.edit", {"text": "Trim <it>"})
     status = await received.job_queue.find(job.chat, job.id)
     assert status is not None
     assert status.state is JobState.CANCELLED

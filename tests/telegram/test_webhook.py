@@ -10,6 +10,7 @@ from telegram.error import BadRequest
 
 from bot.telegram.receiving.receiver import ALLOWED_UPDATES
 from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
+from tests.clocks import PATIENCE_S
 from tests.telegram.conftest import Telegram
 
 URL = "https://127.0.0.1:8443/hook"
@@ -64,7 +65,7 @@ async def test_a_telegram_that_is_away_is_waited_for(telegram: Telegram, redis: 
     await telegram.people.faults.error("getWebhookInfo", code=502, description="Bad Gateway", times=2)
     setting = asyncio.create_task(settle(telegram, redis))
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not setting.done():
                 await telegram.clock.advance(1)
                 await asyncio.wait({setting}, timeout=0.01)
@@ -88,7 +89,7 @@ async def test_an_idle_bot_knows_whether_deliveries_reach_it(telegram: Telegram,
 
     async def next_minute() -> bool:
         count = len(shown)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while len(shown) == count:
                 await telegram.clock.advance(1)
                 await asyncio.wait({watching}, timeout=0.01)

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.web.serve import serve
+from tests.clocks import PATIENCE_S
 
 
 async def hello(request: Request) -> Response:
@@ -66,7 +67,7 @@ async def test_an_open_request_neither_delays_the_end_nor_leaves_a_traceback(
         return StreamingResponse(endless())
 
     async with client() as http:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             async with serve(Starlette(routes=[Route("/", stream)])) as url:
                 asked = asyncio.create_task(http.get(url))
                 await arrived.wait()

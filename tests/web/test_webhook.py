@@ -12,7 +12,7 @@ from bot.runtime import metrics
 from bot.web.app import create_app
 from bot.web.health import Health
 from bot.web.webhook import MAX_BODY_BYTES, MAX_CONCURRENT, MAX_DEPTH, Webhook
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 
 SECRET = "s3cret-of-nobody-at-all"
 UPDATE = {"update_id": 7, "message": {"text": "hello"}}
@@ -157,7 +157,7 @@ async def test_requests_beyond_the_concurrency_limit_get_503(
     update_store.unblocked = asyncio.Event()
     deliveries = {asyncio.create_task(deliver(http)) for _ in range(MAX_CONCURRENT + 1)}
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             done, waiting = await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
     finally:
         update_store.unblocked.set()

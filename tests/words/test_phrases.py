@@ -46,6 +46,7 @@ def test_prompts_go_to_the_agent() -> None:
         ("品牌设置", "brand"),
         ("change language", "language"),
         ("切换语言", "language"),
+        ("/语言", "language"),
         ("privacy policy", "privacy"),
         ("please delete my data", "forget"),
         ("删除我的数据", "forget"),

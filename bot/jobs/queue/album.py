@@ -173,8 +173,11 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     )
     if not parts:
         return GatheredJob(job)
-    texts = {part.message_id: _text_of(fields, part) for part in parts}
-    # With an earlier part of the album it may have been asked; it is not asked a second time.
+    texts = {
+        part.message_id: STORED_TEXT.validate_json(fields.get(f"{JobField.TEXT}{part.message_id}") or "{}")
+        for part in parts
+    }
+    # An earlier part of the album may have brought the request already; it isn't made a second time.
     prompt = "" if JobField.WAS_ASKED in fields else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
     payload = EditPayload(
@@ -195,11 +198,6 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
         float(fields[JobField.LAST_PART_AT]),
         JobField.CLOSED in fields,
     )
-
-
-def _text_of(fields: Mapping[str, str], part: RequestPart) -> PartText:
-    text = fields.get(f"{JobField.TEXT}{part.message_id}")
-    return STORED_TEXT.validate_json(text) if text else PartText()
 
 
 def _own_words(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> str:

@@ -198,8 +198,8 @@ class JobQueue(JobReader):
             jobs: In the order in which they are to run within their queues.
             update_id: Telegram's number of the update that asked for them, or a name for what else did.
             arrival: A part of a request. The edit job, which has no text and files of its own, is stored for it,
-                unless it joins one that waits for more. With an edit of a text the jobs are for a request that was
-                begun already; one that was not only has its text changed.
+                unless it joins one that waits for more. If it is an edit of a message, a waiting request is changed
+                and ``jobs`` are dropped; they are stored only if the request has begun.
             on_begun: Called as soon as a request is stored that is no part of one that waits for more.
 
         Returns:
@@ -473,7 +473,7 @@ class JobQueue(JobReader):
 
 def _is_brief(job: Job) -> bool:
     """Return whether a job need not be kept for long, as no button refers to it."""
-    if job.kind is JobKind.SAY:
+    if job.kind is JobKind.MESSAGE:
         return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
     return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 

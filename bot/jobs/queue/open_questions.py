@@ -94,7 +94,7 @@ class OpenQuestions:
         return None if number is None else str(number)
 
     async def find_topic(self, chat: ChatKey, job_id: str) -> ChatKey | None:
-        """Return the topic, of the same chat, of a job that asks: where that is gone, its question is elsewhere."""
+        """Find the topic of a job with an open question. If the topic was deleted, the question was sent outside it."""
         async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, match=f"*/{job_id}"):
             topic, _ = parse_member(member)
             if topic.chat_id == chat.chat_id:

@@ -21,7 +21,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
-from bot.jobs.model import JOB_ID_BYTES, say_job
+from bot.jobs.model import JOB_ID_BYTES, message_job
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -90,7 +90,7 @@ class OperatorAlerts:
         new = Trouble(message=message, since=now, seen_at=now, sent_at=now, shown=_shown(message, None))
         await self._save(name, new)
         for admin in await self._listening():
-            job = say_job(
+            job = message_job(
                 ChatKey(admin),
                 message,
                 owner_id=admin,

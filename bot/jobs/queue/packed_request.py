@@ -12,12 +12,12 @@ MAX_BYTES: Final = 1_000_000  # of the JSON in a packed request; the largest hav
 
 _USUAL: Final = (
     b'{"id":"","chat":"-100","queue":"main","kind":"edit","owner_id":,"message_id":,"language":"zh","language":"en",'
-    b'"asked_at":"2026-01-01T00:00:00.000000Z","text":"","files":[{"file_id":"BQACAgIAAxkBAAAgACAgIAAx","kind":"document",'
+    b'"asked_at":"2026-01-01T00:00:00.000000Z","prompt":"","files":[{"file_id":"BQACAgIAAxkBAAAgACAgIAAx","kind":"document",'
     b'"kind":"photo","kind":"video","name":"photo_.jpg","name":"IMG_.mp4","size":,"content_type":"image/jpeg",'
     b'"content_type":"video/quicktime","content_type":"video/mp4","duration_s":.0,"width":1080,"height":1920,"message_id":,'
     b'"unique_id":"AgAD"}],"payload":{"links":["https://"]},"telegram_chat_id":-100,"language_code":"en"}'
 )
-"""What most requests hold, so that the compressed ones need not. It can't be changed while jobs are kept."""
+"""Text that most requests contain; a compressed one refers to it. It can't be changed while jobs are kept."""
 
 
 def pack(job: Job) -> str:

@@ -118,7 +118,7 @@ class QueueStatistics:
         return None if total is None else int(total)
 
     async def waiting(self) -> tuple[int, float]:
-        """Return how many jobs wait in all main queues, and how many seconds the oldest has that could run.
+        """Return how many jobs wait in all main queues, and for how many seconds the oldest that could run has waited.
 
         Those that wait for an earlier job of their chat, or for an answer to it, say nothing about the workers.
         """

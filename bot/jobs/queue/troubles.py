@@ -9,7 +9,7 @@ from bot.jobs.messages import Bytes, LocalizedMessage
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
-from bot.runtime.process import RESERVED_BYTES
+from bot.runtime.disk import RESERVED_BYTES
 
 LOW_CREDITS = 100  # about what one generation takes
 LOW_GUESTS = 2  # guest accounts left

@@ -43,7 +43,7 @@ KEPT = 31
 
 
 EXCHANGE_EVERY_S = 60.0
-"""How often a process saves what it has learned and reads what others have; what is lost at a crash is no more."""
+"""How often a process saves what it has learned and reads what others have. A crash loses no more than that."""
 
 
 class UsualTimes:

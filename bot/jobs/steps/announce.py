@@ -7,7 +7,7 @@ import structlog
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import say_job
+from bot.jobs.model import message_job
 from bot.jobs.payloads import AnnouncePayload
 from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.worker.attempt import Attempt
@@ -37,7 +37,7 @@ class Announce:
         job = attempt.job
         text = job.payload_as(AnnouncePayload).message
         for chat, language in saved.chats:
-            said = say_job(
+            said = message_job(
                 ChatKey.parse(chat), text, owner_id=job.owner_id, language=language, asked_at=job.asked_at
             )
             with contextlib.suppress(QueueFull):  # A person asks faster than can be answered.

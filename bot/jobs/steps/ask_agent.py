@@ -35,7 +35,7 @@ from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, stage_of
+from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, is_pending, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -63,6 +63,7 @@ from bot.nemo.failures import failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
+from bot.runtime.tasks import cancel
 from bot.skills.cards import SkillCards
 from bot.words import Words, names_format
 from bot.words.screen_talk import remove_screen_talk
@@ -106,6 +107,7 @@ class _Received:
     question: QuestionSet | None = None
     events: int = 0  # without keep-alives
     files: int = 0
+    is_generating: bool = False  # a video that is announced may come after the turn
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -149,12 +151,14 @@ class AskAgent:
             answered = await self._take_turn(attempt, turn)
             while answered.question is not None:
                 # A part of a job is done without a person.
-                following = None if attempt.part else await ask_person(attempt, answered, answered.question)
+                following = (
+                    None if attempt.variation else await ask_person(attempt, answered, answered.question)
+                )
                 if following is None:
                     answered = await _end_early(attempt, answered, turn)
                 else:
                     turn, answered = following, await self._take_turn(attempt, following)
-            if not attempt.part:
+            if not attempt.variation:
                 await send_answer(self.projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
@@ -209,7 +213,7 @@ class _AgentTurn:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_loss=self._lost.end if self._attempt.part else self._lost.offer,
+                on_loss=self._lost.end if self._attempt.variation else self._lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
@@ -228,6 +232,9 @@ class _AgentTurn:
         try:
             has_answer = bool(received.text.text.strip() or received.question or received.files)
             draft = await self._draft.read_after_turn(has_answer=has_answer)
+            if received.is_generating and received.error is None and not self._draft.is_other(draft):
+                with contextlib.suppress(DraftUnchanged):
+                    draft = await self._draft.wait_for_change()
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
@@ -262,7 +269,7 @@ class _AgentTurn:
             _Broken: The message may have arrived, and its answer did not, or not whole.
             NemoError: It was refused, or never arrived.
         """
-        draft, asked = await self._before_turn(project)
+        draft, asked = await self._reserve_turn(project)
         await self._progress.begin()
         self._form = await self._default_format(project)
         # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
@@ -291,11 +298,11 @@ class _AgentTurn:
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
         return self._draft.is_other(draft)
 
-    async def _before_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
-        """Return how things are before the message goes out.
+    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
+        """Read the draft and the credits, then reserve credits for the turn and count it.
 
         Raises:
-            JobEnded: It waits until a person agrees to use the last credits, or today's limit does not allow it.
+            JobEnded: A person has to agree to use the last credits, or today's limit doesn't allow the turn.
             NemoError: The project can't be read.
         """
         task = asyncio.create_task(self._spending.read(project))
@@ -324,10 +331,7 @@ class _AgentTurn:
                 raise _Broken("silent for too long")
             await consumer
         finally:
-            tasks = [task for task in (consumer, watchdog, received.raw_video_task) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel(consumer, watchdog, received.raw_video_task)
 
     async def _announce_raw_video(self) -> None:
         """Say that a video is there, if the agent goes on with music, titles and effects by itself."""
@@ -376,12 +380,12 @@ class _AgentTurn:
             case ToolCall(name=name):
                 received.events += 1
                 self._show(*stage_of(name), received)
-            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING and has_succeeded(
-                result
-            ):
-                received.raw_video_task = received.raw_video_task or asyncio.create_task(
-                    self._announce_raw_video()
-                )
+            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
+                received.is_generating = is_pending(result)
+                if has_succeeded(result):
+                    received.raw_video_task = received.raw_video_task or asyncio.create_task(
+                        self._announce_raw_video()
+                    )
         changed = received.text.add(event)
         if changed and received.error is not None and received.text.text != received.text_at_error:
             received.error = None  # The agent went on: the last word counts.

@@ -15,13 +15,8 @@ from bot.skills.cards import SkillCard
 MAX_FILES = 10  # files that are listed one by one
 
 _KINDS = {
-    "video": "video",
-    "animation": "video",
-    "video_note": "video",
-    "photo": "image",
-    "audio": "audio",
-    "voice": "audio",
-}
+    "video": "video", "animation": "video", "video_note": "video", "photo": "image", "audio": "audio", "voice": "audio",
+}  # fmt: skip
 """By what Telegram calls them."""
 
 

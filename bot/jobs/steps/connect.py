@@ -22,10 +22,6 @@ class Connected(Checkpoint):
     account: Account = Account.NONE  # the kind of account
     epoch: str | None = None  # of the account
 
-    def is_other_account(self, other: Connected) -> bool:
-        """Return whether the account changed, which has other projects."""
-        return (self.account, self.epoch) != (other.account, other.epoch)
-
 
 class Connect:
     """Open the chat's project, and welcome the chat the first time."""
@@ -63,7 +59,8 @@ class Connect:
                 await attempt.responder.show_progress()  # An export that is there already needs none.
         project = await self._projects.call(attempt.job, open_only, on_loss=lost.offer)
         now = _connection(project)
-        if before.session_id is not None and before.is_other_account(now):
+        is_other_account = (before.account, before.epoch) != (now.account, now.epoch)
+        if before.session_id is not None and is_other_account:
             # The operator set a token or removed it, or the guest account became another.
             await attempt.responder.send("new_project", LocalizedMessage("account.new_project"))
         if now != before:

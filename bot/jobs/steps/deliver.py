@@ -17,7 +17,7 @@ from bot.jobs.ports import FileGone, Result
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.steps.export import CachedResultGone, Export, result_of
 from bot.jobs.steps.lost_project import browser_link
-from bot.jobs.versions import latest_of, shared_as, version_buttons, version_line
+from bot.jobs.versions import shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.runtime.arriving_file import NeverArrived
@@ -72,18 +72,16 @@ class Deliver:
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)
         try:
-            delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
+            delivered = await self._deliver(attempt, exported)
         except NeverArrived:
             log.warning("deliver.fetch_failed")
             attempt.arriving = None
             exported = await self._export_again(attempt)
-            delivered = await attempt.responder.deliver("delivered", await self._result(attempt, exported))
+            delivered = await self._deliver(attempt, exported)
         except FileGone:
             await attempt.save(CachedResultGone())
             exported = await self._export_again(attempt)
-            delivered = await attempt.responder.deliver(
-                "delivered_anew", await self._result(attempt, exported)
-            )
+            delivered = await self._deliver(attempt, exported, "delivered_anew")
         if attempt.fetching is not None:
             await asyncio.wait({attempt.fetching})  # It is whole, and is yet to be moved to its place.
         chat = await self._projects.chats.get_for(attempt.job)
@@ -101,6 +99,9 @@ class Deliver:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
             await self._usual_times.learn(Work.REQUEST, took_s)
 
+    async def _deliver(self, attempt: Attempt, exported: Exported, name: str = "delivered") -> SentMessage:
+        return await attempt.responder.deliver(name, await self._result(attempt, exported))
+
     async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
         """Return what is said of the version that the result is of, and its buttons."""
         chats, key = self._projects.chats, attempt.job.chat
@@ -109,7 +110,7 @@ class Deliver:
             return _ShownVersion()
         mark = project_mark(session_id)
         versions = await chats.versions.all(key, mark)
-        shown = latest_of(versions, exported.digest)
+        shown = next((one for one in reversed(versions) if one.draft_digest == exported.digest), None)
         if shown is None:
             return _ShownVersion()
         line = (version_line(shown, versions[-1]),) if exported.is_earlier else ()

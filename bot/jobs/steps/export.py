@@ -20,6 +20,7 @@ from bot.jobs.checkpoints import (
     Checkpoint,
     Exported,
     HeldAnswer,
+    LinkReason,
     RawDraft,
     RenderStarted,
     worked_since,
@@ -344,7 +345,7 @@ class _Rendering:
                 link = render.url or await browser_link(self._projects, self._attempt)
                 if link is None:
                     raise JobEnded(_not_sent(self._attempt, size, limit, no_room=no_room)) from error
-                why_link = "no_room" if no_room else "too_large"
+                why_link = LinkReason.NO_ROOM if no_room else LinkReason.TOO_LARGE
                 return await _save(self._attempt, exported, size_bytes=size, link=link, why_link=why_link)
             except HostNotAllowed as error:
                 # For the operator to put into NEMO_MEDIA_HOSTS; the chat can open the link all the same.
@@ -356,7 +357,7 @@ class _Rendering:
                     exported,
                     size_bytes=render.size_bytes,
                     link=render.url,
-                    why_link="elsewhere",
+                    why_link=LinkReason.ELSEWHERE,
                 )
             except (TransportError, UnexpectedAnswer, ServiceError) as error:
                 if number == FETCHES or isinstance(error, ExportNotInPlan):
@@ -397,15 +398,15 @@ class _Rendering:
 
 
 def _progress(
-    attempt: Attempt, times_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
+    attempt: Attempt, estimates_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
 ) -> Progress:
     start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
     return Progress(
         stage,
         fraction=start + (RENDERED - start) * percent / 100,
         until=RENDERED,
-        expected_s=median(times_s),
-        times_s=times_s,
+        expected_s=median(estimates_s),
+        estimates_s=estimates_s,
     )
 
 

@@ -4,7 +4,7 @@ import structlog
 
 from bot.chats.chats import Account, ChatFields
 from bot.jobs.messages import CONNECTED, Progress
-from bot.jobs.model import Job, JobKind
+from bot.jobs.model import JobKind
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
@@ -34,7 +34,7 @@ class FirstContact:
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get_for(job)
         is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST
-        needs_account = _needs_account(job)
+        needs_account = job.kind is JobKind.LINK and job.payload_as(LinkPayload).opens_project
         if chat.greeted or (is_guest and not needs_account):
             return
         await announce_setup(projects, attempt)
@@ -49,10 +49,6 @@ class FirstContact:
             await projects.chats.update(job.chat, ChatFields(greeted=False))
             return
         await announce_ready(projects, attempt)
-
-
-def _needs_account(job: Job) -> bool:
-    return job.kind is JobKind.LINK and job.payload_as(LinkPayload).opens_project
 
 
 async def announce_setup(projects: Projects, attempt: Attempt) -> None:

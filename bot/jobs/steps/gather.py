@@ -1,11 +1,11 @@
 """Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
 from bot.jobs.checkpoints import Gathered
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage, with_lines
 from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import LONGEST_S, GatheredJob
-from bot.jobs.refusal_messages import with_request_kept
+from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart
+from bot.jobs.refusal_messages import goes_on, with_request_kept
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
@@ -80,11 +80,16 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
     Raises:
         JobEnded: There are no others, so there is nothing to work on.
     """
-    refusals: dict[str, tuple[int, LocalizedMessage]] = {}
-    for part in gathered.parts:
+    refusals: dict[str, list[tuple[int, RequestPart, LocalizedMessage]]] = {}
+    with_files = [part for part in gathered.parts if part.files or part.refusal]
+    for number, part in enumerate(with_files, 1):
         if part.refusal is not None and not part.files:
-            refusals.setdefault(part.refusal.key, (part.message_id, part.refusal))
-    for message_id, refusal in refusals.values():
-        await attempt.responder.send(f"refused.{message_id}", with_request_kept(refusal, attempt.job))
-    if refusals and not gathered.job.files and not gathered.job.payload_as(EditPayload).links:
+            refusals.setdefault(part.refusal.key, []).append((number, part, part.refusal))
+    has_others = bool(gathered.job.files or gathered.job.payload_as(EditPayload).links)
+    for refused in refusals.values():
+        _, part, refusal = refused[0]
+        lines = (goes_on(*(number for number, *_ in refused)),) if has_others else ()
+        message = with_lines(with_request_kept(refusal, attempt.job), lines)
+        await attempt.responder.send(f"refused.{part.message_id}", message)
+    if refusals and not has_others:
         raise JobEnded(None)

@@ -27,7 +27,7 @@ class LostProjectHandler:
         self._attempt = attempt
 
     async def offer(self, loss: ProjectLoss) -> None:
-        """Let a request wait until a person decides whether the files are put back; without files, only say so.
+        """Notify the chat; if the project had files, end the job until a person decides whether to put them back.
 
         Raises:
             JobEnded: The request waits.
@@ -37,7 +37,7 @@ class LostProjectHandler:
             raise JobEnded(message, JobState.DONE)
         turn = self._attempt.load(Turn) or Turn()
         if self._attempt.load(AgentAsked, turn.key) is not None:
-            await self._attempt.delete(AgentAsked, turn.key)  # It was refused, and goes out again.
+            await self._attempt.delete(AgentAsked, turn.key)  # The prompt was refused, and is sent again.
         await self._send(message)
 
     async def end(self, loss: ProjectLoss) -> None:

@@ -45,7 +45,7 @@ class VariationEnded(Checkpoint):
 class MakeVariations:
     """Take the steps of an ordinary request once for each version, and deliver all results together.
 
-    It is one job whose parts have their own checkpoints (``Attempt.in_part``), rather than a job for each version:
+    It is one job whose parts have their own checkpoints (``Attempt.in_variation``), rather than a job for each version:
     so it is one request in the queue, with one progress message, which is cancelled and taken up again as a whole; and
     the ordinary steps need not know that their results wait for each other.
 
@@ -83,7 +83,7 @@ class MakeVariations:
             is_changed = any(one.has_changed for one in _ended(attempt, names).values())
             words = Words(attempt.job.language)
             prompt = variation_prompt(words, aspect, style, base if is_changed else None)
-            with attempt.in_part(number, len(names), names[number - 1]):
+            with attempt.in_variation(number, len(names), names[number - 1]):
                 attempt.job = replace(attempt.job, prompt=prompt)
                 try:
                     await self._ensure_same_project(attempt, names, last)
@@ -145,13 +145,13 @@ class MakeVariations:
         chats = self._projects.chats
         mark = project_mark((await chats.get_for(attempt.job)).session_id or "")
         versions = await chats.versions.all(attempt.job.chat, mark)
-        made = next((one for one in versions if one.job_id == attempt.part_id), None)
+        made = next((one for one in versions if one.job_id == attempt.variation_id), None)
         if made is None:
             raise JobEnded(LocalizedMessage("versions.gone"))
         ended = VariationEnded(
             mark=mark, version=made.number, digest=made.draft_digest, is_kept=bool(made.packed_draft)
         )
-        await self._hold(attempt, {**_made(attempt, names), attempt.part: ended}, names)
+        await self._hold(attempt, {**_made(attempt, names), attempt.variation: ended}, names)
         await self._render(attempt, ended)
         return ended
 
@@ -187,7 +187,7 @@ class MakeVariations:
             raise JobEnded(last or LocalizedMessage("variations.unchanged"))
         results = []
         for number, one in made.items():
-            with attempt.in_part(number, len(names), names[number - 1]):
+            with attempt.in_variation(number, len(names), names[number - 1]):
                 results.append(result_of(attempt, await self._render(attempt, one)))
         lines = [_line(one, names[number - 1]) for number, one in made.items()]
         attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))

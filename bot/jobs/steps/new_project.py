@@ -4,7 +4,7 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import QueueName, follow_up_id, say_job
+from bot.jobs.model import QueueName, follow_up_id, message_job
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.ports import Topics
 from bot.jobs.worker.attempt import Attempt
@@ -70,7 +70,7 @@ async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessa
     It comes last in its step: of two messages on their way to a chat, a lost one may be taken for the other.
     """
     job = attempt.job
-    said = say_job(
+    said = message_job(
         topic,
         message,
         owner_id=job.owner_id,

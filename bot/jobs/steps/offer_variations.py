@@ -35,7 +35,8 @@ class OfferVariations:
         aspects = [aspect for aspect in VariationAspect if aspect == chosen] or list(VariationAspect)
         # A new format of a generated video is a new generation.
         is_generated = bool(state.generated_media) and not state.video_infos
-        needed = VARIATIONS * EDIT_CREDITS
+        only_generates = is_generated and aspects == [VariationAspect.FORMAT]
+        needed = VARIATIONS * (GENERATION_CREDITS if only_generates else EDIT_CREDITS)
         buttons = tuple(
             Button(f"button.vary_{aspect}", MakeVariations(aspect), style="success" if chosen else "")
             for aspect in aspects

@@ -92,7 +92,7 @@ class PostToChannel:
 
 
 def _ended(attempt: Attempt, key: str) -> JobEnded:
-    """Return why nothing was posted, or that this is not known, with a way on."""
+    """End a job that posted nothing, or doesn't know whether it did, with a button to try again."""
     buttons = () if key == "post.file_gone" else _buttons(attempt, PostChoice.AGAIN)
     title = attempt.job.payload_as(PostPayload).title
     return JobEnded(LocalizedMessage(key, {"channel": title}, buttons), JobState.DONE)

@@ -14,7 +14,7 @@ from bot.nemo.render_answers import Render
 from bot.projects.projects import Project
 from bot.runtime import metrics
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
-from bot.runtime.process import has_room
+from bot.runtime.disk import has_room
 
 WRITE_BYTES = 512 * 1024  # collected before a write, so that threads are not started for every small piece
 

@@ -57,7 +57,7 @@ def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Vers
     words = bounded(" ".join(job.prompt.partition("\n\n")[0].split()), MAX_WORDS_CHARS)
     made = Version(
         number=1,
-        job_id=attempt.part_id,
+        job_id=attempt.variation_id,
         words=words if restored is None else f"↩️ {version_name(restored)}",
         made_at=now,
         draft_digest=after.digest(),

@@ -66,7 +66,11 @@ def list_view(cards: SkillCards, chosen: str | None, words: Words, page: int = 1
     lines = [
         LocalizedMessage(
             "skill.line_active" if card.name == active else "skill.line",
-            {"emoji": card.emoji, "name": card.display_name, "about": _one_line(card.description)},
+            {
+                "emoji": card.emoji,
+                "name": card.display_name,
+                "about": bounded(" ".join(card.description.split()), _LINE_CHARS),
+            },
         )
         for card in shown
     ]
@@ -149,12 +153,5 @@ def _usual(card: SkillCard, words: Words) -> Iterator[str]:
 
 
 def _heading(card: SkillCard) -> str:
-    return f"**{_escaped(f'{card.emoji} {card.display_name}')}**"
-
-
-def _one_line(description: str) -> str:
-    return bounded(" ".join(description.split()), _LINE_CHARS)
-
-
-def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", text)
+    escaped = _MARKDOWN.sub(r"\\\1", f"{card.emoji} {card.display_name}")
+    return f"**{escaped}**"

@@ -13,17 +13,18 @@ from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
-from bot.jobs.steps.lost_project import LostProjectHandler, read_credits
+from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
 from bot.media.clip_look import ClipLook, read_clip_look
 from bot.media.decoder_process import NotDecoded
 from bot.nemo.client import NemoClient
 from bot.nemo.drafts import Draft, TrackKind
-from bot.nemo.errors import NemoError
+from bot.nemo.errors import NemoError, RateLimited
 from bot.nemo.project_files import unplaced_files
 from bot.nemo.wire import Credentials
 from bot.projects.projects import UNNAMED_PROJECT, Projects
+from bot.runtime.tasks import cancel
 from bot.words import bounded
 
 log = structlog.get_logger(__name__)
@@ -50,10 +51,20 @@ class ShowStatus:
         """See ``Step``."""
         projects, draft = self._projects, None
         unplaced: tuple[str | None, ...] = ()
+        heading, tracks = timeline(None, attempt.job.chat)
         if await projects.is_set_up(attempt.job.chat):
-            state = await projects.get_state(attempt.job, LostProjectHandler(projects, attempt).report)
-            draft, unplaced = state.draft, unplaced_files(state)
-        heading, tracks = timeline(draft, attempt.job.chat)
+            try:
+                state = await projects.call(
+                    attempt.job,
+                    lambda p: projects.nemo.get_state(p.credentials, p.session_id),
+                    on_loss=LostProjectHandler(projects, attempt).report,
+                    waits_out_rate_limit=False,
+                )
+            except RateLimited:
+                heading = LocalizedMessage("error.busy")
+            else:
+                draft, unplaced = state.draft, unplaced_files(state)
+                heading, tracks = timeline(draft, attempt.job.chat)
         work, question = await _work(attempt), await _question(attempt)
         waiting, cancel = await _waiting(attempt)
         place = (Button("button.place_files", PlaceFiles()),) if unplaced else ()
@@ -92,11 +103,12 @@ class ShowStatus:
         return await clip_looks(self._projects.nemo, project.credentials, draft)
 
     async def _credits(self, attempt: Attempt) -> tuple[LocalizedMessage, ...]:
-        """Return a line with the credits, in private; the answer does not wait for it."""
+        """Return a line with the credits, in private chats; none if one call doesn't get them."""
         if not attempt.job.chat.is_private:
             return ()
         try:
-            credits_ = await read_credits(self._projects, attempt)
+            project = await self._projects.open(attempt.job)
+            credits_ = await self._projects.nemo.get_credits(project.credentials)
         except NemoError:
             return ()
         return (LocalizedMessage("status.credits", {"available": round(credits_.available or 0)}),)
@@ -167,9 +179,7 @@ async def clip_looks(nemo: NemoClient, credentials: Credentials, draft: Draft) -
         if tasks:
             await asyncio.wait(tasks.values(), timeout=MAX_WAIT_S)
     finally:
-        for task in tasks.values():
-            task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        await cancel(*tasks.values())
     return {
         url: look
         for url, task in tasks.items()

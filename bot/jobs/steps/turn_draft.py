@@ -115,7 +115,7 @@ class TurnDraft:
         return self._unread()
 
     def _unread(self) -> Draft | None:
-        # As if it had changed: an export that shows it costs nothing, asking the agent again does.
+        # Treat an unread draft as changed: an export, which shows it, is free; asking the agent again is not.
         self.is_unread = True
         return draft_before(self._attempt, self._turn)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from statistics import median
+from typing import Any
 
 from bot.jobs.checkpoints import FILES, LINKS, Uploaded
 from bot.jobs.messages import ANSWERED, CONNECTED, READ, Progress
@@ -42,17 +43,14 @@ video, also those for one."""
 
 _SUCCESSES = (
     "",
-    "ok",
-    "success",
-    "succeeded",
-    "successful",
-    "complete",
-    "completed",
-    "done",
-    "finished",
-    "ready",
+    *["ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished", "ready"],
+)
+_PENDING = (
+    *("pending", "queued", "submitted", "accepted", "scheduled", "started"),
+    *("running", "processing", "in_progress", "generating", "working"),
 )
 _MAX_WRAPPERS = 3
+_RESULTS = ("result", "output", "data", "response")
 
 
 def stage_of(tool: str) -> tuple[str, Work]:
@@ -76,8 +74,18 @@ def has_succeeded(result: object, depth: int = _MAX_WRAPPERS) -> bool:
     )
     if any(refusals) or any(state not in _SUCCESSES for state in states):
         return False
-    inner = (source[name] for name in ("result", "output", "data", "response") if name in source)
+    inner = (source[name] for name in _RESULTS if name in source)
     return not depth or all(has_succeeded(one, depth - 1) for one in inner)
+
+
+def is_pending(result: object, depth: int = _MAX_WRAPPERS) -> bool:
+    """Return whether a tool's result only says that its work has begun: the rest may outlast the turn."""
+    source = read.mapping(result)
+    states = ((read.text(source.get(name)) or "").lower() for name in ("status", "state"))
+    inner = (source[name] for name in _RESULTS if name in source)
+    return any(state in _PENDING for state in states) or (
+        depth > 0 and any(is_pending(one, depth - 1) for one in inner)
+    )
 
 
 class TurnProgress:
@@ -125,8 +133,9 @@ class TurnProgress:
             self._work, elapsed_s = work, self._attempt.clock.monotonic_s() - self._began_s
             longer = tuple(time_s - elapsed_s for time_s in self._known[work] if time_s > elapsed_s)
             self._times_s = longer or (LEAST_LEFT * usual_s,)
-        times_s = () if readable_s else self._times_s
-        self._report(stage, median(self._times_s), times_s, preview, readable_s)
+        estimates_s = () if readable_s else self._times_s
+        expected_s = median(self._times_s)
+        self._report(stage, expected_s, estimates_s=estimates_s, preview=preview, readable_s=readable_s)
 
     def show_recovery(self) -> None:
         """Show that the answer's stream broke, and its outcome is looked for."""
@@ -136,22 +145,7 @@ class TurnProgress:
         """Note how long the turn took, which has ended well."""
         await self._usual_times.learn(self._work, self._attempt.clock.monotonic_s() - self._began_s)
 
-    def _report(
-        self,
-        stage: str,
-        expected_s: float,
-        times_s: tuple[float, ...] = (),
-        preview: Callable[[], str] | None = None,
-        readable_s: float = 0.0,
-    ) -> None:
+    def _report(self, stage: str, expected_s: float, **fields: Any) -> None:
         self._attempt.responder.report_progress(
-            Progress(
-                stage,
-                fraction=self._fraction,
-                until=ANSWERED,
-                expected_s=expected_s,
-                times_s=times_s,
-                preview=preview,
-                readable_s=readable_s,
-            )
+            Progress(stage, fraction=self._fraction, until=ANSWERED, expected_s=expected_s, **fields)
         )

@@ -22,13 +22,25 @@ from bot.jobs.checkpoints import (
     UploadUsed,
     field_of,
 )
-from bot.jobs.messages import CONNECTED, READ, SENT, Button, Bytes, LocalizedMessage, Param, Progress, Seconds
+from bot.jobs.messages import (
+    CONNECTED,
+    READ,
+    SENT,
+    Button,
+    Bytes,
+    LocalizedMessage,
+    Param,
+    Progress,
+    Seconds,
+    with_lines,
+)
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.queue.usual_times import UsualTimes, Work
 from bot.jobs.refusal_messages import (
     file_gone,
+    goes_on,
     kind_refused,
     kind_unusable,
     links_refused,
@@ -287,10 +299,13 @@ class _Uploading:
             message = found.message if isinstance(found, JobEnded) else None
             if len(refused) + 1 >= len(self._attempt.job.files) or message is None:
                 raise found
-            if isinstance(message, LocalizedMessage):
+            number = self._attempt.job.files.index(file) + 1
+            if isinstance(found.__cause__, FileGone):
+                message = LocalizedMessage("upload.left_out", {"n": number})
+            elif isinstance(message, LocalizedMessage):
                 # A retry would be a second job beside this one.
                 buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
-                message = replace(message, buttons=buttons)
+                message = with_lines(replace(message, buttons=buttons), (goes_on(number),))
             await self._attempt.responder.send(f"unusable.{len(refused)}", message)
             refused = (*refused, file.file_id)
             await self._attempt.save(FilesRefused(file_ids=refused))

@@ -16,14 +16,8 @@ from bot.projects.projects import Projects
 USUAL_HEIGHT = 1080  # of a result, where the draft has no size
 
 _NAMED_HEIGHTS = {
-    "2k": 1440,
-    "4k": 2160,
-    "8k": 4320,
-    "fullhd": 1080,
-    "fhd": 1080,
-    "uhd": 2160,
-    "ultrahd": 2160,
-}
+    "2k": 1440, "4k": 2160, "8k": 4320, "fullhd": 1080, "fhd": 1080, "uhd": 2160, "ultrahd": 2160,
+}  # fmt: skip
 _LEAST_HEIGHTS = {"hd": 720, "高清": 720, "全高清": 1080, "超高清": 2160}
 _OTHER = re.compile(r"m4v|mov|avi|webm|mkv|gif|mp3|wav|\d+(?:fps|帧)|h\.?265|hevc")
 

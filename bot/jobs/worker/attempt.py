@@ -57,7 +57,7 @@ class Attempt(StoredCheckpoints):
         # Whether it says that it was stopped: what it saves then stops it no more.
         self.shows_cancelled = False
         self.given_up_for = ""  # the error's name
-        self.part = 0  # which of the job's parts is being made, from 1; 0 outside of them
+        self.variation = 0  # which of the job's variations is being made, from 1; 0 outside of them
         self.arriving: ArrivingFile | None = None  # the result, while the rest of it is fetched
         self.fetching: asyncio.Task[int] | None = None  # fetches that rest
         self.began_at = clock.now().timestamp()  # by the wall clock, in seconds
@@ -68,36 +68,35 @@ class Attempt(StoredCheckpoints):
         self._task: asyncio.Task[Any] | None = None
 
     @contextlib.contextmanager
-    def in_part(self, number: int, parts: int, name: LocalizedMessage) -> Iterator[None]:
-        """Make a part of the job, which has checkpoints, turns and a result of its own; the whole job returns after it.
+    def in_variation(self, number: int, count: int, name: LocalizedMessage) -> Iterator[None]:
+        """Make a variation, with checkpoints, turns and a result of its own; afterwards restore the whole job.
 
-        The first part's checkpoints are the job's, by which others see what became of it.
+        The first variation saves its checkpoints as the job's own, where a button's handler looks for them.
 
         Args:
-            number: The part, from 1.
-            parts: How many there are.
+            number: The variation, from 1.
+            count: How many there are.
             name: What it is called.
         """
-        whole, self.part = self.job, number
-        self.responder.begin_part(number, parts, name)
+        whole, self.variation = self.job, number
+        self.responder.begin_variation(number, count, name)
         try:
             yield
         finally:
-            self.part, self.job = 0, whole
-            self.responder.begin_part(0, parts, None)
+            self.variation, self.job = 0, whole
+            self.responder.begin_variation(0, count, None)
 
     @property
-    def part_id(self) -> str:
-        """The id of the part that is being made, or that of the job."""
-        return f"{self.job.id}@{self.part}" if self.part else self.job.id
+    def variation_id(self) -> str:
+        """The id of the variation that is being made, or that of the job."""
+        return f"{self.job.id}@{self.variation}" if self.variation else self.job.id
 
     def turn_id(self, number: int) -> int:
-        """Return the number of a turn among all turns of the job's parts."""
-        return 100 * max(0, self.part - 1) + number
+        """Return the number of a turn among all turns of the job's variations."""
+        return 100 * max(0, self.variation - 1) + number
 
-    def _field(self, checkpoint: type[Checkpoint], key: str) -> str:
-        is_own = self.part > 1 and not checkpoint.is_shared
-        return field_of(checkpoint, f"{key}@{self.part}" if is_own else key)
+    def _own_key(self, checkpoint: type[Checkpoint], key: str) -> str:
+        return f"{key}@{self.variation}" if self.variation > 1 and not checkpoint.is_shared else key
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -127,6 +126,7 @@ class Attempt(StoredCheckpoints):
         self.progress = self.progress.model_copy(update=changed)
 
     async def _write(self, values: Mapping[str, Any]) -> None:
+        self._values |= values
         values = {**values, field_of(JobProgress): self.progress.model_dump(mode="json")}
         match await self.job_queue.save(self.claimed, values):
             case SaveOutcome.SUPERSEDED:
@@ -143,9 +143,9 @@ class Attempt(StoredCheckpoints):
 
     async def reload(self, checkpoint: type[C], key: str = "") -> C | None:
         """Load a checkpoint from the store again: something beside this attempt may have saved it."""
-        saved = await self.job_queue.load_checkpoint(self.job, checkpoint, key)
+        saved = await self.job_queue.load_checkpoint(self.job, checkpoint, self._own_key(checkpoint, key))
         if saved is not None:
-            self._values[field_of(checkpoint, key)] = saved.model_dump(mode="json")
+            self._values[self._field(checkpoint, key)] = saved.model_dump(mode="json")
         return self.load(checkpoint, key)
 
     async def gathered(self) -> GatheredJob:
@@ -177,12 +177,6 @@ class Attempt(StoredCheckpoints):
         if self.fetching is not None:
             await asyncio.wait({self.fetching})
             self.arriving = None
-
-    async def stop_fetching(self) -> None:
-        """End the fetching of a result that nobody waits for any more."""
-        if self.fetching is not None:
-            self.fetching.cancel()
-            await asyncio.gather(self.fetching, return_exceptions=True)
 
     def interrupt(self, reason: Interruption) -> None:
         """Stop the attempt at its next await, or before it begins.

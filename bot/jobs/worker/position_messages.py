@@ -35,11 +35,11 @@ without: a chat that asks for fifty things would keep everybody else waiting."""
 _CANCELLED = LocalizedMessage("progress.cancelled")
 
 
-MakeView = Callable[[], Awaitable[tuple[LocalizedMessage, Words] | None]]
-"""Makes what a message is to show, right before the edit; ``None`` to leave it as it is."""
+Shown = tuple[LocalizedMessage, Words]
 
-EditMessage = Callable[[MessageLocation, MakeView], Awaitable[None]]
-"""Edits a message once its chat's limits allow it; one that is gone is left alone."""
+EditMessage = Callable[[MessageLocation, Shown | Callable[[], Awaitable[Shown | None]]], Awaitable[None]]
+"""Edits a message once its chat's limits allow it; one that is gone is left alone. What makes the text is called right
+before the edit; ``None`` leaves the message as it is."""
 
 
 class PositionMessages:
@@ -150,7 +150,7 @@ class PositionMessages:
         if message is None:
             return  # None was needed, or a reaction took its place.
 
-        async def position() -> tuple[LocalizedMessage, Words] | None:
+        async def position() -> Shown | None:
             latest = await self._find_waiting(job.chat, job.id)
             if latest is None:
                 return None
@@ -158,13 +158,12 @@ class PositionMessages:
             buttons = (Button("button.cancel", Cancel(job.id)), *progress.buttons)
             return LocalizedMessage(progress.stage, progress.params, buttons=buttons), Words(job.language)
 
-        async def cancelled() -> tuple[LocalizedMessage, Words]:
-            return _CANCELLED, Words(job.language)
-
         await self._edit(message, position)
         latest = await self._job_queue.find(job.chat, job.id)
         if latest is not None and latest.state is JobState.CANCELLED:
-            await self._edit(message, cancelled)  # The edit may have come after the cancelling one.
+            await self._edit(
+                message, (_CANCELLED, Words(job.language))
+            )  # The edit may have come after the cancelling one.
 
     async def _find_waiting(self, chat: ChatKey, job_id: str) -> JobStatus | None:
         status = await self._job_queue.find(chat, job_id)
@@ -206,4 +205,5 @@ class _WaitingCheckpoints(StoredCheckpoints):
         self._job = job
 
     async def _write(self, values: Mapping[str, Any]) -> None:
+        self._values |= values
         await self._job_queue.save_waiting(self._job, values)

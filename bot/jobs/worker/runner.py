@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -38,6 +38,7 @@ from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 from bot.runtime.tracing import traced
 from bot.store import keys
 
@@ -77,7 +78,7 @@ class JobRunner:
         max_attempts: int,
         positions: PositionMessages,
         end_by: EndBy,
-        send_alert: SendAlert | None = None,
+        send_alert: SendAlert,
     ) -> None:
         self._end_by = end_by
         self._send_alert = send_alert
@@ -86,7 +87,7 @@ class JobRunner:
         self._responders = responders
         self._clock = clock
         self._steps = steps
-        self._max_tries = max_attempts
+        self._max_attempts = max_attempts
         self._positions = positions
         self._running: dict[str, Attempt] = {}
         self._tickets: dict[str, asyncio.Future[None]] = {}
@@ -197,7 +198,7 @@ class JobRunner:
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)
-                if error and self._send_alert is not None:
+                if error:
                     with contextlib.suppress(RedisError):
                         await self._send_alert("job_given_up", LocalizedMessage("alert.job_given_up"))
                 metrics.JOBS.labels(attempt.job.kind, state).inc()
@@ -209,7 +210,7 @@ class JobRunner:
         try:
             message, state = await self._take_steps(attempt)
         finally:
-            await attempt.stop_fetching()
+            await cancel(attempt.fetching)  # Nobody waits for the result any more.
         if state is JobState.FAILED:
             attempt.note_failure(message)
         try:
@@ -243,9 +244,9 @@ class JobRunner:
         """
         try:
             await self._wait_for_position_message(attempt)
-            if attempt.claimed.counted_attempts > self._max_tries:
+            if attempt.claimed.counted_attempts > self._max_attempts:
                 attempt.given_up_for = "Interrupted"
-                log.error("job.given_up", tries=attempt.claimed.counted_attempts - 1)
+                log.error("job.given_up", attempts=attempt.claimed.counted_attempts - 1)
                 return _go_on(_INTERRUPTED, attempt), JobState.FAILED
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)
@@ -281,24 +282,8 @@ class JobRunner:
                     await step(attempt)
                 except NemoError as error:
                     raise await self._end_by(job, error) from error
-        except JobEnded as end:
-            outcome = end.state
-            raise
-        except JobSetAside:
-            outcome = JobState.ASKING
-            raise
-        except ChatGone:
-            outcome = JobState.CANCELLED
-            raise
-        except (RedisError, asyncio.CancelledError):
-            outcome = (
-                JobState.CANCELLED
-                if attempt.interruption is Interruption.CANCELLED
-                else metrics.STEP_INTERRUPTED
-            )
-            raise
-        except Exception:
-            outcome = JobState.FAILED
+        except BaseException as error:
+            outcome = _outcome_of(error, attempt)
             raise
         finally:
             took_s = self._clock.monotonic_s() - began_s
@@ -363,19 +348,20 @@ class JobRunner:
             # In real time, as docket's heartbeats are, whatever the clock is.
             await asyncio.sleep(SWEEP_EVERY_S)
 
-    @contextlib.asynccontextmanager
-    async def background(self) -> AsyncIterator[None]:
-        """Listen and sweep while the block runs."""
-        tasks = [
-            asyncio.create_task(self.listen(), name="listen"),
-            asyncio.create_task(self.sweep(), name="sweep"),
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+
+def _outcome_of(error: BaseException, attempt: Attempt) -> str:
+    """Return how a step ended that raised an error."""
+    match error:
+        case JobEnded():
+            return error.state
+        case JobSetAside():
+            return JobState.ASKING
+        case ChatGone():
+            return JobState.CANCELLED
+        case RedisError() | asyncio.CancelledError():
+            is_cancelled = attempt.interruption is Interruption.CANCELLED
+            return JobState.CANCELLED if is_cancelled else metrics.STEP_INTERRUPTED
+    return JobState.FAILED
 
 
 async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> None:

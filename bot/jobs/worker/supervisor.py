@@ -18,6 +18,7 @@ from docket import Docket, Worker
 from redis.exceptions import RedisError
 
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 
 log = structlog.get_logger(__name__)
 
@@ -84,9 +85,7 @@ class WorkerSupervisor:
                 replaced.set()
                 running.add_done_callback(workers.discard)
         finally:
-            for running in workers:
-                running.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+            await cancel(*workers)
 
     async def _wait_for_silence(self, worker: Worker) -> None:
         last_seen_s: float | None = None
@@ -142,6 +141,4 @@ async def _run(worker: Worker, replaced: asyncio.Event) -> None:
             finally:
                 replacement.cancel()
     finally:
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        await cancel(running)

@@ -13,7 +13,7 @@ from bot.sandbox import samples
 from bot.sandbox.nemovideo import agent, drafts, scripts
 from bot.sandbox.nemovideo.accounts import CLIP_CREDITS, EDITING_SESSION_CREDITS, Account, NoCreditsError
 from bot.sandbox.nemovideo.media import CONTENT_TYPES, Media, Served
-from bot.sandbox.nemovideo.prompts import AddBrand, Generate, Music, Prompt, Restore, Undo, parse
+from bot.sandbox.nemovideo.prompts import AddBrand, Generate, Music, Prompt, Ratio, Restore, Undo, parse
 from bot.sandbox.nemovideo.sessions import Message, Session
 from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
 from bot.sandbox.nemovideo.world import World
@@ -209,16 +209,21 @@ class AgentTurn:
         except BaseException:
             accounts.release(held)
             raise
-        generates = isinstance(prompt, Generate)
+        generates = price == CLIP_CREDITS
         session.paid = session.paid or (price > 0 and not generates)
         accounts.charge(held, session.id, "clip" if generates else "editing session")
         self._world.signal.notify()
         return done
 
     def _prices(self, prompts: list[Prompt]) -> list[int]:
-        """Return the price of each prompt of a message; edits are free beside a generated clip."""
-        if any(isinstance(prompt, Generate) for prompt in prompts):
-            return [CLIP_CREDITS if isinstance(prompt, Generate) else 0 for prompt in prompts]
+        """Return the price of each prompt of a message; edits are free beside a generated clip.
+
+        A new aspect ratio of a generated video is a new generation.
+        """
+        is_generated = bool(self._session.generated) and not self._session.uploads
+        generates = (Generate, Ratio) if is_generated else Generate
+        if any(isinstance(prompt, generates) for prompt in prompts):
+            return [CLIP_CREDITS if isinstance(prompt, generates) else 0 for prompt in prompts]
         first = 0 if self._session.paid else EDITING_SESSION_CREDITS
         return [first if index == 0 else 0 for index in range(len(prompts))]
 

@@ -18,7 +18,7 @@ from bot.store import keys
 SHOWN = 30
 """Maximum number of entries of a growing list, the newest."""
 
-_OF_THE_BOT = frozenset({JobKind.SAY, JobKind.DELETE_TOKEN, JobKind.ANNOUNCE, JobKind.PRIVATE_ANSWER})
+_OF_THE_BOT = frozenset({JobKind.MESSAGE, JobKind.DELETE_TOKEN, JobKind.ANNOUNCE, JobKind.PRIVATE_ANSWER})
 """Jobs of the bot's own, which nobody asked for by name."""
 
 SETTINGS_SCHEMA: Json = TypeAdapter(Settings).json_schema()

@@ -14,7 +14,7 @@ MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has
 
 
 class AdminCommands(HandlerFamily):
-    """Handles these commands."""
+    """Handles ``/stats``, ``/ban``, ``/unban``, ``/pause``, ``/resume``, ``/alerts`` and ``/announce``."""
 
     def __init__(self, services: HandlerServices) -> None:
         super().__init__(services)

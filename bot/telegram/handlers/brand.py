@@ -25,13 +25,9 @@ from bot.telegram.reading.request import words_of
 from bot.telegram.receiving.application import Context
 
 _NAMES = {
-    "logo": BrandPart.LOGO,
-    "标志": BrandPart.LOGO,
-    "intro": BrandPart.INTRO,
-    "片头": BrandPart.INTRO,
-    "outro": BrandPart.OUTRO,
-    "片尾": BrandPart.OUTRO,
-}
+    "logo": BrandPart.LOGO, "intro": BrandPart.INTRO, "outro": BrandPart.OUTRO,
+    "标志": BrandPart.LOGO, "片头": BrandPart.INTRO, "片尾": BrandPart.OUTRO,
+}  # fmt: skip
 
 _KINDS = {
     BrandPart.LOGO: ("image",),
@@ -42,7 +38,7 @@ _OF_CLIP = "clip"
 
 
 class BrandHandlers(HandlerFamily):
-    """Handles this command and these buttons."""
+    """Handles ``/brand``, also under a file, and the buttons of the brand's settings."""
 
     @on_command("brand")
     @on_message(CommandInCaption("brand"))

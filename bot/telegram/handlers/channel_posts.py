@@ -28,7 +28,10 @@ _NO_CAPTION_AWAITED = ChatFields(caption_job_id=None)
 
 
 class ChannelPosts(HandlerFamily):
-    """Handles these buttons and that message, in private chats: what a group made is the group's."""
+    """Handles the buttons that post a video to a channel, and the message with its caption.
+
+    In private chats only: a group's videos belong to the group.
+    """
 
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""

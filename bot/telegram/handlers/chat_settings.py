@@ -61,10 +61,9 @@ async def _show_list(words: Words) -> View:
 
 def language_list(current: str) -> LocalizedMessage:
     """Make the list of languages, as buttons with their own names, and the way to all settings."""
-    buttons = [_language_button(name, current) for name in languages()]
+    names = {name: Words(name).plain("language.name") for name in languages()}
+    buttons = [
+        Button(text=f"✓ {own_name}" if name == current else own_name, action=ChooseLanguage(name))
+        for name, own_name in names.items()
+    ]
     return LocalizedMessage("language.choose", buttons=(*buttons, BACK))
-
-
-def _language_button(name: str, current: str) -> Button:
-    own_name = Words(name).plain("language.name")
-    return Button(text=f"✓ {own_name}" if name == current else own_name, action=ChooseLanguage(name))

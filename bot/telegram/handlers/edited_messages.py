@@ -11,7 +11,7 @@ from telegram.ext import MessageHandler, filters
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState
-from bot.jobs.payloads import EditPayload, SayPayload
+from bot.jobs.payloads import EditPayload, MessagePayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry_jobs import not_uploaded
@@ -55,14 +55,14 @@ class EditedMessageHandlers(HandlerFamily):
         is_over = status.state not in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING)
         if not text and not is_replaced and is_over:
             return None  # Nothing is asked for any more.
-        offer = self._submitter.job(update, JobKind.SAY, prompt=text, files=edited.files)
+        offer = self._submitter.job(update, JobKind.MESSAGE, prompt=text, files=edited.files)
         said = _offer(status, offer, is_replaced=is_replaced)
         if is_replaced and part.refusal is not None:
             said = part.refusal
-        payload = SayPayload(
+        payload = MessagePayload(
             message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
         )
-        # While the request still waits, enqueue.lua replaces its part and drops the offer.
+        # While the request still waits, the offer is dropped and its part replaced: see find_job in album.lua.
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None
 
@@ -91,9 +91,9 @@ class EditedMessageHandlers(HandlerFamily):
     async def _run(self, press: Press, action: RunEdited) -> PressReply:
         """Store the request in its new words, which the job that offered it holds."""
         offer = await self.job_behind(press, action.job_id)
-        if not isinstance(offer.payload, SayPayload):
+        if not isinstance(offer.payload, MessagePayload):
             return PressReply("toast.old_button")
-        job = await self.prompt_job(press, offer.prompt)
+        job = await self.held_job(press, offer)
         if job is not None:
             files, links = offer.files, list(offer.payload.links)
             old = await self._job_queue.find(offer.chat, offer.payload.edited_job_id)
@@ -101,14 +101,7 @@ class EditedMessageHandlers(HandlerFamily):
                 # The request may have been stopped, or have failed, before its files were uploaded.
                 edited = replace(old.job, files=files, payload=EditPayload(links=offer.payload.links))
                 files, links = await not_uploaded(self._job_queue, self._chats, edited)
-            job = replace(
-                job,
-                files=files,
-                message_id=offer.message_id,
-                owner_id=offer.owner_id,
-                telegram_chat_id=offer.telegram_chat_id,
-                payload=EditPayload(links=tuple(links)),
-            )
+            job = replace(job, files=files, payload=EditPayload(links=tuple(links)))
         return await self.send_prompt(press, job)
 
 

@@ -15,7 +15,7 @@ from bot.telegram.sending.group_admins import posts
 
 
 class GroupHandlers(HandlerFamily):
-    """Handles these updates."""
+    """Handles pinned messages, a group's move to a supergroup, new topics, and what the bot may do in a chat."""
 
     @on_message(filters.StatusUpdate.PINNED_MESSAGE)
     async def _pinned(self, update: Update, context: Context) -> None:

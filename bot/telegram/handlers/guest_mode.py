@@ -123,9 +123,7 @@ class GuestModeHandlers(HandlerFamily):
         person = update.effective_user
         words = Words(await self._submitter.language_in(update, ChatKey(person.id if person else 0)))
         text = format_message(words, said.key, said.params)
-        # Of the buttons of other chats' refusals none works here but links.
-        buttons = [button for button in said.buttons if button.url or isinstance(button.action, Cancel)]
-        await self._services.guest_mode_messages.answer(query, text, keyboard(buttons, words))
+        await self._services.guest_mode_messages.answer(query, text, keyboard(said.buttons, words))
 
     @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:

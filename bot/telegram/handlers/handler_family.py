@@ -170,6 +170,17 @@ class HandlerFamily:
             press, JobKind.EDIT, prompt=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
         )
 
+    async def held_job(self, press: Press, held: Job) -> Job | None:
+        """Make the job of a request that another one holds: it answers that one's message, and not the press."""
+        job = await self.prompt_job(press, held.prompt)
+        return job and replace(
+            job,
+            message_id=held.message_id,
+            telegram_chat_id=held.telegram_chat_id,
+            owner_id=held.owner_id,
+            is_press=held.is_press,
+        )
+
     async def send_prompt(
         self,
         press: Press,
@@ -188,7 +199,7 @@ class HandlerFamily:
 def handles(
     make: Callable[[Any], BaseHandler[Any, Context, Any]], group: int = 0
 ) -> Callable[[Handle], Handle]:
-    """Let a method handle the updates that PTB's handler made so lets pass."""
+    """Register a method for the updates that the handler built by ``make`` accepts."""
     return _marks(lambda family, handle: make(handle), group)
 
 

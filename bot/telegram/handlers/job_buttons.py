@@ -79,7 +79,7 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 
 
 class JobButtons(HandlerFamily):
-    """Handles these buttons and commands."""
+    """Handles commands that each start one kind of job, and the buttons under a job's messages."""
 
     @on_command(*COMMAND_JOBS)
     async def _command(self, update: Update, context: Context) -> None:
@@ -232,24 +232,15 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
-        job = await self.prompt_job(press, old.prompt)
+        job = await self.held_job(press, old)
         if job is not None:
             files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
             if await job_queue.load_checkpoint(old, UploadUsed) is not None:
                 return PressReply("toast.sent_already", buttons=NO_BUTTONS)
-            job = replace(
-                job,
-                files=files,
-                message_id=old.message_id,
-                is_press=old.is_press,
-                owner_id=old.owner_id,
-                telegram_chat_id=old.telegram_chat_id,
-                payload=EditPayload(
-                    uploads_before=awaited.digest_before if awaited else "",
-                    link_job_id=old.id if awaited else "",
-                ),
-            )
+            before = awaited.digest_before if awaited else ""
+            payload = EditPayload(uploads_before=before, link_job_id=old.id if awaited else "")
+            job = replace(job, files=files, payload=payload)
         return await self.send_prompt(press, job)
 
     @on_press

@@ -14,8 +14,8 @@ from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
-from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, new_job_id, say_job
-from bot.jobs.payloads import Payload, SayPayload
+from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, message_job, new_job_id
+from bot.jobs.payloads import MessagePayload, Payload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
@@ -58,13 +58,13 @@ class JobSubmitter:
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
-        await self.submit(update, JobKind.SAY, SayPayload(message=message))
+        await self.submit(update, JobKind.MESSAGE, MessagePayload(message=message))
 
     async def send_to_joined_chat(
         self, update: Update, change: ChatMemberUpdated, text: LocalizedMessage
     ) -> None:
         """Say something in a chat that the bot has joined."""
-        job = say_job(
+        job = message_job(
             ChatKey(change.chat.id),
             text,
             owner_id=change.from_user.id,
@@ -148,7 +148,7 @@ class JobSubmitter:
                 await self.job_queue.enqueue(warnings, f"{update.update_id}:told")
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
-        job = self.job(update, JobKind.SAY, payload=SayPayload(message=message))
+        job = self.job(update, JobKind.MESSAGE, payload=MessagePayload(message=message))
         return (await self.in_language(update, [job]))[0]
 
     async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:

@@ -18,7 +18,7 @@ from bot.jobs.buttons import (
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import OpenProjectPayload
-from bot.jobs.project_views import delete_view, list_view, project_view, rename_view
+from bot.jobs.project_views import delete_view, list_view, project_view
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, ShowView
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
@@ -48,7 +48,7 @@ _GONE = PressReply("projects.gone")
 
 
 class ProjectHandlers(HandlerFamily):
-    """Handles these commands, and the buttons of the list and of what ``/new`` asks."""
+    """Handles ``/new``, ``/projects`` and ``/rename``, and the buttons of the list and of the question of ``/new``."""
 
     @on_command("new")
     async def begin_or_ask(self, update: Update, context: Context) -> None:
@@ -133,7 +133,8 @@ class ProjectHandlers(HandlerFamily):
 
     @on_press
     async def _say_how_to_rename(self, press: Press, action: RenameProject) -> PressReply:
-        return await self.show_view(press, rename_view())
+        back = Button("button.back", ListProjects("1"))
+        return await self.show_view(press, LocalizedMessage("projects.rename", buttons=(back,)))
 
     @on_press
     async def _delete(self, press: Press, action: DeleteProject) -> PressReply:

@@ -1,5 +1,7 @@
 """Answers to the agent's questions: pressed options, ticks, and the words of who was asked."""
 
+import re
+
 from telegram import Message, Update
 
 from bot.jobs.buttons import AnswerQuestion
@@ -8,7 +10,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, MessageLocation
 from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
 from bot.jobs.queue.open_questions import AnswerOutcome
-from bot.nemo.questions import QuestionSet
+from bot.nemo.questions import Question, QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, action_of, buttons_of
 from bot.telegram.handlers.handler_family import HandlerFamily, on_press
 from bot.telegram.handlers.permissions import is_own
@@ -16,6 +18,7 @@ from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.located_messages import View
 from bot.words import Words
+from bot.words.phrases import fold
 
 OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
 
@@ -72,13 +75,16 @@ class QuestionHandlers(HandlerFamily):
 
         return PressReply(show=show)
 
-    async def answer(self, update: Update, context: Context, text: str) -> bool:
+    async def answer(
+        self, update: Update, context: Context, text: str, *, only_options: bool = False
+    ) -> bool:
         """Take a message as the answer to the chat's open question, if it is one.
 
         Args:
             update: The update with the message.
             context: PTB's context of it.
             text: The words, without command and mention.
+            only_options: Whether words of the person's own are none, as they mean something else.
 
         Returns:
             Whether that is all there is to do with the message.
@@ -97,19 +103,23 @@ class QuestionHandlers(HandlerFamily):
         found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), number)
         if found is None:
             return False
+        asked, index = found
+        labels = _labels_for(asked.questions[index], text)
+        if only_options and not labels:
+            return False
         send = await job_queue.load_checkpoint(job, MessageSend, message_key(number))
         if send is None or _is_before(message, send):
             return False  # Nobody answers what they have not seen.
         shown = _shown_in(job, send)
-        is_to_it = is_reply(message) and shown is not None and _replied_id(message) == shown.message_id
+        replied = message.reply_to_message if is_reply(message) else None
+        is_to_it = replied is not None and shown is not None and replied.message_id == shown.message_id
         if not is_own(update, job.owner_id):
             if not is_to_it:
                 return False
             if not await self._permissions.may_change(update, job.owner_id):
                 await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
                 return True
-        asked, index = found
-        words = [_label_for(asked, index, text) or text[:MAX_PROMPT_CHARS]]
+        words = labels or [text[:MAX_PROMPT_CHARS]]
         outcome = await job_queue.questions.answer(job, number, words, update.update_id)
         if outcome is AnswerOutcome.OVER:
             return False
@@ -141,11 +151,26 @@ def _replied_question(message: Message) -> AnswerQuestion | None:
     return next((action for action in actions if isinstance(action, AnswerQuestion)), None)
 
 
-def _replied_id(message: Message) -> int | None:
-    return None if message.reply_to_message is None else message.reply_to_message.message_id
+_NUMBER = re.compile("(?:#|no|number|option|选项?|第)?([0-9]{1,2}|[一二三四五六七八九])(?:个|项|号)?")
+_SEPARATORS = re.compile(r"[,，、;；&+\s]+|和|与")
 
 
-def _label_for(asked: QuestionSet, index: int, text: str) -> str | None:
-    """Return the option that a person typed instead of pressing it."""
-    typed = text.strip().casefold()
-    return next((label for label in asked.questions[index].options if label.casefold() == typed), None)
+def _labels_for(question: Question, text: str) -> list[str]:
+    """Return the options that a person typed, or wrote the numbers of, instead of pressing them."""
+    one = _label_for(question, text)
+    parts = [text] if one is not None or not question.allow_multiple else _SEPARATORS.split(text.strip())
+    labels = [label for part in parts if (label := _label_for(question, part)) is not None]
+    return list(dict.fromkeys(labels)) if len(labels) == len(parts) else []
+
+
+def _label_for(question: Question, text: str) -> str | None:
+    typed = fold(text)
+    for label in question.options:
+        if label.casefold() == text.strip().casefold() or (typed and fold(label) == typed):
+            return label
+    number = _NUMBER.fullmatch(typed)
+    # Where the options are numbers, or have some, a number may be meant as such.
+    if number is None or any(re.search(r"[\d一二两三四五六七八九十]", label) for label in question.options):
+        return None
+    position = "一二三四五六七八九".find(number[1]) + 1 or int(number[1])
+    return question.options[position - 1] if 0 < position <= len(question.options) else None

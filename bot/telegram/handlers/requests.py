@@ -12,7 +12,7 @@ from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import ExportPayload, SayPayload, VariationsPayload
+from bot.jobs.payloads import ExportPayload, MessagePayload, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.jobs.steps.show_skills import START
@@ -31,12 +31,12 @@ from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
-from bot.telegram.reading.request import Request, words_of
+from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
-"""What says as much as a line, of the emoji that Telegram takes as reactions."""
+"""Reactions that replace a reply; both are among the emoji that Telegram allows."""
 
 
 class _AnyCommand(filters.MessageFilter):
@@ -86,6 +86,10 @@ class RequestHandlers(HandlerFamily):
         phrase = None if has_file else action_for(text)
         if phrase is not PhraseAction.CANCEL and await ChannelPosts(self._services).take_caption(update):
             return None
+        if phrase not in (None, PhraseAction.CANCEL):
+            questions = QuestionHandlers(self._services)
+            if await questions.answer(update, context, text, only_options=True):
+                return None
         if phrase is not None and not await self._goes_on(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
@@ -120,19 +124,17 @@ class RequestHandlers(HandlerFamily):
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
         message = message_of(update)
-        is_words_alone = not (request.attachments or request.links or request.part.is_forwarded)
-        if (
-            is_words_alone
-            and request.prompt
-            and await QuestionHandlers(self._services).answer(update, context, request.prompt)
-        ):
-            return None
+        if not (request.attachments or request.part.is_forwarded):
+            stated = request.command.words if request.command is not None else words_of(message)
+            answer = answer_in(without_mention(stated, context.bot.username))
+            if answer and await QuestionHandlers(self._services).answer(update, context, answer):
+                return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
-            line = SayPayload(
+            line = MessagePayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
             )
-            await self._submitter.submit(update, JobKind.SAY, line)
+            await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
         if talk is not None:
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
@@ -153,14 +155,14 @@ class RequestHandlers(HandlerFamily):
                 await self._refuse(update, offering, said, request.offered)
             return None
         jobs = [
-            self._submitter.job(update, JobKind.SAY, payload=SayPayload(message=said))
+            self._submitter.job(update, JobKind.MESSAGE, payload=MessagePayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
         ]
         if request.still is not None and replied is None and not part.album:
-            held = self._submitter.job(update, JobKind.SAY, prompt=request.prompt, files=(request.still,))
+            held = self._submitter.job(update, JobKind.MESSAGE, prompt=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
-            jobs.append(replace(held, payload=SayPayload(message=taken)))
+            jobs.append(replace(held, payload=MessagePayload(message=taken)))
         words = PartText(request.prompt, request.links)
         # The file of an answered message, with all of its album, is of that message; the request is this message's.
         arrival = ArrivedPart(
@@ -191,8 +193,10 @@ class RequestHandlers(HandlerFamily):
         words: str,
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
-        job = self._submitter.job(update, JobKind.SAY, prompt=words)
-        await self._submitter.enqueue(update, [replace(job, payload=SayPayload(message=offering(said, job)))])
+        job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
+        await self._submitter.enqueue(
+            update, [replace(job, payload=MessagePayload(message=offering(said, job)))]
+        )
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""

@@ -21,7 +21,7 @@ _GONE = PressReply("templates.gone")
 
 
 class TemplateHandlers(HandlerFamily):
-    """Handles these commands and buttons."""
+    """Handles ``/save`` and ``/templates``, and the buttons of the list of templates."""
 
     @on_command("save")
     async def _save(self, update: Update, context: Context) -> None:

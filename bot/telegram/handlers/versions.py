@@ -32,7 +32,7 @@ _OTHER_PROJECT = PressReply("versions.other_project")
 
 
 class VersionHandlers(HandlerFamily):
-    """Handles this command and these buttons."""
+    """Handles ``/history``, and the buttons that show, restore, vary and compare versions."""
 
     @on_command("history")
     async def _history(self, update: Update, context: Context) -> None:

@@ -17,7 +17,6 @@ from bot.media.kinds import (
     CONVERTED,
     claimed_kind,
     is_usable,
-    kind_of,
     kind_of_name,
 )
 from bot.runtime.tokens import has_token
@@ -36,25 +35,12 @@ NAME_LENGTH = 80
 
 # A live photo comes as a photo too, for bots that don't know it, and an animation as a document, for older clients.
 _KINDS = (
-    "live_photo",
-    "photo",
-    "sticker",
-    "video",
-    "animation",
-    "video_note",
-    "audio",
-    "voice",
-    "document",
-)
+    "live_photo", "photo", "sticker", "video", "animation", "video_note", "audio", "voice", "document",
+)  # fmt: skip
 
 _DEFAULT_ENDINGS = {
-    "live_photo": "mp4",
-    "video": "mp4",
-    "video_note": "mp4",
-    "animation": "mp4",
-    "photo": "jpg",
-    "voice": "ogg",
-}
+    "live_photo": "mp4", "video": "mp4", "video_note": "mp4", "animation": "mp4", "photo": "jpg", "voice": "ogg",
+}  # fmt: skip
 _DEFAULT_TYPES = {"live_photo": "video/mp4", "photo": "image/jpeg"}
 
 _UNSAFE = re.compile(r"[^\w.\- ()\[\]]+")
@@ -132,16 +118,6 @@ def safe_name(given: str, ending: str) -> str:
     # Nothing is left of a name that has only symbols.
     stem = "file" if has_token(given) else path.stem.strip(" ._") or "file"
     return f"{stem[: NAME_LENGTH - len(suffix)]}{suffix}"
-
-
-def is_vector_sticker(file: Attachment) -> bool:
-    """Return whether a file is an animated sticker that holds no images but how to draw them."""
-    return file.name.lower().endswith(".tgs")
-
-
-def kind_by_content(file: Attachment, found: str | None) -> str | None:
-    """Return the kind of a file, given what its content tells (``media/file_type.py``)."""
-    return kind_of(found, file.name, file.content_type, file.kind)
 
 
 def certainly_unusable(file: Attachment) -> str | None:

@@ -9,7 +9,7 @@ from bot.jobs.refusal_messages import kind_refused, kind_unusable, size_limit, s
 from bot.jobs.steps.text_files import MAX_PROMPT_BYTES, too_long
 from bot.media.kinds import fitting_name
 from bot.skills.cards import SkillCard
-from bot.telegram.reading.attachments import certainly_unusable, is_vector_sticker, upload_kind
+from bot.telegram.reading.attachments import certainly_unusable, upload_kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class FileRefusals:
             return LocalizedMessage("error.file_empty", {"name": file.name})
         if file.is_text:
             return too_long(file.name) if size > MAX_PROMPT_BYTES else None
-        if is_vector_sticker(file):
+        if file.name.lower().endswith(".tgs"):  # It holds no images but how to draw them.
             return LocalizedMessage("error.sticker_drawn")
         if (unusable := certainly_unusable(file)) is not None:
             return kind_unusable(file.name, unusable)

@@ -66,6 +66,13 @@ def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
     return RequestLinks("", (), warning, is_refused=True, offered=found.words.strip())
 
 
+def answer_in(text: str) -> str:
+    """Return the words that may answer a question; empty if a link in them brings a file, or must not be passed on."""
+    found = find_links(text)
+    is_file = bool(found.media) or any(one.reason not in _HARMLESS for one in found.refused)
+    return "" if is_file else text.strip()
+
+
 _SCHEMES = ("http://", "https://", "tg://")
 """What links to media and to messages begin with; others, such as mailto:, are no links for a request."""
 

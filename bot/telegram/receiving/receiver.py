@@ -28,13 +28,8 @@ log = structlog.get_logger(__name__)
 POLL_S = 30  # how long Telegram holds a request, in seconds, when there are no updates
 POLL_MARGIN_S = 10  # how many seconds later its answer has to be here, or the connection counts as dead
 ALLOWED_UPDATES = [
-    "message",
-    "edited_message",
-    "callback_query",
-    "inline_query",
-    "guest_message",
-    "my_chat_member",
-]
+    "message", "edited_message", "callback_query", "inline_query", "guest_message", "my_chat_member",
+]  # fmt: skip
 
 PER_CHAT = 10
 """Updates of one chat that are handled between two polls, so that one chat can't starve the others."""
@@ -56,8 +51,8 @@ class UpdateReceiver:
         self,
         application: AnyApplication,
         clock: Clock,
-        send_alert: SendAlert | None = None,
-        clear_alert: Callable[[str], Awaitable[None]] | None = None,
+        send_alert: SendAlert,
+        clear_alert: Callable[[str], Awaitable[None]],
     ) -> None:
         self._send_alert = send_alert
         self._clear_alert = clear_alert
@@ -95,7 +90,7 @@ class UpdateReceiver:
                 await self._clock.sleep(pause_after_s(error, backoff))
                 continue
             backoff.reset()
-            if not self._is_alone and self._clear_alert is not None:
+            if not self._is_alone:
                 with contextlib.suppress(RedisError):
                     await self._clear_alert(_ANOTHER_POLLER)
             self.is_answered = self._is_alone = True
@@ -113,9 +108,8 @@ class UpdateReceiver:
                 "receiver.another_program_polls",
                 hint="a program that does not share this store uses the same token: end it",
             )
-            if self._send_alert is not None:
-                with contextlib.suppress(RedisError):
-                    await self._send_alert(_ANOTHER_POLLER, LocalizedMessage("alert.another_poller"))
+            with contextlib.suppress(RedisError):
+                await self._send_alert(_ANOTHER_POLLER, LocalizedMessage("alert.another_poller"))
             return
         # Left from an earlier way to run this bot; while it is set, Telegram answers no poll.
         log.warning("receiver.webhook_removed")

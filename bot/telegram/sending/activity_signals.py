@@ -1,8 +1,6 @@
 """Signals of activity that need no message: a reaction to the request, and what Telegram shows atop the chat."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 
 import structlog
 from telegram.constants import ChatAction
@@ -64,16 +62,6 @@ class ActivitySignals:
         """Let the reaction say that the request is done, or take it away. Never fails."""
         await self._react_softly(DONE if is_done else "")
 
-    @contextlib.asynccontextmanager
-    async def uploading(self) -> AsyncIterator[None]:
-        """Show in the background that a video is being sent, while the block runs."""
-        showing = asyncio.create_task(self._show_uploading(), name=f"uploading:{self._job.id}")
-        try:
-            yield
-        finally:
-            showing.cancel()
-            await asyncio.gather(showing, return_exceptions=True)
-
     async def _react_softly(self, emoji: str) -> bool:
         if not self._job.is_press:
             with contextlib.suppress(ChatGone, TelegramError):
@@ -89,7 +77,8 @@ class ActivitySignals:
         with contextlib.suppress(ChatGone, TelegramError):
             await self._telegram_calls.call(self._job.chat.chat_id, show, repeatable=True, patient=False)
 
-    async def _show_uploading(self) -> None:
+    async def show_uploading(self) -> None:
+        """Show that a video is being sent, again and again."""
         while True:
             await self._show(ChatAction.UPLOAD_VIDEO)
             await self._telegram_calls.clock.sleep(ACTION_EVERY_S)

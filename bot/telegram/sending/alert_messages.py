@@ -9,7 +9,7 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import MessageLocation
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.formatting import format_message
-from bot.telegram.sending.located_messages import LocatedMessages, View
+from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.rate_limiter import SendPriority
 from bot.words import Words
 
@@ -25,12 +25,8 @@ class AlertMessages:
 
     async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
         """Let a message say something else, without a sound. The id of a private chat never changes."""
-
-        async def replacement() -> tuple[View, Words]:
-            return view, Words(language)
-
         where = MessageLocation(sent.telegram_chat_id, sent.telegram_chat_id, sent.message_id)
-        await self._messages.show(where, replacement)
+        await self._messages.show(where, (view, Words(language)))
 
     async def send(self, admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
         """Send a message while the store takes no writes, which the limits on sending would need."""

@@ -1,13 +1,16 @@
 """PTB's bot over our HTTP transport and within Telegram's limits."""
 
+import contextlib
 import os
+import re
 import warnings
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from telegram.error import NetworkError, TimedOut
+from telegram.error import NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import ExtBot
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from telegram.warnings import PTBUserWarning
@@ -18,9 +21,12 @@ from bot.telegram.sending.rate_limiter import RateLimitArgs, RateLimiter
 
 READ_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
+RETRY_AFTER_S = 5
+"""How long to wait after a 429 that doesn't say; those of proxies don't."""
 STALL_TIMEOUT_S = 120.0
 """Between two pieces of a file that is sent, including the wait for those that still arrive."""
 
+_SUCCESS = b'{"ok":true,"result":'  # as the Bot API writes it: most answers need not be read twice
 _HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -57,9 +63,10 @@ class BotRequest(HTTPXRequest):
     ) -> tuple[int, bytes]:
         """See ``BaseRequest``."""
         if request_data is not None and request_data.contains_files:
-            return await super().do_request(
+            answer = await super().do_request(
                 url, method, request_data, read_timeout, write_timeout, connect_timeout, pool_timeout
             )
+            return _checked(*answer)
         body = urlencode(request_data.json_parameters).encode() if request_data is not None else None
         timeout = httpx.Timeout(
             read=_timeout_s(read_timeout, READ_TIMEOUT_S),
@@ -68,11 +75,37 @@ class BotRequest(HTTPXRequest):
             pool=_timeout_s(pool_timeout, CONNECT_TIMEOUT_S),
         )
         try:
-            return await self._transport.exchange(method, url, _HEADERS, body, timeout)
+            return _checked(*await self._transport.exchange(method, url, _HEADERS, body, timeout))
         except httpx.TimeoutException as error:
             raise TimedOut from error
         except httpx.TransportError as error:
             raise NetworkError(f"{type(error).__name__}: {error}") from error
+
+
+def _checked(status: int, payload: bytes) -> tuple[int, bytes]:
+    """Return an answer that PTB understands: it takes any 200 for a success, and some 429s for broken connections.
+
+    Raises:
+        NetworkError: It is not the Bot API that answered; what was asked for may be done all the same.
+        RetryAfter: It is a 429 without the seconds to wait.
+    """
+    if payload.startswith(_SUCCESS) or status not in (HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS):
+        return status, payload
+    answer: Any = None
+    with contextlib.suppress(TelegramError):
+        answer = BaseRequest.parse_json_payload(payload)
+    if not isinstance(answer, dict):
+        answer = {}
+    if status == HTTPStatus.OK:
+        if answer.get("ok") is False:
+            code = answer.get("error_code")
+            return code if isinstance(code, int) else HTTPStatus.BAD_REQUEST, payload
+        if "result" not in answer:
+            raise NetworkError("The answer is not the Bot API's")
+    elif not (answer.get("parameters") or {}).get("retry_after"):
+        told = re.search(rb"retry after (\d{1,5})", payload)
+        raise RetryAfter(int(told[1]) if told else RETRY_AFTER_S)
+    return status, payload
 
 
 def _timeout_s(value: Any, default: float) -> float | None:

@@ -3,11 +3,10 @@
 A part is set only when it has changed: Telegram locks out a bot that sets its commands at every start.
 """
 
-import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -34,6 +33,7 @@ from bot.words import Words, languages
 
 log = structlog.get_logger(__name__)
 
+START_PAUSE_S = 1.0  # so that the first answers don't wait for all texts of all languages
 FIRST_PAUSE_S = 5.0
 LONGEST_PAUSE_S = 900.0
 
@@ -82,18 +82,9 @@ class CommandMenu:
         self._clock = clock
         self._admins = admins
 
-    @contextlib.asynccontextmanager
-    async def background(self) -> AsyncIterator[None]:
-        """Run in the background while the block runs."""
-        task = asyncio.create_task(self.run(), name="menu")
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
     async def run(self) -> None:
         """Set what has changed, however often Telegram asks to wait; return when all is set."""
+        await self._clock.sleep(START_PAUSE_S)
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while True:
             try:

@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.buttons import Export, ShowMore
-from bot.jobs.checkpoints import Checkpoint, SentMessage
+from bot.jobs.checkpoints import Checkpoint, LinkReason, SentMessage
 from bot.jobs.messages import Button, Param, Progress
 from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
 from bot.media.cover import CoverPictures, make_cover
@@ -136,7 +136,7 @@ class ResultSender:
         while True:
             error: BadRequest | ChatGone | CannotShrink | OutcomeUnknown
             try:
-                return await self._deliver_as(chosen)
+                return await self._send_as(chosen)
             except CannotShrink as refused:
                 error, refusal = refused, Refusal.TOO_LARGE
             except ChatGone as refused:
@@ -185,7 +185,7 @@ class ResultSender:
         form = next_form(ResultForm.FILE, Refusal.TOO_LARGE, possible) or ResultForm.KEPT
         return ResultFormChosen(form=form)
 
-    async def _deliver_as(self, chosen: ResultFormChosen) -> SentMessage:
+    async def _send_as(self, chosen: ResultFormChosen) -> SentMessage:
         words, key = self.sender.words, self.idempotency_key
         if chosen.form is not ResultForm.VIDEO:
             key = f"{key}.{chosen.form}"
@@ -197,7 +197,7 @@ class ResultSender:
                 delivered = await self.in_private()
                 if chosen.refusal not in (Refusal.CHAT, Refusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
-                    await self._send(key, there)
+                    await self._send_prepared(key, there)
                 return delivered.model_copy(update={"file_id": ""})
             case ResultForm.SMALLER:
                 smaller = await self._shrink()
@@ -233,7 +233,7 @@ class ResultSender:
         if not caption.is_whole:
             await self.send_answer()
         prepared = replace(prepared, caption=caption.text, keyboard=markup)
-        delivered = await self._send(key, prepared)
+        delivered = await self._send_prepared(key, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
         return delivered if is_whole else delivered.model_copy(update={"file_id": ""})
 
@@ -282,7 +282,8 @@ class ResultSender:
         words, made = self.sender.words, self.result.exported
         url, size = _link_of(self.result), words.size(made.size_bytes or 0)
         # A host that the operator hasn't named is shown before anybody opens it.
-        link = words.link(url, with_host(FILE_NAME, url) if made.why_link == "elsewhere" else FILE_NAME)
+        is_elsewhere = made.why_link is LinkReason.ELSEWHERE
+        link = words.link(url, with_host(FILE_NAME, url) if is_elsewhere else FILE_NAME)
         match refusal:
             case Refusal.KIND:
                 return words.text("deliver.link_forbidden", link=link)
@@ -291,9 +292,9 @@ class ResultSender:
             case Refusal.OTHER | Refusal.UNANSWERED | Refusal.CHAT | Refusal.THREAD:
                 return words.text("deliver.link_not_taken", link=link)
         match made.why_link:
-            case "no_room":
+            case LinkReason.NO_ROOM:
                 return words.text("deliver.link_no_room", size=size, link=link)
-            case "elsewhere":
+            case LinkReason.ELSEWHERE:
                 return words.text("deliver.link_elsewhere", link=link)
         return words.text(
             "deliver.link_too_large", size=size, limit=words.size(self.options.max_send_bytes), link=link
@@ -340,7 +341,7 @@ class ResultSender:
         as_file = facts is None or not facts.is_playable
         return _Prepared(caption, None, path, arriving, as_file, facts, pictures)
 
-    async def _send(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
+    async def _send_prepared(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
         made, is_text = self.result.exported, prepared.is_text(self.result)
         form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
         form["text" if is_text else "caption"] = prepared.caption
@@ -353,11 +354,11 @@ class ResultSender:
             # It can only be sent as the kind it was first sent as.
             send, _ = calls_of(bot, made.kind, made.file_id)
         elif prepared.path is not None:
-            send = partial(self._send_file, prepared.path, prepared)
+            send = partial(self._upload, prepared.path, prepared)
         edit = bot.edit_message_text if is_text else bot.edit_message_caption
         return await self.sender.send(idempotency_key, form, send, edit, plain_in_the_end=is_text)
 
-    async def _send_file(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
+    async def _upload(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
         arriving, facts = prepared.arriving, prepared.facts
         fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S}
         with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:

@@ -27,10 +27,10 @@ from bot.jobs.sample_clip import SAMPLE, open_sample
 from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
 from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
-from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name
+from bot.media.kinds import CONTENT_TYPES, CONVERTED, fitting_name, kind_of
 from bot.store.errors import UnsafeFile
 from bot.store.files import open_beneath
-from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT, kind_by_content
+from bot.telegram.reading.attachments import CLOUD_SIZE_LIMIT, LOCAL_SIZE_LIMIT
 from bot.telegram.sending.api_calls import TelegramCalls
 
 log = structlog.get_logger(__name__)
@@ -181,7 +181,8 @@ class FileDownloads:
             if is_decompression_bomb(first):
                 raise PictureTooLarge
             found = sniff(first)
-            kind, content = kind_by_content(file, found), _chain(first, chunks)
+            kind = kind_of(found, file.name, file.content_type, file.kind)
+            content = _chain(first, chunks)
             if found is None:
                 log.info("downloads.content_unknown", kind=kind)
             if kind in CONVERTED:
@@ -316,18 +317,22 @@ class FileDownloads:
     async def _chunks(
         self, url: str, response: httpx.Response | None, stack: contextlib.AsyncExitStack
     ) -> AsyncIterator[bytes]:
-        """Yield a file's bytes. It never changes: where its line breaks, it is fetched again up to there."""
+        """Yield a file's bytes.
+
+        After a broken connection the file, which never changes, is fetched again, and the bytes already yielded are
+        skipped.
+        """
         given_bytes = 0
         for pause_s in BROKEN_PAUSES_S:
             await self._telegram_calls.clock.sleep(pause_s)
-            known_bytes = given_bytes
+            to_skip_bytes = given_bytes
             try:
                 response = response or await self._fetch(url, stack)
                 async for chunk in response.aiter_raw():
-                    if new := chunk[known_bytes:]:
+                    if new := chunk[to_skip_bytes:]:
                         given_bytes += len(new)
                         yield new
-                    known_bytes = max(0, known_bytes - len(chunk))
+                    to_skip_bytes = max(0, to_skip_bytes - len(chunk))
             except (httpx.TransportError, NetworkError) as error:
                 # Without its text, which may hold the URL.
                 log.info("downloads.broke", error=type(error).__name__, after_bytes=given_bytes)

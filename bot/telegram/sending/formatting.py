@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from telegram import Chat, InlineKeyboardMarkup, Message, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
-from telegramify_markdown import utf16_len
 
 from bot.jobs.clip_names import clip_names, track_label
 from bot.jobs.messages import (
@@ -142,7 +141,11 @@ def caption_of(answer: TextMessage | None, own: Html, words: Words, limit: int) 
 
 def visible_length(text: Html) -> int:
     """Return the length of HTML as Telegram counts it: UTF-16 units after its entities are read."""
-    return utf16_len(plain_text(text))
+    return _utf16_len(plain_text(text))
+
+
+def _utf16_len(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def plain_text(text: Html) -> str:
@@ -230,6 +233,6 @@ def _with_lines(texts: list[Text], words: Words, lines: Sequence[LocalizedMessag
         return texts
     text = plain_text(format_lines(words, lines))
     last = texts[-1] if texts else None
-    if last is None or utf16_len(last.text) + utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
+    if last is None or _utf16_len(last.text) + _utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
         return [*texts, Text(text, ())]
     return [*texts[:-1], Text(f"{last.text}\n\n{text}", last.entities)]

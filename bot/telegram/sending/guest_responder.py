@@ -188,9 +188,7 @@ class GuestResponder(TelegramResponder):
         bare = Exported(size_bytes=made.size_bytes, file_id=made.file_id, kind=made.kind, took_s=made.took_s)
         try:
             responder = TelegramResponder(self._responders, there, self._checkpoints)
-            return await responder._deliver_here(
-                idempotency_key, Result(bare, result.path), may_be_kept=False
-            )
+            return await responder._send_result(idempotency_key, Result(bare, result.path), may_be_kept=False)
         except (ChatGone, OutcomeUnknown, BadRequest, CannotShrink) as error:
             log.warning("guest.staging_chat_refuses", error=str(error), hint="see nemovideo-bot check")
             return SentMessage()

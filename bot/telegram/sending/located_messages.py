@@ -44,6 +44,8 @@ class VideoView:
 
 View: TypeAlias = LocalizedMessage | ListMessage | AgentMessage | VideoView
 MakeView: TypeAlias = Callable[[], Awaitable[tuple[View, Words] | None]]
+"""Makes a view with the reader's language right before the call, which may have waited for the chat's limits. With
+``None`` the message stays as it is."""
 
 
 class LocatedMessages:
@@ -68,21 +70,23 @@ class LocatedMessages:
             )
 
     async def show(
-        self, message: MessageLocation, make_view: MakeView, priority: SendPriority = SendPriority.ANSWER
+        self,
+        message: MessageLocation,
+        shown: MakeView | tuple[View, Words],
+        priority: SendPriority = SendPriority.ANSWER,
     ) -> None:
         """Let a message show something else.
 
         Args:
             message: The message to edit.
-            make_view: Makes what to show, right before the call: it may have waited for the chat's limits. With
-                ``None`` the message stays as it is.
+            shown: What it shows in which language, or what makes that.
             priority: How urgent the edit is.
         """
 
         async def edit(chat_id: int) -> object:
             # The edit itself goes as free: after a 429 it is not repeated as it was, but rendered again.
             await self._acquire(chat_id, priority)
-            if (made := await make_view()) is None:
+            if (made := await shown() if callable(shown) else shown) is None:
                 return None
             view, words = made
             markup = keyboard(view.buttons, words, self._bot.may_link)
@@ -113,11 +117,7 @@ class LocatedMessages:
 
     async def close(self, message: MessageLocation, words: Words) -> None:
         """Let the message with a stopped job's position say that it is stopped."""
-
-        async def cancelled() -> tuple[View, Words]:
-            return LocalizedMessage("progress.cancelled"), words
-
-        await self.show(message, cancelled)
+        await self.show(message, (LocalizedMessage("progress.cancelled"), words))
 
     async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup | None) -> None:
         """Leave only these buttons under a message."""

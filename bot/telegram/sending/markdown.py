@@ -6,6 +6,8 @@ tables become text as it lays them out. Its
 entities and joined emoji apart, keeps blank lines at the edges, and ignores Telegram's limit of 100 entities.
 """
 
+from __future__ import annotations
+
 import bisect
 import itertools
 import re
@@ -13,14 +15,16 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from telegram import MessageEntity
 from telegram.constants import MessageLimit
-from telegramify_markdown import MessageEntity as RawEntity
-from telegramify_markdown import RenderConfig, convert
 
 from bot.runtime.hosts import ascii_host, is_link
+
+if TYPE_CHECKING:
+    from telegramify_markdown import MessageEntity as RawEntity
 
 MAX_ANSWER_CHARS = 12_000
 """Longer answers are cut: three full messages are as much as anybody reads on a phone."""
@@ -36,16 +40,10 @@ MAX_PIECE_ENTITIES = int(MessageLimit.MESSAGE_ENTITIES)
 # What telegramify-markdown makes and every client shows. Custom emoji and mentions are left out: the former need a
 # paid user name, and the agent has nobody to mention.
 _PLAIN_TYPES = {
-    MessageEntity.BOLD,
-    MessageEntity.ITALIC,
-    MessageEntity.UNDERLINE,
-    MessageEntity.STRIKETHROUGH,
-    MessageEntity.SPOILER,
-    MessageEntity.CODE,
-    MessageEntity.PRE,
-    MessageEntity.BLOCKQUOTE,
+    MessageEntity.BOLD, MessageEntity.ITALIC, MessageEntity.UNDERLINE, MessageEntity.STRIKETHROUGH,
+    MessageEntity.SPOILER, MessageEntity.CODE, MessageEntity.PRE, MessageEntity.BLOCKQUOTE,
     MessageEntity.EXPANDABLE_BLOCKQUOTE,
-}
+}  # fmt: skip
 
 _NEVER_NESTED = {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE, MessageEntity.TEXT_LINK}
 
@@ -112,7 +110,7 @@ def to_pieces(markdown: str, *, cut_note: str = "…", limit: int = MAX_PIECE_UT
         The messages in order; none if nothing in the answer is visible.
     """
     source, was_cut = _bounded(_clean(markdown[: 2 * MAX_ANSWER_CHARS]))
-    converted, raw = _convert(_flattened(source))
+    converted, raw = _convert(_INDENTED.sub(" " * 4 * MAX_NESTING, _NESTED.sub(r"\1", source)))
     text, grew = _bounded(converted)
     entities = _usable(raw, converted)
     if was_cut or grew:
@@ -132,10 +130,6 @@ def _clean(markdown: str) -> str:
     return "".join(c for c in unified if c in "\n\t" or unicodedata.category(c) != "Cc")
 
 
-def _flattened(source: str) -> str:
-    return _INDENTED.sub(" " * 4 * MAX_NESTING, _NESTED.sub(r"\1", source))
-
-
 def _bounded(text: str) -> tuple[str, bool]:
     if len(text) <= MAX_ANSWER_CHARS:
         return text, False
@@ -148,6 +142,8 @@ def _bounded(text: str) -> tuple[str, bool]:
 
 
 def _convert(source: str) -> tuple[str, list[RawEntity]]:
+    from telegramify_markdown import RenderConfig, convert  # here: a bot starts sooner without
+
     config = RenderConfig.isolated()
     symbols = config.markdown_symbol
     symbols.heading_level_1 = symbols.heading_level_2 = symbols.heading_level_3 = symbols.heading_level_4 = ""

@@ -58,12 +58,12 @@ class ProgressBar:
             ``None`` if it isn't known or hardly worth telling; 0.0 if it takes longer than usual.
         """
         progress, in_stage_s = self._progress, self._in_stage_s
-        if not progress.times_s:
+        if not progress.estimates_s:
             return None
-        left = left_s(progress.times_s, in_stage_s)
+        left = left_s(progress.estimates_s, in_stage_s)
         if left >= LEAST_SHOWN_S:
             return rounded_s(left)
-        return 0.0 if in_stage_s > 1.25 * max(progress.times_s) + LONGER_S else None
+        return 0.0 if in_stage_s > 1.25 * max(progress.estimates_s) + LONGER_S else None
 
     @property
     def _in_stage_s(self) -> float:

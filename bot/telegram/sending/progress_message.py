@@ -21,8 +21,9 @@ from bot.jobs.checkpoints import (
     SentMessage,
     worked_since,
 )
-from bot.jobs.messages import Button, LocalizedMessage, Progress, Seconds
+from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.ports import ChatGone
+from bot.runtime.tasks import cancel
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.formatting import Text, format_message
 from bot.telegram.sending.keyboards import keyboard
@@ -85,23 +86,27 @@ class ProgressMessage:
         self._is_covered = False  # whether the job itself sent something since
         self._was_just_sent = False  # nothing can be below it yet
         self._covered_since_s: float | None = None
-        self._part: LocalizedMessage | None = None
-        self._part_begins, self._part_share = 0.0, 1.0  # of the whole job
+        self._variation: LocalizedMessage | None = None
+        self._variation_begins, self._variation_share = 0.0, 1.0  # of the whole job
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
-        """Show from now on which part of the job is being made; see ``ports.Responder``."""
-        self._part, self._part_begins, self._part_share = None, 0.0, 1.0
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
+        """Show from now on which variation is being made; see ``ports.Responder``."""
+        self._variation, self._variation_begins, self._variation_share = None, 0.0, 1.0
         if name is not None:
-            self._part = LocalizedMessage("progress.part", {"number": number, "total": parts, "name": name})
-            self._part_begins, self._part_share = (number - 1) / parts, 1 / parts
-            self._progress = replace(self._progress, preview=None)  # Those words were of the part before.
+            params: dict[str, Param] = {"number": number, "total": count, "name": name}
+            self._variation = LocalizedMessage("progress.part", params)
+            self._variation_begins, self._variation_share = (number - 1) / count, 1 / count
+            self._progress = replace(
+                self._progress, preview=None
+            )  # Those words were the previous variation's.
 
-    def set(self, progress: Progress) -> None:
+    def report(self, progress: Progress) -> None:
         """Show this from the next edit on."""
         fraction, until = (
-            self._part_begins + self._part_share * share for share in (progress.fraction, progress.until)
+            self._variation_begins + self._variation_share * share
+            for share in (progress.fraction, progress.until)
         )
-        progress = replace(progress, part=self._part, fraction=fraction, until=until)
+        progress = replace(progress, variation=self._variation, fraction=fraction, until=until)
         self._bar.set(progress)
         if progress.preview is None:
             progress = replace(progress, preview=self._progress.preview)
@@ -137,12 +142,12 @@ class ProgressMessage:
         work = self._edit_on() if is_soon else self._send_late(acquiring)
         self._edits = asyncio.create_task(work, name=f"progress:{self._job.id}")
 
-    async def show_now(self) -> None:
+    async def flush(self) -> None:
         """Show the newest progress before going on; for stages too short for the next edit."""
         await self.show()
         if self._message is None:
             return
-        await self.close()
+        await self.close()  # stops the edits
         text = self._compose()
         if text != self._shown:
             await self._edit_to(text)
@@ -186,10 +191,7 @@ class ProgressMessage:
 
     async def close(self) -> None:
         """Stop editing, and give up a first send that is late."""
-        tasks = [task for task in (self._edits, self._late_send) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel(self._edits, self._late_send)
         self._edits = self._late_send = None
 
     @property
@@ -427,8 +429,8 @@ def compose(
         params = {"stage": LocalizedMessage(key, params), "left": left}
         key = "progress.with_left" if left_s else "progress.longer"
     lines = [str(format_message(words, key, params))]
-    if progress.part is not None:
-        lines.insert(0, str(format_message(words, progress.part.key, progress.part.params)))
+    if progress.variation is not None:
+        lines.insert(0, str(format_message(words, progress.variation.key, progress.variation.params)))
     if not progress.stage.startswith("progress.queued"):
         filled = min(BAR_CELLS, max(0, round(fraction * BAR_CELLS)))
         bar = "▰" * filled + "▱" * (BAR_CELLS - filled)

@@ -98,7 +98,7 @@ class Bucket:
         return 1000 / self.per_s
 
     def room_ms(self, priority: SendPriority) -> float:
-        """Return how far ahead the moment of being full may lie for a token to be there."""
+        """Return the longest time until the bucket is full at which a token may still be taken."""
         kept = {SendPriority.PROGRESS: self.kept_from_progress, SendPriority.EDIT: self.kept_from_edits}.get(
             priority, 0
         )
@@ -203,7 +203,8 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             case InlineMessage(chat_id=chat_id, priority=priority):
                 pass
             case _:
-                priority = rate_limit_args or _default_priority(endpoint)
+                is_limited = endpoint.startswith(_LIMITED) and endpoint not in _UNLIMITED
+                priority = rate_limit_args or (SendPriority.ANSWER if is_limited else SendPriority.FREE)
         if not isinstance(chat_id, int):
             priority = SendPriority.FREE
         gives_up_s = self._clock.monotonic_s() + PATIENCE_S
@@ -362,11 +363,6 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
 
     def _now(self) -> dict[str, float]:
         return {} if self._time_ms is None else {"now_ms": self._time_ms()}
-
-
-def _default_priority(endpoint: str) -> SendPriority:
-    is_limited = endpoint.startswith(_LIMITED) and endpoint not in _UNLIMITED
-    return SendPriority.ANSWER if is_limited else SendPriority.FREE
 
 
 def pause_after_s(error: Exception, backoff: Backoff) -> float:

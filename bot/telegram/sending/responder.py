@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,13 +22,15 @@ from bot.jobs.messages import (
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
+    Progress,
     SampleClip,
     TextMessage,
     TimelinePicture,
 )
 from bot.jobs.model import Attachment, Job, MessageLocation
-from bot.jobs.ports import ChatGone, FileGone, Result, TopicGone
+from bot.jobs.ports import ChatGone, FileGone, OpenFile, Result, TopicGone
 from bot.jobs.sample_clip import SAMPLE, SAMPLE_PATH
+from bot.runtime.tasks import in_background
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import ResultSender
@@ -69,30 +72,59 @@ class TelegramResponder:
         self._copies_lock = asyncio.Lock()
         self._delivery = responders.delivery
         self._words = self._sender.words
-        self._part = 0
-        files, here = responders.files, job.chat.chat_id
+        self._variation = 0
         self.can_stream_upload = self._delivery.can_stream_upload
         self.send_limit_bytes = self._delivery.max_send_bytes
-        self.expect_file = partial(files.expect, here)
-        self.open_file = partial(files.open, here, on_copy=self._save_copy)
-        self.post = partial(post_to_channel, self._telegram_calls)
-        self._activity_signals = signals = ActivitySignals(job, self._telegram_calls)
-        self.react, self.conclude = signals.react, signals.conclude
-        self._progress_message = progress = self._new_progress_message()
-        self.report_progress, self.show_progress = progress.set, progress.show
-        self.flush_progress, self.finish_progress = progress.show_now, progress.finish
+        self._activity_signals = ActivitySignals(job, self._telegram_calls)
+        self._progress_message = self._new_progress_message()
 
     def _new_progress_message(self) -> ProgressMessage:
         return ProgressMessage(self._sender, self._responders.progress_edit_s)
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
         """See ``ports.Responder``."""
-        self._part = number
-        self._progress_message.begin_part(number, parts, name)
+        self._variation = number
+        self._progress_message.begin_variation(number, count, name)
+
+    def report_progress(self, progress: Progress) -> None:
+        """See ``ports.Responder``."""
+        self._progress_message.report(progress)
+
+    async def show_progress(self) -> None:
+        """See ``ports.Responder``."""
+        await self._progress_message.show()
+
+    async def flush_progress(self) -> None:
+        """See ``ports.Responder``."""
+        await self._progress_message.flush()
+
+    async def finish_progress(self, closing: LocalizedMessage | None) -> None:
+        """See ``ports.Responder``."""
+        await self._progress_message.finish(closing)
 
     async def close(self) -> None:
         """See ``ports.Responder``."""
         await self._progress_message.close()
+
+    async def react(self, emoji: str) -> bool:
+        """See ``ports.Responder``."""
+        return await self._activity_signals.react(emoji)
+
+    async def conclude(self, *, is_done: bool) -> None:
+        """See ``ports.Responder``."""
+        await self._activity_signals.conclude(is_done=is_done)
+
+    async def post(self, channel_id: int, file: Attachment, caption: str) -> str | None:
+        """See ``ports.Responder``."""
+        return await post_to_channel(self._telegram_calls, channel_id, file, caption)
+
+    def expect_file(self, file: Attachment) -> None:
+        """See ``ports.Responder``."""
+        self._responders.files.expect(self._job.chat.chat_id, file)
+
+    def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
+        """See ``ports.Responder``."""
+        return self._responders.files.open(self._job.chat.chat_id, file, on_copy=self._save_copy)
 
     async def delete_file_copies(self) -> None:
         """See ``ports.Responder``. A local Bot API server keeps what it fetched for a day."""
@@ -109,7 +141,7 @@ class TelegramResponder:
     @property
     def result_path(self) -> Path:
         """See ``ports.Responder``."""
-        return result_path(self._delivery.work_dir, self._job.id, self._part)
+        return result_path(self._delivery.work_dir, self._job.id, self._variation)
 
     async def discard_result(self) -> None:
         """See ``ports.Responder``."""
@@ -122,7 +154,7 @@ class TelegramResponder:
         If a group or its topic takes no texts, the person who asked is notified in private.
         """
         try:
-            await self._send(idempotency_key, message)
+            await self._send_message(idempotency_key, message)
         except (ChatGone, OutcomeUnknown, TelegramError) as refused:
             log.warning("responder.refused", error=str(refused))
             is_lost = not isinstance(refused, ChatGone | BadRequest)  # Elsewhere it would be lost as well.
@@ -145,7 +177,7 @@ class TelegramResponder:
             return False
         return True
 
-    async def _send(self, idempotency_key: str, message: OutgoingMessage) -> None:
+    async def _send_message(self, idempotency_key: str, message: OutgoingMessage) -> None:
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
                 return await self._send_privately(idempotency_key, message)
@@ -222,26 +254,19 @@ class TelegramResponder:
 
     async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         """See ``ports.Responder``."""
-        person = self._in_private()
-
-        async def in_private() -> SentMessage:
-            assert person is not None  # noqa: S101 - not called otherwise
-            # Buttons would act on the private chat's own project.
-            elsewhere = replace(result, buttons=())
-            return await person._deliver_here(f"{idempotency_key}.private", elsewhere, may_be_kept=False)
-
-        if person is None:
-            return await self._deliver_here(idempotency_key, result)
+        if (person := self._in_private()) is None:
+            return await self._send_result(idempotency_key, result)
+        send_there = partial(person._send_result, f"{idempotency_key}.private", may_be_kept=False)
+        result_there = replace(result, buttons=())  # They would act on the private chat's own project.
         try:
-            return await self._deliver_here(idempotency_key, result, in_private)
+            return await self._send_result(idempotency_key, result, partial(send_there, result_there))
         except BadRequest as error:  # Not even a text: where it can be had is said in private.
             log.warning("responder.result_refused", error=error.message)
             if not (result.exported.link or result.exported.spare_link):
                 raise
-            link = replace(result, path=None, buttons=())
-            return await person._deliver_here(f"{idempotency_key}.private", link, may_be_kept=False)
+            return await send_there(replace(result_there, path=None))
 
-    async def _deliver_here(
+    async def _send_result(
         self,
         idempotency_key: str,
         result: Result,
@@ -255,7 +280,7 @@ class TelegramResponder:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
-        async with self._activity_signals.uploading():
+        async with in_background(self._activity_signals.show_uploading()):
             return await ResultSender(
                 self._delivery,
                 self._sender,
@@ -271,7 +296,7 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
-        async with self._activity_signals.uploading():
+        async with in_background(self._activity_signals.show_uploading()):
             return await send_album(self._sender, self._delivery, idempotency_key, results, caption)
 
     async def delete_message(self, telegram_chat_id: int, message_id: int, *, only_buttons: bool) -> bool:

@@ -78,25 +78,12 @@ _NOT_ONLY_IN_400 = (Refusal.TOO_LARGE, Refusal.KIND)
 
 
 _NOBODY_THERE = (
-    "chat not found",
-    "chat_write_forbidden",
-    "chat_send_plain_forbidden",
-    "chat_guest_send_forbidden",
-    "not enough rights to send text",
-    "have no rights to send",
-    "need administrator rights in the channel chat",
-    "chat_admin_required",
-    "chat_restricted",
-    "channel_private",
-    "peer_id_invalid",
-    "payment_required",
-    "group chat was deactivated",
-    "user is deactivated",
-    "user_deactivated",
-    "user_is_blocked",
-    "user_banned_in_channel",
-    "user_privacy_restricted",
-)
+    "chat not found", "chat_write_forbidden", "chat_send_plain_forbidden", "chat_guest_send_forbidden",
+    "not enough rights to send text", "have no rights to send", "need administrator rights in the channel chat",
+    "chat_admin_required", "chat_restricted", "channel_private", "peer_id_invalid", "payment_required",
+    "group chat was deactivated", "user is deactivated", "user_deactivated", "user_is_blocked",
+    "user_banned_in_channel", "user_privacy_restricted",
+)  # fmt: skip
 """Pieces of Telegram's 400s that mean that nothing can be sent to this chat any more."""
 
 

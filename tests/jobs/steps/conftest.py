@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -169,7 +170,7 @@ class RecordingResponder:
         """The keys of the texts that were sent, in order."""
         return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
 
-    def begin_part(self, number: int, parts: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
         self.result_path = self.result_path.with_name(f"result-{number}.mp4" if number else "result.mp4")
 
     def report_progress(self, progress: Progress) -> None:
@@ -383,7 +384,7 @@ async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             cards,
             GuestAccountCounter(redis, clock),
             clock,
-            OperatorToken(redis, None),
+            OperatorToken(redis, None, alert=AsyncMock()),
             options,
         )
         credit_limits = CreditLimits(redis, clock, DailyCredits(), no_alert)

@@ -71,7 +71,7 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
     assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
     shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
     assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
-    assert shown["progress.turn_tool_edit"].times_s
+    assert shown["progress.turn_tool_edit"].estimates_s
 
 
 async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
@@ -135,6 +135,22 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     assert heading.key == f"answer.{key}"
 
 
+@pytest.mark.parametrize("result", [{"status": "pending"}, {"data": {"state": "QUEUED"}}])
+async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, result: object) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    await rig.nemo.fault("state", times=3, body=old_state, content_type="application/json")
+    tool = {"name": "generate_video", "args": {}, "result": result}
+    said = {"text": "It will be ready in a few minutes."}
+    await rig.nemo.script([{"tool": tool}, said, {"edit": "trim it to 1 second"}])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+
+
 @pytest.mark.parametrize(
     ("text", "has_changed", "wanted"),
     [
@@ -151,8 +167,10 @@ def test_the_export_button_calls_for_the_video(text: str, has_changed: bool, wan
 async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(scripts.cut_before_work())
-    assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == "error.stream_lost"
+    attempt = rig.attempt(rig.job(prompt="trim it"), (AgentTextSoFar(text="I begin."), ""))
+    assert await ask(rig, attempt) == "error.stream_lost"
     assert len(await rig.nemo.messages()) == 1
+    assert held_answer(attempt) == AgentMessage("I begin.")  # It goes out with the error.
 
 
 UNREADABLE: dict[str, dict[str, Any]] = {
@@ -224,6 +242,16 @@ async def test_what_is_left_for_a_generation_is_not_told_to_a_group(rig: Rig) ->
         await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).ensure_enough(40)
     assert isinstance(ended.value.message, PrivateMessage)
     assert "40" not in str(ended.value.message.about)
+
+
+async def test_a_refused_message_gives_back_what_was_reserved_for_it(rig: Rig, redis: Redis) -> None:
+    rig.projects.operator_token.token = (await rig.nemo.add_account()).token
+    job = rig.job(prompt=TRIM)
+    await redis.hset(keys.job_key(str(job.chat), job.id), "state", "running")
+    await rig.nemo.fault("message", times=-1, status=400, message="no")
+    assert await ask(rig, rig.attempt(job)) == "error.refused"
+    totals = await redis.hgetall(keys.totals_key(rig.clock.now().date().isoformat()))
+    assert (totals["credits_reserved"], totals["credits_unseen"]) == ("0", "0")
 
 
 @pytest.mark.parametrize(("other_turns", "used"), [(0, 50), (1, None)])
@@ -330,6 +358,9 @@ async def test_what_a_chats_account_spent_is_counted_also_where_it_is_not_shown(
     attempt = rig.attempt(rig.job(prompt="a cat video of 5 seconds, 16:9", chat=ChatKey(chat_id)))
     await rig.nemo.script([{"edit": "make a 5 second video of a cat"}, {"text": "Here is your cat."}])
     await ask(rig, attempt)
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.credits_used == (100 if chat_id > 0 else 0)
     today = await AccountCredits(redis, rig.clock).today()
     assert today.sums == {"guest": AccountSums(count=1, spent=100, left=0)}
     assert [(use.chat_id, use.spent) for use in today.top] == [(chat_id, 100)]
@@ -415,9 +446,10 @@ async def test_of_an_error_and_a_later_answer_the_last_counts(rig: Rig) -> None:
     assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == ""
 
 
-async def test_an_error_after_all_that_was_said_counts(rig: Rig) -> None:
+@pytest.mark.parametrize("after", [[], [{"text": "Hm."}]], ids=["nothing", "the same words again"])
+async def test_an_error_after_all_that_was_said_counts(rig: Rig, after: Script) -> None:
     await rig.open_project(a_draft(VIDEO))
-    await rig.nemo.script([{"text": "Hm."}, *BUSY])
+    await rig.nemo.script([{"text": "Hm."}, *BUSY, *after])
     assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == "error.turn_busy"
 
 

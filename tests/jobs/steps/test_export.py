@@ -1,3 +1,4 @@
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,19 +7,21 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from bot.chats.chats import CachedResult
+from bot.chats.chats import CachedResult, ChatFields
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.queue.usual_times import Work
-from bot.jobs.steps.export import CachedResultGone
-from bot.jobs.worker.attempt import JobEnded
+from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
+from bot.jobs.worker.attempt import Interruption, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
 from bot.nemo.failures import FailureKind
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Credentials
+from bot.runtime.tasks import cancel
 from bot.store import keys
+from tests.clocks import eventually
 from tests.jobs.steps.conftest import Rig, a_draft, again
 from tests.words.test_catalogues import texts
 
@@ -72,7 +75,7 @@ async def test_what_is_fetched_for_nobody_leaves_nothing(rig: Rig) -> None:
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
     await rig.export(attempt)
 
-    await attempt.stop_fetching()
+    await cancel(attempt.fetching)
     await rig.nemo.release(hold)
 
     assert list(rig.responder.result_path.parent.glob("*.part*")) == []
@@ -84,7 +87,7 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     first, *rendering = [one for one in rig.responder.reported if one.stage == "progress.render"]
     assert first.expected_s == 60  # what the documents say
-    assert all(one.times_s and one.until == RENDERED for one in rendering)
+    assert all(one.estimates_s and one.until == RENDERED for one in rendering)
     half = (RENDERED + CONNECTED) / 2
     late = [one.expected_s for one in rendering if one.fraction > half]
     assert late
@@ -118,6 +121,8 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     await rig.export(second)
     assert second.load(Exported) is not None
     assert len(await rig.nemo.renders()) == 1
+    # Nobody knows how long the one that was found has taken.
+    assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.RENDER)) == 1
 
 
 async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_as_a_third(rig: Rig) -> None:
@@ -130,6 +135,66 @@ async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_
     await rig.export(second)
     assert second.load(RenderStarted) == started.model_copy(update={"number": 2})
     assert len(await rig.nemo.renders()) == 1
+
+
+async def test_the_id_that_the_service_gives_a_render_is_kept(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.open_project(a_draft(0))
+    nemo = rig.projects.nemo
+    start, get, asked = nemo.start_render, nemo.get_render, list[str]()
+
+    async def start_render(
+        credentials: Credentials, render_id: str, session_id: str, raw_draft: object
+    ) -> Render:
+        asked.append(render_id)
+        return replace(await start(credentials, render_id, session_id, raw_draft), render_id="renamed")
+
+    async def get_render(credentials: Credentials, render_id: str) -> Render:
+        return await get(credentials, asked[0] if render_id == "renamed" else "unknown")
+
+    monkeypatch.setattr(nemo, "start_render", start_render)
+    monkeypatch.setattr(nemo, "get_render", get_render)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await rig.export(attempt)
+    started = attempt.load(RenderStarted)
+    assert started is not None
+    assert started.render_id == "renamed"
+
+
+async def test_an_export_that_works_forgets_that_the_plan_had_none(rig: Rig) -> None:
+    chat = await rig.open_project(a_draft(0))
+    await rig.projects.chats.update(chat.key, ChatFields(export_refused_at=rig.clock.now()))
+    await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    assert (await rig.projects.chats.get(chat.key)).export_refused_at is None
+
+
+async def test_a_render_that_takes_too_long_fails(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(pace={"render_s": 2000})
+    export = Export(rig.projects, RenderLimits(poll_s=1, total_s=3), rig.cards, rig.usual_times)
+    with pytest.raises(JobEnded) as ended:
+        await export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "export.failed_unknown"
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_cancelled"), [(Interruption.CANCELLED, True), (Interruption.DRAINED, False)]
+)
+async def test_only_a_cancelled_job_cancels_its_render(
+    rig: Rig, reason: Interruption, is_cancelled: bool
+) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(pace={"render_s": 2000})
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    exporting = asyncio.create_task(rig.export(attempt))
+    await eventually(lambda: rig.responder.stages.count("progress.render") > 1)  # It was looked at.
+    attempt.interruption = reason
+    exporting.cancel()
+    await asyncio.gather(exporting, return_exceptions=True)
+    (render,) = await rig.nemo.renders()
+    assert (render.status == "failed") is is_cancelled
 
 
 async def test_the_id_of_a_render_holds_the_time(rig: Rig) -> None:
@@ -253,13 +318,24 @@ async def test_a_render_that_does_not_start_is_tried_once_more(rig: Rig, fault: 
     assert attempt.load(Exported) is not None
 
 
-async def test_why_no_render_starts_is_told(rig: Rig) -> None:
+@pytest.mark.parametrize(
+    ("fault", "key"),
+    [
+        ({"status": 503, "body": "<html>Service Unavailable</html>"}, "export.failed_busy"),
+        (
+            {"status": 400, "content_type": "application/json", "body": '{"error": "no"}'},
+            "export.unavailable",
+        ),
+    ],
+    ids=["failed", "refused"],
+)
+async def test_why_no_render_starts_is_told(rig: Rig, fault: dict[str, Any], key: str) -> None:
     await rig.open_project(a_draft(0))
-    await rig.nemo.fault("render", times=-1, status=503, body="<html>Service Unavailable</html>")
+    await rig.nemo.fault("render", times=-1, **fault)
     with pytest.raises(JobEnded) as ended:
         await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     assert isinstance(ended.value.message, LocalizedMessage)
-    assert ended.value.message.key == "export.failed_busy"
+    assert ended.value.message.key == key
 
 
 @pytest.mark.parametrize("kind", FailureKind)

@@ -10,7 +10,7 @@ from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import OpenProjectPayload, SayPayload
+from bot.jobs.payloads import MessagePayload, OpenProjectPayload
 from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.save_version import SaveVersion
@@ -141,7 +141,7 @@ def in_topic(topic_id: int | None, rig: Rig, **fields: Any) -> Job:
 def said_elsewhere(attempt: Attempt) -> list[tuple[int | None, str]]:
     """What was said in other topics, each with its key."""
     jobs = queue_of(attempt).enqueued.values()
-    payloads = [(job, job.payload_as(SayPayload).message) for job in jobs]
+    payloads = [(job, job.payload_as(MessagePayload).message) for job in jobs]
     return [(job.chat.topic_id, said.key) for job, said in payloads if isinstance(said, LocalizedMessage)]
 
 

@@ -45,9 +45,10 @@ def asking(
     saved: tuple[Any, ...] = (),
     changed: bool = False,
     session_id: str = "gone",
+    text: str = "",
 ) -> Attempt:
     """An attempt at a job whose agent has asked."""
-    answered = AgentAnswered(question=QuestionSet(questions), has_changed=changed)
+    answered = AgentAnswered(text=text, question=QuestionSet(questions), has_changed=changed)
     return rig.attempt(rig.job(prompt="a promo"), AgentAsked(session_id=session_id), answered, *saved)
 
 
@@ -130,9 +131,8 @@ async def test_what_changed_before_the_question_is_delivered_though_the_answer_f
 ) -> None:
     await rig.open_project(a_draft(0))
     first = (await rig.projects.chats.get(rig.job().chat)).session_id or ""
-    attempt = asking(
-        rig, LOOK, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),), changed=True, session_id=first
-    )
+    saved = ((QuestionAnswer(words=("Cartoon",)), "1.0"),)
+    attempt = asking(rig, LOOK, saved=saved, changed=True, session_id=first, text="One thing:")
     match TURN_FAILS[failure]:
         case dict() as fault:
             await rig.nemo.fault("message", times=-1, **fault)
@@ -143,7 +143,19 @@ async def test_what_changed_before_the_question_is_delivered_though_the_answer_f
     assert answered is not None
     assert (answered.turn, answered.failed, answered.has_changed) == (2, True, True)
     assert answered.question is None
-    assert attempt.load(HeldAnswer) is not None  # It waits for the export.
+    held = attempt.load(
+        HeldAnswer
+    )  # It waits for the export. The words before the question were sent with it.
+    assert held is not None
+    assert "One thing:" not in repr(held.message)
+
+
+async def test_what_changed_in_another_project_is_not_delivered(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = asking(rig, LOOK, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),), changed=True)
+    await rig.nemo.fault("message", times=-1, code=2001)
+    with pytest.raises(JobEnded):
+        await ask(rig, attempt)
 
 
 async def test_a_question_that_its_group_does_not_take_is_not_waited_for(rig: Rig) -> None:

@@ -15,11 +15,13 @@ from bot.jobs.ports import FileGone, FileUnavailable, OpenFile
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import Work
+from bot.jobs.refusal_messages import goes_on
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
 from bot.sandbox.samples import make_audio
 from bot.store import keys
+from tests.clocks import PATIENCE_S
 from tests.jobs.steps.conftest import Rig, a_draft, a_file, a_part, again, queue_of
 
 
@@ -175,7 +177,7 @@ async def test_files_are_opened_side_by_side_and_go_up_in_their_order(
             yield opened
 
     monkeypatch.setattr(rig.responder, "open_file", open_together)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await Upload(rig.projects, rig.cards, rig.usual_times)(
             rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
         )
@@ -187,8 +189,17 @@ async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes)
     rig.responder.files = {files[0].file_id: FileGone(), files[1].file_id: sound}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
-    assert rig.responder.keys == ["error.file_gone"]
+    assert rig.responder.sent["unusable.0"] == LocalizedMessage("upload.left_out", {"n": 1})
     assert [upload.name for upload in await rig.nemo.uploads()] == ["tone2.mp3"]
+
+
+async def test_an_empty_file_among_others_is_named_and_the_others_go_on(rig: Rig, sound: bytes) -> None:
+    files = sounds(2)
+    rig.responder.files = {files[0].file_id: sound, files[1].file_id: b""}
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    empty = LocalizedMessage("error.file_empty", {"name": "tone2.mp3"})
+    assert rig.responder.sent["unusable.0"] == ListMessage(empty, (goes_on(2),))
 
 
 async def test_the_last_unusable_file_ends_the_job(rig: Rig) -> None:
@@ -208,7 +219,7 @@ async def test_a_file_that_is_unavailable_can_be_tried_again_once_the_job_is_ove
     rig.responder.files = {files[0].file_id: FileUnavailable(), files[1].file_id: sound}
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
-    assert rig.responder.sent["unusable.0"] == LocalizedMessage("error.file_unavailable")
+    assert rig.responder.sent["unusable.0"] == LocalizedMessage("upload.left_out", {"n": 1})
     attempt = rig.attempt(rig.job(files=(files[0],)), parts=[a_part(files[0])])
     with pytest.raises(JobEnded) as ended:
         await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)

@@ -256,24 +256,41 @@ async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
         assert pressed == [MakeVariationsButton(one) for one in offered]
 
 
+async def test_formats_of_a_generated_video_cost_a_generation_each(rig: Rig) -> None:
+    project = await rig.projects.open(rig.job())
+    prompt = "make a 1 second video of a cat"
+    async for _ in rig.projects.nemo.send_message(project.credentials, project.session_id, prompt):
+        pass
+    await OfferVariations(rig.projects)(rig.attempt(a_job(rig, "format", kind=JobKind.OFFER_VARIATIONS)))
+    assert last_message(rig).heading.params["needed"] == 300
+
+
 def test_a_format_that_the_video_has_is_no_variation() -> None:
     assert "16:9" not in styles(VariationAspect.FORMAT, read_draft(a_draft(0)))
     assert len(styles(VariationAspect.FORMAT, read_draft(a_draft(0)))) == 3
     assert "4:5" in variation_prompt(Words("zh"), VariationAspect.FORMAT, "4:5", None)
 
 
-async def test_parts_have_checkpoints_of_their_own(rig: Rig) -> None:
+async def test_a_variation_reads_its_own_checkpoints_again(rig: Rig) -> None:
     attempt = rig.attempt(a_job(rig))
     for number in (1, 2):
-        with attempt.in_part(number, 2, LocalizedMessage("variations.calm")):
+        with attempt.in_variation(number, 2, LocalizedMessage("variations.calm")):
+            await attempt.save(AgentAnswered(text=f"variation {number}"))
+            assert await attempt.reload(AgentAnswered) == AgentAnswered(text=f"variation {number}")
+
+
+async def test_variations_have_checkpoints_of_their_own(rig: Rig) -> None:
+    attempt = rig.attempt(a_job(rig))
+    for number in (1, 2):
+        with attempt.in_variation(number, 2, LocalizedMessage("variations.calm")):
             assert attempt.load(AgentAnswered) is None
             await attempt.save(AgentAnswered(text=f"part {number}"))
     assert (attempt.load(AgentAnswered) or AgentAnswered()).text == "part 1"  # As others read it.
     job = attempt.job
-    with contextlib.suppress(JobEnded), attempt.in_part(2, 2, LocalizedMessage("variations.calm")):
+    with contextlib.suppress(JobEnded), attempt.in_variation(2, 2, LocalizedMessage("variations.calm")):
         attempt.job = a_job(rig, prompt="another")
         raise JobEnded(None)
-    assert (attempt.part, attempt.job) == (0, job)
+    assert (attempt.variation, attempt.job) == (0, job)
     following = again(attempt)
-    with following.in_part(2, 2, LocalizedMessage("variations.calm")):
+    with following.in_variation(2, 2, LocalizedMessage("variations.calm")):
         assert (following.load(AgentAnswered) or AgentAnswered()).text == "part 2"

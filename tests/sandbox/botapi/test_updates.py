@@ -4,6 +4,7 @@ import asyncio
 
 from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.updates import UpdateQueue
+from tests.clocks import PATIENCE_S
 
 
 async def test_a_poll_that_is_given_up_leaves_nothing_waiting() -> None:
@@ -15,6 +16,6 @@ async def test_a_poll_that_is_given_up_leaves_nothing_waiting() -> None:
     waiting = asyncio.all_tasks() - before
     assert len(waiting) > 1
     poll.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.wait(waiting)
     assert asyncio.all_tasks() == before

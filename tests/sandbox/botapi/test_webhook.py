@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.web.serve import serve
+from tests.clocks import PATIENCE_S
 
 from .conftest import HandClock, Sandbox, Start
 
@@ -29,7 +30,7 @@ class Receiver:
         return self.answers.pop(0) if self.answers else Response()
 
     async def next(self) -> tuple[str, str]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             return await self.got.get()
 
 

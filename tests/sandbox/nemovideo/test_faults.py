@@ -10,7 +10,7 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.requests import ENDPOINTS
 from bot.sandbox.samples import make_video
 from bot.web.serve import serve
-from tests.clocks import FastClock
+from tests.clocks import PATIENCE_S, FastClock
 from tests.sandbox.nemovideo.caller import Caller
 
 CREDITS = "/api/credits/balance/simple"
@@ -92,7 +92,7 @@ async def test_a_fault_lasts_until_it_is_taken_back(caller: Caller, nemo: NemoCo
 async def rendered(caller: Caller, nemo: NemoControl) -> dict[str, Any]:
     await caller.say("make a 1 second clip of rain")
     await caller.start_render()
-    await nemo.wait("renders", match={"status": "completed"}, timeout_s=20)
+    await nemo.wait("renders", match={"status": "completed"}, timeout_s=PATIENCE_S)
     output: dict[str, Any] = (await caller.render_status())["data"]["output"]
     return output
 
@@ -222,7 +222,7 @@ async def test_a_fast_clock_makes_it_fast(tmp_path: Path) -> None:
         account = await nemo.add_account()
         async with Caller(url, account.token) as caller:
             await caller.open_session()
-            await asyncio.wait_for(caller.say("make a 1 second clip of rain"), 5)
+            await asyncio.wait_for(caller.say("make a 1 second clip of rain"), PATIENCE_S)
             assert (await caller.state())["draft"]["d"] == 1000
 
 

@@ -1,4 +1,4 @@
-import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.encode import Spec, encode
 from bot.sandbox.samples import make_audio, make_photo, make_video
 from bot.web.serve import serve
+from tests.clocks import PATIENCE_S, eventually
 from tests.sandbox.nemovideo.caller import RENDER, Caller
 from tests.sandbox.nemovideo.conftest import FAST
 
 
 async def finished(caller: Caller, nemo: NemoControl, render_id: str = "render_1") -> dict[str, Any]:
-    await nemo.wait("renders", match={"id": render_id, "status": ["completed", "failed"]}, timeout_s=20)
+    await nemo.wait(
+        "renders", match={"id": render_id, "status": ["completed", "failed"]}, timeout_s=PATIENCE_S
+    )
     data: dict[str, Any] = (await caller.render_status(render_id))["data"]
     return data
 
@@ -186,7 +189,7 @@ async def test_both_envelopes_and_both_links(
     await nemo.set(render_envelope=envelope, render_link=link)
     await caller.say("make a 1 second clip of rain")
     await caller.start_render()
-    await nemo.wait("renders", match={"status": "completed"}, timeout_s=20)
+    await nemo.wait("renders", match={"status": "completed"}, timeout_s=PATIENCE_S)
     answer = await caller.render_status()
     assert (answer.get("success"), answer.get("code")) == {
         "success": (True, None),
@@ -250,7 +253,7 @@ async def test_no_encoder_stays_behind(tmp_path: Path, how: str, monkeypatch: py
             await caller.open_session()
             await caller.say("make a 60 second clip of rain")
             await caller.start_render()
-            await nemo.wait("renders", match={"progress": list(range(1, 50))}, timeout_s=20)
+            await nemo.wait("renders", match={"progress": list(range(1, 50))}, timeout_s=PATIENCE_S)
             assert running == 1
             if how == "cancel":
                 await caller.http.post(f"{RENDER}/render_1/cancel")
@@ -258,13 +261,19 @@ async def test_no_encoder_stays_behind(tmp_path: Path, how: str, monkeypatch: py
     assert running == 0
 
 
-async def test_the_server_answers_while_it_renders(caller: Caller, nemo: NemoControl) -> None:
+async def test_the_server_answers_while_it_renders(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def held(spec: Spec, progress: Callable[[int], None]) -> None:
+        begun.set()
+        may_end.wait(PATIENCE_S)
+        encode(spec, progress)
+
+    monkeypatch.setattr(render, "encode", held)
     await caller.say("make a 20 second clip of rain")
     await caller.start_render()
-    await nemo.wait("renders", match={"progress": list(range(1, 50))}, timeout_s=20)
-    loop = asyncio.get_running_loop()
-    started = loop.time()
+    await eventually(begun.is_set)
     for _ in range(5):
         await caller.credits()
-    assert loop.time() - started < 1
     assert (await caller.render_status())["data"]["status"] == "processing"
+    may_end.set()

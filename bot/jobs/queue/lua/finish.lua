@@ -19,7 +19,7 @@ settle_charge(job, args.state, args.fields_of_sent)
 release_credits(job)
 forget_drafts(job)
 redis.call('EXPIRE', job, args.ttl_s)
-if args.now_s then redis.call('ZADD', ended, 'NX', args.now_s, job) end
+if args.now_s then redis.call('ZADD', ended, args.now_s, job) end
 local was_asking = redis.call('HDEL', job, 'question') == 1
 if was_asking then redis.call('DEL', open_question) end
 redis.call('ZREM', started, job)

@@ -1,17 +1,17 @@
 """Send a text that a handler prepared."""
 
 from bot.jobs.checkpoints import PREPARED
-from bot.jobs.payloads import SayPayload
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.worker.attempt import Attempt
 
 
-class Say:
+class SendText:
     """Send the text in the payload."""
 
-    name = "say"
+    name = "send_text"
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        payload = attempt.job.payload_as(SayPayload)
+        payload = attempt.job.payload_as(MessagePayload)
         if not payload.reaction or not await attempt.responder.react(payload.reaction):
             await attempt.responder.send(PREPARED, payload.message)
