@@ -23,7 +23,7 @@ class LostJob:
 
 def an_attempt(clock: HandClock | None = None) -> Attempt:
     gathered = GatheredJob(new_job(), (), version=0, last_at=0.0)
-    claimed = ClaimedJob(gathered, 1, 1, {}, cancelled=False, announced=False)
+    claimed = ClaimedJob(gathered, 1, 1, {}, cancelled=False, has_position_message=False)
     return Attempt(claimed, cast(JobQueue, LostJob()), clock or HandClock())
 
 
