@@ -42,7 +42,7 @@ def test_the_best_version_that_can_be_fetched(file: Attachment, file_id: str) ->
 
 
 def test_a_file_of_unknown_size_may_be_usable_and_an_empty_one_is_not() -> None:
-    assert REFUSALS.refusal(video(None), CARD) is None
-    refusal = REFUSALS.refusal(video(0), CARD)
+    assert REFUSALS.why_refused(video(None), CARD) is None
+    refusal = REFUSALS.why_refused(video(0), CARD)
     assert refusal is not None
     assert refusal.key == "error.file_empty"
