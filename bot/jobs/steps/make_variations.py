@@ -47,7 +47,7 @@ class MakeVariations:
 
     It is one job whose parts have their own checkpoints (``Attempt.in_variation``), rather than a job for each version:
     so it is one request in the queue, with one progress message, which is cancelled and taken up again as a whole; and
-    the ordinary steps need not know that their results wait for each other.
+    the ordinary steps don't notice that their results wait for each other.
 
     Args:
         projects: The chats' projects.
