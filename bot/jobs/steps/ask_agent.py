@@ -313,7 +313,7 @@ class _AgentTurn:
             reading = await task
         finally:
             task.cancel()
-        await self._spending.ensure_chosen(reading.available)
+        await self._spending.ensure_generation_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
         return state.draft, AgentAsked(
