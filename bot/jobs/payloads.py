@@ -19,7 +19,9 @@ class EditPayload(Payload):
     """A request to the agent."""
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
-    others_words: str = ""  # texts of forwarded messages, which ask for nothing by themselves
+    others_words: str = (
+        ""  # of forwarded messages and late parts of an album, which ask for nothing by themselves
+    )
     is_late: bool = False  # whether its files came after the request that they belong to was begun
     lost_project_decided: bool = False  # whether a person decided what becomes of a lost project's files
     restored_file_ids: tuple[

@@ -179,12 +179,13 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
         for part in parts
     }
     # An earlier part of the album may have brought the request already; it isn't made a second time.
-    prompt = "" if JobField.WAS_ASKED in fields else _own_words(parts, texts)
+    was_asked = JobField.WAS_ASKED in fields
+    prompt = "" if was_asked else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
     payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links,
         is_late=JobField.IS_LATE in fields,
-        others_words=_distinct(texts[part.message_id].text for part in parts if not part.is_own),
+        others_words=_distinct(texts[part.message_id].text for part in parts if was_asked or not part.is_own),
     )
     return GatheredJob(
         replace(

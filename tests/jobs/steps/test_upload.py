@@ -19,6 +19,7 @@ from bot.jobs.refusal_messages import goes_on
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
+from bot.nemo.errors import ServiceError
 from bot.sandbox.samples import make_audio
 from bot.store import keys
 from tests.clocks import PATIENCE_S
@@ -184,6 +185,20 @@ async def test_files_are_opened_side_by_side_and_go_up_in_their_order(
     assert [upload.name for upload in await rig.nemo.uploads()] == [file.name for file in files]
 
 
+async def test_a_file_named_as_one_of_the_project_is_numbered_unless_the_prompt_names_it_already(
+    rig: Rig, sound: bytes
+) -> None:
+    for message_id, is_result in ((1, False), (2, False), (3, True)):
+        (file,) = sounds(1)
+        file = replace(file, message_id=message_id, file_id=f"file {message_id}", is_result=is_result)
+        rig.responder.files = {file.file_id: sound}
+        attempt = rig.attempt(
+            rig.job(id=f"{message_id:016}", files=(file,)), parts=[a_part(file, message_id=message_id)]
+        )
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert [upload.name for upload in await rig.nemo.uploads()] == ["tone1.mp3", "tone1 (2).mp3", "tone1.mp3"]
+
+
 async def test_an_unusable_file_among_others_is_left_out(rig: Rig, sound: bytes) -> None:
     files = sounds(2)
     rig.responder.files = {files[0].file_id: FileGone(), files[1].file_id: sound}
@@ -238,12 +253,26 @@ async def test_files_without_words_are_listed(rig: Rig, sound: bytes) -> None:
     assert message.heading.key == "upload.received"
 
 
+NONE_ACCEPTED = {"body": '{"code": 0, "data": {"files": []}}', "content_type": "application/json"}
+
+
+async def test_files_of_which_none_was_accepted_are_not_there(rig: Rig, sound: bytes) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await rig.nemo.fault("upload", **NONE_ACCEPTED)
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    with pytest.raises(ServiceError):
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Uploaded, FILES) is None
+
+
+@pytest.mark.parametrize("fault", [{"status": 400, "message": "nothing there"}, NONE_ACCEPTED])
 @pytest.mark.parametrize("has_clip", [True, False])
 async def test_behind_a_link_that_cannot_be_fetched_a_project_with_a_clip_goes_on(
-    rig: Rig, has_clip: bool
+    rig: Rig, has_clip: bool, fault: dict[str, Any]
 ) -> None:
     await rig.open_project(a_draft(0) if has_clip else None)
-    await rig.nemo.fault("upload", status=400, message="nothing there")
+    await rig.nemo.fault("upload", **fault)
     links = EditPayload(links=("https://cdn.example.com/a.mp4",))
     with pytest.raises(JobEnded) as ended:
         await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(rig.job(payload=links)))
