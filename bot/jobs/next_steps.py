@@ -99,85 +99,37 @@ def _suggestion(name: str, topic: SuggestionTopic, fits: Callable[[_Facts], bool
 
 
 _TABLE: Final = (
-    _suggestion(
-        "add_title",
-        SuggestionTopic.TITLE,
-        lambda f: f.has_picture and not f.has_title,
-        r"\btitles?\b|\btext\b|标题|文字",
-    ),
-    _suggestion(
-        "calm_music",
-        SuggestionTopic.MUSIC,
-        lambda f: f.has_picture and not f.has_music,
-        r"\bmusic\b|\bbgm\b|\bsong\b|\bsoundtrack\b|音乐|配乐",
-    ),
-    _suggestion(
-        "softer_music",
-        SuggestionTopic.MUSIC,
-        lambda f: f.has_music and (f.volume is None or f.volume > _SOFT),
-        r"\bsoft|\bquiet|\bvolume\b|\bloud|音量|轻一点|小声|大声",
-    ),
-    _suggestion(
-        "short_cut",
-        SuggestionTopic.LENGTH,
-        lambda f: f.has_picture and f.length_ms > SHORT_CUT_MS,
-        r"\b(?:15|fifteen)\b|15\s*秒|十五秒",
-    ),
-    _suggestion(
-        "bigger_title",
-        SuggestionTopic.TITLE,
-        lambda f: f.has_title,
-        r"\bbigger\b|\blarger\b|更大|放大|变大|大一点|大一些",
-    ),
-    _suggestion(
-        "blur_background",
-        SuggestionTopic.BACKGROUND,
-        lambda f: f.about is SuggestionTopic.BACKGROUND and f.has_picture,
-        r"\bblur|虚化|模糊",
-    ),
-    _suggestion(
-        "next_scene",
-        SuggestionTopic.SCENE,
-        lambda f: f.about is SuggestionTopic.SCENE and f.has_picture,
-        r"\bnext scene\b|下一个场景|下一幕",
-    ),
-    _suggestion(
-        "vertical",
-        SuggestionTopic.FORMAT,
-        lambda f: f.has_picture and f.is_wide and not f.is_generated,
-        r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
-    ),
-    _suggestion(
-        "vertical_anew",
-        SuggestionTopic.FORMAT,
-        lambda f: f.has_picture and f.is_wide and f.is_generated,
-        r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
-    ),
-    _suggestion(
-        "other_music",
-        SuggestionTopic.MUSIC,
-        lambda f: f.has_music,
-        r"\banother\b.*\bmusic\b|\bother music\b|\bdifferent music\b|换.*(?:音乐|配乐)",
-    ),
-    _suggestion(
-        "faster",
-        SuggestionTopic.LENGTH,
-        lambda f: f.has_picture and f.length_ms >= _WORTH_SPEEDING_MS,
-        r"\bfast|\bspeed|\bslow|加速|快一|快点|慢",
-    ),
-)
+    _suggestion("add_title", SuggestionTopic.TITLE, lambda f: f.has_picture and not f.has_title,
+                r"\btitles?\b|\btext\b|标题|文字"),
+    _suggestion("calm_music", SuggestionTopic.MUSIC, lambda f: f.has_picture and not f.has_music,
+                r"\bmusic\b|\bbgm\b|\bsong\b|\bsoundtrack\b|音乐|配乐"),
+    _suggestion("softer_music", SuggestionTopic.MUSIC, lambda f: f.has_music and (f.volume is None or f.volume > _SOFT),
+                r"\bsoft|\bquiet|\bvolume\b|\bloud|音量|轻一点|小声|大声"),
+    _suggestion("short_cut", SuggestionTopic.LENGTH, lambda f: f.has_picture and f.length_ms > SHORT_CUT_MS,
+                r"\b(?:15|fifteen)\b|15\s*秒|十五秒"),
+    _suggestion("bigger_title", SuggestionTopic.TITLE, lambda f: f.has_title,
+                r"\bbigger\b|\blarger\b|更大|放大|变大|大一点|大一些"),
+    _suggestion("blur_background", SuggestionTopic.BACKGROUND,
+                lambda f: f.about is SuggestionTopic.BACKGROUND and f.has_picture, r"\bblur|虚化|模糊"),
+    _suggestion("next_scene", SuggestionTopic.SCENE, lambda f: f.about is SuggestionTopic.SCENE and f.has_picture,
+                r"\bnext scene\b|下一个场景|下一幕"),
+    _suggestion("vertical", SuggestionTopic.FORMAT, lambda f: f.has_picture and f.is_wide and not f.is_generated,
+                r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖"),
+    _suggestion("vertical_anew", SuggestionTopic.FORMAT, lambda f: f.has_picture and f.is_wide and f.is_generated,
+                r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖"),
+    _suggestion("other_music", SuggestionTopic.MUSIC, lambda f: f.has_music,
+                r"\banother\b.*\bmusic\b|\bother music\b|\bdifferent music\b|换.*(?:音乐|配乐)"),
+    _suggestion("faster", SuggestionTopic.LENGTH, lambda f: f.has_picture and f.length_ms >= _WORTH_SPEEDING_MS,
+                r"\bfast|\bspeed|\bslow|加速|快一|快点|慢"),
+)  # fmt: skip
 
 _ON_REQUEST: Final = (
     _suggestion("subtitles", SuggestionTopic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),
-    _suggestion(
-        "square",
-        SuggestionTopic.FORMAT,
-        lambda f: f.has_picture and f.is_tall,
-        r"\bsquare\b|1\s*[:：]\s*1|方",
-    ),
+    _suggestion("square", SuggestionTopic.FORMAT, lambda f: f.has_picture and f.is_tall,
+                r"\bsquare\b|1\s*[:：]\s*1|方"),
     _suggestion("as_music", SuggestionTopic.MUSIC, lambda f: not f.has_picture, r"\bmusic\b|音乐"),
     _suggestion("video_for_audio", SuggestionTopic.SCENE, lambda f: not f.has_picture, r"\bvideo\b|视频"),
-)
+)  # fmt: skip
 """Suggestions that stand in "More", or under files that arrive."""
 
 ANEW: Final = frozenset({"vertical_anew", "video_for_audio"})

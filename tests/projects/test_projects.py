@@ -45,9 +45,9 @@ from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
-from bot.skills.cards import load_cards
 from bot.store import keys
 from bot.web.serve import serve
+from tests.cards import built_in_cards
 from tests.jobs.conftest import new_job
 
 WEB = "https://nemovideo.example"
@@ -103,7 +103,7 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
         def open_workspace(operator_token: str | None = None) -> Projects:
             options = ProjectOptions(WEB, 1000)
             operator = OperatorToken(redis, operator_token, alert=AsyncMock())
-            cards = load_cards(platform="test")
+            cards = built_in_cards(platform="test")
             return Projects(NemoClient(http, url), chats, cards, guest_accounts, clock, operator, options)
 
         yield Office(nemo, chats, clock, guest_accounts, open_workspace)

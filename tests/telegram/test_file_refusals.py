@@ -1,12 +1,12 @@
 import pytest
 
 from bot.jobs.model import Attachment, Variant
-from bot.skills.cards import load_cards
 from bot.telegram.reading.file_refusals import FileRefusals
+from tests.cards import built_in_cards
 
 MB = 1024 * 1024
 REFUSALS = FileRefusals(20 * MB, 500 * MB, 50 * MB)
-CARD = load_cards().active(None)
+CARD = built_in_cards().active(None)
 
 
 def video(size: int | None, *variants: Variant) -> Attachment:

@@ -13,10 +13,11 @@ from bot.jobs.messages import Button
 from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.steps.show_skills import card_view
-from bot.skills.cards import card_mark, load_cards
+from bot.skills.cards import card_mark
 from bot.store import keys
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words
+from tests.cards import built_in_cards
 from tests.telegram.test_handlers import (
     ADMINS_ONLY,
     ANN,
@@ -49,7 +50,7 @@ OTHER_VALUES = {
     "ratio": "9x16",
     "length_s": "5",
 }
-CARD = card_mark(load_cards().default)
+CARD = card_mark(built_in_cards().default)
 OF_SETTINGS = (
     "set:0:auto_export",
     "set:1:send_as_file",
@@ -188,7 +189,7 @@ async def test_a_forged_press_puts_a_card_in_no_other_messages_place(received: R
 
 
 async def test_the_last_example_is_sent_as_all_others(received: Received) -> None:
-    telegram, card = received.telegram, load_cards().active(None)
+    telegram, card = received.telegram, built_in_cards().active(None)
     ada = await telegram.people.person("Ada")
     await ada.open()
     examples = [

@@ -36,8 +36,9 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills.cards import SkillCards, load_cards
+from bot.skills.cards import SkillCards
 from bot.web.serve import serve
+from tests.cards import built_in_cards
 from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
 
@@ -371,7 +372,7 @@ async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("bot.jobs.queue.usual_times.EXCHANGE_EVERY_S", 0)
     clock = FastClock(SPEED)
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
-    cards = load_cards(platform="test")
+    cards = built_in_cards(platform="test")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
         nemo = await stack.enter_async_context(NemoControl(url))
