@@ -18,7 +18,7 @@ MAX_BUTTONS: Final = 3
 
 _LABEL_CHARS: Final = 60
 
-# How examples begin that edit what is there, rather than describe something new; or they name it.
+# Examples that edit an existing video begin with these words, or contain those; others describe a new one.
 _EDITS: Final = re.compile(
     r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚配]|^背景"
     r"|\b(?:my|this) (?:video|clip|picture|photo|image)s?\b|我的视频|这[段张]",
@@ -154,7 +154,7 @@ def next_steps(
     Args:
         draft: The draft now.
         card: The active skill card; its topic goes first.
-        prompt: The last prompt; what it asked for is not offered again.
+        prompt: The last prompt; a suggestion that repeats it is left out.
         is_generated: Whether all of its pictures were generated.
     """
     if not draft.is_ready:
@@ -220,7 +220,7 @@ def _is_about(example: str, kinds: set[str]) -> bool:
 
 
 def _cuts_nothing(example: str, length_ms: int) -> bool:
-    """Return whether an example cuts to a length that a file, if its own is known, does not have."""
+    """Return whether an example cuts to a length that the file is known not to reach."""
     length = _LENGTH.search(example)
     return length is not None and 0 < length_ms <= 1000 * int(length[1])
 

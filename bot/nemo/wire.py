@@ -22,8 +22,8 @@ from bot.nemo.errors import (
     clean,
     code_of,
     error_for,
+    failed_before_sending,
     message_of,
-    surely_not_sent,
 )
 from bot.nemo.render_answers import has_status
 from bot.nemo.uploads import MultipartBody
@@ -218,7 +218,7 @@ class Wire:
             return await http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as error:
             message = f"{type(error).__name__}: {error}"
-            raise TransportError(call, message, sent=not surely_not_sent(error)) from error
+            raise TransportError(call, message, sent=not failed_before_sending(error)) from error
 
     def url(self, path: str) -> httpx.URL:
         """Return the URL of a path."""

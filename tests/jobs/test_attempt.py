@@ -26,7 +26,7 @@ def test_of_two_interruptions_the_one_that_sends_less_counts(
     first: Interruption, second: Interruption, counts: Interruption
 ) -> None:
     gathered = GatheredJob(new_job(), (), version=0, last_at=0.0)
-    claimed = ClaimedJob(gathered, 1, 1, {}, cancelled=False, announced=False)
+    claimed = ClaimedJob(gathered, 1, 1, {}, cancelled=False, has_position_message=False)
     attempt = Attempt(claimed, cast(JobQueue, None), HandClock())
     attempt.interrupt(first)
     attempt.interrupt(second)

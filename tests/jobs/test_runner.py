@@ -385,7 +385,7 @@ class TestCancel:
         """Its job is cancelled before it is set aside, so that whoever cancels it finds a running one."""
 
         async def asks(attempt: Attempt) -> None:
-            asked = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cartoon",)),)))
+            asked = AgentAnswered(question_set=QuestionSet((Question("Which look?", ("Cartoon",)),)))
             sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
             await attempt.save_all((asked, ""), (sent, "question.1.0.0"))
             await job_queue.questions.ask(attempt.job, attempt.claimed.attempt, "1.0")
@@ -484,7 +484,7 @@ class TestDrain:
         await job_queue.enqueue([job], 1)
         status = await job_queue.find(CHAT, job.id)
         assert status is not None
-        await job_queue.claim_announcement(status)
+        await job_queue.claim_position_message(status)
         async with running(runner) as ticket:
             await clock.asleep()
             runner.drain()

@@ -22,8 +22,8 @@ from bot.nemo.errors import (
     clean,
     code_of,
     error_for,
+    failed_before_sending,
     message_of,
-    surely_not_sent,
 )
 
 CALL = Call("POST", "/api/x")
@@ -105,8 +105,8 @@ def test_code_and_message_are_found_in_any_field(payload: Any, code: int | None,
 
 
 def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
-    assert surely_not_sent(httpx.ConnectTimeout(""))
-    assert not surely_not_sent(httpx.ReadTimeout(""))
+    assert failed_before_sending(httpx.ConnectTimeout(""))
+    assert not failed_before_sending(httpx.ReadTimeout(""))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,6 @@ def variant(name: str, size_mb: float | None, height: int, codec: str = "h264") 
 def test_the_best_version_that_can_be_fetched(file: Attachment, file_id: str) -> None:
     fitting = REFUSALS.fitting(file, CARD)
     assert (fitting.file_id, fitting.variants) == (file_id, ())
-    refusal = REFUSALS.refusal(fitting, CARD)
+    refusal = REFUSALS.why_refused(fitting, CARD)
     assert (refusal is None) is (file_id != "original" or file.size == 12 * MB)
     assert fitting.name == ("trip.mov" if file_id == "original" else "trip.mp4")

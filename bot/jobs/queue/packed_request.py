@@ -1,4 +1,4 @@
-"""The request of a job as it is stored, compressed: a tenth of its JSON is what a person asked for."""
+"""A job's request as it is stored: compressed, because only a tenth of its JSON differs between requests."""
 
 import base64
 import zlib

@@ -116,7 +116,7 @@ class MakeVariations:
     async def _ensure_same_project(
         self, attempt: Attempt, names: Sequence[LocalizedMessage], last: OutgoingMessage | None
     ) -> None:
-        """Raise ``JobEnded`` if the project was lost: one that takes its place has nothing to begin with."""
+        """Raise ``JobEnded`` if the project was lost: the new one lacks the draft that all versions begin with."""
         session_id = (await self._projects.chats.get(attempt.job.chat)).session_id
         marks = {one.mark for one in _made(attempt, names).values()}
         if session_id is None or not marks <= {project_mark(session_id)}:
@@ -125,7 +125,7 @@ class MakeVariations:
     async def _hold(
         self, attempt: Attempt, made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage]
     ) -> None:
-        """Keep what is said of the finished versions if the job is cancelled, or ends before its album."""
+        """Save the message about the finished versions, for a job that is cancelled or ends before its album."""
         if made:
             await attempt.save(HeldAnswer(message=_so_far(made, names)))
         else:
@@ -156,7 +156,7 @@ class MakeVariations:
         return ended
 
     async def _render(self, attempt: Attempt, made: VariationEnded) -> Exported:
-        """Render a version and fetch its video, unless that is done, and return what came of it.
+        """Render a version and fetch its video, unless it is there, and return the result.
 
         Raises:
             JobEnded: It failed.

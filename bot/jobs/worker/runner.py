@@ -152,7 +152,7 @@ class JobRunner:
         # Another worker may be sending it right now: without its number this attempt would send a second one.
         waited_s = 0.0
         send = attempt.load(MessageSend, PROGRESS_MESSAGE)
-        while attempt.claimed.announced and (send is None or send.sent is None):
+        while attempt.claimed.has_position_message and (send is None or send.sent is None):
             if waited_s >= POSITION_MESSAGE_WAIT_S:
                 return
             await self._clock.sleep(0.1)
@@ -262,7 +262,7 @@ class JobRunner:
             return None, JobState.ASKING
         except Exception as error:
             log.exception("job.failed_unexpectedly")
-            # Perhaps it read from a primary that was replaced. That one takes no write, or knows no such attempt.
+            # Perhaps it read from a replaced primary, which rejects writes or doesn't know the attempt.
             await attempt.save(attempt.progress)
             attempt.given_up_for = type(error).__name__
             return _go_on(_UNEXPECTED, attempt), JobState.FAILED

@@ -106,14 +106,14 @@ class JobSubmitter:
             )
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
-            refusal = self.refusal_of(error)
+            no_room = self.no_room_message(error)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
             try:
-                await self.job_queue.enqueue([*urgent, await self._saying(update, refusal)], mark)
+                await self.job_queue.enqueue([*urgent, await self._saying(update, no_room)], mark)
             except QueueFull:
-                # Asked over and over: so many answers are on their way that one more says nothing.
+                # Asked over and over: enough answers are on their way.
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False
@@ -128,7 +128,7 @@ class JobSubmitter:
                 signals = ActivitySignals(job, self.telegram_calls)
                 self._application.create_task(signals.acknowledge(), update, name="acknowledge")
 
-    def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
+    def no_room_message(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
         """Say why there is no room for a job."""
         if isinstance(error, QuotaExceeded):
             return quota_message(error.warning, self.job_queue.quotas, is_over=True)
@@ -152,7 +152,7 @@ class JobSubmitter:
         return (await self.in_language(update, [job]))[0]
 
     async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
-        """Return jobs with the languages that their chats have chosen, or else that of the update's sender."""
+        """Return jobs in the language that their chat has chosen, or else in the sender's."""
         codes = [await self._language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)

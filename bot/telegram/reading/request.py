@@ -74,7 +74,7 @@ def answer_in(text: str) -> str:
 
 
 _SCHEMES = ("http://", "https://", "tg://")
-"""What links to media and to messages begin with; others, such as mailto:, are no links for a request."""
+"""How links to media and to messages begin; a request ignores others, such as mailto:."""
 
 _PERSON = "tg://user"
 """Links to people, which older clients write for mentions."""
@@ -164,7 +164,7 @@ class Request:
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The files: its own, or that of the answered message."""
+        """The files: its own, or the answered message's."""
         return (self.replied or self.part).files
 
     @property
@@ -229,7 +229,7 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
 
 
 def _unreadable(message: Message) -> LocalizedMessage | None:
-    """Say what a message holds that Telegram keeps from bots, or that is no request; ``None`` for any other."""
+    """Name the content of a message that Telegram hides from bots, or that can't be a request; else ``None``."""
     elsewhere = message.external_reply
     for holder in (message, elsewhere) if elsewhere is not None else (message,):
         for kind in ("story", "paid_media", "checklist"):
@@ -326,7 +326,7 @@ def _part(message: Message, file: Attachment | None, bot: User) -> RequestPart:
 
 
 def _glue(text: str) -> str:
-    """Return what stands between a text and that of the next message: less than a paragraph if a client cut it."""
+    """Return what joins a text to the next message's: less than a paragraph if a client has cut a long text."""
     length = len(text.encode("utf-16-le")) // 2
     if length >= MessageLimit.MAX_TEXT_LENGTH:
         return ""

@@ -111,7 +111,7 @@ class LocatedMessages:
                 message_id=message.message_id,
                 rate_limit_args=SendPriority.FREE,
             )
-            return await send_in_best_form(call, texts_of(view, words)[0].form(markup))
+            return await send_in_best_form(call, texts_of(view, words)[0].fields(markup))
 
         await self._edit(message, edit)
 

@@ -72,7 +72,7 @@ PATIENCE_S = 600.0
 
 
 class EditPostponed(Exception):
-    """An edit that has to stand back behind what is more urgent; by then there is a newer one.
+    """An edit that has to wait for more urgent calls; by then there is a newer one.
 
     Args:
         wait_s: Seconds until it is worth asking again.

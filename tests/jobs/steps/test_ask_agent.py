@@ -10,7 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, PrivateMessage, TextMessage
 from bot.jobs.queue.account_credits import AccountCredits, AccountSums
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.steps import ask_agent
 from bot.jobs.steps.agent_answer import wants_export
 from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
@@ -67,8 +67,8 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
     await rig.nemo.script([{"wait_s": 30}, *tools, {"text": "Done."}])
     await ask(rig, rig.attempt(rig.job(prompt="a paper boat")))
     redis = rig.usual_times.redis
-    assert await redis.llen(keys.usual_times_key(Work.GENERATION)) == 1
-    assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
+    assert await redis.llen(keys.usual_times_key(TimedStage.GENERATION)) == 1
+    assert await redis.llen(keys.usual_times_key(TimedStage.EDIT)) == 0
     shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
     assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
     assert shown["progress.turn_tool_edit"].estimates_s
@@ -78,7 +78,7 @@ async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"error_event": {"code": "503", "message": "overloaded"}}])
     await ask(rig, rig.attempt(rig.job(prompt="add a title")))
-    assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.EDIT)) == 0
+    assert await rig.usual_times.redis.llen(keys.usual_times_key(TimedStage.EDIT)) == 0
 
 
 async def test_without_words_nothing_is_asked(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from bot.chats.chats import CachedResult, ChatFields
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
 from bot.jobs.worker.attempt import Interruption, JobEnded
 from bot.nemo.answers import ProjectState
@@ -93,7 +93,7 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     assert late
     assert max(late) < 70
     assert late[-1] < 20
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.RENDER), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.RENDER), 0, -1)
     assert float(took_s) >= 100
 
 
@@ -122,7 +122,7 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     assert second.load(Exported) is not None
     assert len(await rig.nemo.renders()) == 1
     # Nobody knows how long the one that was found has taken.
-    assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.RENDER)) == 1
+    assert await rig.usual_times.redis.llen(keys.usual_times_key(TimedStage.RENDER)) == 1
 
 
 async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_as_a_third(rig: Rig) -> None:

@@ -14,7 +14,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileUnavailable, OpenFile
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import goes_on
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
@@ -63,7 +63,7 @@ async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound
     reading = rig.responder.reported[-1]
     assert reading.stage == "progress.reading"
     assert reading.fraction < reading.until
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.READING), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.READING), 0, -1)
     assert 20 <= float(took_s) < 3600
 
 
