@@ -7,7 +7,9 @@ import pytest
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import AnswerQuestion, pack
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, QuestionAnswer, SentMessage, field_of
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.job_queue import ClaimedJob
 from bot.jobs.queue.tickets import queue_id
 from bot.nemo.questions import Question, QuestionSet
@@ -139,6 +141,17 @@ async def test_a_link_to_a_page_answers(received: Received, typed: str, is_answe
     assert bool(jobs) is not is_answer
     expected = QuestionAnswer(words=(typed,)) if is_answer else None
     assert await answer_to(received, asking) == expected
+
+
+async def test_an_answer_that_is_edited_later_is_told_to_be_used_already(received: Received) -> None:
+    asking = await ask(received, shown())
+    said: Json = {"message_id": 21, "from": ANN}
+    await received(message("cartoon", PRIVATE, **said))
+    body = message("cinematic", PRIVATE, **said, edit_date=60)["message"]
+    assert await received({"edited_message": {**body, "text": "cartoon"}}) == []  # Such as a link's preview.
+    told = [job.payload for _ in range(2) for job in await received({"edited_message": body})]
+    assert told == [MessagePayload(message=LocalizedMessage("edited.answer"))]
+    assert await answer_to(received, asking) == QuestionAnswer(words=("Cartoon",))
 
 
 async def test_words_after_a_cancellation_are_a_request_of_their_own(received: Received) -> None:

@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
 """Texts for places that are taken, other than those of the chat."""
 
+ANSWER = "="
+"""Stands before what is recorded of a message that answered a question."""
+
 
 class JobSubmitter:
     """Stores the jobs of updates, and acknowledges requests at once, whether or not a worker is free."""
@@ -122,7 +125,7 @@ class JobSubmitter:
         return enqueued.is_new
 
     def _acknowledge(self, update: Update, jobs: Sequence[Job]) -> None:
-        """React to a request in the background: nobody needs that after a crash, and its job ends later."""
+        """React to a request in the background; a crash may lose the reaction."""
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
                 signals = ActivitySignals(job, self.telegram_calls)
@@ -169,10 +172,10 @@ class JobSubmitter:
 
         Args:
             message: The message.
-            is_answer: Whether it answered a question of the agent: no edit makes it a request then.
+            is_answer: Whether it answered a question: no edit makes it a request then.
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
-        digest = "" if is_answer else digest_of(message)
+        digest = f"{ANSWER if is_answer else ''}{digest_of(message)}"
         await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:

@@ -12,7 +12,7 @@ from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.queue.usual_times import TimedStage
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
+from bot.jobs.steps.export import CachedResultUnusable, Export, RenderLimits
 from bot.jobs.worker.attempt import Interruption, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
@@ -241,7 +241,7 @@ async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig)
     assert exported is not None
     assert exported.file_id == "delivered before"
     assert await rig.nemo.renders() == []
-    await rig.export.export(rig.attempt(job, CachedResultGone()))
+    await rig.export.export(rig.attempt(job, CachedResultUnusable()))
     assert len(await rig.nemo.renders()) == 1
 
 
