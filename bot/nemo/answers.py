@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from bot.nemo import lenient_json as read
-from bot.nemo.drafts import Draft, read_draft
+from bot.nemo.drafts import Draft, digest, read_draft
 from bot.nemo.wire import Attribution
 
 
@@ -69,6 +69,11 @@ class ProjectState:
     generated_media: Any = field(repr=False)
     task_id: str | None
     user_id: str | None = None
+
+    @property
+    def uploads_digest(self) -> str:
+        """A digest of the uploads; an answer can say in several ways that there are none."""
+        return digest(self.video_infos or None)
 
     @property
     def has_content(self) -> bool:

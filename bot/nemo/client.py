@@ -26,6 +26,7 @@ from bot.nemo.errors import (
     Call,
     HostNotAllowed,
     NemoError,
+    ServiceError,
     SourceBroken,
     StreamBroken,
     TransportError,
@@ -276,7 +277,7 @@ class NemoClient:
             raise
         finally:
             await body.aclose()
-        return answers.read_upload(payload)
+        return _accepted(call, payload)
 
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
@@ -289,7 +290,7 @@ class NemoClient:
             {"urls": list(urls), "source_type": "url"},
             http_timeout=self._wire.timeout(self._timeouts.upload_answer_s),
         )
-        return answers.read_upload(payload)
+        return _accepted(call, payload)
 
     async def get_credits(self, credentials: Credentials) -> answers.Credits:
         """Return the account's credits."""
@@ -450,6 +451,14 @@ def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:
             yield Unknown(OVERSIZED)
         else:
             yield from read_event(frame.data, "" if frame.event == "message" else frame.event)
+
+
+def _accepted(call: Call, payload: Any) -> tuple[answers.AcceptedFile, ...]:
+    """Return the files that were accepted; a success that lists none is a refusal."""
+    accepted = answers.read_upload(payload)
+    if not accepted and answers.data_of(payload).get("files") == []:
+        raise ServiceError(call, "no file was accepted", status=200)
+    return accepted
 
 
 def _path_part(value: str) -> str:

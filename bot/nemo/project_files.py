@@ -47,6 +47,11 @@ def unplaced_files(state: ProjectState) -> tuple[str | None, ...]:
     return tuple(files)
 
 
+def upload_names(state: ProjectState) -> frozenset[str]:
+    """Return the names of a project's uploads, as far as it has any."""
+    return frozenset(name for entry in _entries(state.video_infos) if (name := _name(entry)) is not None)
+
+
 def with_public_sources(raw_draft: Any, *known: Any) -> Any:
     """Return the draft with paths on the agent's machine replaced by URLs, where the state has these.
 

@@ -27,7 +27,7 @@ class OperatorToken:
         token: str | None,
         *,
         falls_back_to_guests: bool = False,
-        alert: Callable[[], Awaitable[None]] | None = None,
+        alert: Callable[[], Awaitable[None]],
     ) -> None:
         self._redis = redis
         self.token = token
@@ -47,8 +47,7 @@ class OperatorToken:
         await self._redis.set(
             keys.OPERATOR_TOKEN_REFUSED, self._digest(), ex=keys.OPERATOR_TOKEN_REFUSED_TTL_S
         )
-        if self._alert is not None:
-            await self._alert()
+        await self._alert()
 
     async def count_turn(self) -> int:
         """Count the beginning or the end of a turn that it pays for, of any chat, and return the number of both."""

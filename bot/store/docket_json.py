@@ -79,9 +79,9 @@ def _no_strikes(**_: Any) -> StrikeList:
 
 
 def _use_json() -> None:
-    if cloudpickle.loads is _loads:
+    if cloudpickle.loads is json.loads:
         return
-    cloudpickle.dumps, cloudpickle.loads = _dumps, _loads
+    cloudpickle.dumps, cloudpickle.loads = _dumps, json.loads
     Execution.from_message = _readable_execution(Execution.from_message)  # type: ignore[method-assign]
     docket_module.StrikeList = _no_strikes  # type: ignore[assignment,attr-defined]
 
@@ -89,10 +89,6 @@ def _use_json() -> None:
 def _dumps(value: Any) -> bytes:
     # What JSON can't hold is an exception or a result that nobody asks for.
     return json.dumps(value, default=lambda _: None).encode()
-
-
-def _loads(data: bytes) -> Any:
-    return json.loads(data)
 
 
 def _readable_execution(from_message: Callable[..., Any]) -> Callable[..., Any]:

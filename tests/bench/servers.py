@@ -32,7 +32,7 @@ from cryptography.x509.oid import NameOID
 MEBIBYTE = 1024 * 1024
 HOST = "127.0.0.1"
 START_S = 10.0
-NO_FILES = b'{"code": 0, "data": {"files": []}}'
+NO_FILES = b'{"code": 0, "data": {}}'
 """What NemoVideo answers at least to an upload."""
 SENT_BYTES = "<sent>"
 """Stands in a sink's answer for how many bytes it was sent."""

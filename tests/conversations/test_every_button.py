@@ -8,8 +8,8 @@ import pytest
 from bot.jobs.buttons import Setting
 from bot.sandbox import player
 from bot.sandbox.conversation import read_conversation
-from bot.skills.cards import load_cards
 from bot.store.connect import Store
+from tests.cards import built_in_cards
 from tests.conversations.crawler import Crawler
 from tests.conversations.rendered_video import EXTRAS, SUGGESTIONS
 
@@ -149,7 +149,7 @@ async def crawl(script: str, tmp_path: Path, store: Store, monkeypatch: pytest.M
     crawlers: list[Crawler] = []
 
     def crawler(*args: Any) -> Crawler:
-        crawlers.append(Crawler(load_cards(), *args))
+        crawlers.append(Crawler(built_in_cards(), *args))
         return crawlers[0]
 
     monkeypatch.setattr(player, "Player", crawler)

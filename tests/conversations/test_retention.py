@@ -18,8 +18,9 @@ from bot.store.connect import Store
 pytestmark = pytest.mark.heavy
 
 PATIENCE_S = 60.0
-BOUNDED = {keys.ENDED_JOBS, f"{keys.DOCKET}:stream"}
-"""What grows to a bound: the sweep takes ended jobs out after `WHOLE_JOB_TTL_S`, and workers their tickets."""
+BOUNDED = {keys.ENDED_JOBS, keys.QUEUES, f"{keys.DOCKET}:stream"}
+"""What grows to a bound: the sweep takes out ended jobs after `WHOLE_JOB_TTL_S`, and empty queues; workers take
+out their tickets."""
 
 COUNTS = {
     "hash": "HLEN",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -245,7 +246,9 @@ def new_runner(
     positions = PositionMessages(
         job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
     )
-    return JobRunner(job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert)
+    return JobRunner(
+        job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert or AsyncMock()
+    )
 
 
 async def tickets(docket: Docket) -> list[tuple[str, str, str]]:

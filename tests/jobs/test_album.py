@@ -264,7 +264,9 @@ class TestClosing:
         ]
         assert late is not None
         assert (late.job.prompt, [ref.name for ref in late.job.files]) == ("", ["3.mp4", "4.mp4"])
-        assert late.job.payload_as(EditPayload).is_late
+        payload = late.job.payload_as(EditPayload)
+        assert payload.is_late
+        assert payload.others_words == "me too"  # A button offers to do what they say.
 
     async def test_a_late_caption_is_the_prompt_of_an_album_that_had_none(self, job_queue: JobQueue) -> None:
         await accept(job_queue, ALBUM[0])

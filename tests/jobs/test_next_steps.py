@@ -14,10 +14,11 @@ from bot.jobs.next_steps import (
     next_steps,
 )
 from bot.nemo.drafts import Draft, read_draft
-from bot.skills.cards import SkillCard, load_cards
+from bot.skills.cards import SkillCard
 from bot.words import Words, languages
+from tests.cards import built_in_cards
 
-CARDS = load_cards()
+CARDS = built_in_cards()
 BACKGROUND = CARDS.active("video-editing-ai-background")
 MUSIC = CARDS.active("ai-music-generator-free-ab-old")
 WORDS = CARDS.active("sora-video-generation")

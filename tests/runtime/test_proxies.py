@@ -20,7 +20,7 @@ from tests.nemo.servers import free_port, raw_server, read_request
 from tests.runtime.proxies import serve_proxy
 
 SSL_CONTEXT = ssl.create_default_context()
-BIG = bytes(3_000_000)
+BIG = b'{"ok":true,"result":"%s"}' % (b"x" * 3_000_000)
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(BIG)
 
 

@@ -18,7 +18,7 @@ from bot.runtime.http import Transport, new_client
 from bot.runtime.terminal import CommandError
 from bot.telegram.sending.bot import BotRequest
 from tests.nemo.servers import free_port, raw_server, read_request
-from tests.runtime.test_http import OK, SSL_CONTEXT
+from tests.runtime.test_http import SSL_CONTEXT
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def exported(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while True:
         await read_request(reader)
-        writer.write(OK)
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"ok":true,"result":true}')
 
 
 async def test_calls_are_spans_below_the_step_without_a_url(exported: InMemorySpanExporter) -> None:

@@ -24,6 +24,7 @@ from bot.skills.files import Unreadable, read_card_file
 from bot.skills.mojibake import repair
 from bot.skills.sections import usual_times_s
 from bot.words.phrases import PhraseAction, action_for
+from tests.cards import built_in_cards
 
 MB = 1024**2
 BUILT_IN = {
@@ -105,7 +106,7 @@ def test_the_built_in_cards_can_all_be_read() -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_built_in_card_is_whole_in_both_languages(name: str) -> None:
-    cards = load_cards()
+    cards = built_in_cards()
     english, chinese = cards.get(name, "en"), cards.get(name, "zh")
     assert english is not None
     assert chinese is not None
@@ -133,7 +134,7 @@ def test_a_built_in_card_is_whole_in_both_languages(name: str) -> None:
 def test_a_built_in_card_tells_usual_times_and_best_formats(
     name: str, times_s: tuple[int, int], best: tuple[str, ...]
 ) -> None:
-    cards = load_cards()
+    cards = built_in_cards()
     for language in ("en", "zh"):
         card = cards.get(name, language)
         assert card is not None
@@ -153,7 +154,7 @@ EDITED: Final = {
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_stand_ins_agent_carries_out_every_example(name: str, language: str) -> None:
-    card = load_cards().get(name, language)
+    card = built_in_cards().get(name, language)
     assert card is not None
     for example in card.examples:
         if action_for(example) is not PhraseAction.EXPORT:  # done by the bot itself
@@ -179,7 +180,7 @@ def test_the_documents_own_examples_work_in_the_sandbox(example: str, kind: type
 
 
 def test_the_video_card_names_what_it_works_best_with_first() -> None:
-    card = load_cards().get("sora-video-generation")
+    card = built_in_cards().get("sora-video-generation")
     assert card is not None
     assert card.kinds[:4] == ("txt", "png", "jpg", "mp4")
     assert set(NEMO_KINDS) <= set(card.kinds)
@@ -364,7 +365,7 @@ def test_a_card_is_found_by_its_name_and_by_what_a_link_can_hold_of_it(tmp_path:
 
 
 def test_a_mark_finds_a_card_and_an_example_in_the_words_that_were_shown(tmp_path: Path) -> None:
-    cards = load_cards()
+    cards = built_in_cards()
     for card in (*cards.in_language("en"), *cards.in_language("zh")):
         assert cards.marked(card_mark(card.name)) == card.name
         for example in card.examples:
@@ -380,7 +381,7 @@ def test_the_mark_of_an_example_that_has_changed_finds_nothing(tmp_path: Path) -
     assert load_cards([tmp_path]).example(mark) is None
     path.unlink()
     assert load_cards([tmp_path]).example(mark) is None
-    assert load_cards().example("nonsense") is load_cards().marked("") is None
+    assert built_in_cards().example("nonsense") is built_in_cards().marked("") is None
 
 
 def test_a_card_takes_the_kinds_it_names(tmp_path: Path) -> None:
@@ -394,7 +395,7 @@ def test_a_card_takes_the_kinds_it_names(tmp_path: Path) -> None:
 
 
 def test_a_card_that_only_names_the_best_takes_all_that_nemovideo_takes() -> None:
-    card = load_cards().active("sora-video-generation")
+    card = built_in_cards().active("sora-video-generation")
     assert not card.restricts_kinds
     assert card.file_kinds[:3] == ("png", "jpg", "mp4")
     assert set(card.file_kinds) == set(NEMO_KINDS)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
+from enum import StrEnum
+from typing import get_type_hints
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,11 @@ from bot.jobs.messages import Button
 from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.steps.show_skills import card_view
-from bot.skills.cards import card_mark, load_cards
+from bot.skills.cards import card_mark
 from bot.store import keys
 from bot.telegram.sending.keyboards import keyboard
 from bot.words import Words
+from tests.cards import built_in_cards
 from tests.telegram.test_handlers import (
     ADMINS_ONLY,
     ANN,
@@ -49,7 +52,7 @@ OTHER_VALUES = {
     "ratio": "9x16",
     "length_s": "5",
 }
-CARD = card_mark(load_cards().default)
+CARD = card_mark(built_in_cards().default)
 OF_SETTINGS = (
     "set:0:auto_export",
     "set:1:send_as_file",
@@ -124,7 +127,11 @@ def test_any_text_is_an_action_or_none(name: str, value: str) -> None:
 
 
 def data_of(action: type[ButtonAction], job: Job) -> str:
-    values = [OTHER_VALUES.get(field.name, job.id) for field in fields(action)]
+    types = get_type_hints(action)
+    values = [
+        next(iter(types[name])) if issubclass(types[name], StrEnum) else OTHER_VALUES.get(name, job.id)
+        for name in (field.name for field in fields(action))
+    ]
     return ":".join((VERSION, action.name, *values))
 
 
@@ -188,7 +195,7 @@ async def test_a_forged_press_puts_a_card_in_no_other_messages_place(received: R
 
 
 async def test_the_last_example_is_sent_as_all_others(received: Received) -> None:
-    telegram, card = received.telegram, load_cards().active(None)
+    telegram, card = received.telegram, built_in_cards().active(None)
     ada = await telegram.people.person("Ada")
     await ada.open()
     examples = [

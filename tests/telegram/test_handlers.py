@@ -24,7 +24,6 @@ from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
-from bot.skills.cards import load_cards
 from bot.store import keys
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -38,6 +37,7 @@ from bot.telegram.sending.guest_messages import GuestMessages
 from bot.telegram.sending.located_messages import LocatedMessages
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
+from tests.cards import built_in_cards
 from tests.jobs.conftest import docket as docket_fixture
 from tests.telegram.conftest import Telegram
 
@@ -105,7 +105,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
     chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], telegram.work_dir))
     application: AnyApplication = new_application(bot, telegram.telegram_ids)
     submitter = JobSubmitter(
-        job_queue, chats, SentMessageLog(redis), load_cards(), telegram.clock, application, calls
+        job_queue, chats, SentMessageLog(redis), built_in_cards(), telegram.clock, application, calls
     )
     access = AccessControl(redis, [], [], [ANN["id"]])
     services = HandlerServices(

@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from unittest.mock import AsyncMock
 
 import pytest
 from redis.exceptions import ConnectionError as StoreAway
@@ -42,7 +43,7 @@ async def receiving(telegram: Telegram, handler: FakeHandler) -> AsyncIterator[a
     application: AnyApplication = new_application(telegram.bot, telegram.telegram_ids)
     application.add_handler(TypeHandler(Update, handler.handle))
     await application.initialize()
-    task = asyncio.create_task(UpdateReceiver(application, telegram.clock).run())
+    task = asyncio.create_task(UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock()).run())
     try:
         yield task
     finally:
@@ -132,7 +133,7 @@ async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, han
     application.add_handler(TypeHandler(Update, handler.handle))
     await application.initialize()
     good = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "good"}
-    await UpdateReceiver(application, telegram.clock).receive(
+    await UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock()).receive(
         [{"update_id": 1, "message": {"chat": "nonsense"}}, {"update_id": 2, "message": good}]
     )
     assert handler.texts == ["good"]

@@ -30,6 +30,7 @@ from bot.telegram.sending.formatting import format_list
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.markdown import to_pieces
 from bot.words import Words, languages
+from tests.cards import built_in_cards
 from tests.clocks import FastClock
 
 PHOTOS_ONLY = """\
@@ -339,7 +340,7 @@ def test_where_a_link_leads(arguments: list[str] | None, card: str | None) -> No
 
 
 def test_a_button_sends_words_of_the_chats_language() -> None:
-    cards = load_cards()
+    cards = built_in_cards()
     assert prompt_behind(RunSuggestion("calm_music"), cards, Words("zh")) == "配上贴合画面的舒缓音乐。"
     assert prompt_behind(RunSuggestion("gone"), cards, Words("zh")) is None
     assert prompt_behind(RunExample("gone"), cards, Words("en")) is None

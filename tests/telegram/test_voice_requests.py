@@ -9,8 +9,8 @@ from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import MessagePayload
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.transcribe import Heard
-from bot.skills.cards import load_cards
 from bot.words import Words
+from tests.cards import built_in_cards
 from tests.jobs.steps.conftest import Rig, a_file, queue_of, rig
 from tests.telegram.test_handlers import ANN, PRIVATE, Json, Received, docket, message, press, received
 
@@ -40,7 +40,7 @@ async def test_the_agent_gets_the_name_that_the_file_has_in_the_project(
 async def test_only_what_was_spoken_alone_is_asked_about(rig: Rig, kinds: list[str], asked: bool) -> None:
     files = tuple(a_file(number, kind=kind) for number, kind in enumerate(kinds))
     attempt = rig.attempt(rig.job(files=files))
-    await ask_for_prompt(attempt, load_cards(platform="test").active(None))
+    await ask_for_prompt(attempt, built_in_cards(platform="test").active(None))
     buttons = rig.responder.sent["received"].buttons
     assert any(isinstance(button.action, UseVoice) for button in buttons) is asked
 
@@ -51,7 +51,7 @@ async def test_only_what_was_spoken_alone_is_asked_about(rig: Rig, kinds: list[s
 async def test_a_spoken_answer_to_a_question_is_told_to_be_none(rig: Rig, kind: str, key: str) -> None:
     attempt = rig.attempt(rig.job(files=(a_file(kind=kind),)))
     queue_of(attempt).questions.asking = "asking"
-    await ask_for_prompt(attempt, load_cards(platform="test").active(None))
+    await ask_for_prompt(attempt, built_in_cards(platform="test").active(None))
     message = rig.responder.sent["received"]
     assert isinstance(message, LocalizedMessage)
     assert message.key == key

@@ -11,7 +11,6 @@ from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.steps.watch_upload import look_later
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.drafts import digest
 from bot.projects.projects import Projects
 
 
@@ -47,7 +46,7 @@ class ShowLink:
         if job.prompt and job.chat.is_private:
             nemo = projects.nemo
             state = await projects.call(job, lambda p: nemo.get_state(p.credentials, p.session_id))
-            before = job.payload_as(LinkPayload).uploads_before or digest(state.video_infos or None)
+            before = job.payload_as(LinkPayload).uploads_before or state.uploads_digest
             await attempt.save(UploadAwaited(digest_before=before, session_id=chat.session_id))
             key, buttons = "link.here_to_upload", (*buttons, Button("button.uploaded", RunHeld(job.id)))
         message = LocalizedMessage(key, buttons=buttons)

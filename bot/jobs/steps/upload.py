@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -37,7 +37,7 @@ from bot.jobs.messages import (
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.refusal_messages import (
     file_gone,
     goes_on,
@@ -57,9 +57,9 @@ from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
-from bot.nemo.answers import AcceptedFile
-from bot.nemo.drafts import digest
+from bot.nemo.answers import AcceptedFile, ProjectState
 from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
+from bot.nemo.project_files import upload_names
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
 from bot.runtime import metrics
@@ -120,7 +120,7 @@ class _Uploading:
         """Bring everything, until no more comes and the job is closed."""
         payload = self._attempt.job.payload_as(EditPayload)
         awaited = payload.uploads_before
-        if awaited and await self._uploads_digest() == awaited:
+        if awaited and (await self._state()).uploads_digest == awaited:
             again = Button("button.uploaded", Retry(self._attempt.job.id))
             browser = Button("button.upload_in_browser", ShowLink(self._attempt.job.id))
             raise JobEnded(LocalizedMessage("upload.not_there_yet", buttons=(again, browser)))
@@ -149,29 +149,29 @@ class _Uploading:
                 return
             gathered = await self._attempt.gathered()
 
-    async def _bring(self, key: str, send: Callable[[str], Awaitable[None]]) -> None:
+    async def _bring(self, key: str, send: Callable[[ProjectState], Awaitable[None]]) -> None:
         """Send a request once, whatever breaks.
 
         Args:
             key: ``FILES`` or ``LINKS``.
-            send: Sends it and saves ``Uploaded``, given a digest of the uploads that the project had before.
+            send: Sends it and saves ``Uploaded``, given the project's state before.
         """
         for number in range(1, TRIES + 1):
-            known = await self._uploads_digest()
+            state = await self._state()
             started = self._attempt.load(UploadStarted, key)
             if started is not None and not _left(self._attempt, key, started.sources):
                 started = None  # Of an earlier request that arrived.
-            if number == 1 and started is not None and started.digest_before == known:
+            if number == 1 and started is not None and started.digest_before == state.uploads_digest:
                 # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
                 await self._attempt.clock.sleep(PAUSE_S)
-                known = await self._uploads_digest()
-            if started is not None and started.digest_before != known:
+                state = await self._state()
+            if started is not None and started.digest_before != state.uploads_digest:
                 # An attempt that died got everything across.
                 log.info("upload.found_complete")
                 await self._save_uploaded(key, started.size_bytes, dict.fromkeys(started.sources))
                 return
             try:
-                await send(known)
+                await send(state)
             except NemoError as error:
                 if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
                     raise
@@ -183,11 +183,8 @@ class _Uploading:
             else:
                 return
 
-    async def _uploads_digest(self) -> str:
-        on_loss = self._lost.offer
-        state = await self._projects.get_state(self._attempt.job, on_loss)
-        # An answer can say in several ways that there are no uploads.
-        return digest(state.video_infos or None)
+    async def _state(self) -> ProjectState:
+        return await self._projects.get_state(self._attempt.job, self._lost.offer)
 
     async def _save_uploaded(
         self, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
@@ -201,11 +198,12 @@ class _Uploading:
         )
         await self._attempt.save(uploaded, key)
 
-    async def _send_links(self, links: Sequence[str], digest_before: str) -> None:
+    async def _send_links(self, links: Sequence[str], state: ProjectState) -> None:
         """Have NemoVideo fetch the job's links. It does not say how large they are."""
 
         async def send(project: Project) -> None:
-            await self._attempt.save(UploadStarted(digest_before=digest_before, sources=tuple(links)), LINKS)
+            started = UploadStarted(digest_before=state.uploads_digest, sources=tuple(links))
+            await self._attempt.save(started, LINKS)
             await self._projects.nemo.upload_urls(project.credentials, project.session_id, links)
 
         self._attempt.responder.report_progress(
@@ -233,10 +231,10 @@ class _Uploading:
             ) from error
         await self._save_uploaded(LINKS, 0, dict.fromkeys(links))
 
-    async def _send_files(self, files: Sequence[Attachment], digest_before: str) -> None:
+    async def _send_files(self, files: Sequence[Attachment], state: ProjectState) -> None:
         async def send(project: Project) -> None:
             async with contextlib.AsyncExitStack() as stack:
-                opened = await self._open_all(files, stack)
+                opened = self._with_distinct_names(files, await self._open_all(files, stack), state)
                 if not opened:
                     return
                 size_bytes = sum(file.size for file in opened.values())
@@ -244,14 +242,14 @@ class _Uploading:
                 await self._attempt.job_queue.record_upload_size(
                     self._attempt.claimed, before.size_bytes + size_bytes
                 )
-                await self._attempt.save(
-                    UploadStarted(digest_before=digest_before, size_bytes=size_bytes, sources=tuple(opened)),
-                    FILES,
+                started = UploadStarted(
+                    digest_before=state.uploads_digest, size_bytes=size_bytes, sources=tuple(opened)
                 )
+                await self._attempt.save(started, FILES)
                 opened = await _without_replaced(self._attempt, opened)
                 if not opened:
                     return
-                times_s = (await self._usual_times.load())[Work.READING]
+                times_s = (await self._usual_times.load())[TimedStage.READING]
                 meter = _Meter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 answer = await self._projects.nemo.upload_files(
@@ -259,7 +257,7 @@ class _Uploading:
                 )
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
-                    await self._usual_times.learn(Work.READING, took_s)
+                    await self._usual_times.learn(TimedStage.READING, took_s)
                 await self._save_uploaded(FILES, size_bytes, _uploaded_files(opened, answer))
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:
@@ -309,11 +307,21 @@ class _Uploading:
             await self._attempt.responder.send(f"unusable.{len(refused)}", message)
             refused = (*refused, file.file_id)
             await self._attempt.save(FilesRefused(file_ids=refused))
-        names = _distinct([file.name for file in opened.values()])
-        return {
-            file_id: replace(file, name=name)
-            for (file_id, file), name in zip(opened.items(), names, strict=True)
-        }
+        return opened
+
+    def _with_distinct_names(
+        self, files: Sequence[Attachment], opened: Mapping[str, OpenFile], state: ProjectState
+    ) -> dict[str, OpenFile]:
+        """Number files of the same name: NemoVideo and its agent tell files apart by their names."""
+        in_project = upload_names(state)
+        restored = self._attempt.job.payload_as(EditPayload).restored_file_ids
+        # The prompt names these already; the agent takes the latest of a name.
+        named = {file.file_id for file in files if file.is_result or file.file_id in restored}
+        renamed: dict[str, OpenFile] = {}
+        for file_id, file in opened.items():
+            taken = {one.name for one in renamed.values()} | (set() if file_id in named else in_project)
+            renamed[file_id] = replace(file, name=_free_name(file.name, taken))
+        return renamed
 
     async def _open(self, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
         self._attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
@@ -386,16 +394,12 @@ def _uploaded_files(
     }
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Make names distinct: NemoVideo and its agent tell files apart by them."""
-    distinct: list[str] = []
-    for name in names:
-        path, number, candidate = PurePath(name), 1, name
-        while candidate in distinct:
-            number += 1
-            candidate = f"{path.stem} ({number}){path.suffix}"
-        distinct.append(candidate)
-    return distinct
+def _free_name(name: str, taken: Collection[str]) -> str:
+    path, number, candidate = PurePath(name), 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{path.stem} ({number}){path.suffix}"
+    return candidate
 
 
 def files_to_upload(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:

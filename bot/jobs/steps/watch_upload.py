@@ -11,7 +11,6 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName, follow_up_id
 from bot.jobs.payloads import WatchPayload
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo.drafts import digest
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
 from bot.words import bounded
@@ -43,11 +42,11 @@ class WatchUpload:
         if awaited is None or chat.session_id is None or chat.session_id != awaited.session_id:
             return  # It is another project's.
         try:
-            uploads = (await self._projects.get_state(job)).video_infos
+            state = await self._projects.get_state(job)
         except NemoError as error:
             log.info("watch_upload.no_state", error=type(error).__name__)
         else:
-            if digest(uploads or None) != awaited.digest_before:
+            if state.uploads_digest != awaited.digest_before:
                 prompt = bounded(held.job.prompt, _PROMPT_CHARS)
                 do_it = Button("button.run_arrived", RunHeld(held.job.id))
                 message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
@@ -75,4 +74,4 @@ async def look_later(attempt: Attempt, link_job: Job, look: int = 0) -> None:
         asked_at=now,
         payload=WatchPayload(link_job_id=link_job.id, look=look),
     )
-    await attempt.job_queue.later.add(watch, now + PAUSES[look])
+    await attempt.job_queue.scheduled.add(watch, now + PAUSES[look])

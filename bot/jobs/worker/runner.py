@@ -38,6 +38,7 @@ from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 from bot.runtime.tracing import traced
 from bot.store import keys
 
@@ -77,7 +78,7 @@ class JobRunner:
         max_attempts: int,
         positions: PositionMessages,
         end_by: EndBy,
-        send_alert: SendAlert | None = None,
+        send_alert: SendAlert,
     ) -> None:
         self._end_by = end_by
         self._send_alert = send_alert
@@ -151,7 +152,7 @@ class JobRunner:
         # Another worker may be sending it right now: without its number this attempt would send a second one.
         waited_s = 0.0
         send = attempt.load(MessageSend, PROGRESS_MESSAGE)
-        while attempt.claimed.announced and (send is None or send.sent is None):
+        while attempt.claimed.has_position_message and (send is None or send.sent is None):
             if waited_s >= POSITION_MESSAGE_WAIT_S:
                 return
             await self._clock.sleep(0.1)
@@ -197,7 +198,7 @@ class JobRunner:
                 await attempt.responder.discard_result()
                 error = attempt.given_up_for if state is JobState.FAILED else ""
                 await self._job_queue.finish(attempt.claimed, state, error, attempt.progress)
-                if error and self._send_alert is not None:
+                if error:
                     with contextlib.suppress(RedisError):
                         await self._send_alert("job_given_up", LocalizedMessage("alert.job_given_up"))
                 metrics.JOBS.labels(attempt.job.kind, state).inc()
@@ -209,7 +210,7 @@ class JobRunner:
         try:
             message, state = await self._take_steps(attempt)
         finally:
-            await attempt.stop_fetching()
+            await cancel(attempt.fetching)  # Nobody waits for the result any more.
         if state is JobState.FAILED:
             attempt.note_failure(message)
         try:
@@ -261,7 +262,7 @@ class JobRunner:
             return None, JobState.ASKING
         except Exception as error:
             log.exception("job.failed_unexpectedly")
-            # Perhaps it read from a primary that was replaced. That one takes no write, or knows no such attempt.
+            # Perhaps it read from a replaced primary, which rejects writes or doesn't know the attempt.
             await attempt.save(attempt.progress)
             attempt.given_up_for = type(error).__name__
             return _go_on(_UNEXPECTED, attempt), JobState.FAILED
@@ -396,7 +397,7 @@ def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
     is_answered = answered is not None and answered.turn == turn.number
     is_unknown = attempt.load(AgentAsked, turn.key) is not None and not is_answered
     if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.has_changed):
-        # Also if nobody knows what the agent did: an export shows it, and asking anew would be charged again.
+        # Also if it is unknown what the agent did: an export shows it, but asking again would be charged again.
         return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))
     key = unchanged if job.kind is JobKind.EDIT else of_any
     return LocalizedMessage(key, buttons=(Button("button.retry", Retry(job.id)),))

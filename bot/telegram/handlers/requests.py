@@ -12,10 +12,9 @@ from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import ExportPayload, MessagePayload, VariationsPayload
+from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
-from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import (
@@ -147,7 +146,7 @@ class RequestHandlers(HandlerFamily):
             return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
-            return await show_skill(self._submitter, update, START)
+            return await show_skill(self._submitter, update, SkillView.START)
         if request.is_refused:
             has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
             offering = partial(links_refused, has_project=has_project)
@@ -164,7 +163,7 @@ class RequestHandlers(HandlerFamily):
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=MessagePayload(message=taken)))
         words = PartText(request.prompt, request.links)
-        # The file of an answered message, with all of its album, is of that message; the request is this message's.
+        # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
             replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
             words,
@@ -203,7 +202,7 @@ class RequestHandlers(HandlerFamily):
         return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
-        """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
+        """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
         part, words, message = request.part, PartText(), message_of(update)
         if message.text and await self._goes_on(update, message):
             words = PartText(request.prompt, request.links)

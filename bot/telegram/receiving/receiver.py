@@ -51,8 +51,8 @@ class UpdateReceiver:
         self,
         application: AnyApplication,
         clock: Clock,
-        send_alert: SendAlert | None = None,
-        clear_alert: Callable[[str], Awaitable[None]] | None = None,
+        send_alert: SendAlert,
+        clear_alert: Callable[[str], Awaitable[None]],
     ) -> None:
         self._send_alert = send_alert
         self._clear_alert = clear_alert
@@ -90,7 +90,7 @@ class UpdateReceiver:
                 await self._clock.sleep(pause_after_s(error, backoff))
                 continue
             backoff.reset()
-            if not self._is_alone and self._clear_alert is not None:
+            if not self._is_alone:
                 with contextlib.suppress(RedisError):
                     await self._clear_alert(_ANOTHER_POLLER)
             self.is_answered = self._is_alone = True
@@ -103,14 +103,13 @@ class UpdateReceiver:
 
     async def _on_conflict(self, error: Conflict) -> None:
         if "webhook" not in error.message.lower():
-            # Processes that share the store share the polling lock, so it is none of ours.
+            # Processes that share the store share the polling lock, so it isn't one of ours.
             log.error(
                 "receiver.another_program_polls",
                 hint="a program that does not share this store uses the same token: end it",
             )
-            if self._send_alert is not None:
-                with contextlib.suppress(RedisError):
-                    await self._send_alert(_ANOTHER_POLLER, LocalizedMessage("alert.another_poller"))
+            with contextlib.suppress(RedisError):
+                await self._send_alert(_ANOTHER_POLLER, LocalizedMessage("alert.another_poller"))
             return
         # Left from an earlier way to run this bot; while it is set, Telegram answers no poll.
         log.warning("receiver.webhook_removed")

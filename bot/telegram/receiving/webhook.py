@@ -8,7 +8,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from telegram import Bot
-from telegram.error import BadRequest, EndPointNotFound, InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
 
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
@@ -45,8 +45,6 @@ async def ensure_webhook(bot: Bot, redis: Redis, url: str, secret: str, clock: C
         try:
             async with redis.lock(keys.WEBHOOK_LOCK, timeout=LOCK_S):
                 return await _set_if_changed(bot, redis, url, secret)
-        except EndPointNotFound as error:
-            raise InvalidToken(error.message) from error
         except (BadRequest, InvalidToken):
             raise
         except (TelegramError, RedisError) as error:
@@ -72,8 +70,6 @@ async def watch_webhook(bot: Bot, clock: Clock, show: Callable[[bool], None]) ->
             arrives = error_at is None or clock.now() - error_at > 2 * WATCH_PAUSE
             if not arrives:
                 log.warning("webhook.delivery_failed", waiting=info.pending_update_count)
-        except EndPointNotFound as error:
-            raise InvalidToken(error.message) from error
         except InvalidToken:
             raise
         except TelegramError as error:

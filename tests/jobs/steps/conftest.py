@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -35,8 +36,9 @@ from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.nemovideo.drafts import Draft
-from bot.skills.cards import SkillCards, load_cards
+from bot.skills.cards import SkillCards
 from bot.web.serve import serve
+from tests.cards import built_in_cards
 from tests.clocks import FastClock
 from tests.jobs.conftest import new_job
 
@@ -309,7 +311,9 @@ class Rig:
             checkpoint, key = entry if isinstance(entry, tuple) else (entry, "")
             given[field_of(type(checkpoint), key)] = checkpoint.model_dump(mode="json")
         queue = MemoryQueue(gathered, saved=dict(given))
-        claimed = ClaimedJob(gathered, 2 if given else 1, 1, given, cancelled=False, announced=False)
+        claimed = ClaimedJob(
+            gathered, 2 if given else 1, 1, given, cancelled=False, has_position_message=False
+        )
         attempt = Attempt(claimed, cast(JobQueue, queue), self.clock)
         attempt.responder = self.responder
         return attempt
@@ -370,7 +374,7 @@ async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("bot.jobs.queue.usual_times.EXCHANGE_EVERY_S", 0)
     clock = FastClock(SPEED)
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
-    cards = load_cards(platform="test")
+    cards = built_in_cards(platform="test")
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
         nemo = await stack.enter_async_context(NemoControl(url))
@@ -382,7 +386,7 @@ async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             cards,
             GuestAccountCounter(redis, clock),
             clock,
-            OperatorToken(redis, None),
+            OperatorToken(redis, None, alert=AsyncMock()),
             options,
         )
         credit_limits = CreditLimits(redis, clock, DailyCredits(), no_alert)

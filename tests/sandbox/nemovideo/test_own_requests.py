@@ -15,9 +15,9 @@ from bot.sandbox.nemovideo.media import Media
 from bot.sandbox.nemovideo.prompts import Generate, parse
 from bot.sandbox.nemovideo.sessions import Session, new_session
 from bot.sandbox.samples import make_video
-from bot.skills.cards import load_cards
 from bot.words import Words
 from bot.words.phrases import action_for
+from tests.cards import built_in_cards
 from tests.sandbox.nemovideo.caller import Caller
 from tests.sandbox.nemovideo.test_render import colour, rendered
 
@@ -118,7 +118,7 @@ def test_every_suggestion_has_a_check() -> None:
 _EXAMPLES = [
     (language, example)
     for language in ("en", "zh")
-    for card in load_cards().in_language(language)
+    for card in built_in_cards().in_language(language)
     for example in card.examples
 ]
 
