@@ -118,7 +118,7 @@ class Accounts:
         if account is Account.GUEST and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
         if not _can_see_project(account, chat):
-            # Another topic may have changed the account meanwhile: its epoch is written as it was read.
+            # Another topic may have changed the account meanwhile: write the epoch that was read.
             now = ChatFields(account=account, project_epoch=chat.account_epoch)
             await self._chats.update(job.chat, RESET_ON_ACCOUNT_CHANGE, now)
             chat = await self._chats.get(job.chat)
@@ -188,7 +188,7 @@ class Accounts:
             if chat.token is None or self._expires_within(chat, timedelta(0)):
                 await self._renew(job, attribution)
             elif self._expires_within(chat, RENEW_AHEAD):
-                # The old one still holds: where there is no new one yet, the next call asks again.
+                # The old token still works: if there is no new one yet, the next call asks again.
                 with contextlib.suppress(NemoError):
                     await self._save_account(job.chat, await self._request_guest_token(job, attribution))
         return True
@@ -236,9 +236,7 @@ class Accounts:
         user_id = given.user_id or before.user_id
         changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=given.expires_at)
         if is_other:
-            await self._chats.update(
-                key, changes, ChatFields(account_epoch=_new_epoch(), export_refused_at=None)
-            )
+            await self._chats.update(key, changes, ChatFields(account_epoch=_new_epoch()))
         else:
             await self._chats.update(key, changes)
 

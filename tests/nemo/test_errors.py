@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from bot.nemo.errors import (
+    MAX_MESSAGE_CHARS,
     AccessRefused,
     AuthError,
     Call,
@@ -79,6 +80,10 @@ def test_how_long_to_wait_is_read_from_header_or_answer(
 )
 def test_when_a_request_may_have_been_carried_out(error: Any, unknown: bool) -> None:
     assert error.outcome_unknown is unknown
+
+
+def test_a_token_at_the_limit_of_a_message_is_not_cut_but_replaced() -> None:
+    assert clean(f"{'x' * (MAX_MESSAGE_CHARS - 3)} nmv_secret") == f"{'x' * (MAX_MESSAGE_CHARS - 3)} **"
 
 
 def test_a_message_has_no_token_and_limited_length() -> None:

@@ -7,6 +7,7 @@ import pytest
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import AnswerQuestion, pack
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, QuestionAnswer, SentMessage, field_of
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.job_queue import ClaimedJob
@@ -149,7 +150,7 @@ async def test_an_answer_that_is_edited_later_is_told_to_be_used_already(receive
     body = message("cinematic", PRIVATE, **said, edit_date=60)["message"]
     assert await received({"edited_message": {**body, "text": "cartoon"}}) == []  # Such as a link's preview.
     told = [job.payload for _ in range(2) for job in await received({"edited_message": body})]
-    assert [isinstance(one, MessagePayload) and one.message.key for one in told] == ["edited.answer"]
+    assert told == [MessagePayload(message=LocalizedMessage("edited.answer"))]
     assert await answer_to(received, asking) == QuestionAnswer(words=("Cartoon",))
 
 

@@ -26,7 +26,7 @@ Alert = Callable[[str, LocalizedMessage], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class DailyCredits:
-    """Credits that may be spent per day (UTC); 0 is no limit."""
+    """Credits that may be spent per day (UTC); 0 means no limit."""
 
     bot: int = 0  # by all together
     person: int = 0  # by each person

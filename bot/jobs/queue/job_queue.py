@@ -441,7 +441,7 @@ class JobQueue(JobReader):
                     await self.cancel(chat, queue, job_id)
 
     async def cancel_others(self, job: Job) -> None:
-        """Cancel all jobs in the queue of a running one, which found that nobody is there any more."""
+        """Cancel all jobs in a running job's queue, after it found that its chat is gone."""
         for job_id in await self.current(job.chat, job.queue):
             if job_id != job.id:
                 await self.cancel(job.chat, job.queue, job_id)
@@ -472,7 +472,7 @@ class JobQueue(JobReader):
 
 
 def _is_brief(job: Job) -> bool:
-    """Return whether a job need not be kept for long, as no button refers to it."""
+    """Return whether a job is kept only briefly, because no button refers to it."""
     if job.kind is JobKind.MESSAGE:
         return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
     return job.kind in (JobKind.CANCEL, JobKind.FORGET)

@@ -40,7 +40,7 @@ SendMessage: TypeAlias = Callable[[int, LocalizedMessage, str], Awaitable[SentMe
 
 CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real time
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
-OVER_AFTER = timedelta(hours=1)  # a trouble that did not show for so long is over
+OVER_AFTER = timedelta(hours=1)  # a trouble that hasn't been reported for this long is over
 OVER_AFTER_A_DAY = ("credits", "token_refused")
 """Troubles that show when a person runs into them, and stay in between."""
 
@@ -136,7 +136,7 @@ class OperatorAlerts:
         """Keep the messages up to date, forever; one process does it for all.
 
         Args:
-            check: Reports the troubles that nobody runs into.
+            check: Reports troubles that no job or update runs into.
             show: Edits a message.
             send: Sends a message while the store takes no writes.
         """

@@ -37,7 +37,7 @@ def unpack(text: str) -> Job:
     """Read a packed request.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text isn't a packed request.
     """
     try:
         stored = zlib.decompressobj(wbits=_RAW, zdict=_USUAL).decompress(base64.b85decode(text), MAX_BYTES)

@@ -38,7 +38,7 @@ Resource = Literal["requests", "bytes"]
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """What a day allows; 0 is no limit."""
+    """What a day allows; 0 means no limit."""
 
     requests: int = 0  # number of requests
     bytes: int = 0  # size of the files that are sent in

@@ -90,7 +90,7 @@ def left_s(times_s: Sequence[float], elapsed_s: float) -> float:
     """Return how long work usually still takes, by the median of the times that are longer than it has taken so far.
 
     Returns:
-        Seconds; 0.0 if none took so long.
+        Seconds; 0.0 if it has already taken longer than all of them.
     """
     longer = [time_s for time_s in times_s if time_s > elapsed_s]
     return statistics.median(longer) - elapsed_s if longer else 0.0

@@ -75,7 +75,7 @@ SAVE_TEXT_EVERY_S = 2.0
 
 RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays above what follows
 RAW_PAUSE_S = 5.0
-"""An answer that goes on so long after a video was made has a second stage."""
+"""If an answer goes on for this long after a video was made, a second stage is shown."""
 
 MAX_ANSWER_CHARS = 20_000
 
@@ -274,7 +274,7 @@ class _AgentTurn:
         draft, asked = await self._reserve_turn(project)
         await self._progress.begin()
         self._form = await self._default_format(project)
-        # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
+        # Last of all: after this, nobody can tell whether an attempt that died has sent the message.
         await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         try:
             await self._read_stream(project, received)
@@ -313,7 +313,7 @@ class _AgentTurn:
             reading = await task
         finally:
             task.cancel()
-        await self._spending.ensure_chosen(reading.available)
+        await self._spending.ensure_generation_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
         return state.draft, AgentAsked(

@@ -87,7 +87,7 @@ class TurnCredits:
         balance = None if number is None or total is None else BalanceReading(number, total)
         return CreditsReading(credits_.available, balance)
 
-    async def ensure_chosen(self, available: float | None) -> None:
+    async def ensure_generation_chosen(self, available: float | None) -> None:
         """Let a clip that is to be generated from words alone wait until its format and length are chosen.
 
         Args:

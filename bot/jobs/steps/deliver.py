@@ -15,7 +15,7 @@ from bot.jobs.messages import FETCHED, Button, LocalizedMessage, Progress, with_
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
-from bot.jobs.steps.export import CachedResultGone, Export, result_of
+from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
 from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
@@ -79,7 +79,7 @@ class Deliver:
             exported = await self._export_again(attempt)
             delivered = await self._deliver(attempt, exported)
         except FileGone:
-            await attempt.save(CachedResultGone())
+            await attempt.save(CachedResultUnusable())
             exported = await self._export_again(attempt)
             delivered = await self._deliver(attempt, exported, "delivered_anew")
         if attempt.fetching is not None:

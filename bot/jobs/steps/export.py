@@ -107,10 +107,10 @@ class RenderLimits:
     total_s: float = 3600.0
 
 
-class CachedResultGone(Checkpoint):
-    """Saved when Telegram no longer has the result that was sent before: it is made again."""
+class CachedResultUnusable(Checkpoint):
+    """Saved when an earlier result can't be sent again: Telegram no longer has it, or an album needs its file."""
 
-    name = "cached_result_gone"
+    name = "cached_result_unusable"
 
 
 class Export:
@@ -186,7 +186,7 @@ class Export:
                 is_earlier=earlier is not None,
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
-            if cached is not None and attempt.load(CachedResultGone) is None:
+            if cached is not None and attempt.load(CachedResultUnusable) is None:
                 await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
                 return
             await attempt.responder.show_progress()

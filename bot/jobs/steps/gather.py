@@ -53,7 +53,7 @@ async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJ
 
 
 async def apply_parts(attempt: Attempt, gathered: GatheredJob) -> None:
-    """Go on with a request as it is gathered now; a version that was seen before costs nothing again.
+    """Go on with a request as it is gathered now; a version that was seen before isn't read again.
 
     Raises:
         JobEnded: There is nothing to work on, the prompt is too long, or a text file can't be used.

@@ -397,7 +397,7 @@ def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
     is_answered = answered is not None and answered.turn == turn.number
     is_unknown = attempt.load(AgentAsked, turn.key) is not None and not is_answered
     if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.has_changed):
-        # Also if nobody knows what the agent did: an export shows it, and asking anew would be charged again.
+        # Also if it is unknown what the agent did: an export shows it, but asking again would be charged again.
         return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))
     key = unchanged if job.kind is JobKind.EDIT else of_any
     return LocalizedMessage(key, buttons=(Button("button.retry", Retry(job.id)),))

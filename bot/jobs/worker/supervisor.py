@@ -27,10 +27,12 @@ log = structlog.get_logger(__name__)
 
 CHECK_EVERY_S = 1.0  # pause between two checks for heartbeats; docket sends one every 2 s
 CHECK_TIMEOUT_S = 2.0  # for one check: docket itself repeats its calls for as long as the store is away
-SILENT_S = 6.0  # a worker is replaced after so long without a heartbeat while the store is there
+SILENT_S = 6.0  # a worker without a heartbeat for this long is replaced, while the store is reachable
 AFTER_OUTAGE_S = 3.0  # the same once the store is back: a worker that takes tickets sends one within 2 s
 TAKES_NOTHING_S = 4.0  # a worker whose last heartbeat is older counts as dead
-HANGS_S = 60.0  # without a heartbeat of any worker for so long while the store is there, only a restart helps
+HANGS_S = (
+    60.0  # if no worker has had a heartbeat for this long while the store is reachable, only a restart helps
+)
 
 
 class WorkerSupervisor:

@@ -51,7 +51,7 @@ class AccessGuard(HandlerFamily):
 
     @on_message(filters.ALL, _BEFORE_ACCESS)
     async def _stop_for_others(self, update: Update, context: Context) -> None:
-        """Stop what nobody has said to this bot, or what comes from another bot."""
+        """Stop commands for other bots, and messages that no person has sent."""
         message = message_of(update)
         # A token in it has to be deleted all the same.
         username = context.bot.username

@@ -33,7 +33,7 @@ class GroupHandlers(HandlerFamily):
 
     @on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED)
     async def _topic_created(self, update: Update, context: Context) -> None:
-        """Let a topic of a private chat that nobody has named get the name of its project."""
+        """Let an unnamed topic of a private chat get the name of its project."""
         message = message_of(update)
         key, created = chat_key_of(message), message.forum_topic_created
         await self._submitter.record(message)

@@ -1,4 +1,4 @@
-"""Guest mode: a person calls the bot by its name in a chat where it is no member, mostly in reply to a video."""
+"""Guest mode: a person calls the bot by its name in a chat that it isn't in, mostly in reply to a video."""
 
 from dataclasses import replace
 from functools import partial
@@ -127,7 +127,7 @@ class GuestModeHandlers(HandlerFamily):
 
     @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:
-        """Stop a request for the person who made it: in their private chat is its job, and in nobody else's."""
+        """Cancel a request for the person who made it: only their own private chat has its job."""
         press, job_queue = update.callback_query, self._job_queue
         if press is None:
             return

@@ -89,7 +89,7 @@ class JobButtons(HandlerFamily):
     async def _as_command(
         self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink
     ) -> PressReply:
-        # Only the button makes a project where there is none.
+        # Unlike the command, the button makes a project if there is none.
         job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
         job = self._submitter.job(press.update, job_type.kind)
         if isinstance(action, ShowLink):

@@ -125,7 +125,7 @@ class JobSubmitter:
         return enqueued.is_new
 
     def _acknowledge(self, update: Update, jobs: Sequence[Job]) -> None:
-        """React to a request in the background: nobody needs that after a crash, and its job ends later."""
+        """React to a request in the background; a crash may lose the reaction."""
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
                 signals = ActivitySignals(job, self.telegram_calls)

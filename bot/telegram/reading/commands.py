@@ -112,5 +112,5 @@ def _without_punctuation(text: str) -> str:
 
 @cache
 def _mention(username: str) -> re.Pattern[str]:
-    # An address such as me@bot.com mentions nobody.
+    # An address such as me@bot.com isn't a mention.
     return re.compile(rf"[{_INVISIBLE}]*(?<![\w@./])@{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE)

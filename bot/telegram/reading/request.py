@@ -198,7 +198,9 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
         # The file is what was forwarded; links in another person's text bring and refuse nothing.
         links = RequestLinks(links.prompt)
     elif not is_own and links.prompt:
-        links = replace(links, media=find_links(text).media)  # A page among others' words is no file.
+        links = replace(
+            links, media=find_links(text).media
+        )  # A link to a page in another person's words isn't a file.
     if context and not has_file and not links.media and not links.is_refused:
         links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
@@ -245,7 +247,7 @@ def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> Reque
     answered = read_links(context)
     if answered.is_refused:
         return replace(answered, offered=links.prompt.strip())
-    # A page among other words is no file.
+    # A link to a page among other words isn't a file.
     return replace(links, media=find_links(context).media if answered.prompt else answered.media)
 
 

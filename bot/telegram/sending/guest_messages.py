@@ -1,4 +1,4 @@
-"""Messages that the bot sends as a guest, to chats where it is no member: each answers one query, then is edited."""
+"""Messages that the bot sends as a guest, to chats that it isn't in: each answers one query, and is edited later."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -94,7 +94,7 @@ class ProgressMessage:
         self._variation, self._variation_begins, self._variation_share = None, 0.0, 1.0
         if name is not None:
             params: dict[str, Param] = {"number": number, "total": count, "name": name}
-            self._variation = LocalizedMessage("progress.part", params)
+            self._variation = LocalizedMessage("progress.variation", params)
             self._variation_begins, self._variation_share = (number - 1) / count, 1 / count
             self._progress = replace(
                 self._progress, preview=None

@@ -133,7 +133,9 @@ def without(refusal: SendRefusal, fields: Mapping[str, Any]) -> dict[str, Any]:
             for name in ("text", "caption"):
                 text = fields.get(name) or ""
                 text = _without_tags(text) if fields.get("parse_mode") == ParseMode.HTML else text
-                is_cut = refusal is SendRefusal.LENGTH and len(text) > SHORT_CHARS  # Half a tag is none.
+                is_cut = (
+                    refusal is SendRefusal.LENGTH and len(text) > SHORT_CHARS
+                )  # The tags are gone, so that a cut can't halve one.
                 left_out[name] = f"{text[:SHORT_CHARS]}…" if is_cut else text
     return {name: left_out.get(name, value) for name, value in fields.items()}
 

@@ -42,7 +42,7 @@ class SentMessageLog:
         request_id: int | None = None,
         content: str | None = None,
     ) -> None:
-        """Record that a message is known, so that nobody takes it for a lost one.
+        """Record that a message is known, so that it isn't taken for a lost one.
 
         Args:
             telegram_chat_id: The id that its chat has in Telegram.
