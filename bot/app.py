@@ -23,12 +23,12 @@ from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import StepDependencies, make_steps
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.queue.alert_checks import AlertChecks
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
-from bot.jobs.queue.troubles import TroubleChecks
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.export import RenderLimits
 from bot.jobs.steps.service_errors import ended_by
@@ -70,7 +70,7 @@ from bot.telegram.handlers.handler_family import HandlerServices
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.handlers.registration import register_handlers
-from bot.telegram.reading import attachments as media
+from bot.telegram.reading import attachments
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
@@ -151,8 +151,7 @@ class App:
         """
         settings, started = self._settings, asyncio.Event()
         raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
-        health = Health({name: lambda: False for name in ("store", "telegram")})
-        health.checks["started"] = started.is_set
+        health = Health(started=started.is_set)
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)
             # Reading the certificates takes as long as starting the store, and waits for nothing.
@@ -161,7 +160,7 @@ class App:
             )
             if store is None:
                 return
-            health.checks["store"] = store.redis.ping
+            health.store = store.redis.ping
             token_cipher = await TokenCipher.of_store(
                 store.redis, settings.encryption_keys, settings.data_dir
             )
@@ -180,7 +179,7 @@ class App:
             bot = await stack.enter_async_context(self._bot(tls, rate_limiter, stop))
             if stop.is_set():
                 return
-            health.checks["telegram"] = lambda: True
+            health.telegram = lambda: True
             telegram_ids = TelegramIds(store.redis)
             telegram_calls = TelegramCalls(bot, self._clock, telegram_ids, rate_limiter)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
@@ -237,7 +236,7 @@ class App:
         supervisor = WorkerSupervisor(
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
         )
-        health.checks["worker"] = lambda: supervisor.is_alive
+        health.worker = lambda: supervisor.is_alive
         metrics.WORKER.set_function(lambda: supervisor.is_alive)
         health.hangs = lambda: supervisor.hangs
         return runner, supervisor
@@ -246,7 +245,7 @@ class App:
         settings = self._settings
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guest_accounts = parts.guest_accounts if uses_guests else None
-        checks = TroubleChecks(parts.alerts, guest_accounts, parts.job_queue.statistics, settings.data_dir)
+        checks = AlertChecks(parts.alerts, guest_accounts, parts.job_queue.statistics, settings.data_dir)
         messages = AlertMessages(parts.bot, parts.located_messages)
         await parts.alerts.run(checks.run, messages.show, messages.send)
 
@@ -280,7 +279,7 @@ class App:
         path = ""
         if settings.webhook_url and settings.webhook_secret and self._role is not Role.WORKER:
             webhook = Webhook(settings.webhook_secret.get_secret_value(), self._clock)
-            health.checks["webhook"] = lambda: webhook is not None and webhook.is_set
+            health.webhook = lambda: webhook is not None and webhook.is_set
             path = urlsplit(settings.webhook_url).path
         if settings.http_listen or webhook is not None:
             host, port = settings.listen
@@ -314,9 +313,9 @@ class App:
                 parts.redis, settings.allowed_users, settings.allowed_chats, settings.admins
             ),
             refusals=FileRefusals(
-                download_limit=media.LOCAL_SIZE_LIMIT if local else media.CLOUD_SIZE_LIMIT,
+                download_limit=attachments.LOCAL_SIZE_LIMIT if local else attachments.CLOUD_SIZE_LIMIT,
                 upload_limit=settings.max_upload_mb * MEBIBYTE,
-                send_limit=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+                send_limit=attachments.LOCAL_SEND_LIMIT if local else attachments.CLOUD_SEND_LIMIT,
             ),
             telegram_ids=parts.telegram_ids,
             presses=ButtonPresses(submitter, parts.located_messages),
@@ -335,7 +334,7 @@ class App:
         """Poll while no other process does: Telegram would answer to each of them with a conflict."""
         lock = PollingLock(redis, keys.POLLING_LOCK, min(POLLING_LOCK_TTL_S, self._settings.dead_worker_s))
         metrics.POLLING.set_function(lambda: lock.is_held and receiver.is_answered)
-        health.checks["telegram"] = lambda: receiver.is_answered or not lock.is_held
+        health.telegram = lambda: receiver.is_answered or not lock.is_held
         await lock.run(receiver.run)
 
     async def _receive_webhook(self, receiver: UpdateReceiver, webhook: Webhook, parts: _Parts) -> None:
@@ -455,7 +454,7 @@ class App:
             DeliveryOptions(
                 bot,
                 local_mode=local,
-                max_send_bytes=media.LOCAL_SEND_LIMIT if local else media.CLOUD_SEND_LIMIT,
+                max_send_bytes=attachments.LOCAL_SEND_LIMIT if local else attachments.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
             ),
             settings.progress_edit_s,

@@ -38,13 +38,8 @@ SECRETS_DIR = Path("/run/secrets")
 """Where container engines put secrets, a file each."""
 
 COMPOSE_NAMES = (
-    "VALKEY_PASSWORD",
-    "TELEGRAM_API_ID",
-    "TELEGRAM_API_HASH",
-    "WEBHOOK_HOST",
-    "WEBHOOK_PATH",
-    "GRAFANA_PASSWORD",
-)
+    "VALKEY_PASSWORD", "TELEGRAM_API_ID", "TELEGRAM_API_HASH", "WEBHOOK_HOST", "WEBHOOK_PATH", "GRAFANA_PASSWORD",
+)  # fmt: skip
 """What else stands in ``deploy/.env``: for the other containers of ``deploy/compose.yaml``."""
 
 TELEGRAM_CLOUD_URL = "https://api.telegram.org"

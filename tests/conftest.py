@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import uvloop
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 
@@ -20,6 +21,11 @@ from bot.runtime.process import collect_rarely
 from bot.sandbox.nemovideo import render
 from bot.store.connect import Store, open_store
 from bot.store.server import EmbeddedServer
+from tests.clocks import PATIENCE_S
+
+# A busy machine may take longer to answer than the 5 s of httpx.
+for _phase in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _phase, PATIENCE_S)
 
 gc.disable()  # until all tests are collected: what is imported leaves no garbage
 

@@ -36,7 +36,7 @@ class AccessControl:
         self._listed = frozenset(users) | frozenset(chats)
         self._admins = frozenset(admins)
 
-    async def refusal(self, person_id: int, *chat_ids: int) -> AccessDenied | None:
+    async def why_denied(self, person_id: int, *chat_ids: int) -> AccessDenied | None:
         """Return why a person may not use the bot in a chat, or ``None`` if they may.
 
         Args:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
-from bot.commands.check_findings import Finding, not_asked, ok, wrong
+from bot.commands.check_findings import Finding, ok, skipped, wrong
 from bot.commands.check_services import LISTEN_S, TelegramCheck, check_nemovideo
 from bot.commands.check_store import check_disk, check_store, is_polled
 from bot.media.decoder_isolation import NOTHING
@@ -77,7 +77,7 @@ def check_without_settings(error: WrongSettings) -> list[Finding]:
     for line in error.lines:
         name, _, problem = line.partition(": ")
         findings.append(wrong(f"settings: {name}", problem, "Put it right in the environment or in .env"))
-    return [*findings, not_asked("everything else", "depends on the settings"), *check_fonts()]
+    return [*findings, skipped("everything else", "depends on the settings"), *check_fonts()]
 
 
 async def _check_store(settings: Settings, clock: Clock) -> tuple[list[Finding], bool | None, int | None]:
@@ -105,7 +105,7 @@ async def _check_decoders() -> Finding:
     except NotDecoded as error:
         return wrong(name, str(error), "Reinstall the bot; until then videos have no cover and no length")
     if mechanisms == NOTHING:
-        return not_asked(name, "nothing: this system has no seccomp or Landlock, or refuses them")
+        return skipped(name, "nothing: this system has no seccomp or Landlock, or refuses them")
     return ok(name, mechanisms)
 
 

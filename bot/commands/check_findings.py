@@ -11,12 +11,12 @@ class Verdict(StrEnum):
 
     OK = "ok"
     WRONG = "wrong"
-    NOT_ASKED = "not asked"  # it does not apply here, or depends on something that is wrong
+    SKIPPED = "skipped"  # it does not apply here, or depends on something that is wrong
 
     @property
     def mark(self) -> str:
         """Its sign in the table."""
-        return {Verdict.OK: "✓", Verdict.WRONG: "✗", Verdict.NOT_ASKED: "–"}[self]
+        return {Verdict.OK: "✓", Verdict.WRONG: "✗", Verdict.SKIPPED: "–"}[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,6 @@ def wrong(name: str, found: str, advice: str) -> Finding:
     return Finding(name, Verdict.WRONG, found, advice)
 
 
-def not_asked(name: str, why: str) -> Finding:
+def skipped(name: str, why: str) -> Finding:
     """Report that a check does not apply or can't be made."""
-    return Finding(name, Verdict.NOT_ASKED, why)
+    return Finding(name, Verdict.SKIPPED, why)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from bot.commands.check_findings import Finding, not_asked, ok, wrong
+from bot.commands.check_findings import Finding, ok, skipped, wrong
 from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError
@@ -62,7 +62,7 @@ class TelegramCheck:
                     "TELEGRAM_BOT_TOKEN is not set",
                     "Get a token from @BotFather: send it /newbot",
                 ),
-                *(not_asked(name, "no token") for name in names),
+                *(skipped(name, "no token") for name in names),
             ]
         try:
             async with asyncio.timeout(TOTAL_TIMEOUT_S):
@@ -70,7 +70,7 @@ class TelegramCheck:
                 if not me.get("ok"):
                     return [
                         self._refused(me),
-                        *(not_asked(name, "Telegram refuses") for name in names[:2]),
+                        *(skipped(name, "Telegram refuses") for name in names[:2]),
                         self._clock_finding(),
                     ]
                 bot = mapping(me.get("result"))
@@ -86,13 +86,13 @@ class TelegramCheck:
                 advice = "Is the proxy in TELEGRAM_PROXY running, and are its user and password right?"
             return [
                 wrong("Telegram", f"{url} does not answer: {str(error) or 'too slow'}", advice),
-                *(not_asked(name, "no answer") for name in names),
+                *(skipped(name, "no answer") for name in names),
             ]
         switches = [_groups(bot), _inline(bot), guest, _topics(bot)]
         return [ok("Telegram", credentials), *switches, updates, self._clock_finding()]
 
     def _clock_finding(self) -> Finding:
-        return self._date or not_asked("clock, by Telegram's", "it sent no date")
+        return self._date or skipped("clock, by Telegram's", "it sent no date")
 
     def _refused(self, answer: Mapping[str, Any]) -> Finding:
         error = f"{answer.get('error_code')} {answer.get('description')}"
@@ -119,7 +119,7 @@ class TelegramCheck:
                     "STAGING_CHAT is set, but guest mode is off",
                     "Switch it on at @BotFather, in the bot's settings, or remove STAGING_CHAT",
                 )
-            return not_asked(name, "off: it can't be called into chats where it is no member (@BotFather)")
+            return skipped(name, "off: it can't be called into chats where it is no member (@BotFather)")
         if not staging_chat:
             return ok(
                 name, "on: who has not started the bot gets a button for the video; STAGING_CHAT changes that"
@@ -159,11 +159,11 @@ class TelegramCheck:
         if is_set:
             return ok(name, f"by our webhook at {there}; {pending} wait")
         if ours:
-            return not_asked(name, f"no webhook yet: it is set when the bot starts; {pending} wait")
+            return skipped(name, f"no webhook yet: it is set when the bot starts; {pending} wait")
         if polls_here:
             return ok(name, f"a process on this store polls; {pending} wait")
         if polls_here is None:
-            return not_asked(
+            return skipped(
                 name, f"no webhook; whether somebody polls is unknown without the store; {pending} wait"
             )
         # Confirms no update, as it has no offset. It ends another program's poll, whose next poll then ends ours.
@@ -205,20 +205,20 @@ def _inline(bot: Mapping[str, Any]) -> Finding:
         return ok(
             name, 'on: videos have a "Share" button, and people find theirs behind its name in any chat'
         )
-    return not_asked(name, 'off: videos have no "Share" button (@BotFather: /setinline)')
+    return skipped(name, 'off: videos have no "Share" button (@BotFather: /setinline)')
 
 
 def _topics(bot: Mapping[str, Any]) -> Finding:
     name = "Telegram: topics"
     if bot.get("has_topics_enabled"):
         return ok(name, "on in private chats: each topic has a project of its own")
-    return not_asked(name, "off in private chats (@BotFather: Threaded Mode)")
+    return skipped(name, "off in private chats (@BotFather: Threaded Mode)")
 
 
 def _groups(bot: Mapping[str, Any]) -> Finding:
     name = "Telegram: groups"
     if not bot.get("can_join_groups", True):
-        return not_asked(name, "can't be added to any (@BotFather: /setjoingroups)")
+        return skipped(name, "can't be added to any (@BotFather: /setjoingroups)")
     if bot.get("can_read_all_group_messages"):
         return ok(name, "privacy mode off: it is sent all messages, and answers those that are meant for it")
     return ok(name, "privacy mode on: it is sent commands and answers to it, and nothing else")
@@ -265,13 +265,13 @@ async def check_nemovideo(
                 "Check the network of this machine and NEMO_API_URL"
                 + (", and the proxy in NEMO_PROXY" if settings.nemo_proxy else ""),
             ),
-            not_asked("NemoVideo: account", "no answer"),
-            *(dates[-1:] or [not_asked("clock, by NemoVideo's", "no answer")]),
+            skipped("NemoVideo: account", "no answer"),
+            *(dates[-1:] or [skipped("clock, by NemoVideo's", "no answer")]),
         ]
     return [
         ok("NemoVideo", settings.nemo_api_url),
         account,
-        *(dates[-1:] or [not_asked("clock, by NemoVideo's", "it sent no date")]),
+        *(dates[-1:] or [skipped("clock, by NemoVideo's", "it sent no date")]),
     ]
 
 
@@ -291,7 +291,7 @@ async def get_operator_credits(http: httpx.AsyncClient, settings: Settings) -> C
 def _guests(used: int | None, a_week: int) -> Finding:
     name = "NemoVideo: account"
     if used is None:
-        return not_asked(name, "no NEMO_TOKEN: guest accounts")
+        return skipped(name, "no NEMO_TOKEN: guest accounts")
     if used >= a_week:
         return wrong(
             name,

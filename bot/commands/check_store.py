@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
 from bot.chats.token_cipher import KEY_FILE, TokenCipher, TokenCipherError
-from bot.commands.check_findings import Finding, not_asked, ok, wrong
+from bot.commands.check_findings import Finding, ok, skipped, wrong
 from bot.runtime.hosts import is_public_host
 from bot.settings import ENV_FILE, MEBIBYTE, Settings
 from bot.store import keys
@@ -67,7 +67,7 @@ def _memory(info: dict[str, Any]) -> Finding:
 def _replicas(info: dict[str, Any]) -> Finding:
     name = "store: replicas"
     if not info.get("connected_slaves"):
-        return not_asked(name, "none")
+        return skipped(name, "none")
     found = f"{info['connected_slaves']}"
     # Redis counts the good ones only if there has to be one.
     if "min_slaves_good_slaves" in info:
@@ -101,11 +101,11 @@ async def _pubsub(redis: Redis) -> Finding:
 def _password(settings: Settings) -> Finding:
     name = "store: password"
     if settings.redis_url is None:
-        return not_asked(name, "embedded: a socket that only its owner can use")
+        return skipped(name, "embedded: a socket that only its owner can use")
     parts = urlsplit(settings.redis_url.get_secret_value())
     scheme = parts.scheme.partition("+")[0]
     if parts.scheme == "unix":
-        return not_asked(name, "a Unix socket")
+        return skipped(name, "a Unix socket")
     if parts.password or "password" in parse_qs(parts.query):
         if scheme == "redis" and is_public_host(parts.hostname or "localhost"):
             return wrong(
@@ -115,7 +115,7 @@ def _password(settings: Settings) -> Finding:
             )
         return ok(name, "set")
     if _is_loopback(parts.hostname or "localhost"):
-        return not_asked(name, "none, on this machine alone")
+        return skipped(name, "none, on this machine alone")
     return wrong(
         name,
         "none: whoever reaches Redis can read and change everything",
@@ -208,7 +208,7 @@ def _is_open_to_others(path: Path) -> bool:
 def _own_server(settings: Settings) -> Sequence[Finding]:
     names = ("own server: its files", "own server: results")
     if not settings.telegram_local_mode:
-        return [not_asked(name, "no TELEGRAM_LOCAL_MODE") for name in names]
+        return [skipped(name, "no TELEGRAM_LOCAL_MODE") for name in names]
     return [
         _server_files(names[0], settings.server_dir),
         _directory(names[1], settings.results_dir, "SHARED_DIR"),

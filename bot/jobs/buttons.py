@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import ClassVar, dataclass_transform, get_type_hints
 
+from bot.chats.brand import BrandPart
+
 VERSION = "1"
 """The first field of all callback data, so that a later release recognizes the buttons of an older one."""
 
@@ -13,7 +15,10 @@ MAX_PACKED_BYTES = 64  # the Bot API's limit for callback data
 @dataclass_transform(frozen_default=True)
 @dataclass(frozen=True)
 class ButtonAction:
-    """Base of all actions. Fields are booleans, or strings without a colon; the last one may hold colons."""
+    """Base of all actions.
+
+    Fields are booleans, strings without a colon, or members of a ``StrEnum``; the last one may hold colons.
+    """
 
     name: ClassVar[str]
 
@@ -60,10 +65,10 @@ class Setting(StrEnum):
 
 
 class SwitchSetting(ButtonAction, name="set"):
-    """Switch a ``Setting`` on or off."""
+    """Switch a setting on or off."""
 
     on: bool
-    setting: str
+    setting: Setting
 
 
 class Cancel(JobButton, name="cancel"):
@@ -71,11 +76,11 @@ class Cancel(JobButton, name="cancel"):
 
 
 class Retry(JobButton, name="retry"):
-    """Do what a failed job has left to do."""
+    """Continue a failed job where it stopped."""
 
 
 class RenderLastOnly(ButtonAction, name="last_only"):
-    """Skip the renders of the chat's requests, except that of the last one that waits."""
+    """Render only the last of the chat's waiting requests."""
 
 
 class GoOnChoice(StrEnum):
@@ -87,9 +92,9 @@ class GoOnChoice(StrEnum):
 
 
 class GoOn(JobButton, name="go_on"):
-    """Run a request that waits for a decision; the choice is a ``GoOnChoice``."""
+    """Run a request that waits for a decision."""
 
-    choice: str
+    choice: GoOnChoice
 
 
 class ChooseGeneration(ButtonAction, name="form"):
@@ -157,7 +162,7 @@ class EditHeard(JobButton, name="edit_heard"):
 
 
 class RunHeld(JobButton, name="held"):
-    """Run the words and files of a request that was held back, without its links; the job is the one that holds it."""
+    """Run a held request with its words and files, but without its links; ``job_id`` names the job that holds it."""
 
 
 class Export(ButtonAction, name="export"):
@@ -168,10 +173,21 @@ class ShowMore(JobButton, name="more"):
     """Show what else can be made of the finished video of a job."""
 
 
-class MakeExtract(ButtonAction, name="extract"):
-    """Make something else of the finished video of a job: an ``Extract``, a ``smaller`` version, a ``file``."""
+class ExtractKind(StrEnum):
+    """What else can be made of a finished video, in the order of the buttons; the values are in catalogue keys."""
 
-    form: str
+    GIF = "gif"
+    ROUND = "round"
+    AUDIO = "audio"
+    STILL = "still"
+    SMALLER = "smaller"  # a smaller version
+    FILE = "file"  # the same, sent as a file
+
+
+class MakeExtract(ButtonAction, name="extract"):
+    """Make something else of the finished video of a job."""
+
+    kind: ExtractKind
     job_id: str
 
 
@@ -293,7 +309,7 @@ class ListSkills(ButtonAction, name="skills"):
 
 
 class ShowSkill(ButtonAction, name="card"):
-    """Show the skill card with a mark, or what else there is to know about it."""
+    """Show the skill card with this mark, or further details of it."""
 
     with_details: bool
     mark: str
@@ -326,15 +342,15 @@ class ShowBrand(ButtonAction, name="brand"):
 
 
 class SetBrandFormat(ButtonAction, name="brand_format"):
-    """Begin new projects in a format (``9x16``), or in that of the ``clip``."""
+    """Begin new projects in a format (``9x16``), or in the clip's own (``clip``)."""
 
     ratio: str
 
 
 class RemoveBrandFile(ButtonAction, name="brand_remove"):
-    """Forget the chat's ``logo``, ``intro`` or ``outro``."""
+    """Forget a file of the chat's brand."""
 
-    part: str
+    file: BrandPart
 
 
 class ForgetChat(ButtonAction, name="forget"):
@@ -342,7 +358,7 @@ class ForgetChat(ButtonAction, name="forget"):
 
 
 class KeepChat(ButtonAction, name="keep_chat"):
-    """Keep what is kept of the chat: erase nothing."""
+    """Erase nothing of the chat."""
 
 
 def pack(action: ButtonAction) -> str:
@@ -371,9 +387,9 @@ def unpack(data: str | None) -> ButtonAction | None:
     values = packed.split(":", len(names) - 1) if names and packed else []
     given = zip(names, values, strict=False)
     try:
-        return action(*(value == "1" if types[name] is bool else value for name, value in given))
-    except TypeError:
-        return None  # A field is missing.
+        return action(*(value == "1" if types[name] is bool else types[name](value) for name, value in given))
+    except (TypeError, ValueError):
+        return None  # A field is missing, or a value is unknown.
 
 
 def _may_be_sent(data: str) -> bool:

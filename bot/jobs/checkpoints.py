@@ -131,13 +131,13 @@ class Uploaded(Checkpoint):
     """Saved when NemoVideo has taken files (key ``FILES``) or fetched links (key ``LINKS``)."""
 
     name = "uploaded"
-    session_id: str | None = None  # the project that has them: a retry need not bring them there twice
+    session_id: str | None = None  # the project that has them, so that a retry doesn't upload them twice
     size_bytes: int = 0  # bytes of all of them; 0 for links
     sources: Mapping[str, UploadedFile | None] = {}  # what is known of each, by file id or link
 
 
 class Turn(Checkpoint):
-    """Saved before a message to the agent that answers its questions; the first one has none."""
+    """Saved before a message that answers the agent's questions; the job's first message has no such checkpoint."""
 
     name = "turn"
     number: int = 1  # counts the job's messages to the agent
@@ -189,7 +189,7 @@ class AgentAnswered(Checkpoint):
     reason: str = ""  # what the error said
     code: int | None = None  # its code
     raw_video_announced: bool = False  # whether the chat was notified that the raw video is ready
-    question: QuestionSet | None = None  # what the agent asked at the end, if it did
+    question_set: QuestionSet | None = None  # what the agent asked at the end, if it did
     turn: int = 1  # number of the turn
     files: int = 0  # how many files came with it, which have been sent
     credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be shown
@@ -207,7 +207,7 @@ class KeptDraft(Checkpoint):
 
     @classmethod
     def of(cls, draft: Draft | None) -> "KeptDraft":
-        """Return what is kept of a draft."""
+        """Return the checkpoint for a draft."""
         return cls(draft=None if draft is None else bounded_draft(draft))
 
     def read(self) -> Draft | None:
@@ -221,7 +221,7 @@ def before_turn(turn: Turn) -> str:
 
 
 class HeldAnswer(Checkpoint):
-    """Saved when the answer waits for what it goes out with: the video, or how the job ended without one.
+    """Saved when the answer waits to be sent with the video, or with the reason why there is no video.
 
     It is deleted once the video is in the chat.
     """
@@ -241,7 +241,7 @@ class ProjectLost(Checkpoint):
 
 
 class QuestionAsked(Checkpoint):
-    """Saved before a question is sent, under its number: that of the turn and its own, such as ``1.0``."""
+    """Saved before a question is sent, under its number: the turn's and its own, such as ``1.0``."""
 
     name = "question_asked"
     asked_at: float = 0.0  # by the wall clock, in seconds

@@ -206,7 +206,7 @@ class Progress:
     # Seconds that the stage usually still takes; the bar moves towards ``until`` meanwhile.
     expected_s: float = 0.0
     until: float = 0.0  # where the stage ends, 0 to 1
-    # How long it may take from here, for the time left in the text: what others took, or one estimate; empty for none.
+    # Seconds that the rest may take: what earlier ones took, or one estimate; empty to show no time left.
     estimates_s: tuple[float, ...] = ()
     link: str = ""  # where the project opens in a browser; it stays through the stages that follow
     buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job

@@ -160,7 +160,7 @@ class MessageLocation:
 
 @dataclass(frozen=True, slots=True)
 class GuestQuery:
-    """A message by which a person called the bot into a chat where it is no member."""
+    """A message by which a person called the bot into a chat that it isn't a member of."""
 
     id: str  # Telegram's; it can be answered once
     chat_id: int  # the chat's id in Telegram
@@ -262,7 +262,7 @@ def message_job(
     asked_at: datetime,
     job_id: str | None = None,
 ) -> Job:
-    """Make a job that says something in a chat where nobody asked for it, so that it answers no message.
+    """Make a job that sends a message which doesn't answer another one.
 
     Args:
         chat: Where to say it.

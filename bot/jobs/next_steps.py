@@ -18,7 +18,7 @@ MAX_BUTTONS: Final = 3
 
 _LABEL_CHARS: Final = 60
 
-# How examples begin that edit what is there, rather than describe something new; or they name it.
+# Examples that edit an existing video begin with these words, or contain those; others describe a new one.
 _EDITS: Final = re.compile(
     r"^(?:replace|put|make(?! an?\b| \d)|blur|add|remove|cut|trim|turn|change|crop)\b|^[把让给加去剪换虚配]|^背景"
     r"|\b(?:my|this) (?:video|clip|picture|photo|image)s?\b|我的视频|这[段张]",
@@ -99,85 +99,37 @@ def _suggestion(name: str, topic: SuggestionTopic, fits: Callable[[_Facts], bool
 
 
 _TABLE: Final = (
-    _suggestion(
-        "add_title",
-        SuggestionTopic.TITLE,
-        lambda f: f.has_picture and not f.has_title,
-        r"\btitles?\b|\btext\b|标题|文字",
-    ),
-    _suggestion(
-        "calm_music",
-        SuggestionTopic.MUSIC,
-        lambda f: f.has_picture and not f.has_music,
-        r"\bmusic\b|\bbgm\b|\bsong\b|\bsoundtrack\b|音乐|配乐",
-    ),
-    _suggestion(
-        "softer_music",
-        SuggestionTopic.MUSIC,
-        lambda f: f.has_music and (f.volume is None or f.volume > _SOFT),
-        r"\bsoft|\bquiet|\bvolume\b|\bloud|音量|轻一点|小声|大声",
-    ),
-    _suggestion(
-        "short_cut",
-        SuggestionTopic.LENGTH,
-        lambda f: f.has_picture and f.length_ms > SHORT_CUT_MS,
-        r"\b(?:15|fifteen)\b|15\s*秒|十五秒",
-    ),
-    _suggestion(
-        "bigger_title",
-        SuggestionTopic.TITLE,
-        lambda f: f.has_title,
-        r"\bbigger\b|\blarger\b|更大|放大|变大|大一点|大一些",
-    ),
-    _suggestion(
-        "blur_background",
-        SuggestionTopic.BACKGROUND,
-        lambda f: f.about is SuggestionTopic.BACKGROUND and f.has_picture,
-        r"\bblur|虚化|模糊",
-    ),
-    _suggestion(
-        "next_scene",
-        SuggestionTopic.SCENE,
-        lambda f: f.about is SuggestionTopic.SCENE and f.has_picture,
-        r"\bnext scene\b|下一个场景|下一幕",
-    ),
-    _suggestion(
-        "vertical",
-        SuggestionTopic.FORMAT,
-        lambda f: f.has_picture and f.is_wide and not f.is_generated,
-        r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
-    ),
-    _suggestion(
-        "vertical_anew",
-        SuggestionTopic.FORMAT,
-        lambda f: f.has_picture and f.is_wide and f.is_generated,
-        r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖",
-    ),
-    _suggestion(
-        "other_music",
-        SuggestionTopic.MUSIC,
-        lambda f: f.has_music,
-        r"\banother\b.*\bmusic\b|\bother music\b|\bdifferent music\b|换.*(?:音乐|配乐)",
-    ),
-    _suggestion(
-        "faster",
-        SuggestionTopic.LENGTH,
-        lambda f: f.has_picture and f.length_ms >= _WORTH_SPEEDING_MS,
-        r"\bfast|\bspeed|\bslow|加速|快一|快点|慢",
-    ),
-)
+    _suggestion("add_title", SuggestionTopic.TITLE, lambda f: f.has_picture and not f.has_title,
+                r"\btitles?\b|\btext\b|标题|文字"),
+    _suggestion("calm_music", SuggestionTopic.MUSIC, lambda f: f.has_picture and not f.has_music,
+                r"\bmusic\b|\bbgm\b|\bsong\b|\bsoundtrack\b|音乐|配乐"),
+    _suggestion("softer_music", SuggestionTopic.MUSIC, lambda f: f.has_music and (f.volume is None or f.volume > _SOFT),
+                r"\bsoft|\bquiet|\bvolume\b|\bloud|音量|轻一点|小声|大声"),
+    _suggestion("short_cut", SuggestionTopic.LENGTH, lambda f: f.has_picture and f.length_ms > SHORT_CUT_MS,
+                r"\b(?:15|fifteen)\b|15\s*秒|十五秒"),
+    _suggestion("bigger_title", SuggestionTopic.TITLE, lambda f: f.has_title,
+                r"\bbigger\b|\blarger\b|更大|放大|变大|大一点|大一些"),
+    _suggestion("blur_background", SuggestionTopic.BACKGROUND,
+                lambda f: f.about is SuggestionTopic.BACKGROUND and f.has_picture, r"\bblur|虚化|模糊"),
+    _suggestion("next_scene", SuggestionTopic.SCENE, lambda f: f.about is SuggestionTopic.SCENE and f.has_picture,
+                r"\bnext scene\b|下一个场景|下一幕"),
+    _suggestion("vertical", SuggestionTopic.FORMAT, lambda f: f.has_picture and f.is_wide and not f.is_generated,
+                r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖"),
+    _suggestion("vertical_anew", SuggestionTopic.FORMAT, lambda f: f.has_picture and f.is_wide and f.is_generated,
+                r"\bvertical\b|\bportrait\b|9\s*[:：]\s*16|竖"),
+    _suggestion("other_music", SuggestionTopic.MUSIC, lambda f: f.has_music,
+                r"\banother\b.*\bmusic\b|\bother music\b|\bdifferent music\b|换.*(?:音乐|配乐)"),
+    _suggestion("faster", SuggestionTopic.LENGTH, lambda f: f.has_picture and f.length_ms >= _WORTH_SPEEDING_MS,
+                r"\bfast|\bspeed|\bslow|加速|快一|快点|慢"),
+)  # fmt: skip
 
 _ON_REQUEST: Final = (
     _suggestion("subtitles", SuggestionTopic.TITLE, lambda f: f.has_picture, r"\bsubtitles?\b|字幕"),
-    _suggestion(
-        "square",
-        SuggestionTopic.FORMAT,
-        lambda f: f.has_picture and f.is_tall,
-        r"\bsquare\b|1\s*[:：]\s*1|方",
-    ),
+    _suggestion("square", SuggestionTopic.FORMAT, lambda f: f.has_picture and f.is_tall,
+                r"\bsquare\b|1\s*[:：]\s*1|方"),
     _suggestion("as_music", SuggestionTopic.MUSIC, lambda f: not f.has_picture, r"\bmusic\b|音乐"),
     _suggestion("video_for_audio", SuggestionTopic.SCENE, lambda f: not f.has_picture, r"\bvideo\b|视频"),
-)
+)  # fmt: skip
 """Suggestions that stand in "More", or under files that arrive."""
 
 ANEW: Final = frozenset({"vertical_anew", "video_for_audio"})
@@ -202,7 +154,7 @@ def next_steps(
     Args:
         draft: The draft now.
         card: The active skill card; its topic goes first.
-        prompt: The last prompt; what it asked for is not offered again.
+        prompt: The last prompt; a suggestion that repeats it is left out.
         is_generated: Whether all of its pictures were generated.
     """
     if not draft.is_ready:
@@ -268,7 +220,7 @@ def _is_about(example: str, kinds: set[str]) -> bool:
 
 
 def _cuts_nothing(example: str, length_ms: int) -> bool:
-    """Return whether an example cuts to a length that a file, if its own is known, does not have."""
+    """Return whether an example cuts to a length that the file is known not to reach."""
     length = _LENGTH.search(example)
     return length is not None and 0 < length_ms <= 1000 * int(length[1])
 

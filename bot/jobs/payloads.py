@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.jobs.buttons import ExtractKind
 from bot.jobs.messages import ListMessage, LocalizedMessage
 
 
@@ -54,7 +55,7 @@ class VariationsPayload(Payload):
 class ExtractPayload(Payload):
     """A request for something else to be made of a finished video, which is the job's file."""
 
-    form: str  # an ``Extract``, or ``smaller`` or ``file``
+    kind: ExtractKind
     result_job_id: str  # the job that made the video
 
 
@@ -119,10 +120,18 @@ class OpenProjectPayload(Payload):
     mark: str = ""  # stands for the project in the list
 
 
+class SkillView(StrEnum):
+    """What is shown of the skill cards."""
+
+    START = "start"  # how to begin with the active card
+    LIST = "list"
+    CARD = "card"  # the active card
+
+
 class SkillPayload(Payload):
     """A question for the skill cards."""
 
-    view: str  # ``start``, ``list`` or ``card``
+    view: SkillView
 
 
 class CancelPayload(Payload):

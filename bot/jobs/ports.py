@@ -194,7 +194,7 @@ class Responder(Protocol):
         ...
 
     def expect_file(self, file: Attachment) -> None:
-        """Have Telegram get a file ready that is opened in a moment; what goes wrong shows when it is opened."""
+        """Let Telegram prepare a file that will be opened in a moment; errors are raised when it is opened."""
         ...
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
@@ -259,7 +259,7 @@ class Responder(Protocol):
         """Delete a message; idempotent.
 
         Args:
-            telegram_chat_id: The id that its chat had in Telegram: what is in a group that has moved since stays there.
+            telegram_chat_id: The id that its chat had in Telegram then; a message stays behind if its group moves.
             message_id: The message.
             only_buttons: Only remove its buttons, as happens anyway where it can't be deleted any more.
 
@@ -301,9 +301,9 @@ class Topics(Protocol):
     """Opens and names the topics of private chats."""
 
     async def open(self, chat: ChatKey, name: str) -> ChatKey | None:
-        """Open a topic; ``None`` where there are none, or where that fails."""
+        """Open a topic; return ``None`` if the chat has no topics, or if that fails."""
         ...
 
     async def rename(self, topic: ChatKey, name: str) -> bool:
-        """Rename a topic, and return whether it is there; so is what is outside of topics. Never fails."""
+        """Rename a topic, and return whether it exists; true outside of topics. Never fails."""
         ...

@@ -15,17 +15,17 @@ MAX_BUTTON_CHARS = 40  # what a phone shows of a button; longer labels stand in 
 
 
 def question_number(answered: AgentAnswered, index: int) -> str:
-    """Return the number of a question: that of the agent's turn, and its own from 0."""
+    """Return the number of a question: the number of the agent's turn, and the question's own, from 0."""
     return f"{answered.turn}.{index}"
 
 
 def find_question(answered: AgentAnswered | None, number: str) -> tuple[QuestionSet, int] | None:
     """Return the questions of a turn, and which of them has this number; ``None`` for one of another turn."""
-    if answered is None or answered.question is None:
+    if answered is None or answered.question_set is None:
         return None
-    for index in range(len(answered.question.questions)):
+    for index in range(len(answered.question_set.questions)):
         if question_number(answered, index) == number:
-            return answered.question, index
+            return answered.question_set, index
     return None
 
 
@@ -93,9 +93,9 @@ async def close_questions(
     responder: Responder, checkpoints: Checkpoints, answered: AgentAnswered | None
 ) -> None:
     """Remove the buttons of the questions of the agent's latest turn, which take no answer any more."""
-    if answered is None or answered.question is None:
+    if answered is None or answered.question_set is None:
         return
-    for index in range(len(answered.question.questions)):
+    for index in range(len(answered.question_set.questions)):
         send = checkpoints.load(MessageSend, message_key(question_number(answered, index)))
         if send is not None and send.sent is not None:
             await responder.delete_message(

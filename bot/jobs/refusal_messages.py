@@ -1,4 +1,7 @@
-"""Refusals of files by size or kind, for the active skill card or for Telegram, and files that Telegram lacks."""
+"""Refusals of files by size or kind, for the active skill card or for Telegram, and files that Telegram lacks.
+
+NemoVideo's refusals of a call, such as for too few credits, are in ``steps/service_errors.py``.
+"""
 
 from __future__ import annotations
 

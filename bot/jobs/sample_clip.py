@@ -20,7 +20,7 @@ SAMPLE: Final = Attachment(
     width=640,
     height=360,
 )
-"""The clip as a file of a job. Its id is none of Telegram's: it is read from this package."""
+"""The clip as a file of a job. Its id isn't Telegram's: the file is read from this package."""
 
 
 @contextlib.asynccontextmanager

@@ -27,7 +27,7 @@ _STYLES = {
 
 
 def styles(aspect: VariationAspect, draft: Draft) -> Sequence[str]:
-    """Return what makes each version; a format that the draft has already is none.
+    """Return the style of each version; a format that the draft already has is left out.
 
     Args:
         aspect: What they differ in.

@@ -21,7 +21,7 @@ def shared_as(chat: ChatKey, version: Version, mark: str) -> str:
 
 
 def version_name(number: int) -> str:
-    """Return what a version is called in every language."""
+    """Return the name of a version, the same in every language."""
     return f"v{number}"
 
 
@@ -84,7 +84,7 @@ def version_line(version: Version, latest: Version) -> LocalizedMessage:
 
 
 def words_of(version: Version) -> Param:
-    """Return what a version was asked for in."""
+    """Return the words of the request that made a version."""
     return version.words or LocalizedMessage("versions.original")
 
 

@@ -40,7 +40,7 @@ _AUDIO_BPS = 128_000
 
 
 class Extract(StrEnum):
-    """What is made; the values are parts of callback data and of keys in the catalogue."""
+    """What is made; the values are members of `bot.jobs.buttons.ExtractKind` too."""
 
     GIF = "gif"
     ROUND = "round"

@@ -229,7 +229,7 @@ def clean(message: str) -> str:
     ].strip()
 
 
-def surely_not_sent(error: httpx.RequestError) -> bool:
+def failed_before_sending(error: httpx.RequestError) -> bool:
     """Return whether a request can't have reached its server, as httpx documents its errors.
 
     Note:

@@ -22,8 +22,8 @@ from bot.nemo.errors import (
     clean,
     code_of,
     error_for,
+    failed_before_sending,
     message_of,
-    surely_not_sent,
 )
 from bot.nemo.render_answers import has_status
 from bot.nemo.uploads import MultipartBody
@@ -218,7 +218,7 @@ class Wire:
             return await http.send(request, stream=True, follow_redirects=False)
         except httpx.RequestError as error:
             message = f"{type(error).__name__}: {error}"
-            raise TransportError(call, message, sent=not surely_not_sent(error)) from error
+            raise TransportError(call, message, sent=not failed_before_sending(error)) from error
 
     def url(self, path: str) -> httpx.URL:
         """Return the URL of a path."""
@@ -296,8 +296,6 @@ async def read_body(call: Call, response: httpx.Response) -> bytes:
         if size > MAX_ANSWER_BYTES:
             raise UnexpectedAnswer(call, "an answer too long to read", status=response.status_code)
         pieces.append(piece)
-    if gzip is not None and size and not gzip.eof:
-        raise UnexpectedAnswer(call, "gzip without an end", status=response.status_code)
     return b"".join(pieces)
 
 

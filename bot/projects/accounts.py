@@ -24,7 +24,7 @@ from bot.runtime.clock import Clock
 log = structlog.get_logger(__name__)
 
 RENEW_AHEAD = timedelta(minutes=5)
-"""A guest token is renewed so long before it ends, so that it does not end in the middle of something."""
+"""How long before its end a guest token is renewed, so that it doesn't expire during a job."""
 
 RESET_PROJECT = ChatFields(session_id=None, task_id=None, lost_session_id=None)
 
@@ -96,7 +96,7 @@ class Accounts:
         return Account.GUEST if await self._operator_token.usable() is None else Account.OPERATOR
 
     async def can_see(self, chat: Chat, project: ListedProject) -> bool:
-        """Return whether the account that a chat works with now is that of a project in its list."""
+        """Return whether a chat's present account owns a project in its list."""
         project_of = {"account": project.account, "project_epoch": project.project_epoch}
         return _can_see_project(await self.account_kind_for(chat), chat.model_copy(update=project_of))
 
@@ -118,7 +118,7 @@ class Accounts:
         if account is Account.GUEST and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
         if not _can_see_project(account, chat):
-            # Another topic may have changed the account meanwhile: its epoch is written as it was read.
+            # Another topic may have changed the account meanwhile: write the epoch that was read.
             now = ChatFields(account=account, project_epoch=chat.account_epoch)
             await self._chats.update(job.chat, RESET_ON_ACCOUNT_CHANGE, now)
             chat = await self._chats.get(job.chat)
@@ -140,7 +140,7 @@ class Accounts:
             attribution: Who asks.
 
         Returns:
-            Whether the chat lost its project by it: that of another user can't be seen.
+            Whether the chat lost its project: the new account can't see another user's.
 
         Raises:
             GuestAccountsUsedUp: There are none left.
@@ -188,7 +188,7 @@ class Accounts:
             if chat.token is None or self._expires_within(chat, timedelta(0)):
                 await self._renew(job, attribution)
             elif self._expires_within(chat, RENEW_AHEAD):
-                # The old one still holds: where there is no new one yet, the next call asks again.
+                # The old token still works: if there is no new one yet, the next call asks again.
                 with contextlib.suppress(NemoError):
                     await self._save_account(job.chat, await self._request_guest_token(job, attribution))
         return True
@@ -199,10 +199,10 @@ class Accounts:
     async def _request_guest_token(self, requester: Requester, attribution: Attribution) -> AnonymousToken:
         key, chat = requester.chat, await self._chats.get(requester.chat)
         if chat.client_id is None:
-            # Projects that topics still have are of an account that was forgotten.
+            # Projects that topics still have belong to the forgotten account.
             await self._chats.update(key, ChatFields(account_epoch=_new_epoch()))
         client_id = await self._chats.ensure_client_id(key)
-        # A renewed token is of the same account.
+        # A renewed token belongs to the same account.
         person = self._chats.person_digest(requester.owner_id) if chat.token is None else None
         try:
             await self._claim(person, client_id)
@@ -231,14 +231,12 @@ class Accounts:
 
     async def _save_account(self, key: ChatKey, given: AnonymousToken) -> None:
         before = await self._chats.get(key)
-        # The answer need not name the account: then it is the one that the client id had before.
+        # If the answer doesn't name the account, the client id still has its previous one.
         is_other = before.user_id is not None and given.user_id not in (None, before.user_id)
         user_id = given.user_id or before.user_id
         changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=given.expires_at)
         if is_other:
-            await self._chats.update(
-                key, changes, ChatFields(account_epoch=_new_epoch(), export_refused_at=None)
-            )
+            await self._chats.update(key, changes, ChatFields(account_epoch=_new_epoch()))
         else:
             await self._chats.update(key, changes)
 
@@ -250,7 +248,7 @@ class Accounts:
 
 
 def _can_see_project(account: Account, chat: Chat) -> bool:
-    """Return whether the account that a chat works with now is the one that its project belongs to."""
+    """Return whether a chat's present account owns its project."""
     if chat.account != account:
         return False
     return account is Account.OPERATOR or chat.project_epoch == chat.account_epoch

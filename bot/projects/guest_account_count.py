@@ -41,7 +41,7 @@ class GuestAccountCounter:
         """Take the one new account that a person may have in seven days.
 
         Args:
-            person: A digest of the person's id; it outlasts what is erased of their chats.
+            person: A digest of the person's id, which is kept even if their chats are erased.
             client_id: The client id that gets the account; claiming again for it is idempotent.
 
         Returns:
@@ -55,7 +55,7 @@ class GuestAccountCounter:
         return max(1.0, await self._redis.ttl(key))
 
     async def release(self, person: str, client_id: UUID) -> None:
-        """Give back what was claimed: the service gave no account."""
+        """Give back a claimed account, because the service didn't give one."""
         key = keys.guest_account_key(person)
         if await self._redis.get(key) == _digest(str(client_id)):
             await self._redis.delete(key)

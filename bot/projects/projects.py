@@ -32,7 +32,7 @@ T = TypeVar("T")
 LINK_PATIENCE_S = 5.0  # how long a delivery waits for the address under its button; it goes without one then
 
 LINK_MARGIN = timedelta(hours=24)
-"""A browser link is replaced so long before it expires, so that one under a message holds for a while."""
+"""How long before it expires a browser link is replaced, so that the one under a message works for a while."""
 
 MAX_TASK_NAME_CHARS = 40
 """The project's title on the web site; the rest of the request is cut."""
@@ -105,7 +105,7 @@ class Projects:
         return (await self.chats.get(key)).session_id is not None
 
     async def open(self, job: Requester) -> Project:
-        """Return the chat's project; create it if there is none.
+        """Return the chat's project; create it if there is none. Repairs nothing, unlike :meth:`ensure_open`.
 
         Raises:
             GuestAccountsUsedUp: There are no guest tokens left.
@@ -172,6 +172,14 @@ class Projects:
                 await on_loss(loss)
 
         return await with_retries(self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit)
+
+    async def ensure_open(self, job: Requester, on_loss: OnLoss) -> Project:
+        """Return the chat's project, with repairs; see :meth:`call`."""
+
+        async def opened(project: Project) -> Project:
+            return project
+
+        return await self.call(job, opened, on_loss=on_loss)
 
     async def check_token(self, job: Requester, token: str) -> Credits:
         """Return the credits of an offered token's account; don't save the token.
@@ -343,7 +351,7 @@ class Projects:
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
     async def _find_task(self, job: Requester, project: Project) -> str:
-        """Return the project's task, read from its state: the answer that made the project need not have named it."""
+        """Return the project's task from its state, because the answer that made the project may not have named it."""
         found = (await self.nemo.get_state(project.credentials, project.session_id)).task_id
         if found is not None:
             await self.chats.update(job.chat, ChatFields(task_id=found))

@@ -30,7 +30,7 @@ async def with_retries(
     *,
     waits_out_rate_limit: bool = True,
 ) -> T:
-    """Make a call, and retry it after each kind of error that can be repaired, once.
+    """Make a call, and retry it once for each kind of error that can be repaired.
 
     A 429 is waited out, and a call that was not carried out is retried: the sandbox was still starting, or it never
     reached the service. Nothing else is: the call may have been carried out.

@@ -77,7 +77,7 @@ RUNNING = f"{NAMESPACE}running:"  # while a job of the queue runs, or waits to b
 running_key = _of_chat(RUNNING)  # by chat and queue
 QUEUES = f"{NAMESPACE}queues"  # while any is in use: queues in which jobs wait or run, by when the sweep looks at them
 PAUSED = f"{NAMESPACE}paused"  # until the operator resumes: no new request or export is begun
-LATER_JOBS = f"{NAMESPACE}jobs:later"  # while any wait: jobs that begin at a later time, by when
+SCHEDULED_JOBS = f"{NAMESPACE}jobs:scheduled"  # while any wait: jobs that begin at a later time, by when
 SWEEP_LOCK = f"{NAMESPACE}sweep:lock"  # seconds: one process sweeps for all
 # by chat and album. ALBUM_TTL_S after its last part: the parts seen so far, and its job, a hash
 album_key = _of_chat(f"{NAMESPACE}album:")

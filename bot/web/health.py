@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
@@ -17,25 +17,42 @@ class Health:
     """What must work for this process to be ready.
 
     Args:
-        checks: The checks by the name of what they check; the code that starts a part adds its own.
+        store: Whether the store answers.
+        telegram: Whether Telegram answers.
+        started: Whether updates and jobs are being taken.
+        worker: Whether the worker lives; ``None`` in a process without.
+        webhook: Whether Telegram has the webhook; ``None`` without one.
         before_metrics: Updates the metrics that come from the store, for each ``/metrics``.
         hangs: Whether only a restart helps this process.
     """
 
-    checks: dict[str, Check] = field(default_factory=dict)
+    store: Check = lambda: False
+    telegram: Check = lambda: False
+    started: Check = lambda: False
+    worker: Check | None = None
+    webhook: Check | None = None
     before_metrics: Callable[[], Awaitable[None]] | None = None
     hangs: Callable[[], bool] = lambda: False
 
     async def check(self) -> dict[str, bool]:
         """Run all checks at once; return which of them pass, by name."""
-        names = list(self.checks)
-        return dict(zip(names, await asyncio.gather(*(self._passes(name) for name in names)), strict=True))
+        parts = {
+            "store": self.store,
+            "telegram": self.telegram,
+            "started": self.started,
+            "worker": self.worker,
+            "webhook": self.webhook,
+        }
+        checks = {name: check for name, check in parts.items() if check is not None}
+        passed = await asyncio.gather(*(_passes(name, check) for name, check in checks.items()))
+        return dict(zip(checks, passed, strict=True))
 
-    async def _passes(self, name: str) -> bool:
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                passes = self.checks[name]()
-                return passes if isinstance(passes, bool) else await passes
-        except Exception as error:
-            log.warning("health.check_failed", check=name, error=type(error).__name__)
-            return False
+
+async def _passes(name: str, check: Check) -> bool:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            passes = check()
+            return passes if isinstance(passes, bool) else await passes
+    except Exception as error:
+        log.warning("health.check_failed", check=name, error=type(error).__name__)
+        return False

@@ -1,4 +1,7 @@
-"""The language of a new project: by the person's words, or else by what their client says."""
+"""The language of a new project: by the person's words, or else by what their client says.
+
+The language in which the bot writes to a chat is decided in ``telegram/handlers/job_submitter.py`` (``in_language``).
+"""
 
 import re
 from typing import Final

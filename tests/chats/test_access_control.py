@@ -27,11 +27,11 @@ def closed(redis: Redis) -> AccessControl:
 async def test_lists_admit_their_people_everywhere_and_everyone_in_their_chats(
     redis: Redis, person: int, chat: int, refused: AccessDenied | None
 ) -> None:
-    assert await closed(redis).refusal(person, chat) is refused
+    assert await closed(redis).why_denied(person, chat) is refused
 
 
 async def test_without_lists_everyone_may(redis: Redis) -> None:
-    assert await AccessControl(redis, [], [], [ADMIN]).refusal(BO, OTHER) is None
+    assert await AccessControl(redis, [], [], [ADMIN]).why_denied(BO, OTHER) is None
 
 
 @pytest.mark.parametrize(("someone", "person", "chat"), [(BO, BO, BO), (BO, BO, CLUB), (CLUB, ANN, CLUB)])
@@ -39,16 +39,16 @@ async def test_a_ban_counts_for_every_process_and_before_any_list(
     redis: Redis, someone: int, person: int, chat: int
 ) -> None:
     assert await closed(redis).ban(someone)
-    assert await closed(redis).refusal(person, chat) is AccessDenied.BANNED
+    assert await closed(redis).why_denied(person, chat) is AccessDenied.BANNED
     assert await closed(redis).unban(someone)
-    assert await closed(redis).refusal(person, chat) is not AccessDenied.BANNED
+    assert await closed(redis).why_denied(person, chat) is not AccessDenied.BANNED
     assert not await closed(redis).unban(someone)
 
 
 async def test_admins_of_the_bot_cant_be_banned(redis: Redis) -> None:
     assert not await closed(redis).ban(ADMIN)
     await closed(redis).ban(CLUB)
-    assert await closed(redis).refusal(ADMIN, CLUB) is None
+    assert await closed(redis).why_denied(ADMIN, CLUB) is None
 
 
 async def test_a_chat_gets_one_refusal_a_day_and_the_same_for_a_redelivered_update(redis: Redis) -> None:
@@ -61,6 +61,6 @@ async def test_a_chat_gets_one_refusal_a_day_and_the_same_for_a_redelivered_upda
 @pytest.mark.parametrize("ids", [(CLUB, OTHER), (OTHER, CLUB)])
 async def test_a_group_that_moved_counts_under_both_of_its_ids(redis: Redis, ids: tuple[int, int]) -> None:
     access = closed(redis)
-    assert await access.refusal(BO, *ids) is None
+    assert await access.why_denied(BO, *ids) is None
     await access.ban(CLUB)
-    assert await access.refusal(BO, *ids) is AccessDenied.BANNED
+    assert await access.why_denied(BO, *ids) is AccessDenied.BANNED

@@ -98,7 +98,7 @@ async def test_a_healthy_set_up_with_an_embedded_store(services: Services, setti
     assert findings["clock, by NemoVideo's"].verdict is Verdict.OK
     assert "privacy mode on" in findings["Telegram: groups"].found
     assert "nobody polls" in findings["Telegram: updates"].found
-    assert findings["own server: its files"].verdict is Verdict.NOT_ASKED
+    assert findings["own server: its files"].verdict is Verdict.SKIPPED
 
 
 async def test_whether_botfathers_switches_fit_the_settings(services: Services, settings: Settings) -> None:
@@ -108,7 +108,7 @@ async def test_whether_botfathers_switches_fit_the_settings(services: Services, 
         with_staging = changed(settings, staging_chat=staging.id)
         off = await found(with_staging)
         assert off["Telegram: guest mode"].found == "STAGING_CHAT is set, but guest mode is off"
-        assert {off[f"Telegram: {name}"].verdict for name in ("inline mode", "topics")} == {Verdict.NOT_ASKED}
+        assert {off[f"Telegram: {name}"].verdict for name in ("inline mode", "topics")} == {Verdict.SKIPPED}
         await people.ask("set_bot", guest=True, inline=True, topics=True)
         on = await found(with_staging)
         assert {on[f"Telegram: {name}"].verdict for name in ("inline mode", "topics", "guest mode")} == {
@@ -165,8 +165,8 @@ async def test_redis_that_is_not_there_leaves_the_rest_to_be_looked_at(settings:
         ("redis://:secret@8.8.8.8:6379", Verdict.WRONG),
         ("rediss://:secret@redis.nemovideo.ai:6379", Verdict.OK),
         ("rediss://redis.nemovideo.ai:6379", Verdict.WRONG),
-        ("redis://127.0.0.1:6379", Verdict.NOT_ASKED),
-        ("redis://[::1]:6379", Verdict.NOT_ASKED),
+        ("redis://127.0.0.1:6379", Verdict.SKIPPED),
+        ("redis://[::1]:6379", Verdict.SKIPPED),
     ],
 )
 async def test_a_password_is_asked_for_beyond_this_machine(
@@ -331,7 +331,7 @@ async def test_what_isolates_decoders_is_told(settings: Settings, monkeypatch: p
         return decoder_isolation.NOTHING
 
     monkeypatch.setattr(check, "active_isolation", nothing)
-    assert (await found(settings))["decoders: isolated by"].verdict is Verdict.NOT_ASKED
+    assert (await found(settings))["decoders: isolated by"].verdict is Verdict.SKIPPED
 
     async def broken() -> str:
         raise decoder_process.NotDecoded("the decoder crashed or exceeded its bounds")

@@ -23,7 +23,7 @@ from bot.jobs.queue.account_credits import (
 from bot.jobs.queue.job_queue import Enqueued, JobQueue
 from bot.jobs.queue.statistics import ActiveChat
 from bot.jobs.queue.tickets import queue_id
-from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.steps.announce import Announce
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.worker.attempt import Attempt
@@ -211,7 +211,7 @@ async def test_the_wait_for_a_video_is_split_once_it_is_known(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
 ) -> None:
     assert "stats.render_wait" not in await shown_stats(job_queue, redis, clock, responders)
-    for work, took_s in ((Work.RENDER, 40), (Work.RENDER_QUEUE, 10), (Work.DOWNLOAD, 3)):
+    for work, took_s in ((TimedStage.RENDER, 40), (TimedStage.RENDER_QUEUE, 10), (TimedStage.DOWNLOAD, 3)):
         await redis.rpush(keys.usual_times_key(work), took_s, took_s, took_s)
     shown = await shown_stats(job_queue, redis, clock, responders)
     assert shown["stats.render_wait"] == {"queue": Seconds(10), "render": Seconds(30), "download": Seconds(3)}

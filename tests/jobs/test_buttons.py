@@ -1,13 +1,22 @@
 from dataclasses import fields
+from enum import StrEnum
+from typing import get_type_hints
 
 import pytest
 
-from bot.jobs.buttons import ACTIONS, ButtonAction, Cancel, RemoveExtra, SwitchSetting, pack, unpack
+from bot.jobs.buttons import ACTIONS, ButtonAction, Cancel, RemoveExtra, Setting, SwitchSetting, pack, unpack
+
+
+def _value_of(kind: type) -> object:
+    if issubclass(kind, StrEnum):
+        return next(iter(kind))
+    return True if kind is bool else "0123456789abcdef"
 
 
 @pytest.mark.parametrize("action", ACTIONS.values())
 def test_what_a_button_carries_is_read_back(action: type[ButtonAction]) -> None:
-    values = (True if field.type in ("bool", bool) else "0123456789abcdef" for field in fields(action))
+    types = get_type_hints(action)
+    values = (_value_of(types[field.name]) for field in fields(action))
     made = action(*values)
     assert unpack(pack(made)) == made
 
@@ -17,7 +26,7 @@ def test_what_a_button_carries_is_read_back(action: type[ButtonAction]) -> None:
     [
         (Cancel("0123456789abcdef"), "1:cancel:0123456789abcdef"),
         (RemoveExtra("music", "0123456789abcdef"), "1:strip:music:0123456789abcdef"),
-        (SwitchSetting(on=False, setting="auto_export"), "1:set:0:auto_export"),
+        (SwitchSetting(on=False, setting=Setting.AUTO_EXPORT), "1:set:0:auto_export"),
     ],
 )
 def test_what_stands_in_telegram_is_the_same_in_every_release(action: ButtonAction, data: str) -> None:
@@ -38,6 +47,7 @@ def test_what_stands_in_telegram_is_the_same_in_every_release(action: ButtonActi
         "1::",
         "1:cancel:",
         "1:strip:x",
+        "1:set:0:x",
     ],
 )
 def test_what_no_release_has_written_is_nothing(data: str | None) -> None:

@@ -203,7 +203,7 @@ async def test_what_is_still_said_of_an_erased_job_does_not_bring_it_back(
     assert status
     await redis.delete(keys.job_key(str(CHAT), job.id))
     await job_queue.save_waiting(job, {"live": {"message_id": 1}})
-    assert not await job_queue.claim_announcement(status)
+    assert not await job_queue.claim_position_message(status)
     assert not await redis.exists(keys.job_key(str(CHAT), job.id))
 
 

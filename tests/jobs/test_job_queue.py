@@ -82,7 +82,12 @@ async def test_jobs_of_a_queue_come_in_the_order_they_were_asked(job_queue: JobQ
     for number in range(4):
         claimed = await take(job_queue, f"ticket {number}")
         seen.append(claimed.job)
-        assert (claimed.attempt, claimed.counted_attempts, claimed.cancelled, claimed.announced) == (
+        assert (
+            claimed.attempt,
+            claimed.counted_attempts,
+            claimed.cancelled,
+            claimed.has_position_message,
+        ) == (
             1,
             1,
             False,
@@ -437,11 +442,11 @@ async def test_only_one_announces(job_queue: JobQueue) -> None:
     await job_queue.enqueue([job], 1)
     status = await job_queue.find(CHAT, job.id)
     assert status is not None
-    claims = await asyncio.gather(*(job_queue.claim_announcement(status) for _ in range(5)))
+    claims = await asyncio.gather(*(job_queue.claim_position_message(status) for _ in range(5)))
     assert sorted(claims) == [False] * 4 + [True]
     await job_queue.save_waiting(job, {"live": {"message_id": 3}})
     claimed = await take(job_queue, "a")
-    assert claimed.announced
+    assert claimed.has_position_message
     assert claimed.checkpoints == {"live": {"message_id": 3}}
 
 
@@ -450,8 +455,8 @@ async def test_a_job_that_has_begun_is_not_announced(job_queue: JobQueue) -> Non
     await job_queue.enqueue([job], 1)
     status = await job_queue.find(CHAT, job.id)
     assert status is not None
-    assert not (await take(job_queue, "a")).announced
-    assert not await job_queue.claim_announcement(status)
+    assert not (await take(job_queue, "a")).has_position_message
+    assert not await job_queue.claim_position_message(status)
 
 
 async def test_a_job_that_begins_just_then_is_not_overlooked(job_queue: JobQueue) -> None:

@@ -79,13 +79,13 @@ async def test_an_answered_job_that_waits_is_announced_anew(job_queue: JobQueue)
     await job_queue.enqueue([job], 1)
     waiting = await job_queue.find(CHAT, job.id)
     assert waiting is not None
-    assert await job_queue.claim_announcement(waiting)
+    assert await job_queue.claim_position_message(waiting)
     claimed = await claim(job_queue)
     await job_queue.questions.ask(job, claimed.attempt, "1.0")
     await job_queue.questions.set_aside(job, claimed.attempt)
     await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7)
     # Else its next attempt would wait for a message that was taken away when it asked.
-    assert not (await claim(job_queue)).announced
+    assert not (await claim(job_queue)).has_position_message
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage, fie
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import MessagePayload
+from bot.jobs.queue.alert_checks import credits_alert, disk_alert, guests_alert
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.tickets import queue_id
-from bot.jobs.queue.troubles import credits_alert, disk_alert, guests_alert
 from bot.store import keys
 from bot.telegram.sending.formatting import format_list
 from bot.words import Words

@@ -266,6 +266,63 @@ async def test_after_what_nobody_expected_a_button_goes_on_and_charges_nothing_t
     assert [type(one.action) for one in message.buttons] == [button]
 
 
+async def test_what_is_fetched_for_a_job_ends_with_it(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+) -> None:
+    fetching: list[asyncio.Task[int]] = []
+
+    async def forever() -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async def fetch(attempt: Attempt) -> None:
+        attempt.fetching = asyncio.create_task(forever())
+        fetching.append(attempt.fetching)
+
+    await job_queue.enqueue([new_job()], 1)
+    await a_runner(job_queue, redis, responders, clock, fetch).work(EDIT, "", "a")
+    assert fetching[0].cancelled()
+
+
+async def test_a_ticket_that_failed_can_be_delivered_again(
+    job_queue: JobQueue,
+    redis: Redis,
+    responders: Responders,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    await job_queue.enqueue([job := new_job()], 1)
+    runner = a_runner(job_queue, redis, responders, clock, nothing)
+    with monkeypatch.context() as broken:
+        broken.setattr(job_queue, "claim", fail)
+        with pytest.raises(ZeroDivisionError):
+            await runner.work(EDIT, "", "a")
+    async with asyncio.timeout(PATIENCE_S):
+        await runner.work(EDIT, "", "a")
+    assert await state_of(job_queue, job) is JobState.DONE
+
+
+async def test_a_process_that_ends_does_not_wait_for_a_store_that_is_away(
+    job_queue: JobQueue,
+    redis: Redis,
+    responders: Responders,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise StoreAway
+
+    monkeypatch.setattr(job_queue.tickets, "add", fail)
+    runner = a_runner(job_queue, redis, responders, clock, nothing)
+    runner.drain()
+    async with asyncio.timeout(PATIENCE_S):
+        await runner.work(EDIT, "", "a")
+    assert clock.slept == []
+
+
 @pytest.mark.parametrize("where", ["step", "say", "finish"])
 async def test_a_job_of_a_chat_that_is_gone_ends_quietly(
     job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, where: str
@@ -385,7 +442,7 @@ class TestCancel:
         """Its job is cancelled before it is set aside, so that whoever cancels it finds a running one."""
 
         async def asks(attempt: Attempt) -> None:
-            asked = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cartoon",)),)))
+            asked = AgentAnswered(question_set=QuestionSet((Question("Which look?", ("Cartoon",)),)))
             sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
             await attempt.save_all((asked, ""), (sent, "question.1.0.0"))
             await job_queue.questions.ask(attempt.job, attempt.claimed.attempt, "1.0")
@@ -484,7 +541,7 @@ class TestDrain:
         await job_queue.enqueue([job], 1)
         status = await job_queue.find(CHAT, job.id)
         assert status is not None
-        await job_queue.claim_announcement(status)
+        await job_queue.claim_position_message(status)
         async with running(runner) as ticket:
             await clock.asleep()
             runner.drain()

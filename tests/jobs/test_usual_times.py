@@ -3,29 +3,29 @@ from statistics import median
 import pytest
 from redis.asyncio import Redis
 
-from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, EXCHANGE_EVERY_S, KEPT, UsualTimes, Work
+from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, EXCHANGE_EVERY_S, KEPT, TimedStage, UsualTimes
 from bot.store import keys
 
 
 async def test_the_documents_are_believed_until_a_few_have_finished(redis: Redis) -> None:
     usual_times = UsualTimes(redis)
     assert await usual_times.load() == BEFORE_LEARNING_S
-    await usual_times.learn(Work.RENDER, 200)
-    await usual_times.learn(Work.RENDER, 210)
-    assert (await usual_times.load())[Work.RENDER] == BEFORE_LEARNING_S[Work.RENDER]
-    await usual_times.learn(Work.RENDER, 5000)  # one that hung
+    await usual_times.learn(TimedStage.RENDER, 200)
+    await usual_times.learn(TimedStage.RENDER, 210)
+    assert (await usual_times.load())[TimedStage.RENDER] == BEFORE_LEARNING_S[TimedStage.RENDER]
+    await usual_times.learn(TimedStage.RENDER, 5000)  # one that hung
     learned = await usual_times.load()
-    assert median(learned[Work.RENDER]) == 210
-    assert learned[Work.EDIT] == BEFORE_LEARNING_S[Work.EDIT]
+    assert median(learned[TimedStage.RENDER]) == 210
+    assert learned[TimedStage.EDIT] == BEFORE_LEARNING_S[TimedStage.EDIT]
 
 
 async def test_only_the_newest_are_kept(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.jobs.queue.usual_times.EXCHANGE_EVERY_S", 0)
     usual_times = UsualTimes(redis)
     for number in range(2 * KEPT):
-        await usual_times.learn(Work.EDIT, number)
-    assert await redis.llen(keys.usual_times_key(Work.EDIT)) == KEPT
-    assert (await usual_times.load())[Work.EDIT] == tuple(range(2 * KEPT - 1, KEPT - 1, -1))
+        await usual_times.learn(TimedStage.EDIT, number)
+    assert await redis.llen(keys.usual_times_key(TimedStage.EDIT)) == KEPT
+    assert (await usual_times.load())[TimedStage.EDIT] == tuple(range(2 * KEPT - 1, KEPT - 1, -1))
 
 
 async def test_a_process_goes_to_the_store_once_a_minute_and_gets_what_others_learned(
@@ -36,10 +36,10 @@ async def test_a_process_goes_to_the_store_once_a_minute_and_gets_what_others_le
     one, other = UsualTimes(redis), UsualTimes(redis)
     await other.load()
     for took_s in (10, 20, 30):
-        await one.learn(Work.EDIT, took_s)
-    assert (await one.load())[Work.EDIT] == (30, 20, 10)
-    assert await redis.lrange(keys.usual_times_key(Work.EDIT), 0, -1) == ["10"]
+        await one.learn(TimedStage.EDIT, took_s)
+    assert (await one.load())[TimedStage.EDIT] == (30, 20, 10)
+    assert await redis.lrange(keys.usual_times_key(TimedStage.EDIT), 0, -1) == ["10"]
 
     now_s += EXCHANGE_EVERY_S
-    assert (await one.load())[Work.EDIT] == (30, 20, 10)
-    assert (await other.load())[Work.EDIT] == (30, 20, 10)
+    assert (await one.load())[TimedStage.EDIT] == (30, 20, 10)
+    assert (await other.load())[TimedStage.EDIT] == (30, 20, 10)

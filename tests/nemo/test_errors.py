@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from bot.nemo.errors import (
+    MAX_MESSAGE_CHARS,
     AccessRefused,
     AuthError,
     Call,
@@ -22,8 +23,8 @@ from bot.nemo.errors import (
     clean,
     code_of,
     error_for,
+    failed_before_sending,
     message_of,
-    surely_not_sent,
 )
 
 CALL = Call("POST", "/api/x")
@@ -81,6 +82,10 @@ def test_when_a_request_may_have_been_carried_out(error: Any, unknown: bool) -> 
     assert error.outcome_unknown is unknown
 
 
+def test_a_token_at_the_limit_of_a_message_is_not_cut_but_replaced() -> None:
+    assert clean(f"{'x' * (MAX_MESSAGE_CHARS - 3)} nmv_secret") == f"{'x' * (MAX_MESSAGE_CHARS - 3)} **"
+
+
 def test_a_message_has_no_token_and_limited_length() -> None:
     assert clean("Bearer abc.def refused nmv_usr_1 clm_2") == "Bearer *** refused *** ***"
     assert len(clean("x" * 5000)) == 500
@@ -105,8 +110,8 @@ def test_code_and_message_are_found_in_any_field(payload: Any, code: int | None,
 
 
 def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
-    assert surely_not_sent(httpx.ConnectTimeout(""))
-    assert not surely_not_sent(httpx.ReadTimeout(""))
+    assert failed_before_sending(httpx.ConnectTimeout(""))
+    assert not failed_before_sending(httpx.ReadTimeout(""))
 
 
 @pytest.mark.parametrize(

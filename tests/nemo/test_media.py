@@ -183,3 +183,14 @@ async def test_a_download_that_trickles_ends(service: Service) -> None:
     async with raw_server(talk) as url:
         with pytest.raises(errors.TransportError, match="too long"):
             await fetch(service, [url], f"{url}/a.mp4", Timeouts(download_total_s=0.2))
+
+
+async def test_a_file_without_a_byte_is_none(service: Service) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with raw_server(talk) as url:
+        with pytest.raises(errors.UnexpectedAnswer, match="empty"):
+            await fetch(service, [url], f"{url}/a.mp4")

@@ -2,7 +2,14 @@ from typing import Any
 
 import pytest
 
-from bot.nemo.questions import Question, QuestionSet, answer_text, read_questions, read_tool_question
+from bot.nemo.questions import (
+    MAX_QUESTIONS,
+    Question,
+    QuestionSet,
+    answer_text,
+    read_questions,
+    read_tool_question,
+)
 
 LOOK = {
     "id": "look",
@@ -138,3 +145,10 @@ def test_the_answer_is_one_line_a_question() -> None:
     assert answer_text(questions, [["Cartoon"], ["10 seconds"], ["A", "C"]]) == (
         "1. Which look?: Cartoon\n2. How long?: 10 seconds\n3. Which?: A, C"
     )
+
+
+def test_questions_that_come_one_by_one_are_no_more_than_those_that_come_at_once() -> None:
+    asked = QuestionSet((Question("0"),))
+    for number in range(1, 2 * MAX_QUESTIONS):
+        asked = asked.joined(QuestionSet((Question(chr(ord("a") + number)),)))
+    assert len(asked.questions) == MAX_QUESTIONS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.nemo.events import AgentText, Completeness, Event, Thought, ToolCall, ToolResult, read_event
-from bot.nemo.turns import TurnText
+from bot.nemo.turns import MAX_CHARS, TurnText
 from tests.nemo.test_events import STREAMS
 
 ISSUE = "I encountered a temporary issue. Please try again."
@@ -125,3 +125,13 @@ def test_pieces_and_their_whole_are_the_whole(text: str, cuts: list[int]) -> Non
     expected = collect(whole(text)).text
     assert collect(*parts, whole(text)).text == expected
     assert json.dumps(expected)
+
+
+def test_what_is_too_much_is_dropped() -> None:
+    turn = TurnText()
+    assert [turn.add(whole(f"{number}{'x' * MAX_CHARS}"[:MAX_CHARS])) for number in range(3)] == [
+        True,
+        True,
+        False,
+    ]
+    assert len(turn.text) == MAX_CHARS

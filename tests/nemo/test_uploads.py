@@ -257,3 +257,22 @@ async def test_no_connection_leaves_the_source_unread(http: httpx.AsyncClient) -
         await NemoClient(http, f"http://127.0.0.1:{free_port()}").upload_files(WHO, "s", [source.file])
     assert not caught.value.sent
     assert source.asked == 0
+
+
+async def test_no_more_than_was_announced_is_sent_and_a_type_always_is() -> None:
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        for _ in range(3):
+            yield bytes(600_000)
+
+    body = MultipartBody([FileToUpload("a", "", 1_000_000, chunks())], "files")
+    sent = b""
+
+    async def send() -> None:
+        nonlocal sent
+        async for piece in body:
+            sent += piece
+
+    with pytest.raises(WrongSize):
+        await send()
+    assert len(sent) < body.length
+    assert b"Content-Type: application/octet-stream\r\n" in sent

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
+from uuid import uuid4
 
 import pytest
 import structlog
@@ -34,6 +35,7 @@ from bot.nemo.errors import (
     NoCredits,
     RateLimited,
     ServiceError,
+    SessionGone,
     TransportError,
     WarmingUp,
 )
@@ -212,7 +214,8 @@ async def test_a_guest_token_that_is_refused_is_renewed_once_and_the_project_sta
 async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(office: Office) -> None:
     job, projects = new_job(), office.open(None)
     before = await projects.call(job, whole)
-    await office.chats.update(job.chat, ChatFields(user_id="anon_somebody_else"))
+    fields = ChatFields(user_id="anon_somebody_else", export_refused_at=office.clock.now())
+    await office.chats.update(job.chat, fields)
     (guest,) = await office.nemo.accounts()
     await office.nemo.change_account(guest.user_id, expired=True)
     told: list[ProjectLoss] = []
@@ -227,6 +230,54 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
     after = await projects.call(job, project_after_credits, on_loss=tell)
     assert after.session_id != before.session_id
     assert told == [ProjectLoss(before.session_id)]
+    assert (await office.chats.get(job.chat)).export_refused_at is None  # It may have another plan.
+
+
+async def test_a_groups_account_is_renewed_for_whoever_asks(office: Office) -> None:
+    projects, group = office.open(None), new_job(chat=ChatKey(-100500), owner_id=1)
+    await projects.call(group, whole)
+    await projects.call(new_job(chat=ChatKey(2), owner_id=2), whole)
+    guest = (await office.chats.get(group.chat)).user_id
+    assert guest is not None
+    await office.nemo.change_account(guest, expired=True)
+    # Who has an account of their own gets no second one by it.
+    assert (await credits_of(projects, replace(group, id=new_job_id(), owner_id=2))).available == 100
+
+
+async def test_a_renewed_token_without_the_accounts_id_is_of_the_same_account(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await projects.call(job, whole)
+    guest = (await office.chats.get(job.chat)).user_id
+    assert guest is not None
+    await office.nemo.change_account(guest, expired=True)
+    await office.nemo.add_account(token="nmv_anon_bare")
+    bare = '{"code": 0, "data": {"token": "nmv_anon_bare"}}'
+    await office.nemo.fault("anonymous-token", status=200, body=bare)
+    await credits_of(projects, job)
+    assert (await office.chats.get(job.chat)).user_id == guest
+
+
+async def test_a_project_that_another_job_has_replaced_meanwhile_stays(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+
+    async def late(project: Project) -> Project:
+        if project.session_id == before.session_id:
+            await office.chats.update(job.chat, ChatFields(session_id="newer"))
+            raise SessionGone(CALL, code=1002)
+        return project
+
+    assert (await projects.call(job, late)).session_id == "newer"
+
+
+async def test_a_refused_operators_token_leaves_the_project_alone(office: Office) -> None:
+    account = await office.nemo.add_account(token=OPERATOR)
+    job, projects = new_job(), office.open(OPERATOR)
+    before = await projects.call(job, whole)
+    await office.nemo.change_account(account.user_id, expired=True)
+    with pytest.raises(AuthError):
+        await credits_of(projects, job)
+    assert (await office.chats.get(job.chat)).session_id == before.session_id
 
 
 async def test_a_guest_who_became_another_without_a_project_is_not_told_that_one_was_lost(
@@ -392,6 +443,13 @@ async def test_a_guest_account_that_was_not_given_is_not_counted(office: Office)
     await projects.call(other, whole)  # Whether it was given is unknown: this chat may ask for it again.
     with pytest.raises(GuestAccountOfPersonUsed):
         await projects.call(job, whole)
+
+
+async def test_only_what_a_chat_has_claimed_is_given_back(office: Office) -> None:
+    ours, other = uuid4(), uuid4()
+    assert await office.guest_accounts.claim("ann", ours) == 0.0
+    await office.guest_accounts.release("ann", other)
+    assert await office.guest_accounts.claim("ann", other) > 0
 
 
 async def test_guest_tokens_are_counted_for_a_week_each_once_by_all_workers(
@@ -639,6 +697,16 @@ async def test_the_registration_link_finds_the_accounts_id_where_the_token_came_
     await office.nemo.fault("state", status=200, body=body)
     link = await projects.register_link(await office.chats.get(job.chat))
     assert link.endswith("?bind=anon_of_the_state")
+
+
+async def test_a_registration_link_does_not_wait_for_the_accounts_id(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, projects = new_job(), office.open(None)
+    await projects.call(job, whole)
+    await office.chats.update(job.chat, ChatFields(user_id=None))
+    monkeypatch.setattr("bot.projects.projects.LINK_PATIENCE_S", 0)
+    assert await projects.register_link(await office.chats.get(job.chat)) == f"{WEB}/register"
 
 
 async def test_a_project_that_is_lost_at_its_link_is_told(office: Office) -> None:

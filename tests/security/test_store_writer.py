@@ -224,7 +224,7 @@ FOREIGN: dict[str, list[tuple[Any, ...]]] = {
     ],
     "a waiting job that is none": [("ZADD", keys.WAITING_JOBS, 0, "x"), ("SET", "x", 1)],
     "a waiting job that is no text": [("ZADD", keys.WAITING_JOBS, 0, b"\xff")],
-    "a later job that is none": [("ZADD", keys.LATER_JOBS, 0, "{", 0, "junk")],
+    "a later job that is none": [("ZADD", keys.SCHEDULED_JOBS, 0, "{", 0, "junk")],
     "an ended job that is none": [("ZADD", keys.ENDED_JOBS, 0, "x", 0, b"\xff"), ("SET", "x", 1)],
     "an ended job that can't be read": [("ZADD", keys.ENDED_JOBS, 0, "x"), ("HSET", "x", "request", "z!")],
     "an open question of nobody": [("ZADD", keys.OPEN_QUESTIONS, 0, "junk", 0, b"\xff")],
@@ -263,7 +263,7 @@ async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
             async with working(place, "worker"):
                 await eventually(lambda: done)
                 assert "worker" in await place.job_queue.statistics.workers()
-            names = {task.get_name() for task in asyncio.all_tasks()}
+            names = {getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()}
             assert {"sweep", "listen"} <= names
     assert done == [lost.id]
 

@@ -18,6 +18,7 @@ from bot.web.webhook import Webhook
 from tests.clocks import PATIENCE_S, HandClock
 
 HALF_A_HEAD = b"POST /hook HTTP/1.1\r\nHost: bot\r\nX-Slow: "
+READY = Health(lambda: True, lambda: True, lambda: True)
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -67,7 +68,7 @@ async def test_a_connection_that_is_kept_and_a_slow_answer_are_not_closed() -> N
 
 async def test_no_connection_that_asks_nothing_shuts_others_out() -> None:
     async with contextlib.AsyncExitStack() as stack:
-        app = create_app(Health(), Webhook("secret", HandClock()), "/hook")
+        app = create_app(READY, Webhook("secret", HandClock()), "/hook")
         url = await stack.enter_async_context(serve(app, max_requests=5))
         for sent in [HALF_A_HEAD, b"GET /healthz HTTP/1.1\r\nHost: bot\r\n\r\n"] * 8:
             reader, _ = await connect(stack, url, sent)
@@ -79,7 +80,7 @@ async def test_no_connection_that_asks_nothing_shuts_others_out() -> None:
 
 
 async def test_health_is_told_beside_any_number_of_requests() -> None:
-    app, waiting = create_app(Health()), asyncio.Event()
+    app, waiting = create_app(READY), asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/slow":

@@ -46,6 +46,12 @@ def test_of_a_photo_the_largest_size_counts() -> None:
     )
 
 
+def test_a_length_that_a_client_does_not_know_is_none() -> None:
+    found = attachment_of(message(video_note=VideoNote("n", "u", 240, timedelta(0))))
+    assert found is not None
+    assert found.duration_s is None
+
+
 def test_an_animation_is_no_document() -> None:
     both = {
         "animation": Animation(

@@ -36,6 +36,13 @@ def variant(name: str, size_mb: float | None, height: int, codec: str = "h264") 
 def test_the_best_version_that_can_be_fetched(file: Attachment, file_id: str) -> None:
     fitting = REFUSALS.fitting(file, CARD)
     assert (fitting.file_id, fitting.variants) == (file_id, ())
-    refusal = REFUSALS.refusal(fitting, CARD)
+    refusal = REFUSALS.why_refused(fitting, CARD)
     assert (refusal is None) is (file_id != "original" or file.size == 12 * MB)
     assert fitting.name == ("trip.mov" if file_id == "original" else "trip.mp4")
+
+
+def test_a_file_of_unknown_size_may_be_usable_and_an_empty_one_is_not() -> None:
+    assert REFUSALS.why_refused(video(None), CARD) is None
+    refusal = REFUSALS.why_refused(video(0), CARD)
+    assert refusal is not None
+    assert refusal.key == "error.file_empty"

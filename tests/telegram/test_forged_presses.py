@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import fields
+from enum import StrEnum
+from typing import get_type_hints
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,7 +127,11 @@ def test_any_text_is_an_action_or_none(name: str, value: str) -> None:
 
 
 def data_of(action: type[ButtonAction], job: Job) -> str:
-    values = [OTHER_VALUES.get(field.name, job.id) for field in fields(action)]
+    types = get_type_hints(action)
+    values = [
+        next(iter(types[name])) if issubclass(types[name], StrEnum) else OTHER_VALUES.get(name, job.id)
+        for name in (field.name for field in fields(action))
+    ]
     return ":".join((VERSION, action.name, *values))
 
 

@@ -7,7 +7,9 @@ import pytest
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import AnswerQuestion, pack
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, QuestionAnswer, SentMessage, field_of
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.job_queue import ClaimedJob
 from bot.jobs.queue.tickets import queue_id
 from bot.nemo.questions import Question, QuestionSet
@@ -20,7 +22,7 @@ docket, received = docket_fixture, test_handlers.received
 
 PRIVATE: Json = {"id": ANN["id"], "type": "private", "first_name": "Ann"}
 SHOWN_AS = 20  # the number of the question's message
-ASKED = AgentAnswered(question=QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),)))
+ASKED = AgentAnswered(question_set=QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),)))
 
 
 async def ask(
@@ -97,7 +99,7 @@ async def test_only_words_written_after_a_question_answer_it(
 async def test_a_typed_option_is_the_one_that_could_have_been_pressed(
     received: Received, options: tuple[str, ...], typed: str, answer: str
 ) -> None:
-    asked = AgentAnswered(question=QuestionSet((Question("Which?", options),)))
+    asked = AgentAnswered(question_set=QuestionSet((Question("Which?", options),)))
     asking = await ask(received, shown(), asked=asked)
     assert await received(message(typed, PRIVATE, message_id=21, **{"from": ANN})) == []
     assert await answer_to(received, asking) == QuestionAnswer(words=(answer,))
@@ -116,7 +118,7 @@ async def test_several_options_can_be_typed_where_several_may_be_chosen(
     received: Received, typed: str, answer: tuple[str, ...]
 ) -> None:
     question = Question("What for?", ("Shop", "School", "Club"), allow_multiple=True)
-    asking = await ask(received, shown(), asked=AgentAnswered(question=QuestionSet((question,))))
+    asking = await ask(received, shown(), asked=AgentAnswered(question_set=QuestionSet((question,))))
     assert await received(message(typed, PRIVATE, message_id=21, **{"from": ANN})) == []
     assert await answer_to(received, asking) == QuestionAnswer(words=answer)
 
@@ -132,11 +134,24 @@ async def test_several_options_can_be_typed_where_several_may_be_chosen(
     ],
 )
 async def test_a_link_to_a_page_answers(received: Received, typed: str, is_answer: bool) -> None:
-    asking = await ask(received, shown(), asked=AgentAnswered(question=QuestionSet((Question("Where?"),))))
+    asking = await ask(
+        received, shown(), asked=AgentAnswered(question_set=QuestionSet((Question("Where?"),)))
+    )
     jobs = await received(message(typed, PRIVATE, message_id=21, **{"from": ANN}))
     assert bool(jobs) is not is_answer
     expected = QuestionAnswer(words=(typed,)) if is_answer else None
     assert await answer_to(received, asking) == expected
+
+
+async def test_an_answer_that_is_edited_later_is_told_to_be_used_already(received: Received) -> None:
+    asking = await ask(received, shown())
+    said: Json = {"message_id": 21, "from": ANN}
+    await received(message("cartoon", PRIVATE, **said))
+    body = message("cinematic", PRIVATE, **said, edit_date=60)["message"]
+    assert await received({"edited_message": {**body, "text": "cartoon"}}) == []  # Such as a link's preview.
+    told = [job.payload for _ in range(2) for job in await received({"edited_message": body})]
+    assert told == [MessagePayload(message=LocalizedMessage("edited.answer"))]
+    assert await answer_to(received, asking) == QuestionAnswer(words=("Cartoon",))
 
 
 async def test_words_after_a_cancellation_are_a_request_of_their_own(received: Received) -> None:

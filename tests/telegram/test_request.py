@@ -151,6 +151,7 @@ def test_a_command_ends_at_its_last_ascii_character(text: str, name: str | None,
         ("✂️@edit_bot 1 s", "✂️ 1 s"),
         ("@edit_bot2 trim it", "@edit_bot2 trim it"),
         ("ann@edit_bot.com", "ann@edit_bot.com"),
+        ("https://example.org/@edit_bot", "https://example.org/@edit_bot"),
     ],
 )
 def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> None:
@@ -168,6 +169,22 @@ def test_a_mention_behind_a_command_is_no_part_of_the_words() -> None:
 )
 def test_an_unknown_command_has_a_nearest_one(name: str, nearest: str | None) -> None:
     assert nearest_command(name, ("edit", "export", "credits", "new", "help")) == nearest
+
+
+def test_words_behind_a_command_belong_to_the_longest_that_it_may_be() -> None:
+    assert nearest_command("projectslast", ("projects", "project")) == "projects"
+
+
+@pytest.mark.parametrize(("length", "glue"), [(4096, ""), (4000, " "), (3900, "\n\n")])
+def test_a_text_goes_on_where_a_client_may_have_cut_it(length: int, glue: str) -> None:
+    assert read(message("x" * length)).part.glue == glue
+
+
+def test_in_a_topic_a_reply_to_its_first_message_is_none() -> None:
+    """Some clients make each message there one, and some servers tell nothing else of what it answers."""
+    first = answered("", video={**VIDEO, "duration": 1}, message_id=3)
+    given = message("trim it", chat=GROUP, reply_to_message=first, message_thread_id=3, is_topic_message=True)
+    assert read(given).replied is None
 
 
 @pytest.mark.parametrize(

@@ -4,63 +4,66 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
-from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form, without
+from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of, without
 
 
 @pytest.mark.parametrize(
     ("error", "refusal"),
     [
-        (NetworkError("Request Entity Too Large"), Refusal.TOO_LARGE),
+        (NetworkError("Request Entity Too Large"), SendRefusal.TOO_LARGE),
         (
             NetworkError("Request Entity Too Large (413). Parsing the server response b'<html>' failed"),
-            Refusal.TOO_LARGE,
+            SendRefusal.TOO_LARGE,
         ),
-        (BadRequest("File is too big"), Refusal.TOO_LARGE),
-        (NetworkError("Bad Gateway"), Refusal.OTHER),
+        (BadRequest("File is too big"), SendRefusal.TOO_LARGE),
+        (NetworkError("Bad Gateway"), SendRefusal.OTHER),
         (
             BadRequest("Inline keyboard button URL 'http://localhost/x' is invalid: Wrong HTTP URL"),
-            Refusal.BUTTON,
+            SendRefusal.BUTTON,
         ),
         (
             BadRequest(
                 "Message is not modified: specified new message content and reply markup are exactly the same as a "
                 "current content and reply markup of the message"
             ),
-            Refusal.UNMODIFIED,
+            SendRefusal.UNMODIFIED,
         ),
-        (BadRequest("MESSAGE_NOT_MODIFIED"), Refusal.UNMODIFIED),
-        (BadRequest("BUTTON_URL_INVALID"), Refusal.BUTTON),
-        (BadRequest("Button_type_invalid"), Refusal.BUTTON),
-        (BadRequest("Message thread not found"), Refusal.THREAD),
-        (BadRequest("Topic_closed"), Refusal.THREAD),
-        (BadRequest("TOPIC_DELETED"), Refusal.THREAD),
-        (BadRequest("Message to be replied not found"), Refusal.REPLY),
-        (BadRequest("Not enough rights to send videos to the chat"), Refusal.KIND),
-        (BadRequest("CHAT_SEND_VIDEOS_FORBIDDEN"), Refusal.KIND),
-        (BadRequest("Not enough rights to send text messages to the chat"), Refusal.OTHER),
-        (BadRequest("Can't parse entities: unexpected end tag at byte offset 5"), Refusal.FORMATTING),
-        (BadRequest("ENTITY_BOUNDS_INVALID"), Refusal.FORMATTING),
-        (BadRequest("ENTITY_TEXTURL_INVALID"), Refusal.FORMATTING),
-        (NetworkError("Content Too Large (413). Parsing the server response b'' failed"), Refusal.TOO_LARGE),
-        (NetworkError("Payload too large"), Refusal.TOO_LARGE),
-        (BadRequest("Reply markup is too long"), Refusal.BUTTON),
-        (BadRequest("Text buttons are unallowed in the inline keyboard"), Refusal.BUTTON),
-        (BadRequest("Wrong port number specified in the URL"), Refusal.BUTTON),
-        (BadRequest("Forum topic was deleted"), Refusal.THREAD),
-        (BadRequest("Replied message not found"), Refusal.REPLY),
-        (BadRequest("QUOTE_TEXT_INVALID"), Refusal.REPLY),
-        (BadRequest("Invalid quote"), Refusal.REPLY),
-        (BadRequest("VOICE_MESSAGES_FORBIDDEN"), Refusal.KIND),
-        (Forbidden("CHAT_SEND_DOCS_FORBIDDEN"), Refusal.KIND),
-        (BadRequest("CHAT_SEND_PLAIN_FORBIDDEN"), Refusal.OTHER),
-        (BadRequest("Message caption is too long"), Refusal.LENGTH),
-        (BadRequest("PHOTO_INVALID_DIMENSIONS"), Refusal.PICTURE),
-        (BadRequest("Wrong file identifier/HTTP URL specified"), Refusal.OTHER),
-        (BadRequest("Something that no document names"), Refusal.OTHER),
+        (BadRequest("MESSAGE_NOT_MODIFIED"), SendRefusal.UNMODIFIED),
+        (BadRequest("BUTTON_URL_INVALID"), SendRefusal.BUTTON),
+        (BadRequest("Button_type_invalid"), SendRefusal.BUTTON),
+        (BadRequest("Message thread not found"), SendRefusal.THREAD),
+        (BadRequest("Topic_closed"), SendRefusal.THREAD),
+        (BadRequest("TOPIC_DELETED"), SendRefusal.THREAD),
+        (BadRequest("Message to be replied not found"), SendRefusal.REPLY),
+        (BadRequest("Not enough rights to send videos to the chat"), SendRefusal.KIND),
+        (BadRequest("CHAT_SEND_VIDEOS_FORBIDDEN"), SendRefusal.KIND),
+        (BadRequest("Not enough rights to send text messages to the chat"), SendRefusal.OTHER),
+        (BadRequest("Can't parse entities: unexpected end tag at byte offset 5"), SendRefusal.FORMATTING),
+        (BadRequest("ENTITY_BOUNDS_INVALID"), SendRefusal.FORMATTING),
+        (BadRequest("ENTITY_TEXTURL_INVALID"), SendRefusal.FORMATTING),
+        (
+            NetworkError("Content Too Large (413). Parsing the server response b'' failed"),
+            SendRefusal.TOO_LARGE,
+        ),
+        (NetworkError("Payload too large"), SendRefusal.TOO_LARGE),
+        (BadRequest("Reply markup is too long"), SendRefusal.BUTTON),
+        (BadRequest("Text buttons are unallowed in the inline keyboard"), SendRefusal.BUTTON),
+        (BadRequest("Wrong port number specified in the URL"), SendRefusal.BUTTON),
+        (BadRequest("Forum topic was deleted"), SendRefusal.THREAD),
+        (BadRequest("Replied message not found"), SendRefusal.REPLY),
+        (BadRequest("QUOTE_TEXT_INVALID"), SendRefusal.REPLY),
+        (BadRequest("Invalid quote"), SendRefusal.REPLY),
+        (BadRequest("VOICE_MESSAGES_FORBIDDEN"), SendRefusal.KIND),
+        (Forbidden("CHAT_SEND_DOCS_FORBIDDEN"), SendRefusal.KIND),
+        (BadRequest("CHAT_SEND_PLAIN_FORBIDDEN"), SendRefusal.OTHER),
+        (BadRequest("Message caption is too long"), SendRefusal.LENGTH),
+        (BadRequest("PHOTO_INVALID_DIMENSIONS"), SendRefusal.PICTURE),
+        (BadRequest("Wrong file identifier/HTTP URL specified"), SendRefusal.OTHER),
+        (BadRequest("Something that no document names"), SendRefusal.OTHER),
     ],
 )
-def test_the_reason_of_a_refusal(error: TelegramError, refusal: Refusal) -> None:
-    assert refusal_of(error) is refusal
+def test_the_reason_of_a_refusal(error: TelegramError, refusal: SendRefusal) -> None:
+    assert send_refusal_of(error) is refusal
 
 
 LINK = InlineKeyboardButton("Open", url="http://localhost/x")
@@ -78,8 +81,8 @@ FIELDS = {
 }
 
 
-@pytest.mark.parametrize("refusal", Refusal)
-def test_each_refusal_leaves_something_out_until_nothing_of_it_is_left(refusal: Refusal) -> None:
+@pytest.mark.parametrize("refusal", SendRefusal)
+def test_each_refusal_leaves_something_out_until_nothing_of_it_is_left(refusal: SendRefusal) -> None:
     rest: dict[str, Any] = FIELDS
     for _ in range(2):
         rest = without(refusal, rest)

@@ -90,7 +90,7 @@ async def test_orders_of_the_operator_are_nobody_elses(received: Received) -> No
     assert await errors_of(received, orders) == []
     assert {job.kind for job in await stored(received)} == {JobKind.MESSAGE}
     assert not await received.job_queue.is_paused()
-    assert await received.access.refusal(BO["id"], BO["id"], BO["id"]) is None
+    assert await received.access.why_denied(BO["id"], BO["id"], BO["id"]) is None
 
 
 @pytest.mark.parametrize("given", ["", "x", "0", "-5", "9" * 26, "9" * 4000, "4711", "٣", "1e9", "<b>"])
@@ -98,7 +98,7 @@ async def test_odd_ids_break_no_order(received: Received, given: str) -> None:
     orders = [message(f"/{order} {given}", PRIVATE, **{"from": ANN}) for order in ("ban", "unban")]
     assert await errors_of(received, orders) == []
     assert {job.kind for job in await stored(received)} == {JobKind.MESSAGE}
-    assert await received.access.refusal(ANN["id"], ANN["id"], ANN["id"]) is None
+    assert await received.access.why_denied(ANN["id"], ANN["id"], ANN["id"]) is None
 
 
 MEMBER: Json = {"user": ANN, "status": "member"}

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
+from telegram import Bot, WebhookInfo
 from telegram.error import BadRequest
 
 from bot.telegram.receiving.receiver import ALLOWED_UPDATES
 from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
-from tests.clocks import PATIENCE_S
+from tests.clocks import PATIENCE_S, HandClock
 from tests.telegram.conftest import Telegram
 
 URL = "https://127.0.0.1:8443/hook"
@@ -104,3 +106,21 @@ async def test_an_idle_bot_knows_whether_deliveries_reach_it(telegram: Telegram,
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
+
+
+@pytest.mark.parametrize(("waiting", "ago_s", "arrives"), [(0, 10, True), (1, 10, False), (1, 600, True)])
+async def test_a_delivery_that_failed_counts_while_it_waits_and_not_for_long(
+    waiting: int, ago_s: int, arrives: bool
+) -> None:
+    clock, shown = HandClock(), list[bool]()
+
+    class FakeBot:
+        async def get_webhook_info(self) -> WebhookInfo:
+            failed_at = clock.now() - timedelta(seconds=ago_s)
+            return WebhookInfo(URL, False, waiting, last_error_date=failed_at)
+
+    watching = asyncio.create_task(watch_webhook(cast(Bot, FakeBot()), clock, shown.append))
+    await clock.asleep()
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert shown == [arrives]

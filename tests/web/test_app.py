@@ -19,7 +19,7 @@ def checks(**found: bool | Exception) -> Iterator[Health]:
 
         return run
 
-    yield Health({name: check(value) for name, value in found.items()})
+    yield Health(started=lambda: True, **{name: check(value) for name, value in found.items()})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,10 @@ async def test_readyz_answers_200_only_if_every_check_passes(
         async with httpx.AsyncClient(transport=transport, base_url="http://bot") as http:
             ready = await http.get("/readyz")
             assert ready.status_code == status
-            assert ready.json() == {name: value is True for name, value in found.items()}
+            assert ready.json() == {
+                "started": True,
+                **{name: value is True for name, value in found.items()},
+            }
             assert (await http.get("/healthz")).status_code == 200
 
 

@@ -1,4 +1,4 @@
-"""Credits of the accounts that chats use beside the operator's: what each spent today, and what it has left.
+"""Credits of the accounts other than the operator's: what each spent today, and what it has left.
 
 It is written down with each message to the agent, so that reading touches no chat: sums by kind of account, and those
 that spent most.

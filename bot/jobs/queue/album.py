@@ -2,10 +2,11 @@
 
 An album comes as several updates, the last of them up to a second late; several forwarded messages come one by one,
 and a comment on them comes before them as a message of its own; a long text is cut by the client into messages of the
-maximum length, except the last. The first **part** stores a job at once, which stays open: later parts join it in the
-store (see ``lua/enqueue.lua``). The job waits until no more come, and is closed right before its request is sent,
-atomically with a check that nothing else arrived. Parts that join while files are
-being uploaded still go into the same request.
+maximum length, except the last. The first **part** stores a job at once, which stays open: which job a later part
+joins is decided in the store (``find_job`` in ``lua/album.lua``). The job waits until no more come
+(``steps/gather.py``) and is closed right before its request is sent (``lua/close.lua``, called by ``steps/upload.py``),
+atomically with a check that nothing else arrived. Parts that join while files are being uploaded still go into the
+same request.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,7 @@ late."""
 FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 
 WORDS_PAUSE_S = 0.4
-"""How long a text alone waits for what it may be a comment on; the chat's project is opened meanwhile."""
+"""How long a lone text waits for the file that it may comment on; meanwhile the chat's project is opened."""
 
 PARAGRAPH = "\n\n"
 
@@ -48,7 +49,7 @@ class RequestPart:
         album: Telegram's id of its album; empty outside albums.
         is_forwarded: Whether it passes on another person's text and files.
         is_own: Whether the text is the sender's own. That of others asks for nothing; it is offered under a button.
-        glue: What stands between its text and that of the next part: a paragraph, unless a client has cut it there.
+        glue: What joins its text to the next part's: a paragraph, or nothing where a client has cut a long text.
         context: What it quotes or answers, for the agent.
         refusal: Why its file can't be used; shown when the request is known to need the file.
         file_unique_id: Identifies its file's content, whether it can be used or not; empty without one.

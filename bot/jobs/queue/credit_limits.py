@@ -26,7 +26,7 @@ Alert = Callable[[str, LocalizedMessage], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class DailyCredits:
-    """Credits that may be spent per day (UTC); 0 is no limit."""
+    """Credits that may be spent per day (UTC); 0 means no limit."""
 
     bot: int = 0  # by all together
     person: int = 0  # by each person
@@ -86,7 +86,7 @@ class CreditLimits:
             estimate=estimate,
             limits=asdict(self._limits),
             ttl_s=keys.QUOTA_TTL_S,
-            **_given(reading),
+            **_reading_argument(reading),
         )
         if scope:
             log.warning("credits.limit_reached", scope=scope, used=used)
@@ -110,7 +110,7 @@ class CreditLimits:
             [_job_key(job), keys.OPERATOR_BALANCE, keys.totals_key(self._day)],
             ttl_s=keys.QUOTA_TTL_S,
             **known,
-            **_given(reading),
+            **_reading_argument(reading),
         )
 
     async def _send_alert(self, day: str, percent: int) -> None:
@@ -132,5 +132,5 @@ def _job_key(job: Job) -> str:
     return keys.job_key(str(job.chat), job.id)
 
 
-def _given(reading: BalanceReading | None) -> dict[str, Any]:
+def _reading_argument(reading: BalanceReading | None) -> dict[str, Any]:
     return {} if reading is None else {"reading": {"number": reading.number, "total": round(reading.total)}}

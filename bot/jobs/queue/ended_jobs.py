@@ -51,7 +51,7 @@ class EndedJobs:
         self._clock = clock
 
     async def shorten(self) -> None:
-        """Shorten those that are due; forget a job whose request is too large for what it would be kept for."""
+        """Shorten the jobs that are due; delete one whose request is still too large to be kept for its buttons."""
         oldest = self._clock.now() - timedelta(seconds=keys.WHOLE_JOB_TTL_S)
         due: list[Any] = await self._redis.zrangebyscore(
             keys.ENDED_JOBS, "-inf", oldest.timestamp(), start=0, num=BATCH
@@ -87,21 +87,27 @@ def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:
         log.warning("job.unreadable", job=name, reason=type(error).__name__)
         return {}
     needed = {field: text for field, text in fields.items() if _is_needed(field) and text != "null"}
-    answered = answered.model_copy(update={"question": None})
+    answered = answered.model_copy(update={"question_set": None})
     brief = answered.model_copy(update={"text": "", "reason": ""})
     bare = replace(job, prompt="", files=(), payload=None)
     if _ANSWERED not in needed:
-        choices = [_of(job, needed)]
+        choices = [_shortened_fields(job, needed)]
     elif answered.failed:
-        choices = [_of(job, needed, answered), _of(job, needed, brief)]
+        choices = [_shortened_fields(job, needed, answered), _shortened_fields(job, needed, brief)]
     else:
         # Buttons run what the agent said. Trying again exports, which takes nothing of the request.
         needed = {field: text for field, text in needed.items() if not field.startswith(_UPLOADED)}
-        choices = [_of(job, needed, answered), _of(bare, needed, answered), _of(bare, needed, brief)]
+        choices = [
+            _shortened_fields(job, needed, answered),
+            _shortened_fields(bare, needed, answered),
+            _shortened_fields(bare, needed, brief),
+        ]
     return next((short for short in choices if _size(name, short) <= MAX_BYTES), {})
 
 
-def _of(job: Job, needed: dict[str, str], answered: AgentAnswered | None = None) -> dict[str, str]:
+def _shortened_fields(
+    job: Job, needed: dict[str, str], answered: AgentAnswered | None = None
+) -> dict[str, str]:
     short = {**needed, JobField.REQUEST: pack(job)}
     if answered is not None:
         short[_ANSWERED] = answered.model_dump_json(exclude_defaults=True)

@@ -8,7 +8,7 @@ from bot.jobs.checkpoints import Checkpoint, field_of
 from bot.jobs.model import QueueName
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_queue import ClaimedJob
-from bot.jobs.queue.later import LaterJobs
+from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 
@@ -66,6 +66,6 @@ class ChatEraser:
             },
         )
         if is_erased:
-            await LaterJobs(self._redis).erase(claimed.job.chat)
+            await ScheduledJobs(self._redis).erase(claimed.job.chat)
             await self._redis.set(keys.AOF_REWRITE_DUE, 1)
         return bool(is_erased)

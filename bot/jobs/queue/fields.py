@@ -12,7 +12,9 @@ class JobField(StrEnum):
     ATTEMPT = "attempt"  # how many times it was started; absent before the first
     UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it; absent without any
     CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
-    ANNOUNCEMENT_CLAIMED = "announcement_claimed"  # flag: a process sends, or sent, its position in the queue
+    POSITION_MESSAGE_CLAIMED = (
+        "position_message_claimed"  # flag: a process sends, or sent, the message with its position
+    )
     CHARGE = "charge"  # what it costs so far, as JSON; see lua/quotas.lua
     CREDITS = "credits"  # credits reserved for its message to the agent, as JSON; see lua/credits.lua
     QUESTION = "question"  # number of the agent's question that is open; absent without one

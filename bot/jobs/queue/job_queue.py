@@ -27,10 +27,10 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
-from bot.jobs.queue.later import LaterJobs
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
 from bot.jobs.queue.tickets import Tickets, parse_queue_id, queue_id
@@ -96,7 +96,7 @@ class ClaimedJob:
     counted_attempts: int  # starts that count against it: not those that a drain or the store ended
     checkpoints: dict[str, Any]  # what earlier attempts saved, by name
     cancelled: bool  # whether the chat has asked to stop it
-    announced: bool  # whether some process sends, or sent, its position in the queue
+    has_position_message: bool  # whether a process sends, or sent, the message with its position
     waiting: int = 0  # how many jobs waited behind it when it was claimed
 
     @property
@@ -121,7 +121,7 @@ def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: in
         counted_attempts=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
         checkpoints=read_checkpoints(fields),
         cancelled=JobField.CANCEL_REQUESTED in fields,
-        announced=JobField.ANNOUNCEMENT_CLAIMED in fields,
+        has_position_message=JobField.POSITION_MESSAGE_CLAIMED in fields,
         waiting=waiting,
     )
 
@@ -158,7 +158,7 @@ class JobQueue(JobReader):
         self.statistics = QueueStatistics(redis, docket, clock)
         self.tickets = Tickets(docket)
         self.questions = OpenQuestions(redis, self.tickets, clock)
-        self.later = LaterJobs(redis)
+        self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
         self._queue_limit = queue_limit
@@ -174,14 +174,14 @@ class JobQueue(JobReader):
         self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits", "drafts")
         self._park = LuaScript(redis, __package__, "park")
         self._cancel = LuaScript(redis, __package__, "cancel", "quotas", "credits", "drafts")
-        self._claim_announcement = LuaScript(redis, __package__, "claim_announcement")
+        self._claim_position_message = LuaScript(redis, __package__, "claim_position_message")
 
     async def sweep(self) -> int:
-        """Enqueue what is due, give a ticket to every queue that lost its own, and return how many were added."""
-        for job in await self.later.due(self._clock.now()):
+        """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
+        for job in await self.scheduled.due(self._clock.now()):
             with contextlib.suppress(QueueFull):  # Anyone who has so much waiting needs it no more.
                 await self.enqueue([job], f"later:{job.id}")
-            await self.later.remove(job)
+            await self.scheduled.remove(job)
         await self._ended.shorten()
         return await self.sweeps.run()
 
@@ -196,11 +196,11 @@ class JobQueue(JobReader):
 
         Args:
             jobs: In the order in which they are to run within their queues.
-            update_id: Telegram's number of the update that asked for them, or a name for what else did.
+            update_id: Telegram's number of the update that asked for them, or a name for another cause.
             arrival: A part of a request. The edit job, which has no text and files of its own, is stored for it,
                 unless it joins one that waits for more. If it is an edit of a message, a waiting request is changed
                 and ``jobs`` are dropped; they are stored only if the request has begun.
-            on_begun: Called as soon as a request is stored that is no part of one that waits for more.
+            on_begun: Called as soon as a new request is stored, rather than a part that joins a waiting one.
 
         Returns:
             What the chat should know. A repeated update only gets its tickets again, in case they were lost.
@@ -275,7 +275,7 @@ class JobQueue(JobReader):
         }
 
     async def claim(self, name: str, ticket: str) -> ClaimedJob | None:
-        """Take the queue's next job, or the one that this ticket had before.
+        """Claim the queue's next job, or the job that this ticket has claimed before.
 
         Args:
             name: Id of the queue.
@@ -395,7 +395,7 @@ class JobQueue(JobReader):
             await self.tickets.add(queue_id(chat, queue))
 
     async def park(self, claimed: ClaimedJob, ticket: str) -> None:
-        """Give a started job back at once, to be taken up by any worker; this start does not count against it."""
+        """Give a started job back at once, for any worker; this start isn't counted against the job."""
         job = claimed.job
         running_key = keys.running_key(str(job.chat), job.queue)
         await self._park([_key(job), running_key], ticket=ticket, is_counted=False)
@@ -409,7 +409,7 @@ class JobQueue(JobReader):
         """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
 
         Returns:
-            The state that it was in; ``None`` if it is not known any more.
+            The state that it was in; ``None`` if the job is unknown by now.
         """
         state = await self._cancel(
             [
@@ -441,7 +441,7 @@ class JobQueue(JobReader):
                     await self.cancel(chat, queue, job_id)
 
     async def cancel_others(self, job: Job) -> None:
-        """Cancel all jobs in the queue of a running one, which found that nobody is there any more."""
+        """Cancel all jobs in a running job's queue, after it found that its chat is gone."""
         for job_id in await self.current(job.chat, job.queue):
             if job_id != job.id:
                 await self.cancel(job.chat, job.queue, job_id)
@@ -450,7 +450,7 @@ class JobQueue(JobReader):
         """Begin no more requests and exports, in any process; they wait, and what runs goes on.
 
         Args:
-            also_running: Nor go on with what was begun before.
+            also_running: Whether begun jobs, which a drain or a crash gave back, aren't taken up again either.
         """
         await self._redis.set(keys.PAUSED, PAUSED_ALL if also_running else "new")
 
@@ -459,9 +459,9 @@ class JobQueue(JobReader):
         await self._redis.delete(keys.PAUSED)
         await self.sweeps.look_at_all()
 
-    async def claim_announcement(self, status: JobStatus) -> bool:
-        """Return whether the caller is the first to announce this job's position, and the job still waits."""
-        return bool(await self._claim_announcement([_key(status.job)]))
+    async def claim_position_message(self, status: JobStatus) -> bool:
+        """Return whether the caller is the first to show this job's position, and the job still waits."""
+        return bool(await self._claim_position_message([_key(status.job)]))
 
     async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
         """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
@@ -472,7 +472,7 @@ class JobQueue(JobReader):
 
 
 def _is_brief(job: Job) -> bool:
-    """Return whether a job need not be kept for long, as no button refers to it."""
+    """Return whether a job is kept only briefly, because no button refers to it."""
     if job.kind is JobKind.MESSAGE:
         return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
     return job.kind in (JobKind.CANCEL, JobKind.FORGET)

@@ -79,7 +79,7 @@ class JobReader:
         return None if job_id is None else await self.find(chat, job_id)
 
     async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
-        """Return what was noted of a message; ``None`` if it was not seen, or long ago."""
+        """Return the note about a message that was seen; ``None`` if it wasn't, or too long ago."""
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
         return cast(str | None, digest)
 
@@ -101,7 +101,7 @@ class JobReader:
         return read_gathered_job({**await self._fields(job.chat, job.id), **edited.fields}).job
 
     async def current(self, chat: ChatKey, queue: QueueName) -> list[str]:
-        """Return the ids of the running job, if any, of one that waits for an answer, and of those behind them."""
+        """Return the ids of a queue's jobs: the running one, one that waits for an answer, and those behind them."""
         # Read at one moment: a job that begins between two reads would be in neither answer.
         async with self._redis.pipeline() as pipe:
             pipe.hget(keys.running_key(str(chat), queue), "job")
@@ -125,7 +125,7 @@ class JobReader:
         return 0.0 if began_at is None else max(0.0, now.timestamp() - began_at)
 
     async def topics(self, chat: ChatKey) -> list[ChatKey]:
-        """Return the topics of a chat of which anything is kept, without the one given; the chat counts as one."""
+        """Return the other topics of a chat of which the store has anything; the chat itself counts as one."""
         topics = {chat.of_account}
         async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
             if not name.startswith(keys.KEPT_WHEN_ERASED):

@@ -40,7 +40,7 @@ SendMessage: TypeAlias = Callable[[int, LocalizedMessage, str], Awaitable[SentMe
 
 CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real time
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
-OVER_AFTER = timedelta(hours=1)  # a trouble that did not show for so long is over
+OVER_AFTER = timedelta(hours=1)  # a trouble that hasn't been reported for this long is over
 OVER_AFTER_A_DAY = ("credits", "token_refused")
 """Troubles that show when a person runs into them, and stay in between."""
 
@@ -103,11 +103,11 @@ class OperatorAlerts:
         return None
 
     async def watch(self, name: str, message: LocalizedMessage | None) -> None:
-        """Report whether a trouble is there that can be looked at; looking again does not count it.
+        """Report the state of a trouble that can be checked at any time; a repeated check isn't counted as a new one.
 
         Args:
             name: Its name.
-            message: What it is; ``None`` if there is no such trouble: an open one is then marked as over.
+            message: The trouble; ``None`` if there is none now: an open one is then marked as over.
         """
         if message is None:
             return await self.clear(name)
@@ -136,7 +136,7 @@ class OperatorAlerts:
         """Keep the messages up to date, forever; one process does it for all.
 
         Args:
-            check: Reports the troubles that nobody runs into.
+            check: Reports troubles that no job or update runs into.
             show: Edits a message.
             send: Sends a message while the store takes no writes.
         """
@@ -185,7 +185,7 @@ class OperatorAlerts:
         return None
 
     async def update(self, show: ShowMessage) -> None:
-        """Edit the messages of troubles that went on or are over, and forget those that are over for long."""
+        """Edit the alerts of troubles that go on or have ended, and delete troubles that ended long ago."""
         names: Any = await self._redis.hkeys(keys.ALERTS)
         for name in names:
             trouble = await self._load(name)
@@ -249,8 +249,8 @@ class OperatorAlerts:
 
 def _job_id(name: str, sent_at: datetime, admin: int) -> str:
     """Return the id of the job that sends a trouble's message to an admin, the same in all processes that see it."""
-    of = f"alert {name} of {int(sent_at.timestamp() // AGAIN.total_seconds())} to {admin}"
-    return hashlib.sha256(of.encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+    identity = f"alert {name} of {int(sent_at.timestamp() // AGAIN.total_seconds())} to {admin}"
+    return hashlib.sha256(identity.encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def _shown(message: LocalizedMessage, line: LocalizedMessage | None) -> str:

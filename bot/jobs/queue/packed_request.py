@@ -1,4 +1,4 @@
-"""The request of a job as it is stored, compressed: a tenth of its JSON is what a person asked for."""
+"""A job's request as it is stored: compressed, because only a tenth of its JSON differs between requests."""
 
 import base64
 import zlib
@@ -37,7 +37,7 @@ def unpack(text: str) -> Job:
     """Read a packed request.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The text isn't a packed request.
     """
     try:
         stored = zlib.decompressobj(wbits=_RAW, zdict=_USUAL).decompress(base64.b85decode(text), MAX_BYTES)

@@ -2,7 +2,8 @@
 
 Requests and exports count, questions do not. A file that came without a prompt counts with its bytes only, because the
 prompt that follows is the request. A request counts from the moment at which it is accepted, and no longer if it ends
-before anything of it went to NemoVideo. Days are those of UTC.
+before anything of it went to NemoVideo. Days are those of UTC. What a request costs is decided here; whether the day
+allows it, in ``find_exceeded_quota`` of ``lua/quotas.lua``, in one step with storing it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +38,7 @@ Resource = Literal["requests", "bytes"]
 
 @dataclass(frozen=True, slots=True)
 class DailyLimit:
-    """What a day allows; 0 is no limit."""
+    """What a day allows; 0 means no limit."""
 
     requests: int = 0  # number of requests
     bytes: int = 0  # size of the files that are sent in
@@ -56,7 +57,7 @@ class QuotaExceeded(Exception):
     """Today's quota does not allow the request; nothing was stored.
 
     Args:
-        warning: The exceeded quota, and what is left of it.
+        warning: The exceeded quota, and how much of it is left.
     """
 
     def __init__(self, warning: QuotaWarning) -> None:

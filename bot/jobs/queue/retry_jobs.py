@@ -1,4 +1,4 @@
-"""Jobs for the buttons Retry and Go on: each does what is left of an old job. Nothing here retries by itself."""
+"""Jobs for the buttons Retry and Go on: each continues an old job where it stopped. Nothing here retries by itself."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +17,7 @@ MAX_RESTORED_FILES = 10
 async def make_resumed_job(
     job_queue: JobQueue, chats: Chats, old: Job, choice: GoOnChoice, asked_at: datetime
 ) -> Job | None:
-    """Make the job that goes on with one that waited for a decision; return ``None`` if there is one already.
+    """Make the job that continues one that waited for a decision; return ``None`` if there is one already.
 
     Args:
         job_queue: The chats' queues.

@@ -120,7 +120,7 @@ class QueueStatistics:
     async def waiting(self) -> tuple[int, float]:
         """Return how many jobs wait in all main queues, and for how many seconds the oldest that could run has waited.
 
-        Those that wait for an earlier job of their chat, or for an answer to it, say nothing about the workers.
+        Jobs behind an earlier job of their chat, or behind its question, aren't counted as able to run.
         """
         count = await self._redis.zcard(keys.WAITING_JOBS)
         since_s = await self._oldest_that_could_run()

@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from bot.store import keys
 
 
-class Work(StrEnum):
-    """What is timed; the values are names in Redis."""
+class TimedStage(StrEnum):
+    """A stage whose time is learned; the values are names in Redis."""
 
     READING = "reading"  # from the last byte of an upload to its answer
     EDIT = "edit"  # a turn of the agent that generates nothing
@@ -24,15 +24,15 @@ class Work(StrEnum):
     REQUEST = "request"  # a whole request, from its start to its result
 
 
-BEFORE_LEARNING_S: Mapping[Work, tuple[float, ...]] = {
-    Work.READING: (5.0,),
-    Work.EDIT: (20.0,),
-    Work.SOUND: (90.0,),
-    Work.GENERATION: (200.0,),
-    Work.RENDER: (60.0,),
-    Work.RENDER_QUEUE: (0.0,),
-    Work.DOWNLOAD: (5.0,),
-    Work.REQUEST: (90.0,),
+BEFORE_LEARNING_S: Mapping[TimedStage, tuple[float, ...]] = {
+    TimedStage.READING: (5.0,),
+    TimedStage.EDIT: (20.0,),
+    TimedStage.SOUND: (90.0,),
+    TimedStage.GENERATION: (200.0,),
+    TimedStage.RENDER: (60.0,),
+    TimedStage.RENDER_QUEUE: (0.0,),
+    TimedStage.DOWNLOAD: (5.0,),
+    TimedStage.REQUEST: (90.0,),
 }
 """Seconds by the service's documents, until enough was learned."""
 
@@ -51,11 +51,11 @@ class UsualTimes:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._known: dict[Work, list[float]] = {work: [] for work in Work}  # the newest first
-        self._unsaved: list[tuple[Work, float]] = []
+        self._known: dict[TimedStage, list[float]] = {work: [] for work in TimedStage}  # the newest first
+        self._unsaved: list[tuple[TimedStage, float]] = []
         self._exchanged_s = -math.inf
 
-    async def load(self) -> Mapping[Work, tuple[float, ...]]:
+    async def load(self) -> Mapping[TimedStage, tuple[float, ...]]:
         """Return the newest times of each kind of work, in seconds; one by the documents until enough was learned."""
         await self._exchange()
         return {
@@ -63,7 +63,7 @@ class UsualTimes:
             for work, times in self._known.items()
         }
 
-    async def learn(self, work: Work, took_s: float) -> None:
+    async def learn(self, work: TimedStage, took_s: float) -> None:
         """Note how many seconds finished work took."""
         self._unsaved.append((work, round(took_s, 1)))
         self._known[work] = [round(took_s, 1), *self._known[work]][:KEPT]
@@ -79,18 +79,18 @@ class UsualTimes:
                 pipe.lpush(keys.usual_times_key(work), took_s)
                 pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
                 pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
-            for work in Work:
+            for work in TimedStage:
                 pipe.lrange(keys.usual_times_key(work), 0, -1)
             answers = await pipe.execute()
-        for work, times in zip(Work, answers[-len(Work) :], strict=True):
+        for work, times in zip(TimedStage, answers[-len(TimedStage) :], strict=True):
             self._known[work] = [float(one) for one in times]
 
 
 def left_s(times_s: Sequence[float], elapsed_s: float) -> float:
-    """Return how long work usually still takes: by the median of those that took longer than it has taken so far.
+    """Return how long work usually still takes, by the median of the times that are longer than it has taken so far.
 
     Returns:
-        Seconds; 0.0 if none took so long.
+        Seconds; 0.0 if it has already taken longer than all of them.
     """
     longer = [time_s for time_s in times_s if time_s > elapsed_s]
     return statistics.median(longer) - elapsed_s if longer else 0.0

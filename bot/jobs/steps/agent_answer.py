@@ -228,7 +228,7 @@ def offered_button(answered: AgentAnswered, number: str) -> str | None:
 
 
 def offered_edit(answered: AgentAnswered) -> str | None:
-    """Return the edit that the agent left to the reader, as it was offered."""
+    """Return the edit that the agent described instead of making it, in its own words."""
     edits = remove_screen_talk(answered.text).edits
     return edits[0] if edits else None
 

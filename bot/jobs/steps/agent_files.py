@@ -52,7 +52,7 @@ class AgentFiles:
             log.info("agent_files.chat_gone")  # The job goes on: it is paid for.
 
     async def _fetch(self, url: str) -> bytes:
-        """Download a file; return nothing if that is not possible, and too much if it is too large."""
+        """Download a file; return no bytes if that fails, and more than the limit if it is too large."""
         content = bytearray()
         try:
             async with self._nemo.download_file(self._project.credentials, url) as download:

@@ -26,7 +26,7 @@ from bot.jobs.checkpoints import (
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.question_messages import in_words
 from bot.jobs.queue.credit_limits import CreditLimits
-from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
@@ -75,7 +75,7 @@ SAVE_TEXT_EVERY_S = 2.0
 
 RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays above what follows
 RAW_PAUSE_S = 5.0
-"""An answer that goes on so long after a video was made has a second stage."""
+"""If an answer goes on for this long after a video was made, a second stage is shown."""
 
 MAX_ANSWER_CHARS = 20_000
 
@@ -88,7 +88,7 @@ class AgentTextSoFar(Checkpoint):
 
     name = "agent_text"
     text: str = ""
-    question: QuestionSet | None = None  # what it asked so far: nothing of it shows in the project
+    question_set: QuestionSet | None = None  # what it asked so far: nothing of it shows in the project
 
 
 class RawVideoAnnounced(Checkpoint):
@@ -104,7 +104,7 @@ class _Received:
     text: TurnText = field(default_factory=TurnText)
     error: StreamError | None = None
     text_at_error: str = ""
-    question: QuestionSet | None = None
+    question_set: QuestionSet | None = None
     events: int = 0  # without keep-alives
     files: int = 0
     is_generating: bool = False  # a video that is announced may come after the turn
@@ -149,10 +149,10 @@ class AskAgent:
         try:
             turn = attempt.load(Turn) or Turn()
             answered = await self._take_turn(attempt, turn)
-            while answered.question is not None:
+            while answered.question_set is not None:
                 # A part of a job is done without a person.
                 following = (
-                    None if attempt.variation else await ask_person(attempt, answered, answered.question)
+                    None if attempt.variation else await ask_person(attempt, answered, answered.question_set)
                 )
                 if following is None:
                     answered = await _end_early(attempt, answered, turn)
@@ -201,8 +201,10 @@ class _AgentTurn:
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
         asked = self._attempt.load(AgentAsked, self._turn.key)
-        if asked is not None and (so_far := self._so_far()).question is not None:
-            return await self._save_answer(so_far.text, await self._draft.read(), question=so_far.question)
+        if asked is not None and (so_far := self._so_far()).question_set is not None:
+            return await self._save_answer(
+                so_far.text, await self._draft.read(), question_set=so_far.question_set
+            )
         if asked is not None:
             if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
                 await self._lost.end(loss)
@@ -217,20 +219,20 @@ class _AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            after = await (self._draft.read() if received.question is not None else self._recover())
+            after = await (self._draft.read() if received.question_set is not None else self._recover())
         else:
-            if received.error is None and received.question is None:
+            if received.error is None and received.question_set is None:
                 await self._progress.learn()
             after, use = await self._after_turn(received)
         return await self._save_answer(
-            received.text.text, after, received.error, received.question, received.files, use
+            received.text.text, after, received.error, received.question_set, received.files, use
         )
 
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         reading = asyncio.create_task(self._spending.read_after())
         try:
-            has_answer = bool(received.text.text.strip() or received.question or received.files)
+            has_answer = bool(received.text.text.strip() or received.question_set or received.files)
             draft = await self._draft.read_after_turn(has_answer=has_answer)
             if received.is_generating and received.error is None and not self._draft.is_other(draft):
                 with contextlib.suppress(DraftUnchanged):
@@ -272,7 +274,7 @@ class _AgentTurn:
         draft, asked = await self._reserve_turn(project)
         await self._progress.begin()
         self._form = await self._default_format(project)
-        # Last of all: of an attempt that ends after this, nobody can tell whether the message went out.
+        # Last of all: after this, nobody can tell whether an attempt that died has sent the message.
         await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
         try:
             await self._read_stream(project, received)
@@ -311,7 +313,7 @@ class _AgentTurn:
             reading = await task
         finally:
             task.cancel()
-        await self._spending.ensure_chosen(reading.available)
+        await self._spending.ensure_generation_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
         return state.draft, AgentAsked(
@@ -340,7 +342,7 @@ class _AgentTurn:
         self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
 
     async def _consume(self, project: Project, received: _Received, stream_timeout: StreamTimeout) -> None:
-        saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question, False
+        saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question_set, False
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._attempt.turn_id(self._turn.number))
         async with contextlib.aclosing(
@@ -359,10 +361,10 @@ class _AgentTurn:
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
                 is_due = is_whole or now_s - saved_s >= SAVE_TEXT_EVERY_S
-                if received.question != asked or (is_unsaved and is_due):
-                    saved_s, asked, is_unsaved = now_s, received.question, False
+                if received.question_set != asked or (is_unsaved and is_due):
+                    saved_s, asked, is_unsaved = now_s, received.question_set, False
                     so_far = AgentTextSoFar(
-                        text=bounded_answer(received.text.text), question=self._question(asked)
+                        text=bounded_answer(received.text.text), question_set=self._question(asked)
                     )
                     await self._attempt.save(so_far, self._turn.key)
 
@@ -376,7 +378,9 @@ class _AgentTurn:
                 received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
-                received.question = asked if received.question is None else received.question.joined(asked)
+                received.question_set = (
+                    asked if received.question_set is None else received.question_set.joined(asked)
+                )
             case ToolCall(name=name):
                 received.events += 1
                 self._show(*stage_of(name), received)
@@ -391,10 +395,10 @@ class _AgentTurn:
             received.error = None  # The agent went on: the last word counts.
         if changed:
             received.events += 1
-            self._show("progress.turn", Work.EDIT, received)
+            self._show("progress.turn", TimedStage.EDIT, received)
         return changed
 
-    def _show(self, stage: str, work: Work, received: _Received) -> None:
+    def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
         self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
 
     async def _recover(self) -> Draft | None:
@@ -421,7 +425,7 @@ class _AgentTurn:
         text: str,
         after: Draft | None,
         error: StreamError | None = None,
-        question: QuestionSet | None = None,
+        question_set: QuestionSet | None = None,
         files: int = 0,
         use: CreditsUse | None = None,
     ) -> AgentAnswered:
@@ -434,7 +438,7 @@ class _AgentTurn:
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
             raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
-            question=self._question(question) if error is None else None,
+            question_set=self._question(question_set) if error is None else None,
             turn=self._turn.number,
             files=files,
             credits_used=used + (earlier.credits_used if earlier is not None and used else 0),
@@ -450,7 +454,7 @@ class _AgentTurn:
 async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> AgentAnswered:
     """Save that a turn ended with what the one before it had changed."""
     early = answered.model_copy(
-        update={"turn": turn.number, "text": "", "files": 0, "question": None, "failed": True}
+        update={"turn": turn.number, "text": "", "files": 0, "question_set": None, "failed": True}
     )
     await attempt.save(early)
     return early
@@ -462,5 +466,5 @@ def bounded_answer(text: str) -> str:
 
 
 def _is_refusal(error: NemoError) -> bool:
-    """Return whether the message certainly was not taken, so that it may be sent again after a repair."""
+    """Return whether the service certainly refused the message, so that it may be sent again after a repair."""
     return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))

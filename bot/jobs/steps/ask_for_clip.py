@@ -28,7 +28,7 @@ class KeptPrompt(Checkpoint):
 
 
 class AskForClip:
-    """End an example that has no clip to edit with a request for one; no other job is touched."""
+    """Ask for a clip instead of running an example that needs one; other jobs just go on."""
 
     name = "ask_for_clip"
 

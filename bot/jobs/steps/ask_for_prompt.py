@@ -79,7 +79,7 @@ def _received_files_message(files: Sequence[FileFacts], card: SkillCard) -> List
 def _facts(file: Attachment, uploaded: UploadedFile | None) -> FileFacts:
     """Return what NemoVideo knows of a file, or else Telegram."""
     upload_answer = uploaded or UploadedFile()
-    # A name that we made up because there was none means nothing to anybody.
+    # A made-up name means nothing to anybody.
     has_name = not file.name.startswith(f"{file.kind}_")
     return FileFacts(
         kind=_kind(file, upload_answer.kind or ""),

@@ -40,7 +40,7 @@ class CancelJob:
 
 
 async def _stopped(attempt: Attempt, job_id: str) -> LocalizedMessage:
-    """Say what goes on now that a job is stopped, with a button that runs it again."""
+    """Say that a job is cancelled and what runs next, with a button that runs it again."""
     buttons = (Button("button.retry", Retry(job_id)),)
     following = [
         other
@@ -57,7 +57,7 @@ async def _close_question(attempt: Attempt, job: Job) -> LocalizedMessage | None
     """Remove the buttons of a stopped job's question, and say what was kept; ``None`` if it asked nothing."""
     saved = await attempt.job_queue.checkpoints(job)
     answered, turn = saved.load(AgentAnswered), saved.load(Turn) or Turn()
-    if answered is None or answered.question is None or answered.turn != turn.number:
+    if answered is None or answered.question_set is None or answered.turn != turn.number:
         return None
     await close_questions(attempt.responder, saved, answered)
     if answered.has_changed:

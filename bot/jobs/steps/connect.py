@@ -8,7 +8,7 @@ from bot.jobs.messages import LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState, guest_job_id
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import EditPayload
-from bot.jobs.steps.first_contact import announce_ready, announce_setup, open_only
+from bot.jobs.steps.first_contact import announce_ready, announce_setup
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Project, Projects
@@ -57,7 +57,7 @@ class Connect:
             attempt.responder.report_progress(Progress("progress.connect"))
             if attempt.job.kind is not JobKind.EXPORT:
                 await attempt.responder.show_progress()  # An export that is there already needs none.
-        project = await self._projects.call(attempt.job, open_only, on_loss=lost.offer)
+        project = await self._projects.ensure_open(attempt.job, lost.offer)
         now = _connection(project)
         is_other_account = (before.account, before.epoch) != (now.account, now.epoch)
         if before.session_id is not None and is_other_account:
@@ -67,7 +67,7 @@ class Connect:
             await attempt.save(now)
         is_decided = attempt.job.prompt or attempt.job.payload_as(EditPayload).lost_project_decided
         if chat.lost_session_id is not None and is_decided:
-            # A person has decided, or there was nothing to decide.
+            # Somebody has decided about the lost files, or there were none.
             await self._projects.chats.update(attempt.job.chat, ChatFields(lost_session_id=None))
         if is_first:
             await announce_ready(self._projects, attempt)

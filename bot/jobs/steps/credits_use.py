@@ -1,4 +1,4 @@
-"""Credits around a message to the agent: a question before a generation with too few, and what it used after that."""
+"""Credits around a message to the agent: ask before a generation that has too few, then count what was used."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TurnCredits:
         balance = None if number is None or total is None else BalanceReading(number, total)
         return CreditsReading(credits_.available, balance)
 
-    async def ensure_chosen(self, available: float | None) -> None:
+    async def ensure_generation_chosen(self, available: float | None) -> None:
         """Let a clip that is to be generated from words alone wait until its format and length are chosen.
 
         Args:
@@ -131,7 +131,7 @@ class TurnCredits:
         )
         numbers = {"available": round(available), "needed": GENERATION_CREDITS}
         message = LocalizedMessage("credits.too_few", numbers, buttons)
-        # A balance is not for everyone in a group.
+        # Not everyone in a group may see a balance.
         raise JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)), JobState.DONE)
 
     async def reserve(self, project: Project, reading: CreditsReading) -> None:
@@ -155,7 +155,7 @@ class TurnCredits:
             raise JobEnded(LocalizedMessage(f"quota.over_credits_{scope}", params, (retry,)), JobState.DONE)
 
     async def record_use(self, use: CreditsUse) -> None:
-        """Replace what was reserved with what was used, and count what was used of an account of the chat's own."""
+        """Replace the reserved credits with the used ones, and count those of a chat's own account."""
         job, reading = self._attempt.job, use.reading
         if self._has_reserved:
             await self._limits.record_use(job, use.used, reading.balance if reading else None)

@@ -14,8 +14,8 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer
 from bot.jobs.messages import FETCHED, Button, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
-from bot.jobs.queue.usual_times import UsualTimes, Work
-from bot.jobs.steps.export import CachedResultGone, Export, result_of
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes
+from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
 from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
@@ -79,7 +79,7 @@ class Deliver:
             exported = await self._export_again(attempt)
             delivered = await self._deliver(attempt, exported)
         except FileGone:
-            await attempt.save(CachedResultGone())
+            await attempt.save(CachedResultUnusable())
             exported = await self._export_again(attempt)
             delivered = await self._deliver(attempt, exported, "delivered_anew")
         if attempt.fetching is not None:
@@ -97,7 +97,7 @@ class Deliver:
         )
         if attempt.load(AgentAnswered) is not None and attempt.claimed.attempt == 1:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
-            await self._usual_times.learn(Work.REQUEST, took_s)
+            await self._usual_times.learn(TimedStage.REQUEST, took_s)
 
     async def _deliver(self, attempt: Attempt, exported: Exported, name: str = "delivered") -> SentMessage:
         return await attempt.responder.deliver(name, await self._result(attempt, exported))

@@ -40,7 +40,7 @@ from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import EditPayload, ExportPayload
 from bot.jobs.ports import Result
-from bot.jobs.queue.usual_times import UsualTimes, Work, left_s
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.lost_project import LostProjectHandler, browser_link, lost_since_asked
@@ -107,10 +107,10 @@ class RenderLimits:
     total_s: float = 3600.0
 
 
-class CachedResultGone(Checkpoint):
-    """Saved when Telegram no longer has the result that was sent before: it is made again."""
+class CachedResultUnusable(Checkpoint):
+    """Saved when an earlier result can't be sent again: Telegram no longer has it, or an album needs its file."""
 
-    name = "cached_result_gone"
+    name = "cached_result_unusable"
 
 
 class Export:
@@ -186,7 +186,7 @@ class Export:
                 is_earlier=earlier is not None,
             )
             cached = await chats.find_result(key, exported.digest, as_file=exported.as_file)
-            if cached is not None and attempt.load(CachedResultGone) is None:
+            if cached is not None and attempt.load(CachedResultUnusable) is None:
                 await _save(attempt, exported, file_id=cached.file_id, kind=cached.kind)
                 return
             await attempt.responder.show_progress()
@@ -245,7 +245,7 @@ class _Rendering:
             await self._attempt.save(started)
         render_id, began_s = started.render_id, self._attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
-        times_s = (await self._usual_times.load())[Work.RENDER]
+        times_s = (await self._usual_times.load())[TimedStage.RENDER]
         self._attempt.responder.report_progress(_progress(self._attempt, times_s, stage=stage))
         render = None
         if is_resumed:
@@ -264,7 +264,7 @@ class _Rendering:
             await self._attempt.responder.flush_progress()  # a short render may end before the next edit
         render = await self._poll(render, times_s)
         if render.status is RenderStatus.COMPLETED and not is_resumed:
-            await self._usual_times.learn(Work.RENDER, self._attempt.clock.monotonic_s() - began_s)
+            await self._usual_times.learn(TimedStage.RENDER, self._attempt.clock.monotonic_s() - began_s)
         return render
 
     async def _start_render(self, render_id: str, raw_draft: RawDraft, number: int) -> Render:
@@ -308,7 +308,7 @@ class _Rendering:
                 if is_begun and render_began_s is None:
                     render_began_s = self._attempt.clock.monotonic_s()
                     metrics.RENDER.labels("queue").observe(render_began_s - began_s)
-                    await self._usual_times.learn(Work.RENDER_QUEUE, render_began_s - began_s)
+                    await self._usual_times.learn(TimedStage.RENDER_QUEUE, render_began_s - began_s)
             except (TransportError, ServiceError, UnexpectedAnswer) as error:
                 silent += 1
                 lost = lost + 1 if 404 in (error.status, error.code) else 0
@@ -367,7 +367,7 @@ class _Rendering:
             else:
                 took_s = self._attempt.clock.monotonic_s() - began_s
                 metrics.RENDER.labels("download").observe(took_s)
-                await self._usual_times.learn(Work.DOWNLOAD, took_s)
+                await self._usual_times.learn(TimedStage.DOWNLOAD, took_s)
                 return await _save(
                     self._attempt,
                     exported,

@@ -9,7 +9,7 @@ from bot.jobs.payloads import LinkPayload
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
-from bot.projects.projects import Project, Projects
+from bot.projects.projects import Projects
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class FirstContact:
         await announce_setup(projects, attempt)
         try:
             if needs_account:
-                await projects.call(job, open_only, on_loss=LostProjectHandler(projects, attempt).report)
+                await projects.ensure_open(job, LostProjectHandler(projects, attempt).report)
             else:
                 await projects.check_account(job)
         except NemoError as error:
@@ -68,8 +68,3 @@ async def announce_ready(projects: Projects, attempt: Attempt) -> None:
         Progress("setup.ready", fraction=CONNECTED, link=link or "", readable_s=READY_S)
     )
     await attempt.responder.flush_progress()
-
-
-async def open_only(project: Project) -> Project:
-    """Make no call about a project: opening it is all there is to do."""
-    return project

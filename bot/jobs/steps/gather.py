@@ -34,7 +34,7 @@ async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJ
     Returns:
         The job with its parts after the wait.
     """
-    # Nobody may have read the updates while no worker had the job: what came meanwhile is read only now.
+    # While no worker had the job, perhaps no process read updates either: later parts arrive only now.
     resumed_at = attempt.began_at if attempt.claimed.attempt > 1 else 0.0
     longest_at = max(attempt.job.asked_at.timestamp(), resumed_at) + LONGEST_S
     while gathered.parts and not gathered.closed:
@@ -53,7 +53,7 @@ async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJ
 
 
 async def apply_parts(attempt: Attempt, gathered: GatheredJob) -> None:
-    """Go on with a request as it is gathered now; a version that was seen before costs nothing again.
+    """Go on with a request as it is gathered now; a version that was seen before isn't read again.
 
     Raises:
         JobEnded: There is nothing to work on, the prompt is too long, or a text file can't be used.
@@ -69,7 +69,7 @@ async def apply_parts(attempt: Attempt, gathered: GatheredJob) -> None:
             text_files=await read_text_files(attempt, gathered.job, known),
             last_message_id=max((part.message_id for part in gathered.parts), default=0),
         )
-        if gathered.job.files:  # Words alone are not worth a write.
+        if gathered.job.files:  # Words alone need no checkpoint.
             await attempt.save(saved)
     attempt.job = with_text_files(gathered.job, saved.text_files)
 

@@ -18,7 +18,7 @@ class TopicsAwaited(Checkpoint):
 
 
 async def wait_for_other_topics(attempt: Attempt) -> None:
-    """Wait until no request runs in another topic: what it paid for is out of another account's reach."""
+    """Wait until no request runs in another topic: the new account couldn't reach what the request has paid for."""
     while await attempt.job_queue.is_other_topic_busy(attempt.job.chat):
         attempt.responder.report_progress(Progress("account.waits_for_topics"))
         await attempt.responder.show_progress()

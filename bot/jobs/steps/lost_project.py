@@ -1,4 +1,7 @@
-"""What follows when NemoVideo lost a chat's project: notify the chat, and offer to put its files back."""
+"""What follows when NemoVideo lost a chat's project: notify the chat, and offer to put its files back.
+
+That a project is lost, and a new one opened, is decided in ``Projects.call`` (``projects/projects.py``).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class LostProjectHandler:
         await self._send(message)
 
     async def end(self, loss: ProjectLoss) -> None:
-        """End a job that can't be done any more: what it was about is gone.
+        """End a job that can't be done any more because its project is gone.
 
         Raises:
             JobEnded: Always.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import structlog
 
+from bot.jobs.buttons import ExtractKind
 from bot.jobs.checkpoints import Exported, RenderStarted
 from bot.jobs.messages import Bytes, LocalizedMessage, Progress
 from bot.jobs.payloads import ExtractPayload
@@ -23,22 +23,18 @@ from bot.projects.projects import Projects
 
 log = structlog.get_logger(__name__)
 
-SMALLER, FILE = "smaller", "file"
-FORMS: Final = (*Extract, SMALLER, FILE)
-"""In the order of their buttons."""
-
 USUAL_S = 10.0
 
 _SENT_AS = {
-    Extract.GIF: ("animation", "nemovideo.mp4", "video/mp4"),
-    Extract.ROUND: ("video_note", "nemovideo.mp4", "video/mp4"),
-    Extract.AUDIO: ("audio", "nemovideo.mp3", "audio/mpeg"),
-    Extract.STILL: ("photo", "nemovideo.jpg", "image/jpeg"),
+    ExtractKind.GIF: ("animation", "nemovideo.mp4", "video/mp4"),
+    ExtractKind.ROUND: ("video_note", "nemovideo.mp4", "video/mp4"),
+    ExtractKind.AUDIO: ("audio", "nemovideo.mp3", "audio/mpeg"),
+    ExtractKind.STILL: ("photo", "nemovideo.jpg", "image/jpeg"),
 }
 
 
 class MakeExtract:
-    """Fetch the video from Telegram, or from NemoVideo what Telegram hands out no more, and send what is made of it."""
+    """Fetch the video from Telegram, or from NemoVideo if Telegram no longer has it, and send the extract."""
 
     name = "make_extract"
 
@@ -47,15 +43,15 @@ class MakeExtract:
 
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
-        responder, form = attempt.responder, attempt.job.payload_as(ExtractPayload).form
+        responder, kind = attempt.responder, attempt.job.payload_as(ExtractPayload).kind
         responder.report_progress(Progress("progress.extract", fraction=0.1, until=0.9, expected_s=USUAL_S))
         await responder.show_progress()
         path = responder.result_path
         try:
             await self._fetch(attempt, path)
-            if form == FILE:
+            if kind is ExtractKind.FILE:
                 await self._deliver(attempt, path, as_file=True)
-            elif form == SMALLER:
+            elif kind is ExtractKind.SMALLER:
                 size = (await asyncio.to_thread(path.stat)).st_size
                 if size // 2 < MIN_BYTES:
                     raise JobEnded(LocalizedMessage("extract.small_already", {"size": Bytes(size)}))
@@ -63,12 +59,12 @@ class MakeExtract:
                 await shrink_video(path, smaller, size // 2, lambda _: None)
                 await self._deliver(attempt, smaller, as_file=False)
             else:
-                what = Extract(form)
-                kind, name, content_type = _SENT_AS[what]
-                await responder.send_file("extract", name, content_type, await extract(what, path), kind)
+                kind_sent, name, content_type = _SENT_AS[kind]
+                content = await extract(Extract(kind), path)
+                await responder.send_file("extract", name, content_type, content, kind_sent)
         except (CannotExtract, CannotShrink, FileGone, FileTooLarge, TooLarge, NemoError) as error:
-            log.info("make_extract.failed", form=form, error=str(error))
-            key = "extract.failed_audio" if form == Extract.AUDIO else "extract.failed"
+            log.info("make_extract.failed", kind=kind, error=str(error))
+            key = "extract.failed_audio" if kind is ExtractKind.AUDIO else "extract.failed"
             raise JobEnded(LocalizedMessage(key)) from error
 
     async def _deliver(self, attempt: Attempt, path: Path, *, as_file: bool) -> None:

@@ -14,7 +14,7 @@ from bot.jobs.payloads import ExportPayload, VariationsPayload
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.deliver import keep_video
-from bot.jobs.steps.export import CachedResultGone, Export, result_of
+from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
 from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
@@ -47,7 +47,7 @@ class MakeVariations:
 
     It is one job whose parts have their own checkpoints (``Attempt.in_variation``), rather than a job for each version:
     so it is one request in the queue, with one progress message, which is cancelled and taken up again as a whole; and
-    the ordinary steps need not know that their results wait for each other.
+    the ordinary steps don't notice that their results wait for each other.
 
     Args:
         projects: The chats' projects.
@@ -116,7 +116,7 @@ class MakeVariations:
     async def _ensure_same_project(
         self, attempt: Attempt, names: Sequence[LocalizedMessage], last: OutgoingMessage | None
     ) -> None:
-        """Raise ``JobEnded`` if the project was lost: one that takes its place has nothing to begin with."""
+        """Raise ``JobEnded`` if the project was lost: the new one lacks the draft that all versions begin with."""
         session_id = (await self._projects.chats.get(attempt.job.chat)).session_id
         marks = {one.mark for one in _made(attempt, names).values()}
         if session_id is None or not marks <= {project_mark(session_id)}:
@@ -125,7 +125,7 @@ class MakeVariations:
     async def _hold(
         self, attempt: Attempt, made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage]
     ) -> None:
-        """Keep what is said of the finished versions if the job is cancelled, or ends before its album."""
+        """Save the message about the finished versions, for a job that is cancelled or ends before its album."""
         if made:
             await attempt.save(HeldAnswer(message=_so_far(made, names)))
         else:
@@ -156,15 +156,15 @@ class MakeVariations:
         return ended
 
     async def _render(self, attempt: Attempt, made: VariationEnded) -> Exported:
-        """Render a version and fetch its video, unless that is done, and return what came of it.
+        """Render a version and fetch its video, unless it is there, and return the result.
 
         Raises:
             JobEnded: It failed.
         """
         payload = ExportPayload(version=made.version if made.is_kept else None, project=made.mark)
         attempt.job = replace(attempt.job, payload=payload)
-        if attempt.load(CachedResultGone) is None:
-            await attempt.save(CachedResultGone())  # Files go into one album, whatever was sent before.
+        if attempt.load(CachedResultUnusable) is None:
+            await attempt.save(CachedResultUnusable())  # An album needs files on this disk.
         exported = attempt.load(Exported)
         while exported is None or (exported.is_fetched and not attempt.responder.result_path.exists()):
             await self._export.export(attempt)

@@ -13,7 +13,7 @@ from bot.words import Words
 
 
 class SessionForgotten(Checkpoint):
-    """Saved when the old project is forgotten: another attempt must not forget one that was made since."""
+    """Saved when the old project is forgotten: another attempt must not forget a newer one."""
 
     name = "session_forgotten"
 

@@ -1,4 +1,4 @@
-"""Ask what several versions of the project should differ in, with what they take and what is left."""
+"""Ask how several versions of the project should differ, with the credits that they take and those left."""
 
 from bot.jobs.buttons import MakeVariations
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
@@ -43,7 +43,7 @@ class OfferVariations:
         )
         params: dict[str, Param] = {"n": VARIATIONS, "needed": needed}
         key = "variations.offer"
-        # A balance is not for everyone in a group.
+        # Not everyone in a group may see a balance.
         if job.chat.is_private and credits_.available is not None:
             key, params = "variations.offer_of", {**params, "available": round(credits_.available)}
             if credits_.available < needed:

@@ -17,7 +17,7 @@ CAPTION_FOR: Final = timedelta(minutes=15)
 
 
 class Posting(Checkpoint):
-    """Saved right before the video is posted, which is never done twice, and again with what came of it."""
+    """Saved right before the video is posted, so that it isn't posted twice, and again with the outcome."""
 
     name = "posting"
     link: str | None = None  # the post's address; ``None`` while nobody knows whether it is there

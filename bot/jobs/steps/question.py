@@ -28,7 +28,7 @@ async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionS
 
     Returns:
         The agent's next turn, whose message holds the answers; ``None`` if nobody can answer: the group or its topic
-        takes no message any more, and what was sent in private instead belongs to another chat.
+        takes no messages any more, and an answer in private would belong to another chat.
 
     Raises:
         JobSetAside: A question waits for its answer.
@@ -61,8 +61,8 @@ class NextQuestion:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         answered, turn = attempt.load(AgentAnswered), attempt.load(Turn) or Turn()
-        if answered is not None and answered.question is not None and answered.turn == turn.number:
-            await ask_person(attempt, answered, answered.question)
+        if answered is not None and answered.question_set is not None and answered.turn == turn.number:
+            await ask_person(attempt, answered, answered.question_set)
 
 
 async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, index: int) -> None:

@@ -23,7 +23,7 @@ AHEAD_BYTES = 4_000_000
 """What is smaller is sent once it is whole."""
 
 HEAD_BYTES = 1_000_000
-"""Of a larger one so much has to be there: what a player needs first, and the frames to choose a cover from."""
+"""Bytes of a larger file that must have arrived: the index that players need, and frames to choose a cover from."""
 
 FetchAll = Callable[[Callable[[ArrivingFile], None]], Coroutine[Any, Any, int]]
 

@@ -51,7 +51,7 @@ class SaveVersion:
 
 
 def _versions(attempt: Attempt, before: Draft | None, after: Draft) -> list[Version]:
-    """Return the version that a request made, behind what was there before it if that is the first one."""
+    """Return the version that a request made, and ahead of a project's first one the draft that it began with."""
     job, now = attempt.job, attempt.clock.now()
     restored = job.payload_as(EditPayload).version
     words = bounded(" ".join(job.prompt.partition("\n\n")[0].split()), MAX_WORDS_CHARS)

@@ -1,4 +1,8 @@
-"""What an error of NemoVideo means for the chat: a message with a button for what to do next."""
+"""What an error of NemoVideo means for the chat: a message with a button for what to do next.
+
+Too few credits are told here if NemoVideo refuses for them. ``credits_use.py`` asks before a generation that has few,
+and keeps the operator's daily limit.
+"""
 
 from __future__ import annotations
 

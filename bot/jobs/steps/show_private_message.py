@@ -1,4 +1,4 @@
-"""Show in private what came of a job in a group."""
+"""Show a job's answer in private, if a group shouldn't see it."""
 
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
@@ -11,7 +11,7 @@ from bot.jobs.worker.attempt import Attempt, JobEnded
 
 
 class ShowPrivateMessage:
-    """Show what was kept to the person who asked; what an anonymous admin asked for, to any admin of the group."""
+    """Show a kept answer to the person who asked; an anonymous admin's to any admin of the group."""
 
     name = "show_private_message"
 

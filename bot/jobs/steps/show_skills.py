@@ -7,14 +7,11 @@ from typing import Final
 from bot.chats.chats import Chats
 from bot.jobs.buttons import ChooseSkill, ListSkills, RunExample, ShowSkill, TrySample
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
-from bot.jobs.payloads import SkillPayload
+from bot.jobs.payloads import SkillPayload, SkillView
 from bot.jobs.worker.attempt import Attempt
 from bot.skills.cards import SkillCard, SkillCards, card_mark, example_mark
 from bot.words import Words, bounded
 
-LIST: Final = "list"
-CARD: Final = "card"
-START: Final = "start"
 """What a job of this kind shows: every card, the active one, or how to begin with its examples."""
 
 CARDS_PER_PAGE: Final = 10
@@ -40,11 +37,11 @@ class ShowSkills:
         chosen = (await self._chats.get(attempt.job.chat)).skill
         words = Words(attempt.job.language)
         shown = attempt.job.payload_as(SkillPayload).view
-        if shown == LIST:
+        if shown is SkillView.LIST:
             return await attempt.responder.send("skill", list_view(self._cards, chosen, words))
         card = self._cards.active(chosen, words.language)
         view = card_view(card, words)
-        if shown == START:
+        if shown is SkillView.START:
             view = start_view(card, words, is_private=attempt.job.chat.is_private)
         return await attempt.responder.send("skill", view)
 

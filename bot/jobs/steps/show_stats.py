@@ -5,7 +5,7 @@ from statistics import median
 
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.statistics import DayTotals, QueueStatistics
-from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
+from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, TimedStage, UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
@@ -70,13 +70,13 @@ class ShowStats:
     async def _render_wait(self) -> list[LocalizedMessage]:
         """Return how long a video usually takes from the agent's last word on, once that was learned."""
         times_s = await self._usual_times.load()
-        if times_s[Work.RENDER] is BEFORE_LEARNING_S[Work.RENDER]:
+        if times_s[TimedStage.RENDER] is BEFORE_LEARNING_S[TimedStage.RENDER]:
             return []
-        whole_s, queue_s = median(times_s[Work.RENDER]), median(times_s[Work.RENDER_QUEUE])
+        whole_s, queue_s = median(times_s[TimedStage.RENDER]), median(times_s[TimedStage.RENDER_QUEUE])
         params: dict[str, Param] = {
             "queue": Seconds(queue_s),
             "render": Seconds(max(0.0, whole_s - queue_s)),
-            "download": Seconds(median(times_s[Work.DOWNLOAD])),
+            "download": Seconds(median(times_s[TimedStage.DOWNLOAD])),
         }
         return [LocalizedMessage("stats.render_wait", params)]
 

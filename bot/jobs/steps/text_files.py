@@ -49,7 +49,7 @@ def too_long(name: str) -> LocalizedMessage:
 
 
 def decode_text(data: bytes) -> str | None:
-    """Decode a text file; return ``None`` if it is none.
+    """Decode a text file; return ``None`` if the bytes aren't text.
 
     UTF-8 and UTF-16 as editors write them, and GB18030, in which Chinese systems still save.
     """

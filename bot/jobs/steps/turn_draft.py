@@ -25,7 +25,7 @@ class TurnLimits:
     """Times of one message to the agent, in seconds; the defaults are the service's own advice.
 
     Args:
-        silent_s: Nothing but keep-alives for so long, and the stream counts as broken.
+        silent_s: Seconds with nothing but keep-alives after which the stream counts as broken.
         total_s: How long the answer may take in all.
         recovery_first_s: Pause after a broken stream, until the project is looked at.
         recovery_every_s: Pause between the looks after that.
@@ -60,7 +60,7 @@ class TurnDraft:
         self._turn = turn
         self._lost = LostProjectHandler(projects, attempt)
         self.is_unread = False
-        """Whether nobody knows what the message did: the draft can't be read."""
+        """Whether the draft can't be read, so that the message's effect is unknown."""
 
     def is_other(self, draft: Draft | None) -> bool:
         """Return whether a draft differs from the one before the message."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.jobs.checkpoints import FILES, LINKS, Uploaded
 from bot.jobs.messages import ANSWERED, CONNECTED, READ, Progress
-from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, UsualTimes, Work
+from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, TimedStage, UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo import lenient_json as read
 
@@ -25,17 +25,21 @@ _STAGES = tuple(
         (
             "music|suno|audio|voice|sound|speech|tts|dubb|narrat",
             "progress.turn_tool_sound",
-            Work.SOUND,
+            TimedStage.SOUND,
         ),
-        ("understand|analy", "progress.turn_tool_look", Work.EDIT),
+        ("understand|analy", "progress.turn_tool_look", TimedStage.EDIT),
         (
             "(?:text|image|img|photo|picture)_?(?:to|2)_?video|seedance|[ti]2v|animate"
             "|^(?!.*(?:image|picture|photo|thumb|cover|title|caption|subtitle|script|storyboard|prompt|text))"
             ".*(?:generat|create_?video)",
             GENERATING,
-            Work.GENERATION,
+            TimedStage.GENERATION,
         ),
-        ("edit|trim|cut|track|draft|timeline|title|add|set|caption", "progress.turn_tool_edit", Work.EDIT),
+        (
+            "edit|trim|cut|track|draft|timeline|title|add|set|caption",
+            "progress.turn_tool_edit",
+            TimedStage.EDIT,
+        ),
     )
 )
 """What the name of a tool contains, the stage that it stands for, and what is timed as such. Pictures and words are no
@@ -53,11 +57,11 @@ _MAX_WRAPPERS = 3
 _RESULTS = ("result", "output", "data", "response")
 
 
-def stage_of(tool: str) -> tuple[str, Work]:
+def stage_of(tool: str) -> tuple[str, TimedStage]:
     """Return the stage that a tool's name stands for, and what it is timed as."""
     name = tool.lower()
     found = ((stage, work) for words, stage, work in _STAGES if words.search(name))
-    return next(found, ("progress.turn_tool_other", Work.EDIT))
+    return next(found, ("progress.turn_tool_other", TimedStage.EDIT))
 
 
 def has_succeeded(result: object, depth: int = _MAX_WRAPPERS) -> bool:
@@ -99,9 +103,9 @@ class TurnProgress:
     def __init__(self, attempt: Attempt, usual_times: UsualTimes) -> None:
         self._attempt = attempt
         self._usual_times = usual_times
-        self._known: Mapping[Work, tuple[float, ...]] = BEFORE_LEARNING_S
+        self._known: Mapping[TimedStage, tuple[float, ...]] = BEFORE_LEARNING_S
         self._began_s = attempt.clock.monotonic_s()
-        self._work = Work.EDIT
+        self._work = TimedStage.EDIT
         self._times_s = self._known[self._work]
         has_files = attempt.load(Uploaded, FILES) or attempt.load(Uploaded, LINKS)
         self._fraction = READ if has_files else CONNECTED
@@ -116,7 +120,7 @@ class TurnProgress:
     def show(
         self,
         stage: str,
-        work: Work = Work.EDIT,
+        work: TimedStage = TimedStage.EDIT,
         preview: Callable[[], str] | None = None,
         readable_s: float = 0.0,
     ) -> None:

@@ -37,7 +37,7 @@ from bot.jobs.messages import (
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
-from bot.jobs.queue.usual_times import UsualTimes, Work
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.refusal_messages import (
     file_gone,
     goes_on,
@@ -249,7 +249,7 @@ class _Uploading:
                 opened = await _without_replaced(self._attempt, opened)
                 if not opened:
                     return
-                times_s = (await self._usual_times.load())[Work.READING]
+                times_s = (await self._usual_times.load())[TimedStage.READING]
                 meter = _Meter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 answer = await self._projects.nemo.upload_files(
@@ -257,7 +257,7 @@ class _Uploading:
                 )
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
-                    await self._usual_times.learn(Work.READING, took_s)
+                    await self._usual_times.learn(TimedStage.READING, took_s)
                 await self._save_uploaded(FILES, size_bytes, _uploaded_files(opened, answer))
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:

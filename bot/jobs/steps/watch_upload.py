@@ -74,4 +74,4 @@ async def look_later(attempt: Attempt, link_job: Job, look: int = 0) -> None:
         asked_at=now,
         payload=WatchPayload(link_job_id=link_job.id, look=look),
     )
-    await attempt.job_queue.later.add(watch, now + PAUSES[look])
+    await attempt.job_queue.scheduled.add(watch, now + PAUSES[look])

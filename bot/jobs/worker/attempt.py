@@ -54,7 +54,7 @@ class Attempt(StoredCheckpoints):
         self.clock = clock
         self.responder: Responder
         self.interruption: Interruption | None = None
-        # Whether it says that it was stopped: what it saves then stops it no more.
+        # Whether it is sending the message that it was cancelled; a checkpoint saved now doesn't stop it again.
         self.shows_cancelled = False
         self.given_up_for = ""  # the error's name
         self.variation = 0  # which of the job's variations is being made, from 1; 0 outside of them
@@ -100,7 +100,7 @@ class Attempt(StoredCheckpoints):
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Note a step with its times. They are saved with what it saves; one that is taken up again goes on."""
+        """Time a step. The times are saved with its checkpoints; a resumed step keeps its first start."""
         before = tuple(step for step in self.progress.steps if step.name != name)
         began = next((step for step in self.progress.steps if step.name == name), None)
         taken = StepTime(name=name, began_at=began.began_at if began else self.clock.now().timestamp())
@@ -173,7 +173,7 @@ class Attempt(StoredCheckpoints):
                 return True
 
     async def wait_for_file(self) -> None:
-        """Wait until the result that is fetched is there as a whole, or is not fetched any more."""
+        """Wait until the result has arrived, or its fetching has ended."""
         if self.fetching is not None:
             await asyncio.wait({self.fetching})
             self.arriving = None

@@ -19,7 +19,7 @@ from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.tickets import parse_queue_id
-from bot.jobs.queue.usual_times import UsualTimes, Work, left_s, rounded_s
+from bot.jobs.queue.usual_times import TimedStage, UsualTimes, left_s, rounded_s
 from bot.runtime.clock import Clock
 from bot.words import Words
 
@@ -119,7 +119,7 @@ class PositionMessages:
             is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
             if is_busy and await responder.react(SEEN):
                 return
-            if not await self._job_queue.claim_announcement(status):
+            if not await self._job_queue.claim_position_message(status):
                 return
             responder.report_progress(await self._progress(status))
             await responder.show_progress()
@@ -174,7 +174,7 @@ class PositionMessages:
     async def _progress(self, status: JobStatus) -> Progress:
         """Return what the progress message of a waiting job shows."""
         chat, params = status.job.chat, dict[str, Param](position=status.position)
-        # A job that asks is not in the queue; what waits behind its question should know why.
+        # A job that asks has left the queue; the jobs behind it should show why they wait.
         if await self._job_queue.questions.job_id(chat) is not None:
             return Progress("progress.queued_behind_question", params)
         params["wait"] = Seconds(await self._expected_wait_s(chat, status.position))
@@ -190,7 +190,7 @@ class PositionMessages:
 
     async def _expected_wait_s(self, chat: ChatKey, position: int) -> float:
         """Return about how many seconds a job of this position still waits: as long as those before it usually take."""
-        times_s = (await self._usual_times.load())[Work.REQUEST]
+        times_s = (await self._usual_times.load())[TimedStage.REQUEST]
         running_s = await self._job_queue.running_s(chat, self._clock.now())
         usual_s = median(times_s)
         return rounded_s((position - 1) * usual_s + (left_s(times_s, running_s) or usual_s / 4))

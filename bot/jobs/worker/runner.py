@@ -152,7 +152,7 @@ class JobRunner:
         # Another worker may be sending it right now: without its number this attempt would send a second one.
         waited_s = 0.0
         send = attempt.load(MessageSend, PROGRESS_MESSAGE)
-        while attempt.claimed.announced and (send is None or send.sent is None):
+        while attempt.claimed.has_position_message and (send is None or send.sent is None):
             if waited_s >= POSITION_MESSAGE_WAIT_S:
                 return
             await self._clock.sleep(0.1)
@@ -262,7 +262,7 @@ class JobRunner:
             return None, JobState.ASKING
         except Exception as error:
             log.exception("job.failed_unexpectedly")
-            # Perhaps it read from a primary that was replaced. That one takes no write, or knows no such attempt.
+            # Perhaps it read from a replaced primary, which rejects writes or doesn't know the attempt.
             await attempt.save(attempt.progress)
             attempt.given_up_for = type(error).__name__
             return _go_on(_UNEXPECTED, attempt), JobState.FAILED
@@ -397,7 +397,7 @@ def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
     is_answered = answered is not None and answered.turn == turn.number
     is_unknown = attempt.load(AgentAsked, turn.key) is not None and not is_answered
     if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.has_changed):
-        # Also if nobody knows what the agent did: an export shows it, and asking anew would be charged again.
+        # Also if it is unknown what the agent did: an export shows it, but asking again would be charged again.
         return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))
     key = unchanged if job.kind is JobKind.EDIT else of_any
     return LocalizedMessage(key, buttons=(Button("button.retry", Retry(job.id)),))

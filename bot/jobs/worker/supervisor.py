@@ -4,6 +4,9 @@ A worker that lost the store takes nothing new until every ticket that it runs h
 hour for a long agent turn: all other chats would wait for that one. So a worker without heartbeats is replaced: the new
 one takes tickets at once, while the old one runs its own to their end. Their leases run out meanwhile; a ticket that is
 delivered again to this process joins the one that is running (see ``JobRunner.work``).
+
+Other processes take over the jobs of a dead process without this module: docket delivers their tickets again after
+DEAD_WORKER_S, and ``queue/lua/claim.lua`` gives each ticket its job back.
 """
 
 import asyncio
@@ -24,10 +27,12 @@ log = structlog.get_logger(__name__)
 
 CHECK_EVERY_S = 1.0  # pause between two checks for heartbeats; docket sends one every 2 s
 CHECK_TIMEOUT_S = 2.0  # for one check: docket itself repeats its calls for as long as the store is away
-SILENT_S = 6.0  # a worker is replaced after so long without a heartbeat while the store is there
+SILENT_S = 6.0  # a worker without a heartbeat for this long is replaced, while the store is reachable
 AFTER_OUTAGE_S = 3.0  # the same once the store is back: a worker that takes tickets sends one within 2 s
-TAKES_NOTHING_S = 4.0  # a worker whose last heartbeat is older takes nothing, as far as anybody can tell
-HANGS_S = 60.0  # without a heartbeat of any worker for so long while the store is there, only a restart helps
+TAKES_NOTHING_S = 4.0  # a worker whose last heartbeat is older counts as dead
+HANGS_S = (
+    60.0  # if no worker has had a heartbeat for this long while the store is reachable, only a restart helps
+)
 
 
 class WorkerSupervisor:
@@ -104,7 +109,7 @@ class WorkerSupervisor:
 
     async def _last_heartbeat(self, worker: Worker) -> float | None:
         try:
-            # docket.workers() reads all of them, and fails if one of the names is no text.
+            # docket.workers() reads all names, and fails if one of them isn't text.
             async with asyncio.timeout(CHECK_TIMEOUT_S), self._docket.redis() as redis:
                 return await redis.zscore(self._docket.workers_set, worker.name)
         except (RedisError, OSError):  # also a TimeoutError

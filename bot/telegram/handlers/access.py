@@ -1,4 +1,4 @@
-"""Before all other handlers: leave alone what is not for the bot, and refuse who may not use it."""
+"""Before all other handlers: ignore updates that aren't for the bot, and refuse people who may not use it."""
 
 import asyncio
 from functools import partial
@@ -51,7 +51,7 @@ class AccessGuard(HandlerFamily):
 
     @on_message(filters.ALL, _BEFORE_ACCESS)
     async def _stop_for_others(self, update: Update, context: Context) -> None:
-        """Stop what nobody has said to this bot, or what comes from another bot."""
+        """Stop commands for other bots, and messages that no person has sent."""
         message = message_of(update)
         # A token in it has to be deleted all the same.
         username = context.bot.username
@@ -77,11 +77,11 @@ class AccessGuard(HandlerFamily):
         """
         chat, message = update.effective_chat, update.message
         if chat is None or update.my_chat_member is not None or update.guest_message is not None:
-            return  # A guest's handler looks by itself: the chat is not the one that the request runs in.
+            return  # guest_mode.py checks access itself: a guest request runs in another chat than this.
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
-            # What happened to a chat is nobody's request.
+            # An event of a chat isn't anybody's request.
             return
-        refusal = self._services.access.refusal(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        refusal = self._services.access.why_denied(owner_id(update), chat.id, telegram_chat_id_of(chat))
         # In one round trip with what the next handlers read: a person waits for the first sign.
         ahead = () if message is None else (self._submitter.chat(update, chat_key_of(message)),)
         reason, *_ = await asyncio.gather(refusal, *ahead)

@@ -58,7 +58,7 @@ class BrandHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage(f"brand.how_{part}"))
         card = await self._submitter.card(update, message)
         file = self._services.refusals.fitting(given, card)
-        refusal = self._services.refusals.refusal(file, card)
+        refusal = self._services.refusals.why_refused(file, card)
         kind = kind_of_name(file.name)
         if refusal is None and category_of(kind) not in _KINDS[part]:
             refusal = LocalizedMessage(f"brand.how_{part}")
@@ -93,10 +93,8 @@ class BrandHandlers(HandlerFamily):
 
     @on_press
     async def _remove(self, press: Press, action: RemoveBrandFile) -> PressReply:
-        if action.part not in set(BrandPart):
-            return OLD_BUTTON
         await self.ensure_may_change_settings(press)
-        await self._chats.brands.set_file(press.chat, BrandPart(action.part), None)
+        await self._chats.brands.set_file(press.chat, action.file, None)
         return PressReply("toast.saved", show=await self._view(press.chat))
 
     async def _view(self, key: ChatKey) -> ListMessage:

@@ -1,4 +1,9 @@
-"""What all pressed buttons share: a press is read, handled, and answered in background tasks."""
+"""What all pressed buttons share: a press is read, handled, and answered in background tasks.
+
+A button may be too old in four ways: its message can't be read any more, or no release knows its data (``handler``
+here); its job is gone (``HandlerFamily.job_behind``); its message no longer has it (``Press.button_is_still_there``,
+asked where a press would do harm or be charged).
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -40,8 +45,8 @@ class Press:
         return press_id(telegram_chat_id_of(message.chat), message.message_id, data)
 
     @property
-    def is_genuine(self) -> bool:
-        """Return whether the message has this button still."""
+    def button_is_still_there(self) -> bool:
+        """Whether the message still has this button: a redrawn keyboard or a forged press may lack it."""
         return any(button.callback_data == self.data for button in buttons_of(self.message))
 
     @property
@@ -97,7 +102,7 @@ class PressReply:
 
 OLD_BUTTON = PressReply("toast.old_button")
 OLD_JOB = PressReply("toast.old_button", buttons=NO_BUTTONS)
-"""The answer to a press on a job that is not known any more."""
+"""The answer to a press of a button whose job is gone."""
 
 
 class PressRefused(Exception):

@@ -26,7 +26,7 @@ class CancelHandlers(HandlerFamily):
 
     @on_command("cancel")
     async def cancel(self, update: Update, context: Context) -> None:
-        """Stop one's own first job; an admin of the group may stop that of others. What is asked last goes first."""
+        """Stop one's own first job; an admin of the group may stop that of others. The latest request goes first."""
         if await ChannelPosts(self._services).drop(update):
             return None
         chat, job_queue = chat_key_of(message_of(update)), self._job_queue
@@ -43,7 +43,7 @@ class CancelHandlers(HandlerFamily):
         if not own and not await self._permissions.may_change(update, None):
             return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
         job_id = (own or jobs)[0].id
-        # Stored with the id, so that an update that comes twice does not stop the next job too.
+        # Stored with the job's id, so that a repeated update doesn't cancel the next job too.
         payload = CancelPayload(job_id=job_id)
         if await self._submitter.submit(update, JobKind.CANCEL, payload):
             # At once: a question that is being answered may hold up that job.

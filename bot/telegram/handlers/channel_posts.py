@@ -93,7 +93,7 @@ class ChannelPosts(HandlerFamily):
         match action.choice:
             case PostChoice.DROP | PostChoice.NO_CAPTION:
                 chat = await self._chats.get(press.chat)
-                if chat.caption_job_id == action.job_id:  # Not that of a post that was begun since.
+                if chat.caption_job_id == action.job_id:  # Not the caption of a later post.
                     await self._chats.update(press.chat, _NO_CAPTION_AWAITED)
                 if action.choice == PostChoice.DROP:
                     return PressReply(show=LocalizedMessage("post.dropped"))
@@ -103,11 +103,11 @@ class ChannelPosts(HandlerFamily):
             case PostChoice.AGAIN:
                 pass
             case channel_id:
-                # One that is not known any more is asked for again.
+                # If the store no longer has it, ask again.
                 channels = await self._channels(press.chat)
                 chosen = next((one for one in channels if str(one) == channel_id), 0)
                 post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
-        if await self._services.access.refusal(press.chat.chat_id, post.channel_id) is not None:
+        if await self._services.access.why_denied(press.chat.chat_id, post.channel_id) is not None:
             return OLD_BUTTON  # The channel was banned since.
         fields = {"message_id": None, "files": asking.files, "payload": post}
         if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:

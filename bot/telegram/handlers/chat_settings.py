@@ -7,7 +7,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import ChooseLanguage, Setting, ShowSettings, SwitchSetting
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK, settings_view
-from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply, ShowView
+from bot.telegram.handlers.button_presses import Press, PressReply, ShowView
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
@@ -37,10 +37,8 @@ class SettingsHandlers(HandlerFamily):
 
     @on_press
     async def _switch(self, press: Press, action: SwitchSetting) -> PressReply:
-        if action.setting not in set(Setting):
-            return OLD_BUTTON
         chat = await self._chats.get(press.chat)
-        if action.setting == Setting.MEMBERS_MAY_CHANGE:
+        if action.setting is Setting.MEMBERS_MAY_CHANGE:
             chat = chat.model_copy(update={"members_may_change": False})  # Opening them is up to admins.
         await self.ensure_may_change_settings(press, chat)
         await self._chats.update(press.chat, ChatFields.model_validate({action.setting: action.on}))

@@ -1,4 +1,8 @@
-"""Edited messages: a waiting request changes, one that was begun is offered again, and any other may become one."""
+"""Edited messages: a waiting request changes, one that was begun is offered again, and any other may become one.
+
+The handler always prepares the offer; whether the request still waits is decided in ``find_job`` of
+``jobs/queue/lua/album.lua``, which then changes the request and drops the offer.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +22,7 @@ from bot.jobs.queue.retry_jobs import not_uploaded
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_press
+from bot.telegram.handlers.job_submitter import ANSWER
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
@@ -39,7 +44,7 @@ class EditedMessageHandlers(HandlerFamily):
         if status is None:
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
-            return  # It is no request any more.
+            return  # It isn't a request any more.
         is_other_command = request.command is not None and not request.is_edit
         has_media = bool(request.part.files or request.links)
         if is_other_command or (not has_media and action_for(request.prompt) is not None):
@@ -62,7 +67,7 @@ class EditedMessageHandlers(HandlerFamily):
         payload = MessagePayload(
             message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
         )
-        # While the request still waits, the offer is dropped and its part replaced: see find_job in album.lua.
+
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None
 
@@ -77,8 +82,11 @@ class EditedMessageHandlers(HandlerFamily):
         seen = await self._job_queue.seen(
             chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        if seen == "" or seen == digest_of(message):
+        if seen is not None and seen.removeprefix(ANSWER) in ("", digest_of(message)):
             return None
+        if seen is not None and seen.startswith(ANSWER):
+            await self._submitter.record(message, is_answer=True)
+            return await self._submitter.reply(update, LocalizedMessage("edited.answer"))
         if request.command is not None and not request.is_edit:
             if request.is_addressed and (message.chat.type == ChatType.PRIVATE or request.command.bot):
                 await self._submitter.reply(update, LocalizedMessage("edited.command"))
@@ -118,12 +126,12 @@ def _offer(status: JobStatus, offer: Job, *, is_replaced: bool) -> LocalizedMess
         return LocalizedMessage(key, buttons=(Button("button.use_new_file", RunEdited(offer.id)),))
     key = _offer_key(status, offer.prompt)
     buttons = (Button("button.run_edited", RunEdited(offer.id)),) if offer.prompt else ()
-    # Nobody waits for more on a request that has its answer: the offer makes no sound.
+    # Nobody waits for a request that is answered: the offer makes no sound.
     return LocalizedMessage(key, buttons=buttons, quiet=key == "edited.done")
 
 
 def _offer_key(status: JobStatus, text: str) -> str:
-    """Return the key of what is said about a request that was edited after it was begun."""
+    """Return the key of the reply to an edit of a request that has begun."""
     if text and not status.job.prompt:
         return "edited.added"  # A file that came without words has them now.
     match status.state:

@@ -33,7 +33,7 @@ class GroupHandlers(HandlerFamily):
 
     @on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED)
     async def _topic_created(self, update: Update, context: Context) -> None:
-        """Let a topic of a private chat that nobody has named get the name of its project."""
+        """Let an unnamed topic of a private chat get the name of its project."""
         message = message_of(update)
         key, created = chat_key_of(message), message.forum_topic_created
         await self._submitter.record(message)
@@ -66,7 +66,7 @@ class GroupHandlers(HandlerFamily):
     async def _record_channel(self, change: ChatMemberUpdated) -> None:
         """Record whether the person who changed the bot's rights in a channel lets it post there."""
         channels, channel, person_id = self._chats.channels, change.chat, change.from_user.id
-        refusal = await self._services.access.refusal(person_id, channel.id)
+        refusal = await self._services.access.why_denied(person_id, channel.id)
         if refusal is None and posts(change.new_chat_member):
             await channels.save(person_id, channel.id, channel.title or "")
         else:
@@ -75,6 +75,6 @@ class GroupHandlers(HandlerFamily):
     async def _introduce(self, update: Update, change: ChatMemberUpdated, text: str) -> None:
         # Who may use the bot is looked at here, as Telegram's news of a membership passes the guard.
         here = telegram_chat_id_of(change.chat)
-        if await self._services.access.refusal(change.from_user.id, change.chat.id, here) is not None:
+        if await self._services.access.why_denied(change.from_user.id, change.chat.id, here) is not None:
             return
         await self._submitter.send_to_joined_chat(update, change, LocalizedMessage(text))

@@ -1,4 +1,4 @@
-"""Guest mode: a person calls the bot by its name in a chat where it is no member, mostly in reply to a video."""
+"""Guest mode: a person calls the bot by its name in a chat that it isn't in, mostly in reply to a video."""
 
 from dataclasses import replace
 from functools import partial
@@ -56,9 +56,9 @@ class GuestModeHandlers(HandlerFamily):
         if person is None or message.sender_chat is not None or person.is_bot:
             return await self._answer(update, query, LocalizedMessage("guest.no_person"))
         key, access = ChatKey(person.id), self._services.access
-        # Between two people it has the id of one of them, whose lists are not meant.
+        # A chat between two people has the id of one of them; that person's lists don't apply here.
         chats = [] if message.chat.type == ChatType.PRIVATE else [message.chat.id]
-        if (reason := await access.refusal(person.id, *chats)) is not None:
+        if (reason := await access.why_denied(person.id, *chats)) is not None:
             if await access.may_send_refusal(person.id, update.update_id):
                 await self._answer(update, query, LocalizedMessage(f"access.{reason}"))
             return None
@@ -74,7 +74,7 @@ class GuestModeHandlers(HandlerFamily):
         try:
             enqueued = await self._job_queue.enqueue([replace(job, files=files)], update.update_id)
         except (QueueFull, QuotaExceeded) as error:
-            return await self._answer(update, query, self._submitter.refusal_of(error))
+            return await self._answer(update, query, self._submitter.no_room_message(error))
         cancel = Button("button.cancel", Cancel(job.id))
         said = "job.paused" if enqueued.is_paused else "guest.working"
         return await self._answer(update, query, LocalizedMessage(said, buttons=(cancel,)))
@@ -85,7 +85,7 @@ class GuestModeHandlers(HandlerFamily):
         """Return the files of a request, or why it can't be run."""
         chat, part = await self._chats.get(key), request.replied or request.part
         card = self._cards.active(chat.skill, await self._submitter.language_in(update, key))
-        # A new project has none of the bot's earlier results.
+        # A new project doesn't contain the bot's earlier results.
         part = replace(part, files=tuple(replace(file, is_result=False) for file in part.files))
         part = self._services.refusals.checked(part, card)
         refusal = None
@@ -127,7 +127,7 @@ class GuestModeHandlers(HandlerFamily):
 
     @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:
-        """Stop a request for the person who made it: in their private chat is its job, and in nobody else's."""
+        """Cancel a request for the person who made it: only their own private chat has its job."""
         press, job_queue = update.callback_query, self._job_queue
         if press is None:
             return

@@ -27,7 +27,7 @@ from bot.words import Words, bounded
 log = structlog.get_logger(__name__)
 
 INLINE_START: Final = "inline"
-"""What a link to the private chat brings along to do what a person typed."""
+"""The parameter of a link to the private chat, which makes the bot do what a person typed."""
 
 _PROJECTS: Final = 5  # the latest, whose videos are offered
 _RESULTS: Final = 20
@@ -47,7 +47,7 @@ class InlineHandlers(HandlerFamily):
         words = Words(await self._submitter.language_in(update, ChatKey(person_id)))
         results: Sequence[InlineQueryResult] = ()
         button = InlineQueryResultsButton(words.plain("inline.open"), start_parameter=INLINE_START)
-        if await self._services.access.refusal(person_id, person_id) is None:
+        if await self._services.access.why_denied(person_id, person_id) is None:
             shared = SHARED.fullmatch(typed)
             results = [
                 _result(title, mark, version, words)
@@ -74,7 +74,7 @@ async def _videos(
 ) -> list[tuple[str, str, Version]]:
     """Return a person's latest videos with titles and the marks of their projects; or only the one that is shared.
 
-    Only those of their own private chat: what a group made is the group's.
+    Only from their own private chat: a group's videos belong to the group.
     """
     key = ChatKey(person_id)
     if shared is not None:

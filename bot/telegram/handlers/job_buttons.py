@@ -12,8 +12,8 @@ from bot.jobs.buttons import (
     ChooseGeneration,
     DropRequest,
     Export,
+    ExtractKind,
     GoOn,
-    GoOnChoice,
     KeepExtras,
     MakeExtract,
     OfferVariations,
@@ -44,7 +44,6 @@ from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPa
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
-from bot.jobs.steps.make_extract import FORMS
 from bot.skills.cards import SkillCards
 from bot.telegram.handlers.button_presses import (
     NO_BUTTONS,
@@ -90,7 +89,7 @@ class JobButtons(HandlerFamily):
     async def _as_command(
         self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink
     ) -> PressReply:
-        # Only the button makes a project where there is none.
+        # Unlike the command, the button makes a project if there is none.
         job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
         job = self._submitter.job(press.update, job_type.kind)
         if isinstance(action, ShowLink):
@@ -107,12 +106,12 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
         """Put the other buttons in the place of this one; links stay the last."""
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             return OLD_BUTTON
         words = await self.words_for(press)
         extra = [Button("button.next_subtitles", RunSuggestion("subtitles"))]
         extra.append(Button("button.variations", OfferVariations()))
-        extra += [Button(f"button.make_{form}", MakeExtract(form, action.job_id)) for form in FORMS]
+        extra += [Button(f"button.make_{kind}", MakeExtract(kind, action.job_id)) for kind in ExtractKind]
         if press.chat.is_private and await self._chats.channels.all(press.chat.chat_id):
             extra.append(Button("button.post", Post()))
         rest = [button for button in buttons_of(press.message) if button.callback_data != press.data]
@@ -125,10 +124,10 @@ class JobButtons(HandlerFamily):
     async def _make_extract(self, press: Press, action: MakeExtract) -> PressReply:
         message = press.message
         file = attachment_of(message)
-        if file is None or not press.is_genuine:
+        if file is None or not press.button_is_still_there:
             return OLD_BUTTON
         others = press.other_buttons
-        payload = ExtractPayload(form=action.form, result_job_id=action.job_id)
+        payload = ExtractPayload(kind=action.kind, result_job_id=action.job_id)
         job = await self.job_of(press, JobKind.EXTRACT, files=(file,), payload=payload)
         if job is None:
             return PressReply("toast.sent_already", buttons=others)
@@ -166,7 +165,7 @@ class JobButtons(HandlerFamily):
     async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:
         """Tick a format or a length, or run the request with what is ticked."""
         ratio, held = action.ratio.replace("x", ":"), await self.job_behind(press, action.job_id)
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             return OLD_JOB
         words = await self.words_for(press)
         if not action.is_final:
@@ -182,7 +181,7 @@ class JobButtons(HandlerFamily):
 
     @on_press
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
-        """Let the last request that waits be the next one that is rendered."""
+        """Skip the renders of all waiting requests but the last."""
         jobs = await self._job_queue.current_jobs(press.chat, QueueName.MAIN)
         for job in jobs:
             await self.ensure_may_change(press, job.owner_id)
@@ -253,11 +252,7 @@ class JobButtons(HandlerFamily):
     @on_press
     async def _go_on(self, press: Press, action: GoOn) -> PressReply:
         job = await self.job_behind(press, action.job_id)
-        if action.choice not in set(GoOnChoice):
-            return PressReply("toast.old_button")
-        again = await make_resumed_job(
-            self._job_queue, self._chats, job, GoOnChoice(action.choice), self._clock.now()
-        )
+        again = await make_resumed_job(self._job_queue, self._chats, job, action.choice, self._clock.now())
         return await self.send_prompt(press, again, toast="")
 
     async def _voice_prompt(self, press: Press, job: Job, *, as_request: bool) -> str | None:

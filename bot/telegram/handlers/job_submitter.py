@@ -34,6 +34,9 @@ log = structlog.get_logger(__name__)
 _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
 """Texts for places that are taken, other than those of the chat."""
 
+ANSWER = "="
+"""Stands before what is recorded of a message that answered a question."""
+
 
 class JobSubmitter:
     """Stores the jobs of updates, and acknowledges requests at once, whether or not a worker is free."""
@@ -106,14 +109,14 @@ class JobSubmitter:
             )
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
-            refusal = self.refusal_of(error)
+            no_room = self.no_room_message(error)
             # A token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
             try:
-                await self.job_queue.enqueue([*urgent, await self._saying(update, refusal)], mark)
+                await self.job_queue.enqueue([*urgent, await self._saying(update, no_room)], mark)
             except QueueFull:
-                # Asked over and over: so many answers are on their way that one more says nothing.
+                # Asked over and over: enough answers are on their way.
                 if urgent:
                     await self.job_queue.enqueue(urgent, mark)
             return False
@@ -122,13 +125,13 @@ class JobSubmitter:
         return enqueued.is_new
 
     def _acknowledge(self, update: Update, jobs: Sequence[Job]) -> None:
-        """React to a request in the background: nobody needs that after a crash, and its job ends later."""
+        """React to a request in the background; a crash may lose the reaction."""
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
                 signals = ActivitySignals(job, self.telegram_calls)
                 self._application.create_task(signals.acknowledge(), update, name="acknowledge")
 
-    def refusal_of(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
+    def no_room_message(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
         """Say why there is no room for a job."""
         if isinstance(error, QuotaExceeded):
             return quota_message(error.warning, self.job_queue.quotas, is_over=True)
@@ -152,7 +155,7 @@ class JobSubmitter:
         return (await self.in_language(update, [job]))[0]
 
     async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
-        """Return jobs with the languages that their chats have chosen, or else that of the update's sender."""
+        """Return jobs in the language that their chat has chosen, or else in the sender's."""
         codes = [await self._language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)
@@ -169,14 +172,19 @@ class JobSubmitter:
 
         Args:
             message: The message.
-            is_answer: Whether it answered a question of the agent: no edit makes it a request then.
+            is_answer: Whether it answered a question: no edit makes it a request then.
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
-        digest = "" if is_answer else digest_of(message)
+        digest = f"{ANSWER if is_answer else ''}{digest_of(message)}"
         await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
+
+    async def is_after_confirmation(self, message: Message) -> bool:
+        """Return whether a message in a private chat comes right after what the bot wants confirmed by a button."""
+        chat = chat_key_of(message)
+        return chat.is_private and await self._sent.is_after_confirmation(chat, message.message_id)
 
     async def read(self, message: Message, bot: User) -> Request:
         """Read what a message asks for."""

@@ -50,7 +50,7 @@ class Permissions:
             async with asyncio.timeout(ADMINS_TIMEOUT_S):
                 return await self._group_admins.is_admin(ChatKey(chat_id), user_id)
         except (TelegramError, ChatGone, TimeoutError) as error:
-            # Who is not known to be an admin is none.
+            # In doubt, a person isn't an admin.
             log.warning("permissions.admins_unknown", error=type(error).__name__)
             return False
 

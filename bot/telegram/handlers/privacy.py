@@ -84,7 +84,7 @@ async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) ->
     The last one is stopped first, so that none of them begins.
     """
     ids = await job_queue.current(chat, QueueName.MAIN)
-    # A job that is not there is over: what waits now came later.
+    # If the job is gone, it is over: the jobs that wait now came later.
     earlier = ids[: ids.index(erase_id)] if erase_id in ids else []
     messages: list[MessageLocation] = []
     for job_id in reversed(earlier):

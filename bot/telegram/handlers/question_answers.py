@@ -84,7 +84,7 @@ class QuestionHandlers(HandlerFamily):
             update: The update with the message.
             context: PTB's context of it.
             text: The words, without command and mention.
-            only_options: Whether words of the person's own are none, as they mean something else.
+            only_options: Whether words of the person's own don't count as an answer.
 
         Returns:
             Whether that is all there is to do with the message.

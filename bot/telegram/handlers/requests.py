@@ -12,10 +12,9 @@ from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import ExportPayload, MessagePayload, VariationsPayload
+from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
-from bot.jobs.steps.show_skills import START
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import (
@@ -33,7 +32,14 @@ from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
+from bot.words.phrases import (
+    PhraseAction,
+    SmallTalk,
+    action_for,
+    is_bare_answer,
+    requested_output,
+    small_talk,
+)
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """Reactions that replace a reply; both are among the emoji that Telegram allows."""
@@ -124,12 +130,17 @@ class RequestHandlers(HandlerFamily):
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
         message = message_of(update)
-        if not (request.attachments or request.part.is_forwarded):
+        is_words_alone = not (request.attachments or request.part.is_forwarded)
+        if is_words_alone:
             stated = request.command.words if request.command is not None else words_of(message)
             answer = answer_in(without_mention(stated, context.bot.username))
             if answer and await QuestionHandlers(self._services).answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
+        is_answer = is_words_alone and is_bare_answer(request.prompt)
+        if is_answer and await self._submitter.is_after_confirmation(message):
+            # The agent would be paid for what was said to the bot.
+            return await self._submitter.reply(update, LocalizedMessage("confirm.press"))
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
@@ -147,7 +158,7 @@ class RequestHandlers(HandlerFamily):
             return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
-            return await show_skill(self._submitter, update, START)
+            return await show_skill(self._submitter, update, SkillView.START)
         if request.is_refused:
             has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
             offering = partial(links_refused, has_project=has_project)
@@ -164,7 +175,7 @@ class RequestHandlers(HandlerFamily):
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=MessagePayload(message=taken)))
         words = PartText(request.prompt, request.links)
-        # The file of an answered message, with all of its album, is of that message; the request is this message's.
+        # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
             replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
             words,
@@ -203,7 +214,7 @@ class RequestHandlers(HandlerFamily):
         return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
-        """Keep what is not for the bot if it may belong to an album, to forwards or to a long text that are."""
+        """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
         part, words, message = request.part, PartText(), message_of(update)
         if message.text and await self._goes_on(update, message):
             words = PartText(request.prompt, request.links)

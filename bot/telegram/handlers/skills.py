@@ -9,9 +9,9 @@ from bot.chats.chats import ChatFields
 from bot.jobs.buttons import ChooseSkill, ListSkills, ShowSkill
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
-from bot.jobs.payloads import SkillPayload
+from bot.jobs.payloads import SkillPayload, SkillView
 from bot.jobs.steps.show_settings import BACK
-from bot.jobs.steps.show_skills import CARD, LIST, card_view, details_view, list_view
+from bot.jobs.steps.show_skills import card_view, details_view, list_view
 from bot.skills.cards import LINK_PREFIX
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
@@ -30,7 +30,7 @@ class SkillHandlers(HandlerFamily):
     async def _skill(self, update: Update, context: Context) -> None:
         if context.args:
             return await choose_skill(self._submitter, self._permissions, update, context.args[0])
-        return await show_skill(self._submitter, update, LIST)
+        return await show_skill(self._submitter, update, SkillView.LIST)
 
     @on_press
     async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
@@ -64,7 +64,7 @@ class SkillHandlers(HandlerFamily):
         if name is None:
             return PressReply("toast.skill_gone")
         # Everyone may look at a card, but a forged press would put one in the place of any message of the bot.
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             await self.ensure_may_change_view(press)
 
         async def show(words: Words) -> View:
@@ -83,11 +83,11 @@ async def choose_skill(submitter: JobSubmitter, permissions: Permissions, update
         if not await permissions.may_change_settings(update, chat):
             return await submitter.reply(update, LocalizedMessage("error.admins_only"))
         await submitter.chats.update(chat.key, ChatFields(skill=name))
-    return await show_skill(submitter, update, CARD if name else LIST)
+    return await show_skill(submitter, update, SkillView.CARD if name else SkillView.LIST)
 
 
-async def show_skill(submitter: JobSubmitter, update: Update, view: str) -> None:
-    """Answer with the list, or with the active card."""
+async def show_skill(submitter: JobSubmitter, update: Update, view: SkillView) -> None:
+    """Answer with a view of the skill cards."""
     await submitter.submit(update, JobKind.SKILL, SkillPayload(view=view))
 
 

@@ -9,8 +9,7 @@ from bot.job_types import GROUP_MENU, PRIVATE_MENU
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.next_steps import edits_clip
-from bot.jobs.payloads import EditPayload
-from bot.jobs.steps.show_skills import START
+from bot.jobs.payloads import EditPayload, SkillView
 from bot.telegram.handlers.handler_family import HandlerFamily, on_command
 from bot.telegram.handlers.inline import INLINE_START
 from bot.telegram.handlers.login import LOGIN_START, login_how
@@ -51,7 +50,7 @@ class StartHelpHandlers(HandlerFamily):
             return None
         if (card := card_of_start(context.args)) is not None:
             return await choose_skill(self._submitter, self._permissions, update, card)
-        return await show_skill(self._submitter, update, START)
+        return await show_skill(self._submitter, update, SkillView.START)
 
     @on_command("help")
     async def _help(self, update: Update, context: Context) -> None:

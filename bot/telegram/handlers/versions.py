@@ -43,7 +43,7 @@ class VersionHandlers(HandlerFamily):
 
     @on_press
     async def _show(self, press: Press, action: ShowVersion) -> PressReply:
-        if not press.is_genuine:
+        if not press.button_is_still_there:
             await self.ensure_may_change_view(press)
         versions, version = await self._find(press, action)
         if version is None:
@@ -83,7 +83,7 @@ class VersionHandlers(HandlerFamily):
 
     @on_press
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
-        if action.aspect not in set(VariationAspect) or not press.is_genuine:
+        if action.aspect not in set(VariationAspect) or not press.button_is_still_there:
             return OLD_BUTTON
         words = await self.words_for(press)
         job = await self.prompt_job(press, words.plain(f"variations.request_{action.aspect}"))

@@ -19,7 +19,7 @@ ALIASES = {"stop": "cancel", "lang": "language", "menu": "help", "commands": "he
 # Bidirectional marks, joiners and the like, which keyboards and copied texts bring along.
 _INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
-# A path such as /home/ann/clip.mp4 is no command. Chinese keyboards have a slash and an @ of full width.
+# A path such as /home/ann/clip.mp4 isn't a command. Chinese keyboards have a slash and an @ of full width.
 _COMMAND = re.compile(
     rf"[{_INVISIBLE}]*(?P<written>/(?P<name>[a-z0-9_]{{1,32}})(?:@(?P<bot>[a-z]\w{{2,31}}))?)(?![\w/])",
     re.ASCII | re.IGNORECASE,
@@ -112,5 +112,5 @@ def _without_punctuation(text: str) -> str:
 
 @cache
 def _mention(username: str) -> re.Pattern[str]:
-    # An address such as me@bot.com mentions nobody.
+    # An address such as me@bot.com isn't a mention.
     return re.compile(rf"[{_INVISIBLE}]*(?<![\w@./])@{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE)

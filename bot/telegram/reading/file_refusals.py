@@ -1,4 +1,7 @@
-"""Which files are refused before anything is tried, and the messages that say so."""
+"""Which files are refused before anything is tried, and the messages that say so.
+
+Where Telegram gives no size, a file turns out too large only when it is opened (``sending/downloads.py``).
+"""
 
 from dataclasses import dataclass, replace
 
@@ -25,7 +28,7 @@ class FileRefusals:
         if not part.files:
             return part
         file = self.fitting(part.files[0], card)
-        refusal = self.refusal(file, card)
+        refusal = self.why_refused(file, card)
         # The project's latest video needs no upload, however large it is.
         return replace(part, files=(file,) if refusal is None or file.is_result else (), refusal=refusal)
 
@@ -48,7 +51,7 @@ class FileRefusals:
                 )
         return replace(file, variants=())
 
-    def refusal(self, file: Attachment, card: SkillCard) -> LocalizedMessage | None:
+    def why_refused(self, file: Attachment, card: SkillCard) -> LocalizedMessage | None:
         """Say why a file can't be used, by what Telegram tells of it; ``None`` if it may be usable."""
         size = file.size or 0
         if file.size == 0:

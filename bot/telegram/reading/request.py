@@ -74,7 +74,7 @@ def answer_in(text: str) -> str:
 
 
 _SCHEMES = ("http://", "https://", "tg://")
-"""What links to media and to messages begin with; others, such as mailto:, are no links for a request."""
+"""How links to media and to messages begin; a request ignores others, such as mailto:."""
 
 _PERSON = "tg://user"
 """Links to people, which older clients write for mentions."""
@@ -164,7 +164,7 @@ class Request:
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The files: its own, or that of the answered message."""
+        """The files: its own, or the answered message's."""
         return (self.replied or self.part).files
 
     @property
@@ -198,7 +198,9 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
         # The file is what was forwarded; links in another person's text bring and refuse nothing.
         links = RequestLinks(links.prompt)
     elif not is_own and links.prompt:
-        links = replace(links, media=find_links(text).media)  # A page among others' words is no file.
+        links = replace(
+            links, media=find_links(text).media
+        )  # A link to a page in another person's words isn't a file.
     if context and not has_file and not links.media and not links.is_refused:
         links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
@@ -229,7 +231,7 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
 
 
 def _unreadable(message: Message) -> LocalizedMessage | None:
-    """Say what a message holds that Telegram keeps from bots, or that is no request; ``None`` for any other."""
+    """Name the content of a message that Telegram hides from bots, or that can't be a request; else ``None``."""
     elsewhere = message.external_reply
     for holder in (message, elsewhere) if elsewhere is not None else (message,):
         for kind in ("story", "paid_media", "checklist"):
@@ -245,7 +247,7 @@ def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> Reque
     answered = read_links(context)
     if answered.is_refused:
         return replace(answered, offered=links.prompt.strip())
-    # A page among other words is no file.
+    # A link to a page among other words isn't a file.
     return replace(links, media=find_links(context).media if answered.prompt else answered.media)
 
 
@@ -326,7 +328,7 @@ def _part(message: Message, file: Attachment | None, bot: User) -> RequestPart:
 
 
 def _glue(text: str) -> str:
-    """Return what stands between a text and that of the next message: less than a paragraph if a client cut it."""
+    """Return what joins a text to the next message's: less than a paragraph if a client has cut a long text."""
     length = len(text.encode("utf-16-le")) // 2
     if length >= MessageLimit.MAX_TEXT_LENGTH:
         return ""

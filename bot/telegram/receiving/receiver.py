@@ -103,7 +103,7 @@ class UpdateReceiver:
 
     async def _on_conflict(self, error: Conflict) -> None:
         if "webhook" not in error.message.lower():
-            # Processes that share the store share the polling lock, so it is none of ours.
+            # Processes that share the store share the polling lock, so it isn't one of ours.
             log.error(
                 "receiver.another_program_polls",
                 hint="a program that does not share this store uses the same token: end it",

@@ -1,4 +1,7 @@
-"""Calls to Telegram: the chat's current id, retries of idempotent calls, and classification of errors."""
+"""Calls to Telegram: the chat's current id, retries of idempotent calls, and classification of errors.
+
+After a 429 ``rate_limiter.py`` itself repeats answers and new progress messages; other calls are repeated here.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.http import surely_not_sent
 from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, pause_after_s
-from bot.telegram.sending.send_refusals import Refusal, is_nobody_there, refusal_of
+from bot.telegram.sending.send_refusals import SendRefusal, is_nobody_there, send_refusal_of
 
 log = structlog.get_logger(__name__)
 
@@ -77,11 +80,11 @@ class TelegramCalls:
                 await self._telegram_ids.record_migration(telegram_chat_id, error.new_chat_id)
                 telegram_chat_id = error.new_chat_id
             except Forbidden as error:
-                if refusal_of(error) is Refusal.KIND:
+                if send_refusal_of(error) is SendRefusal.KIND:
                     raise BadRequest(error.message) from error
                 raise ChatGone(error.message) from error
             except BadRequest as error:
-                if refusal_of(error) is Refusal.THREAD:
+                if send_refusal_of(error) is SendRefusal.THREAD:
                     raise TopicGone(error.message) from error
                 if is_nobody_there(error):
                     raise ChatGone(error.message) from error

@@ -26,7 +26,7 @@ RETRY_AFTER_S = 5
 STALL_TIMEOUT_S = 120.0
 """Between two pieces of a file that is sent, including the wait for those that still arrive."""
 
-_SUCCESS = b'{"ok":true,"result":'  # as the Bot API writes it: most answers need not be read twice
+_SUCCESS = b'{"ok":true,"result":'  # as the Bot API writes it, to skip parsing most answers twice
 _HEADERS = {"User-Agent": BaseRequest.USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -117,7 +117,7 @@ class TelegramBot(ExtBot[RateLimitArgs]):
     """PTB's bot, which knows where its buttons may lead.
 
     Args:
-        link_hosts: Hosts of the operator's own, which need not be public.
+        link_hosts: The operator's own hosts, which may be private.
         arguments: See ``ExtBot``.
     """
 
@@ -149,7 +149,7 @@ def new_bot(
         new_transport: Makes a transport of ``bot/runtime/http.py``, which PTB closes.
         rate_limiter: What every call passes through.
         local: Whether the server runs in local mode.
-        link_hosts: Addresses of the operator's own hosts, where buttons may lead though they need not be public.
+        link_hosts: URLs of the operator's own hosts; buttons may lead there even if they are private.
     """
     # Without it PTB 22 warns each time that the type of a flood limit's length will change.
     os.environ.setdefault("PTB_TIMEDELTA", "true")

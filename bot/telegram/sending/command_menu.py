@@ -119,7 +119,7 @@ class CommandMenu:
         await self._remove_former_admins(renew_lock)
 
     async def _remove_former_admins(self, renew_lock: Callable[[], Awaitable[Any]]) -> None:
-        """Remove the operators' commands from the chats of people who are none any more."""
+        """Remove the operators' commands from the chats of former operators."""
         prefix = f"{self._bot.id}:{_ADMIN_PREFIX}"
         parts: Any = await self._redis.hgetall(keys.MENU)
         for field in parts:

@@ -31,7 +31,7 @@ from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.result_forms import ResultForm, next_form
 from bot.telegram.sending.send_once import Call, JobSender
-from bot.telegram.sending.send_refusals import Refusal, refusal_of
+from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
 from bot.words import Html
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,7 @@ class ResultFormChosen(Checkpoint):
 
     name = "result_form"
     form: ResultForm
-    refusal: Refusal | None = None
+    refusal: SendRefusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +138,20 @@ class ResultSender:
             try:
                 return await self._send_as(chosen)
             except CannotShrink as refused:
-                error, refusal = refused, Refusal.TOO_LARGE
+                error, refusal = refused, SendRefusal.TOO_LARGE
             except ChatGone as refused:
                 error = refused
-                refusal = Refusal.THREAD if isinstance(refused, TopicGone) else Refusal.CHAT
+                refusal = SendRefusal.THREAD if isinstance(refused, TopicGone) else SendRefusal.CHAT
             except OutcomeUnknown as lost:
-                error, refusal = lost, Refusal.UNANSWERED
+                error, refusal = lost, SendRefusal.UNANSWERED
             except BadRequest as refused:
                 if file_id := self.result.exported.file_id:
                     log.info("delivery.file_id_refused", error=refused.message)
                     raise FileGone(file_id) from refused
-                error, refusal = refused, refusal_of(refused)
+                error, refusal = refused, send_refusal_of(refused)
             form: ResultForm | None = chosen.form
             # After a topic that is gone none was named in the end: a second try is worth it.
-            if refusal is not Refusal.THREAD or chosen.refusal is Refusal.THREAD:
+            if refusal is not SendRefusal.THREAD or chosen.refusal is SendRefusal.THREAD:
                 form = next_form(chosen.form, refusal, possible)
             if form is None:
                 raise error
@@ -182,7 +182,7 @@ class ResultSender:
         if ResultForm.VIDEO in possible:
             as_file = self.result.exported.as_file and not self.result.exported.file_id
             return ResultFormChosen(form=ResultForm.FILE if as_file else ResultForm.VIDEO)
-        form = next_form(ResultForm.FILE, Refusal.TOO_LARGE, possible) or ResultForm.KEPT
+        form = next_form(ResultForm.FILE, SendRefusal.TOO_LARGE, possible) or ResultForm.KEPT
         return ResultFormChosen(form=form)
 
     async def _send_as(self, chosen: ResultFormChosen) -> SentMessage:
@@ -195,7 +195,7 @@ class ResultSender:
         match chosen.form:
             case ResultForm.PRIVATE if self.in_private is not None:
                 delivered = await self.in_private()
-                if chosen.refusal not in (Refusal.CHAT, Refusal.THREAD):
+                if chosen.refusal not in (SendRefusal.CHAT, SendRefusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
                     await self._send_prepared(key, there)
                 return delivered.model_copy(update={"file_id": ""})
@@ -206,7 +206,7 @@ class ResultSender:
                 prepared = await self._prepare_file(result.path)
                 if chosen.form is ResultForm.FILE:
                     prepared = replace(prepared, as_file=True)
-                if chosen.refusal is Refusal.KIND:
+                if chosen.refusal is SendRefusal.KIND:
                     note = words.text("deliver.video_forbidden")
                     prepared = replace(prepared, caption=Html(f"{prepared.caption}\n\n{note}"))
             case ResultForm.VIDEO:
@@ -256,14 +256,14 @@ class ResultSender:
         return buttons
 
     async def _shrink(self) -> Path:
-        """Return a version that fits; one that an earlier attempt made, if it is still there."""
+        """Return a smaller file that fits; an earlier attempt's, if it is still there."""
         path, size_bytes = self.result.path, self.result.exported.size_bytes
         if path is None or size_bytes is None:
             raise CannotShrink("no file")
         target = smaller_path(path)
         if await asyncio.to_thread(target.exists):
             return target
-        # A refused file shows that the limit is lower than it seemed, and not what it is.
+        # A refused file shows that the limit is lower than it seemed, but not how low.
         max_bytes = (
             self.options.max_send_bytes if size_bytes > self.options.max_send_bytes else size_bytes // 2
         )
@@ -278,18 +278,18 @@ class ResultSender:
             await shrink_video(path, target, max_bytes, report)
         return target
 
-    def _link_text(self, refusal: Refusal | None) -> Html:
+    def _link_text(self, refusal: SendRefusal | None) -> Html:
         words, made = self.sender.words, self.result.exported
         url, size = _link_of(self.result), words.size(made.size_bytes or 0)
         # A host that the operator hasn't named is shown before anybody opens it.
         is_elsewhere = made.why_link is LinkReason.ELSEWHERE
         link = words.link(url, with_host(FILE_NAME, url) if is_elsewhere else FILE_NAME)
         match refusal:
-            case Refusal.KIND:
+            case SendRefusal.KIND:
                 return words.text("deliver.link_forbidden", link=link)
-            case Refusal.TOO_LARGE if (made.size_bytes or 0) <= self.options.max_send_bytes:
+            case SendRefusal.TOO_LARGE if (made.size_bytes or 0) <= self.options.max_send_bytes:
                 return words.text("deliver.link_refused", size=size, link=link)
-            case Refusal.OTHER | Refusal.UNANSWERED | Refusal.CHAT | Refusal.THREAD:
+            case SendRefusal.OTHER | SendRefusal.UNANSWERED | SendRefusal.CHAT | SendRefusal.THREAD:
                 return words.text("deliver.link_not_taken", link=link)
         match made.why_link:
             case LinkReason.NO_ROOM:
@@ -300,9 +300,9 @@ class ResultSender:
             "deliver.link_too_large", size=size, limit=words.size(self.options.max_send_bytes), link=link
         )
 
-    def _kept_text(self, refusal: Refusal | None) -> Html:
+    def _kept_text(self, refusal: SendRefusal | None) -> Html:
         words, size_bytes = self.sender.words, self.result.exported.size_bytes or 0
-        if refusal is Refusal.KIND:
+        if refusal is SendRefusal.KIND:
             return words.text("deliver.forbidden")
         if size_bytes > self.options.max_send_bytes:
             size, limit = words.size(size_bytes), words.size(self.options.max_send_bytes)
@@ -343,10 +343,10 @@ class ResultSender:
 
     async def _send_prepared(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
         made, is_text = self.result.exported, prepared.is_text(self.result)
-        form: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
-        form["text" if is_text else "caption"] = prepared.caption
+        fields: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
+        fields["text" if is_text else "caption"] = prepared.caption
         if prepared.pictures is not None:
-            form |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
+            fields |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
 
         bot = self.options.bot
         send: Call = bot.send_message
@@ -356,7 +356,7 @@ class ResultSender:
         elif prepared.path is not None:
             send = partial(self._upload, prepared.path, prepared)
         edit = bot.edit_message_text if is_text else bot.edit_message_caption
-        return await self.sender.send(idempotency_key, form, send, edit, plain_in_the_end=is_text)
+        return await self.sender.send(idempotency_key, fields, send, edit, plain_in_the_end=is_text)
 
     async def _upload(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
         arriving, facts = prepared.arriving, prepared.facts
@@ -384,7 +384,7 @@ class ResultSender:
                 )
             except NetworkError as error:
                 if arriving is not None and arriving.is_broken:
-                    raise NeverArrived from error  # A body without its end is no request.
+                    raise NeverArrived from error  # A body without its end isn't a request.
                 raise
 
 

@@ -58,11 +58,11 @@ async def post_to_channel(
     acquired = await telegram_calls.acquire(channel_id, SendPriority.ANSWER)
 
     send, _ = calls_of(telegram_calls.bot, file.kind, file.file_id)
-    form = {"caption": caption, "parse_mode": ParseMode.HTML}
+    fields = {"caption": caption, "parse_mode": ParseMode.HTML}
 
     try:
         message: Message = await telegram_calls.call(
-            channel_id, lambda chat_id: send(chat_id, rate_limit_args=acquired, **form), repeatable=False
+            channel_id, lambda chat_id: send(chat_id, rate_limit_args=acquired, **fields), repeatable=False
         )
     except OutcomeUnknown:
         return None

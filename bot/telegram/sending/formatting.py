@@ -199,7 +199,7 @@ class Text:
         """How Telegram reads the text."""
         return ParseMode.HTML if self.entities is None else None
 
-    def form(self, markup: InlineKeyboardMarkup | None) -> dict[str, Any]:
+    def fields(self, markup: InlineKeyboardMarkup | None) -> dict[str, Any]:
         """Return the parameters of a call that sends the text, or edits a message to it."""
         return {
             "text": self.text,

@@ -79,7 +79,7 @@ class CachedGroupAdmins:
                 chat_id, self._bot.get_chat_administrators, repeatable=True, patient=False
             )
         except BadRequest:
-            return frozenset()  # It is no group.
+            return frozenset()  # It isn't a group.
         return frozenset(member.user.id for member in members)
 
 

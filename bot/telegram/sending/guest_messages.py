@@ -1,4 +1,4 @@
-"""Messages that the bot sends as a guest, to chats where it is no member: each answers one query, then is edited."""
+"""Messages that the bot sends as a guest, to chats that it isn't in: each answers one query, and is edited later."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +18,7 @@ from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.formatting import Text
 from bot.telegram.sending.located_messages import INPUT_MEDIA
 from bot.telegram.sending.rate_limiter import InlineMessage, SendPriority
-from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.words import Html
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ class GuestMessages:
         Raises:
             EditPostponed: An edit has to stand back.
         """
-        return await self._edit(query, self._bot.edit_message_text, text.form(markup), priority)
+        return await self._edit(query, self._bot.edit_message_text, text.fields(markup), priority)
 
     async def show_video(
         self, query: GuestQuery, file_id: str, kind: str, caption: Html, markup: InlineKeyboardMarkup | None
@@ -98,14 +98,14 @@ class GuestMessages:
         """
         media = INPUT_MEDIA[kind](file_id, caption=caption, parse_mode=ParseMode.HTML)
 
-        form = {"media": media, "reply_markup": markup}
-        return await self._edit(query, self._bot.edit_message_media, form, SendPriority.ANSWER)
+        fields = {"media": media, "reply_markup": markup}
+        return await self._edit(query, self._bot.edit_message_media, fields, SendPriority.ANSWER)
 
     async def _edit(
         self,
         query: GuestQuery,
         edit: Callable[..., Awaitable[object]],
-        form: Mapping[str, Any],
+        fields: Mapping[str, Any],
         priority: SendPriority,
     ) -> bool:
         inline_id = await self._redis.get(keys.guest_message_key(query.id))
@@ -115,13 +115,13 @@ class GuestMessages:
         async def make(chat_id: int) -> object:
             message = InlineMessage(chat_id, priority)
             call = partial(edit, inline_message_id=str(inline_id), rate_limit_args=message)
-            return await send_in_best_form(call, form)
+            return await send_in_best_form(call, fields)
 
         is_patient = priority is SendPriority.ANSWER
         try:
             await self._telegram_calls.call(query.chat_id, make, repeatable=True, patient=is_patient)
         except BadRequest as error:
-            if refusal_of(error) is Refusal.UNMODIFIED:
+            if send_refusal_of(error) is SendRefusal.UNMODIFIED:
                 return True
             log.info("guest.edit_refused", error=error.message)  # Deleted, or the chat takes no videos.
             return False

@@ -110,7 +110,7 @@ class GuestResponder(TelegramResponder):
 
     What a job says goes to the person's private chat, as for their other jobs, and the last of it into the message
     where they asked. Its result is sent to the private chat once, and from there by its file ID into that message. Who
-    has not begun a private chat gets the result by way of the operator's staging chat, or else by a button.
+    hasn't begun a private chat gets the result through the operator's staging chat, or else by a button.
     """
 
     def __init__(

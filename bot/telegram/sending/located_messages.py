@@ -84,7 +84,7 @@ class LocatedMessages:
         """
 
         async def edit(chat_id: int) -> object:
-            # The edit itself goes as free: after a 429 it is not repeated as it was, but rendered again.
+            # The call itself is unlimited: after a 429 the message is rendered again, not the same edit repeated.
             await self._acquire(chat_id, priority)
             if (made := await shown() if callable(shown) else shown) is None:
                 return None
@@ -111,7 +111,7 @@ class LocatedMessages:
                 message_id=message.message_id,
                 rate_limit_args=SendPriority.FREE,
             )
-            return await send_in_best_form(call, texts_of(view, words)[0].form(markup))
+            return await send_in_best_form(call, texts_of(view, words)[0].fields(markup))
 
         await self._edit(message, edit)
 

@@ -55,7 +55,7 @@ _STAND_INS = str.maketrans("", "", _LESS_THAN + _BAR + _DOLLAR + _CODE)
 _BACK = str.maketrans({_LESS_THAN: "<", _BAR: "|", _DOLLAR: "$"})
 
 # CommonMark sees no emphasis where a word touches it and punctuation stands inside, as in 把**《标题》**改大,
-# which is how Chinese is written. A zero-width space at that edge is no punctuation, and invisible.
+# which is how Chinese is written. A zero-width space at that edge is invisible, and doesn't count as punctuation.
 _EMPHASIS = re.compile(r"(?<![*~\\])(\*{1,3}|~~)([^\s*~](?:[^*~\n]{0,300}?[^\s*~])?)\1(?![*~])")
 _ZERO_WIDTH_SPACE = "\u200b"
 
@@ -236,7 +236,7 @@ def _add_clear_edges(emphasis: re.Match[str]) -> str:
 
 
 def _is_of_unspaced_script(character: str) -> bool:
-    """Return whether a character is of a script without spaces; elsewhere 2**(n)**3 is to stay as it is."""
+    """Return whether a character belongs to a script without spaces; in others 2**(n)**3 isn't bold."""
     return character.isalnum() and unicodedata.east_asian_width(character) in "WF"
 
 

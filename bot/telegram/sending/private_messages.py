@@ -23,7 +23,7 @@ _START_PAYLOAD = re.compile(r"see_(?P<chat>-?\d+)(?:_(?P<topic>\d+))?_(?P<job>[0
 
 
 def for_private(message: LocalizedMessage | ListMessage, chat_title: str) -> ListMessage:
-    """Return what is sent to the private chat: the group's name, the message, and the buttons that work there."""
+    """Return the message for the private chat, below the group's name, with the buttons that work there."""
     whole = message if isinstance(message, ListMessage) else ListMessage(message, (), message.buttons)
     buttons = tuple(button for button in whole.buttons if button.url)
     lines = (LocalizedMessage(whole.heading.key, whole.heading.params), *whole.lines)

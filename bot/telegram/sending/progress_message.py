@@ -30,7 +30,7 @@ from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.send_once import JobSender
-from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.words import Words
 
 log = structlog.get_logger(__name__)
@@ -94,7 +94,7 @@ class ProgressMessage:
         self._variation, self._variation_begins, self._variation_share = None, 0.0, 1.0
         if name is not None:
             params: dict[str, Param] = {"number": number, "total": count, "name": name}
-            self._variation = LocalizedMessage("progress.part", params)
+            self._variation = LocalizedMessage("progress.variation", params)
             self._variation_begins, self._variation_share = (number - 1) / count, 1 / count
             self._progress = replace(
                 self._progress, preview=None
@@ -234,7 +234,7 @@ class ProgressMessage:
         try:
             await self._sender.send(
                 PROGRESS_MESSAGE,
-                Text(text).form(self._keyboard(self._buttons)),
+                Text(text).fields(self._keyboard(self._buttons)),
                 self._send_message,
                 self._bot.edit_message_text,
                 priority=SendPriority.PROGRESS,
@@ -260,7 +260,7 @@ class ProgressMessage:
         return await self._bot.send_message(chat_id, disable_notification=True, **fields)
 
     async def _is_reachable(self, message: SentMessage) -> bool:
-        """Return whether the message's number means it still: in the supergroup that a group became it does not."""
+        """Return whether the message's number is still valid: it isn't in the supergroup that a group became."""
         return message.telegram_chat_id == await self._telegram_calls.telegram_chat_id(self._job.chat.chat_id)
 
     async def _forget_if_unreachable(self) -> bool:
@@ -319,7 +319,7 @@ class ProgressMessage:
         await self._checkpoints.delete(MessageSend, PROGRESS_MESSAGE)
         self._is_covered, self._covered_since_s = False, None
         await self._send(acquired)
-        if self._message is None:  # Refused: the one that is there will do.
+        if self._message is None:  # Refused: keep the existing one.
             await self._checkpoints.save(MessageSend(sent=message), PROGRESS_MESSAGE)
         await self._delete_moved()
 
@@ -355,7 +355,7 @@ class ProgressMessage:
             return later.wait_s
         except BadRequest as error:
             # Deleted by hand, perhaps; the job goes on without it.
-            if refusal_of(error) is not Refusal.UNMODIFIED:
+            if send_refusal_of(error) is not SendRefusal.UNMODIFIED:
                 log.info("progress.edit_refused", error=error.message)
         except (ChatGone, TelegramError):
             log.info("progress.edit_failed", exc_info=True)
@@ -408,7 +408,7 @@ class ProgressMessage:
             rate_limit_args=priority,
         )
         markup = self._keyboard(self._buttons if buttons is None else buttons)
-        return await send_in_best_form(call, Text(text).form(markup))
+        return await send_in_best_form(call, Text(text).fields(markup))
 
 
 def compose(

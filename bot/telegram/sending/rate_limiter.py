@@ -72,7 +72,7 @@ PATIENCE_S = 600.0
 
 
 class EditPostponed(Exception):
-    """An edit that has to stand back behind what is more urgent; by then there is a newer one.
+    """An edit that has to wait for more urgent calls; by then there is a newer one.
 
     Args:
         wait_s: Seconds until it is worth asking again.
@@ -141,7 +141,7 @@ class Permit:
 
     granted: bool  # whether a token is taken
     wait_s: float  # seconds until it may be used; or, if none is taken, until it is worth asking again
-    is_chat_limit: bool = False  # whether a limit of this chat makes the call wait; others need not
+    is_chat_limit: bool = False  # whether a limit of this chat causes the wait, which others don't share
 
 
 class RateLimiter(BaseRateLimiter[RateLimitArgs]):

@@ -16,6 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import ChooseGeneration, DropRequest, GoOn, KeepChat, KeepProject
 from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import (
     Button,
@@ -45,12 +46,16 @@ from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
-from bot.telegram.sending.send_refusals import Refusal, refusal_of
+from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
+from bot.telegram.sending.sent_messages import CONFIRMATION
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
+
+_CONFIRMING = (KeepProject, KeepChat, DropRequest, ChooseGeneration, GoOn)
+"""Actions of the buttons under what the bot wants decided; words decide none of it."""
 
 
 class TelegramResponder:
@@ -193,14 +198,16 @@ class TelegramResponder:
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
-            await self._send_once(
+            sent = await self._send_once(
                 f"{idempotency_key}.{number}",
-                text.form(keyboard(buttons, self._words, self._bot.may_link)),
+                text.fields(keyboard(buttons, self._words, self._bot.may_link)),
                 partial(self._bot.send_message, disable_notification=text.quiet),
                 self._bot.edit_message_text,
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
+            if self._job.chat.is_private and any(isinstance(one.action, _CONFIRMING) for one in buttons):
+                await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
@@ -211,7 +218,7 @@ class TelegramResponder:
             await self._send_as_or_file(idempotency_key, name, content, kind_sent)
         except (ChatGone, OutcomeUnknown, TelegramError) as error:
             log.warning("responder.file_refused", error=str(error))
-            is_too_large = isinstance(error, BadRequest) and refusal_of(error) is Refusal.TOO_LARGE
+            is_too_large = isinstance(error, BadRequest) and send_refusal_of(error) is SendRefusal.TOO_LARGE
             if (
                 isinstance(error, ChatGone | BadRequest)
                 and not is_too_large
@@ -231,7 +238,7 @@ class TelegramResponder:
                 caption = name if kind == "photo" else ""
                 return await self._send_file(idempotency_key, name, content, kind, caption)
             except BadRequest as error:
-                if refusal_of(error) is Refusal.TOO_LARGE:  # Never upload it again.
+                if send_refusal_of(error) is SendRefusal.TOO_LARGE:  # Never upload it again.
                     raise
                 log.info("responder.kind_refused", kind=kind, error=error.message)
         await self._send_file(as_file, name, content)
@@ -240,10 +247,10 @@ class TelegramResponder:
         self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
         send, edit = calls_of(self._bot, kind, content)
-        form: dict[str, Any] = {} if kind == "video_note" else {"caption": caption}
+        fields: dict[str, Any] = {} if kind == "video_note" else {"caption": caption}
         if isinstance(content, str):
-            form["parse_mode"] = ParseMode.HTML  # A person's own caption.
-        await self._send_once(key, form, partial(send, filename=name), edit)
+            fields["parse_mode"] = ParseMode.HTML  # A person's own caption.
+        await self._send_once(key, fields, partial(send, filename=name), edit)
 
     async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
         """See ``ports.Responder``."""
@@ -342,14 +349,14 @@ class TelegramResponder:
             return False
         labels = timeline_labels(words, message.draft)
         picture = await draw_timeline(message.draft, labels=labels, looks=message.looks)
-        form = {
+        fields = {
             "caption": caption,
             "parse_mode": ParseMode.HTML,
             "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
         }
         send = partial(self._bot.send_photo, photo=picture, filename="timeline.png")
         try:
-            await self._send_once(f"{idempotency_key}.picture", form, send, self._bot.edit_message_caption)
+            await self._send_once(f"{idempotency_key}.picture", fields, send, self._bot.edit_message_caption)
         except BadRequest as error:
             # A group may forbid photos, a server may dislike this one: the caption alone will do.
             log.info("responder.picture_refused", error=error.message)
@@ -357,7 +364,8 @@ class TelegramResponder:
         return True
 
     async def _send_once(
-        self, idempotency_key: str, form: Mapping[str, Any], send: Call, edit: Call, **how: Any
-    ) -> None:
-        await self._sender.send(idempotency_key, form, send, edit, **how)
+        self, idempotency_key: str, fields: Mapping[str, Any], send: Call, edit: Call, **how: Any
+    ) -> SentMessage:
+        sent = await self._sender.send(idempotency_key, fields, send, edit, **how)
         self._progress_message.cover()
+        return sent

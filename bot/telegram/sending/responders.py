@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.model import Job, JobKind
-from bot.media import decoder_process as decoding
+from bot.media import decoder_process
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.delivery import DeliveryOptions
 from bot.telegram.sending.downloads import FileDownloads
@@ -43,7 +43,7 @@ class TelegramResponders:
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
         """See ``ports.ResponderFactory``."""
         if job.kind in (JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS):
-            decoding.start()  # Started by the time the video is there.
+            decoder_process.start()  # Started by the time the video is there.
         if job.guest_query is not None:
             return GuestResponder(self, job, job.guest_query, checkpoints)
         return TelegramResponder(self, job, checkpoints)

@@ -51,7 +51,7 @@ async def send_album(
     ):
         return None
     text = caption_of(caption, Html(""), sender.words, MessageLimit.CAPTION_LENGTH).text
-    form: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
+    fields: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
     messages: list[SentMessage] = []
 
     async def send(chat_id: int, **fields: Any) -> Message:
@@ -67,7 +67,7 @@ async def send_album(
 
     try:
         looks = [await _look_of(result.path) for result in results if result.path is not None]
-        first = await sender.send(idempotency_key, form, send, bot.edit_message_caption)
+        first = await sender.send(idempotency_key, fields, send, bot.edit_message_caption)
     except (NotAVideo, BadRequest, ChatGone, OutcomeUnknown) as error:
         log.warning("result_album.refused", error=str(error))
         await checkpoints.save(ResultFormChosen(form=ResultForm.VIDEO), idempotency_key)
@@ -102,7 +102,7 @@ async def _look_of(path: Path) -> tuple[Path, VideoFacts, CoverPictures | None]:
     """Return what Telegram has to be given about a file.
 
     Raises:
-        NotAVideo: It is none that plays.
+        NotAVideo: It doesn't play as a video.
     """
     facts = await read_video_facts(path)
     if not facts.is_playable:

@@ -1,9 +1,13 @@
-"""In which form a result is sent, such as a smaller video or a link, and which comes next after a refusal."""
+"""In which form a result is sent, such as a smaller video or a link, and which comes next after a refusal.
+
+``delivery.py`` decides which forms a result can have. One that is far too large is never fetched (``fetch`` in
+``jobs/steps/export.py``), so that only a link is left.
+"""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from bot.telegram.sending.send_refusals import Refusal
+from bot.telegram.sending.send_refusals import SendRefusal
 
 
 class ResultForm(StrEnum):
@@ -17,21 +21,23 @@ class ResultForm(StrEnum):
     KEPT = "kept"  # only the news that it is kept in the project, with a button that costs nothing
 
 
-_NEXT_FORMS: Mapping[Refusal, tuple[ResultForm, ...]] = {
-    Refusal.TOO_LARGE: (ResultForm.SMALLER, ResultForm.LINK, ResultForm.KEPT),
-    Refusal.KIND: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
-    # Nor does the group take it without its topic; what it refuses of one method it may take of another.
-    Refusal.THREAD: (ResultForm.FILE, ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
-    Refusal.CHAT: (ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
-    Refusal.UNANSWERED: (ResultForm.LINK, ResultForm.SMALLER, ResultForm.PRIVATE, ResultForm.KEPT),
-    Refusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+_NEXT_FORMS: Mapping[SendRefusal, tuple[ResultForm, ...]] = {
+    SendRefusal.TOO_LARGE: (ResultForm.SMALLER, ResultForm.LINK, ResultForm.KEPT),
+    SendRefusal.KIND: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
+    # The group refuses it outside its topic too, but another method may still work.
+    SendRefusal.THREAD: (ResultForm.FILE, ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
+    SendRefusal.CHAT: (ResultForm.PRIVATE, ResultForm.LINK, ResultForm.KEPT),
+    SendRefusal.UNANSWERED: (ResultForm.LINK, ResultForm.SMALLER, ResultForm.PRIVATE, ResultForm.KEPT),
+    SendRefusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
 }
 """The forms that may help against a refusal. Any other refusal left no form of the message, which is ``OTHER``."""
 
 _RANKS = {form: rank for rank, form in enumerate(ResultForm)}
 
 
-def next_form(refused: ResultForm, refusal: Refusal, possible: Collection[ResultForm]) -> ResultForm | None:
+def next_form(
+    refused: ResultForm, refusal: SendRefusal, possible: Collection[ResultForm]
+) -> ResultForm | None:
     """Return the form in which a refused result is sent next; ``None`` if none is left.
 
     Args:
@@ -39,6 +45,6 @@ def next_form(refused: ResultForm, refusal: Refusal, possible: Collection[Result
         refusal: Why it was.
         possible: The forms that there are of this result.
     """
-    forms = _NEXT_FORMS.get(refusal, _NEXT_FORMS[Refusal.OTHER])
+    forms = _NEXT_FORMS.get(refusal, _NEXT_FORMS[SendRefusal.OTHER])
     later = (form for form in forms if _RANKS[form] > _RANKS[refused] and form in possible)
     return next(later, None)

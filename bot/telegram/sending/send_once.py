@@ -25,7 +25,7 @@ from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_refusals import Refusal, refusal_of, send_in_best_form
+from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
 
@@ -64,7 +64,7 @@ class JobSender:
     async def send(
         self,
         idempotency_key: str,
-        form: Mapping[str, Any],
+        fields: Mapping[str, Any],
         send: Call,
         edit: Call,
         *,
@@ -77,7 +77,7 @@ class JobSender:
 
         Args:
             idempotency_key: What is sent; unique within the job.
-            form: Parameters of both calls that are left out if Telegram refuses them, see `send_in_best_form`.
+            fields: Parameters of both calls that are left out if Telegram refuses them, see `send_in_best_form`.
             send: Sends the message.
             edit: Edits a message to what is sent.
             priority: How urgent the message is.
@@ -94,18 +94,18 @@ class JobSender:
         saved = self.checkpoints.load(MessageSend, idempotency_key)
         for _ in range(SENDS_LIMIT):
             if saved is not None and saved.sent is not None:
-                await self._record(saved.sent)  # The process may have died before it noted the number.
+                await self.record(saved.sent)  # The process may have died before it noted the number.
                 return saved.sent
             if saved is not None:
-                found = await self._find(chat_id, saved.newest_before, edit, form)
+                found = await self._find(chat_id, saved.newest_before, edit, fields)
                 if found is None:
                     await self.telegram_calls.clock.sleep(SETTLE_S)
-                    found = await self._find(chat_id, saved.newest_before, edit, form)
+                    found = await self._find(chat_id, saved.newest_before, edit, fields)
                 if found is not None:
                     log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                     await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
                     # Noted last: if this attempt dies in between, the next one has to find the message again.
-                    await self._record(found)
+                    await self.record(found)
                     return found
             # Before anything is saved: an attempt that ends while it waits has nothing to look for.
             permission, newest = await self._acquire(chat_id, priority, acquired)
@@ -118,7 +118,7 @@ class JobSender:
                 idempotency_key,
                 saved,
                 partial(send, rate_limit_args=permission),
-                {**form, "reply_parameters": reply if is_reply else None},
+                {**fields, "reply_parameters": reply if is_reply else None},
                 chat_id,
                 plain_in_the_end=plain_in_the_end,
             )
@@ -128,9 +128,11 @@ class JobSender:
                 log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
         raise OutcomeUnknown(idempotency_key)
 
-    async def _record(self, done: SentMessage) -> None:
+    async def record(self, done: SentMessage, content: str | None = None) -> None:
+        """Record that a message was sent; see ``SentMessageLog.record``."""
         # Where the message is: a group may just have become a supergroup, which counts for itself.
-        await self.sent.record(done.telegram_chat_id, done.message_id, self.job.chat, self.job.message_id)
+        job = self.job
+        await self.sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id, content)
 
     async def _acquire(
         self, chat_id: int, priority: SendPriority, acquired: Acquired | None
@@ -169,19 +171,18 @@ class JobSender:
         idempotency_key: str,
         saved: MessageSend,
         send: Call,
-        form: Mapping[str, Any],
+        fields: Mapping[str, Any],
         quoted_in: int,
         *,
         plain_in_the_end: bool,
     ) -> SentMessage:
         async def call(chat_id: int) -> Message:
-            fields = {**form, "message_thread_id": self.job.chat.topic_id}
-            if (
-                chat_id != quoted_in
-            ):  # In the supergroup that a group has just become, the request has another number.
-                fields["reply_parameters"] = None
+            placed = {**fields, "message_thread_id": self.job.chat.topic_id}
+            if chat_id != quoted_in:
+                # In the supergroup that a group has just become, the request has another number.
+                placed["reply_parameters"] = None
             message: Message = await send_in_best_form(
-                partial(send, chat_id), fields, plain_in_the_end=plain_in_the_end
+                partial(send, chat_id), placed, plain_in_the_end=plain_in_the_end
             )
             return message
 
@@ -190,26 +191,26 @@ class JobSender:
         except OutcomeUnknown:
             raise
         except Exception:
-            # Refused, or never sent: there is nothing to look for.
+            # Refused or never sent: the next attempt needn't look for it.
             await self.checkpoints.delete(MessageSend, idempotency_key)
             raise
         done = sent_message(message)
         await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
-        await self._record(done)
+        await self.record(done)
         return done
 
     async def _find(
-        self, chat_id: int, after: int, edit: Call, form: Mapping[str, Any]
+        self, chat_id: int, after: int, edit: Call, fields: Mapping[str, Any]
     ) -> SentMessage | None:
-        form = {name: value for name, value in form.items() if name not in ("thumbnail", "cover")}
+        fields = {name: value for name, value in fields.items() if name not in ("thumbnail", "cover")}
         for message_id in await self.sent.unknown(chat_id, after):
             call = partial(edit, message_id=message_id, rate_limit_args=SendPriority.FREE)
             try:
                 answer = await self.telegram_calls.call(
-                    chat_id, partial(_edit_to_same, call, form), repeatable=True
+                    chat_id, partial(_edit_to_same, call, fields), repeatable=True
                 )
             except BadRequest as error:
-                if refusal_of(error) is not Refusal.UNMODIFIED:
+                if send_refusal_of(error) is not SendRefusal.UNMODIFIED:
                     continue  # No such message, another person's, or of another kind.
                 answer = None
             except NetworkError:
@@ -220,8 +221,8 @@ class JobSender:
         return None
 
 
-async def _edit_to_same(edit: Call, form: Mapping[str, Any], chat_id: int) -> Message | bool:
-    answer: Message | bool = await send_in_best_form(partial(edit, chat_id=chat_id), form)
+async def _edit_to_same(edit: Call, fields: Mapping[str, Any], chat_id: int) -> Message | bool:
+    answer: Message | bool = await send_in_best_form(partial(edit, chat_id=chat_id), fields)
     return answer
 
 

@@ -27,7 +27,7 @@ SHORT_CHARS = 700
 """Of a text that Telegram finds too long; a caption takes 1024."""
 
 
-class Refusal(Enum):
+class SendRefusal(Enum):
     """What is wrong with a message that Telegram refused."""
 
     UNMODIFIED = "unmodified"  # an edit that changes nothing, which is a success
@@ -44,37 +44,37 @@ class Refusal(Enum):
     OTHER = "other"  # for a reason that is not known
 
 
-_TABLE: tuple[tuple[Refusal, re.Pattern[str]], ...] = tuple(
+_TABLE: tuple[tuple[SendRefusal, re.Pattern[str]], ...] = tuple(
     (refusal, re.compile(pattern, re.IGNORECASE))
     for refusal, pattern in (
         (
-            Refusal.UNMODIFIED,
+            SendRefusal.UNMODIFIED,
             r"message[ _](?:is )?not[ _]modified",
         ),  # It goes on with words about the reply markup.
         (
-            Refusal.TOO_LARGE,
+            SendRefusal.TOO_LARGE,
             r"(?:entity|content|payload|file) (?:is )?too (?:large|big)|request entity|too large for|\(413\)"
             r"|FILE_PARTS_INVALID",
         ),
-        (Refusal.FORMATTING, r"entit|unsupported start tag"),
+        (SendRefusal.FORMATTING, r"entit|unsupported start tag"),
         (
-            Refusal.BUTTON,
+            SendRefusal.BUTTON,
             r"button|keyboard|reply.?markup|wrong http url|URL_INVALID|BOT_DOMAIN|url host|specified in the url",
         ),
-        (Refusal.THREAD, r"message thread|topic|FORUM_MISSING"),
-        (Refusal.REPLY, r"repl(?:y|ied)|quote|(?:MSG|MESSAGE)_ID_INVALID"),
+        (SendRefusal.THREAD, r"message thread|topic|FORUM_MISSING"),
+        (SendRefusal.REPLY, r"repl(?:y|ied)|quote|(?:MSG|MESSAGE)_ID_INVALID"),
         (
-            Refusal.KIND,
+            SendRefusal.KIND,
             r"not enough rights to send (?!text)|restricted receiving|(?:VOICE|VIDEO)_MESSAGES_FORBIDDEN"
             r"|CHAT_SEND_(?!PLAIN)\w+_FORBIDDEN",
         ),
-        (Refusal.LENGTH, r"too.long"),
-        (Refusal.PICTURE, r"PHOTO_|IMAGE_PROCESS|thumb|cover"),
+        (SendRefusal.LENGTH, r"too.long"),
+        (SendRefusal.PICTURE, r"PHOTO_|IMAGE_PROCESS|thumb|cover"),
     )
 )
 
 
-_NOT_ONLY_IN_400 = (Refusal.TOO_LARGE, Refusal.KIND)
+_NOT_ONLY_IN_400 = (SendRefusal.TOO_LARGE, SendRefusal.KIND)
 
 
 _NOBODY_THERE = (
@@ -92,7 +92,7 @@ def is_nobody_there(error: BadRequest) -> bool:
     return any(piece in error.message.lower() for piece in _NOBODY_THERE)
 
 
-def refusal_of(error: TelegramError) -> Refusal:
+def send_refusal_of(error: TelegramError) -> SendRefusal:
     """Return why a message was refused.
 
     Args:
@@ -101,33 +101,41 @@ def refusal_of(error: TelegramError) -> Refusal:
     for refusal, pattern in _TABLE:
         if pattern.search(error.message) and (isinstance(error, BadRequest) or refusal in _NOT_ONLY_IN_400):
             return refusal
-    return Refusal.OTHER
+    return SendRefusal.OTHER
 
 
-_PLAINEST = (Refusal.BUTTON, Refusal.BUTTON, Refusal.REPLY, Refusal.FORMATTING, Refusal.PICTURE)
-"""What is left out if nobody knows what was refused: all but the text, and where it belongs."""
+_PLAINEST = (
+    SendRefusal.BUTTON,
+    SendRefusal.BUTTON,
+    SendRefusal.REPLY,
+    SendRefusal.FORMATTING,
+    SendRefusal.PICTURE,
+)
+"""What is left out if the reason of a refusal is unknown: all but the text, its chat and its topic."""
 
 
-def without(refusal: Refusal, fields: Mapping[str, Any]) -> dict[str, Any]:
+def without(refusal: SendRefusal, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a call without what was refused; the same ones if they have no such part."""
     left_out: dict[str, Any] = {}
     match refusal:
-        case Refusal.BUTTON:  # At first those with a link.
+        case SendRefusal.BUTTON:  # At first those with a link.
             markup = fields.get("reply_markup")
             others = _without_links(markup)
             left_out = {"reply_markup": None if others == markup else others}
-        case Refusal.THREAD:  # A reply goes to the topic of its message.
+        case SendRefusal.THREAD:  # A reply goes to the topic of its message.
             left_out = {"message_thread_id": None, "reply_parameters": None}
-        case Refusal.REPLY:
+        case SendRefusal.REPLY:
             left_out = {"reply_parameters": None}
-        case Refusal.PICTURE:
+        case SendRefusal.PICTURE:
             left_out = {"thumbnail": None, "cover": None}
-        case Refusal.FORMATTING | Refusal.LENGTH:
+        case SendRefusal.FORMATTING | SendRefusal.LENGTH:
             left_out = {"parse_mode": None, "entities": ()}
             for name in ("text", "caption"):
                 text = fields.get(name) or ""
                 text = _without_tags(text) if fields.get("parse_mode") == ParseMode.HTML else text
-                is_cut = refusal is Refusal.LENGTH and len(text) > SHORT_CHARS  # Half a tag is none.
+                is_cut = (
+                    refusal is SendRefusal.LENGTH and len(text) > SHORT_CHARS
+                )  # The tags are gone, so that a cut can't halve one.
                 left_out[name] = f"{text[:SHORT_CHARS]}…" if is_cut else text
     return {name: left_out.get(name, value) for name, value in fields.items()}
 
@@ -151,20 +159,25 @@ async def send_in_best_form(
         try:
             return await send(**given)
         except NetworkError as error:
-            refusal = refusal_of(error)
+            refusal = send_refusal_of(error)
             rest = without(refusal, given)
             if rest == given and plain_in_the_end and _may_be_anything(error, refusal):
                 rest, plain_in_the_end = reduce(lambda rest, one: without(one, rest), _PLAINEST, given), False
             elif rest == given:
-                if refusal is Refusal.TOO_LARGE and not isinstance(error, BadRequest):
+                if refusal is SendRefusal.TOO_LARGE and not isinstance(error, BadRequest):
                     raise BadRequest(error.message) from error
                 raise
             log.info("telegram.refused", refusal=refusal.value, error=error.message)
             given = rest
 
 
-def _may_be_anything(error: NetworkError, refusal: Refusal) -> bool:
-    is_known = refusal in (Refusal.UNMODIFIED, Refusal.KIND, Refusal.TOO_LARGE, Refusal.THREAD)
+def _may_be_anything(error: NetworkError, refusal: SendRefusal) -> bool:
+    is_known = refusal in (
+        SendRefusal.UNMODIFIED,
+        SendRefusal.KIND,
+        SendRefusal.TOO_LARGE,
+        SendRefusal.THREAD,
+    )
     return isinstance(error, BadRequest) and not (is_known or is_nobody_there(error))
 
 

@@ -311,7 +311,9 @@ class Rig:
             checkpoint, key = entry if isinstance(entry, tuple) else (entry, "")
             given[field_of(type(checkpoint), key)] = checkpoint.model_dump(mode="json")
         queue = MemoryQueue(gathered, saved=dict(given))
-        claimed = ClaimedJob(gathered, 2 if given else 1, 1, given, cancelled=False, announced=False)
+        claimed = ClaimedJob(
+            gathered, 2 if given else 1, 1, given, cancelled=False, has_position_message=False
+        )
         attempt = Attempt(claimed, cast(JobQueue, queue), self.clock)
         attempt.responder = self.responder
         return attempt

@@ -41,6 +41,8 @@ async def test_a_file_alone_is_an_answer(rig: Rig) -> None:
     answered = attempt.load(AgentAnswered)
     assert answered is not None
     assert answered.files == 1
+    # Once before the turn, once after it: nothing more is waited for.
+    assert [request.endpoint for request in await rig.nemo.requests()].count("state") == 2
 
 
 async def test_the_same_file_is_sent_once_and_not_endlessly_many(rig: Rig) -> None:

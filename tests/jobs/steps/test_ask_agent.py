@@ -6,13 +6,26 @@ import pytest
 import stamina
 from redis.asyncio import Redis
 
+from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AFTER, AgentAnswered, AgentAsked, HeldAnswer, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import (
+    AFTER,
+    FILES,
+    AgentAnswered,
+    AgentAsked,
+    HeldAnswer,
+    KeptDraft,
+    Turn,
+    Uploaded,
+    before_turn,
+)
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, PrivateMessage, TextMessage
+from bot.jobs.model import JobState
 from bot.jobs.queue.account_credits import AccountCredits, AccountSums
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.steps import ask_agent
-from bot.jobs.steps.agent_answer import wants_export
+from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
 from bot.jobs.steps.credits_use import TurnCredits
 from bot.jobs.steps.turn_draft import TurnLimits
@@ -23,7 +36,7 @@ from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script
 from bot.store import keys
 from tests.clocks import eventually
-from tests.jobs.steps.conftest import Rig, a_draft, again
+from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
 VIDEO, AUDIO, TEXT = 0, 1, 7
 LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
@@ -67,8 +80,8 @@ async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
     await rig.nemo.script([{"wait_s": 30}, *tools, {"text": "Done."}])
     await ask(rig, rig.attempt(rig.job(prompt="a paper boat")))
     redis = rig.usual_times.redis
-    assert await redis.llen(keys.usual_times_key(Work.GENERATION)) == 1
-    assert await redis.llen(keys.usual_times_key(Work.EDIT)) == 0
+    assert await redis.llen(keys.usual_times_key(TimedStage.GENERATION)) == 1
+    assert await redis.llen(keys.usual_times_key(TimedStage.EDIT)) == 0
     shown = {one.stage: one for one in reversed(rig.responder.reported)}  # the first report of each stage
     assert shown["progress.turn"].expected_s < shown["progress.turn_tool_generate"].expected_s < 180
     assert shown["progress.turn_tool_edit"].estimates_s
@@ -78,7 +91,7 @@ async def test_a_turn_that_failed_teaches_nothing(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"error_event": {"code": "503", "message": "overloaded"}}])
     await ask(rig, rig.attempt(rig.job(prompt="add a title")))
-    assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.EDIT)) == 0
+    assert await rig.usual_times.redis.llen(keys.usual_times_key(TimedStage.EDIT)) == 0
 
 
 async def test_without_words_nothing_is_asked(rig: Rig) -> None:
@@ -520,3 +533,36 @@ async def test_a_tool_names_its_stage_and_only_a_video_is_announced(
     assert stage in rig.responder.stages
     assert ("answer.raw_ready" in rig.responder.stages) is is_raw_video
     assert tool not in repr([*rig.responder.sent.values(), *rig.responder.stages])
+
+
+@pytest.mark.parametrize(("chat_id", "is_shown"), [(4711, True), (-1001234567890, False)])
+async def test_a_balance_that_the_agent_points_to_is_shown_in_private_only(
+    rig: Rig, chat_id: int, is_shown: bool
+) -> None:
+    await rig.nemo.script([{"text": "Nothing to do. Check your account billing page."}])
+    await ask(rig, rig.attempt(rig.job(prompt=TRIM, chat=ChatKey(chat_id))))
+    assert ("credits" in rig.responder.sent) is is_shown
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_the_one_request_that_is_to_be_rendered_is(rig: Rig, is_last: bool) -> None:
+    chat = await rig.open_project(a_draft(VIDEO))
+    job, later = rig.job(prompt=TRIM), rig.job(prompt=TRIM)
+    fields = ChatFields(last_only_job_id=job.id if is_last else later.id)
+    await rig.projects.chats.update(chat.key, fields)
+    attempt = rig.attempt(job)
+    queue_of(attempt).waiting = {
+        one.id: JobStatus(one, JobState.RUNNING, number) for number, one in enumerate((job, later))
+    }
+    await ask(rig, attempt)
+    assert (attempt.load(RenderSkipped) is None) is is_last
+
+
+async def test_what_was_uploaded_can_be_exported_though_the_agent_had_nothing_to_change(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(scripts.say("It is all there."))
+    attempt = rig.attempt(rig.job(prompt="trim it"), (Uploaded(session_id="s"), FILES))
+    await ask(rig, attempt)
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage)
+    assert [button.label for button in answer.buttons] == ["button.export"]

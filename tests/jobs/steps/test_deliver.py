@@ -10,7 +10,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
 from bot.jobs.steps.deliver import ReplacingResult
-from bot.jobs.steps.export import CachedResultGone
+from bot.jobs.steps.export import CachedResultUnusable
 from bot.runtime.tasks import cancel
 from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
@@ -71,7 +71,7 @@ async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> N
     rig.responder.gone_file_ids = {"sent before"}
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
     await rig.deliver(attempt)
-    assert attempt.load(CachedResultGone) is not None
+    assert attempt.load(CachedResultUnusable) is not None
     assert [idempotency_key for idempotency_key, _ in rig.responder.delivered] == ["delivered_anew"]
 
 

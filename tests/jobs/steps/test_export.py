@@ -11,8 +11,8 @@ from bot.chats.chats import CachedResult, ChatFields
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.queue.usual_times import Work
-from bot.jobs.steps.export import CachedResultGone, Export, RenderLimits
+from bot.jobs.queue.usual_times import TimedStage
+from bot.jobs.steps.export import CachedResultUnusable, Export, RenderLimits
 from bot.jobs.worker.attempt import Interruption, JobEnded
 from bot.nemo.answers import ProjectState
 from bot.nemo.errors import Call, ServiceError
@@ -93,7 +93,7 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     assert late
     assert max(late) < 70
     assert late[-1] < 20
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.RENDER), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.RENDER), 0, -1)
     assert float(took_s) >= 100
 
 
@@ -122,7 +122,7 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     assert second.load(Exported) is not None
     assert len(await rig.nemo.renders()) == 1
     # Nobody knows how long the one that was found has taken.
-    assert await rig.usual_times.redis.llen(keys.usual_times_key(Work.RENDER)) == 1
+    assert await rig.usual_times.redis.llen(keys.usual_times_key(TimedStage.RENDER)) == 1
 
 
 async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_as_a_third(rig: Rig) -> None:
@@ -241,7 +241,7 @@ async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig)
     assert exported is not None
     assert exported.file_id == "delivered before"
     assert await rig.nemo.renders() == []
-    await rig.export.export(rig.attempt(job, CachedResultGone()))
+    await rig.export.export(rig.attempt(job, CachedResultUnusable()))
     assert len(await rig.nemo.renders()) == 1
 
 
@@ -368,3 +368,15 @@ async def test_files_of_the_agents_machine_are_rendered_from_their_urls(
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
     await rig.export(attempt)
     assert rendered[0]["t"][0]["sg"][0]["url"] == "https://cdn.example.com/b.mp4"
+
+
+@pytest.mark.parametrize("may_shrink", [True, False])
+async def test_what_is_too_large_to_be_sent_is_fetched_to_be_made_smaller(rig: Rig, may_shrink: bool) -> None:
+    chat = await rig.open_project(a_draft(0))
+    await rig.projects.chats.update(chat.key, ChatFields(shrink_results=may_shrink))
+    rig.responder.send_limit_bytes = 10
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await rig.export(attempt)
+    exported = attempt.load(Exported)
+    assert exported is not None
+    assert exported.is_fetched is may_shrink

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.jobs.buttons import ExtractKind
 from bot.jobs.checkpoints import Exported, RenderStarted
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
@@ -16,8 +17,8 @@ from bot.sandbox.samples import make_video
 from tests.jobs.steps.conftest import Rig, a_draft, a_file, queue_of
 
 
-def attempt_at(rig: Rig, form: str) -> Attempt:
-    payload = ExtractPayload(form=form, result_job_id="0123456789abcdef")
+def attempt_at(rig: Rig, kind: str) -> Attempt:
+    payload = ExtractPayload(kind=ExtractKind(kind), result_job_id="0123456789abcdef")
     return rig.attempt(rig.job(kind=JobKind.EXTRACT, files=(a_file(),), payload=payload, prompt=""))
 
 

@@ -48,7 +48,7 @@ def asking(
     text: str = "",
 ) -> Attempt:
     """An attempt at a job whose agent has asked."""
-    answered = AgentAnswered(text=text, question=QuestionSet(questions), has_changed=changed)
+    answered = AgentAnswered(text=text, question_set=QuestionSet(questions), has_changed=changed)
     return rig.attempt(rig.job(prompt="a promo"), AgentAsked(session_id=session_id), answered, *saved)
 
 
@@ -142,7 +142,7 @@ async def test_what_changed_before_the_question_is_delivered_though_the_answer_f
     answered = attempt.load(AgentAnswered)
     assert answered is not None
     assert (answered.turn, answered.failed, answered.has_changed) == (2, True, True)
-    assert answered.question is None
+    assert answered.question_set is None
     held = attempt.load(
         HeldAnswer
     )  # It waits for the export. The words before the question were sent with it.
@@ -165,7 +165,7 @@ async def test_a_question_that_its_group_does_not_take_is_not_waited_for(rig: Ri
     await ask(rig, attempt)
     answered = attempt.load(AgentAnswered)
     assert answered is not None
-    assert (answered.question, answered.failed) == (None, True)
+    assert (answered.question_set, answered.failed) == (None, True)
     assert attempt.load(HeldAnswer) is not None  # It waits for the export.
 
 

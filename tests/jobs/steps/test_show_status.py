@@ -107,7 +107,7 @@ async def test_an_open_question_is_shown_again(rig: Rig, behind: int, lines: lis
 def _ask(queue: MemoryQueue, asking: Job, *sends: MessageSend) -> None:
     queue.questions = MemoryQuestions(asking=asking.id, asked=["1.0"])
     question = QuestionSet((Question("Which look?", ("Cinematic", "Cartoon")),))
-    queue.saved = {AgentAnswered.name: AgentAnswered(question=question).model_dump(mode="json")}
+    queue.saved = {AgentAnswered.name: AgentAnswered(question_set=question).model_dump(mode="json")}
     queue.saved |= {field_of(MessageSend, "question.1.0.0"): send.model_dump(mode="json") for send in sends}
 
 

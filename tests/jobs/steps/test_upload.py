@@ -14,7 +14,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileUnavailable, OpenFile
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.queue.usual_times import Work
+from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import goes_on
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
 from bot.jobs.worker.attempt import JobEnded
@@ -63,7 +63,7 @@ async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound
     reading = rig.responder.reported[-1]
     assert reading.stage == "progress.reading"
     assert reading.fraction < reading.until
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(Work.READING), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.READING), 0, -1)
     assert 20 <= float(took_s) < 3600
 
 
@@ -280,3 +280,48 @@ async def test_behind_a_link_that_cannot_be_fetched_a_project_with_a_clip_goes_o
     assert ended.value.message.key == "link.not_fetched"
     label = "button.run_on_current" if has_clip else "button.run_without_link"
     assert label in [button.label for button in ended.value.message.buttons]
+
+
+async def test_an_answer_about_other_files_than_were_sent_counts_all_the_same(rig: Rig, sound: bytes) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    body = '{"code": 0, "data": {"files": [{"filename": "a"}, {"filename": "b"}]}}'
+    await rig.nemo.fault("upload", status=200, body=body, content_type="application/json")
+    attempt = rig.attempt(rig.job(files=(file,)))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    uploaded = attempt.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert [one and (one.name, one.kind) for one in uploaded.sources.values()] == [("tone1.mp3", "")]
+
+
+async def test_a_file_as_large_as_the_limit_is_taken(rig: Rig) -> None:
+    (file,) = sounds(1)
+    rig.projects.options = replace(rig.projects.options, size_limit=1000)
+    rig.responder.files = {file.file_id: bytes(1000)}
+    body = '{"code": 0, "data": {"files": [{"filename": "a"}, {"filename": "b"}]}}'
+    await rig.nemo.fault("upload", status=200, body=body, content_type="application/json")
+    attempt = rig.attempt(rig.job(files=(file,)))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Uploaded, FILES) is not None
+
+
+async def test_an_empty_list_of_uploads_is_none_however_it_is_written(rig: Rig, sound: bytes) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    job = rig.job(files=(file,))
+    await rig.open_project()
+    body = '{"code": 0, "data": {"state": {"video_infos": {}}}}'
+    await rig.nemo.fault("state", times=-1, status=200, body=body, content_type="application/json")
+    # Else a file that never arrived would be taken for one that did.
+    started = UploadStarted(digest_before=digest(None), sources=(file.file_id,))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(job, (started, FILES)))
+    assert [upload.name for upload in await rig.nemo.uploads()] == ["tone1.mp3"]
+
+
+async def test_a_gateways_failure_says_nothing_of_what_is_behind_a_link(rig: Rig) -> None:
+    await rig.open_project()
+    await rig.nemo.fault("upload", status=502, body="<html>Bad gateway</html>")
+    payload = EditPayload(links=("https://example.org/a.mp4",))
+    with pytest.raises(JobEnded):  # The stand-in has nothing behind it.
+        await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(rig.job(payload=payload)))
+    assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 2

@@ -22,8 +22,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 
-WITHIN_S = 20.0
-ENDS_WITHIN_S = 20.0
+WITHIN_S = 60.0
+ENDS_WITHIN_S = 60.0
 MAX_TABS = 80
 """From one end of the page to the other, with a chat that has some messages."""
 
@@ -132,9 +132,15 @@ class Page:
         assert found is not None
         return found
 
-    def click(self, selector: str, text: str = "") -> None:
-        """Click it."""
-        self.one(selector, text).click()
+    def click(self, selector: str, text: str = "", within: str = "") -> None:
+        """Click it, or what is within it."""
+
+        def click() -> bool:
+            found = self.one(selector, text)
+            (found.find_element(By.CSS_SELECTOR, within) if within else found).click()
+            return True
+
+        self.until(click, f"to click {selector} {within} with “{text}”")
 
     def go(self, chat: str) -> None:
         """Open a chat by its name in the list."""

@@ -53,9 +53,12 @@ def the_main_job(page: Page, tmp_path: Path) -> None:
 
     page.send_clip("Beach", 'trim it to 2 seconds and add the title "Hello"')
 
-    live = page.answer("%")
-    assert not live.find_elements(By.CSS_SELECTOR, ".quote"), "nothing came in between"
-    first_words = live.text
+    def progress() -> str:
+        live = page.answer("%")
+        assert not live.find_elements(By.CSS_SELECTOR, ".quote"), "nothing came in between"
+        return live.text
+
+    first_words = page.until(progress, "progress")
     page.until(lambda: first_words not in page.one("#messages").text, "an edit in place")
     page.answer("I trimmed it; it is 2 seconds long now", 40)
     page.one(".message:not(.mine) video", within_s=40)
@@ -170,13 +173,14 @@ def the_panel_switches_and_shows(page: Page, tmp_path: Path) -> None:
 def credits_and_accounts_to_log_in_with_are_in_the_panel(page: Page, tmp_path: Path) -> None:
     page.go("Ann")
     page.click("#panel-toggle")
-    account = page.one("#panel section[aria-label=Accounts] li", "user_")
-    credits = int(re.findall(r"(\d+) credits", account.text)[0])
-    name = account.text.split()[0]
-    account.find_elements(By.CSS_SELECTOR, "button")[0].click()
-    page.one("#panel section[aria-label=Accounts] li", f"{credits + 1000} credits")
-    account = page.one("#panel section[aria-label=Accounts] li", name)
-    account.find_elements(By.CSS_SELECTOR, "button")[1].click()
+    accounts = "#panel section[aria-label=Accounts] li"
+    shown = page.until(
+        lambda: page.one(accounts, "user_").text, "an account"
+    )  # drawn anew whenever anything changes
+    credits, name = int(re.findall(r"(\d+) credits", shown)[0]), shown.split()[0]
+    page.click(accounts, name, within="button:first-of-type")
+    page.one(accounts, f"{credits + 1000} credits")
+    page.click(accounts, name, within="button:nth-of-type(2)")
     assert page.all("#panel") == []
     assert str(page.one("#text").get_attribute("value")).startswith("/login nmv_usr_")
     page.press(Keys.ENTER)

@@ -15,7 +15,7 @@ redis.call('HINCRBY', job, 'uncounted_attempts', 1)
 if redis.call('HEXISTS', job, 'question') == 0 then return -1 end
 if redis.call('HEXISTS', job, 'cancel_requested') == 1 then return -1 end
 redis.call('HSET', job, 'state', 'asking')
-redis.call('HDEL', job, 'announcement_claimed')
+redis.call('HDEL', job, 'position_message_claimed')
 redis.call('ZADD', questions, args.now_s, args.member)
 redis.call('ZREM', started, job)
 redis.call('ZREM', last_saved, job)

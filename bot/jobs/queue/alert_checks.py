@@ -1,4 +1,4 @@
-"""Troubles that nobody runs into before it is too late: the alert to admins for each."""
+"""Checks of what runs low before anybody notices, such as credits and disk space: the alert to admins for each."""
 
 import asyncio
 import shutil
@@ -15,7 +15,7 @@ LOW_CREDITS = 100  # about what one generation takes
 LOW_GUESTS = 2  # guest accounts left
 
 
-class TroubleChecks:
+class AlertChecks:
     """Checks guest accounts, credits and disk space, and reports to the admins what runs low.
 
     Args:

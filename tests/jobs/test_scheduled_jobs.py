@@ -22,7 +22,7 @@ async def test_a_job_begins_at_its_time_once_though_the_sweep_died_halfway(
     job_queue: JobQueue, redis: Redis, docket: Docket, clock: HandClock
 ) -> None:
     job = new_job(kind=JobKind.WATCH_UPLOAD, queue=QueueName.QUICK)
-    await job_queue.later.add(job, clock.now() + MINUTE)
+    await job_queue.scheduled.add(job, clock.now() + MINUTE)
     await job_queue.sweep()
     assert await job_queue.current(CHAT, QueueName.QUICK) == []
 
@@ -34,7 +34,7 @@ async def test_a_job_begins_at_its_time_once_though_the_sweep_died_halfway(
     await again.sweep()
 
     assert await again.current(CHAT, QueueName.QUICK) == [job.id]
-    assert await redis.zcard(keys.LATER_JOBS) == 0
+    assert await redis.zcard(keys.SCHEDULED_JOBS) == 0
 
 
 async def test_the_looks_come_less_and_less_often_and_end(
@@ -47,9 +47,9 @@ async def test_the_looks_come_less_and_less_often_and_end(
     for look in range(len(PAUSES) + 2):
         await look_later(attempt, attempt.job, look)
         await look_later(attempt, attempt.job, look)  # Once more, after a crash.
-        for job in await job_queue.later.due(clock.now() + 2 * PAUSES[-1]):
+        for job in await job_queue.scheduled.due(clock.now() + 2 * PAUSES[-1]):
             due.append((job.payload_as(WatchPayload).look, job.prompt))
-            await job_queue.later.remove(job)
+            await job_queue.scheduled.remove(job)
     assert due == [(look, "") for look in range(len(PAUSES))]
     assert list(PAUSES) == sorted(PAUSES)
     assert sum(PAUSES, timedelta()) <= timedelta(hours=1)
@@ -60,10 +60,10 @@ async def test_an_erased_chat_has_nothing_left_that_begins_later(
 ) -> None:
     neighbour = new_job(1, chat=ChatKey(4712, None))
     for job in (new_job(kind=JobKind.WATCH_UPLOAD), neighbour):
-        await job_queue.later.add(job, clock.now() + MINUTE)
+        await job_queue.scheduled.add(job, clock.now() + MINUTE)
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 1)
 
     await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
-    assert [job.id for job in await job_queue.later.due(clock.now() + MINUTE)] == [neighbour.id]
+    assert [job.id for job in await job_queue.scheduled.due(clock.now() + MINUTE)] == [neighbour.id]

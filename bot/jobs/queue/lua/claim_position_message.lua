@@ -8,4 +8,4 @@
 local job = KEYS[1]
 
 if redis.call('HGET', job, 'state') ~= 'queued' then return 0 end
-return redis.call('HSETNX', job, 'announcement_claimed', 1)
+return redis.call('HSETNX', job, 'position_message_claimed', 1)
