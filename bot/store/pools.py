@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+import hiredis
 from docket._redis_sentinel import OwnedSentinelConnectionPool, is_sentinel_url, parse_sentinel_url
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
@@ -55,6 +56,14 @@ class _Connection(AbstractConnection):
             raise AnswerTimeout("Timeout writing to socket") from error
         finally:
             self.socket_timeout = limit_s
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        # As redis-py does it without asyncio, in a sixth of the time: a job has a hundred commands.
+        name, *others = args
+        try:
+            return [hiredis.pack_command((*name.split(), *others))]
+        except (TypeError, UnicodeError):  # what the encoder converts or refuses
+            return super().pack_command(*args)
 
     async def read_response(self, *args: Any, **options: Any) -> Any:
         try:
