@@ -361,3 +361,17 @@ async def test_the_topics_of_a_chat_share_its_token(chats: Chats) -> None:
     await chats.update(topic, ChatFields(own_token="nmv_usr_secret", claim_token="clm_secret"))
     assert (await chats.get(topic)).claim_token == "clm_secret"
     assert (await chats.get(other)).own_token == "nmv_usr_secret"
+
+
+async def test_files_that_are_put_back_keep_the_order_in_which_they_came(chats: Chats) -> None:
+    for number in range(4):
+        file = ProjectFile(
+            telegram_chat_id=KEY.chat_id,
+            message_id=number,
+            session_id="session",
+            name=f"{number}.mp4",
+            file_id=f"file-{number}",
+        )
+        await chats.save_project_file(KEY, file)
+    kept = await chats.project_files(KEY, "session", 3)
+    assert [file.name for file in kept] == ["1.mp4", "2.mp4", "3.mp4"]

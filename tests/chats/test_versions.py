@@ -101,3 +101,9 @@ async def test_a_project_with_all_its_versions_stays_small(versions: Versions, r
     size_bytes = await redis.memory_usage(versions_key(str(KEY), MARK), samples=0)
     assert size_bytes is not None
     assert size_bytes < MAX_VERSIONS * 900
+
+
+async def test_what_was_before_the_first_change_is_no_version_later_on(versions: Versions) -> None:
+    await versions.add(KEY, MARK, version(None), version(1))
+    await versions.add(KEY, MARK, version(None), version(2))
+    assert await numbers(versions) == [0, 1, 2]
