@@ -58,6 +58,7 @@ class _Grammar:
     commands: re.Pattern[str]
     small_talk: re.Pattern[str]
     output: re.Pattern[str]
+    answer: re.Pattern[str]
     simplified: dict[int, int]
 
 
@@ -91,6 +92,11 @@ def small_talk(text: str) -> SmallTalk | None:
         return None
     name = _name_of(_grammar().small_talk, fold(text))
     return SmallTalk(name) if name else None
+
+
+def is_bare_answer(text: str) -> bool:
+    """Return whether a message is nothing but an answer, such as ``yes``, ``不要`` or ``2``."""
+    return len(text) <= MAX_PHRASE_CHARS and _grammar().answer.fullmatch(fold(text)) is not None
 
 
 def requested_output(text: str) -> tuple[str, ...]:
@@ -167,6 +173,7 @@ def _grammar() -> _Grammar:
         compiled("commands"),
         compiled("small_talk"),
         _compile(output),
+        _compile(_any(table["parts"]["answer"] for table in tables)),
         str.maketrans(traditional, simplified),
     )
 

@@ -130,3 +130,12 @@ def webp(width: int, height: int) -> bytes:
 )  # fmt: skip
 def test_an_image_that_declares_too_many_pixels_is_a_bomb(head: bytes, is_bomb: bool) -> None:
     assert is_decompression_bomb(head) is is_bomb
+
+
+def test_a_text_that_is_cut_within_a_character_is_one() -> None:
+    assert sniff(b"a" + "é".encode() * 4000) == "text"
+
+
+def test_a_tag_may_have_a_footer() -> None:
+    tag = b"ID3\x04\x00\x10" + bytes(4) + b"3DI\x04\x00\x10" + bytes(4)
+    assert sniff(tag + b"fLaC" + bytes(30)) == "flac"

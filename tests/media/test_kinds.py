@@ -5,6 +5,7 @@ from bot.media.kinds import (
     CONVERTED,
     alternatives,
     category_of,
+    claimed_kind,
     fitting_name,
     is_usable,
     kind_of,
@@ -93,3 +94,8 @@ def test_categories(kind: str | None, category: str, usable: bool) -> None:
 )
 def test_the_ending_fits_the_content(name: str, kind: str, fitting: str) -> None:
     assert fitting_name(name, kind) == fitting
+
+
+def test_a_declared_type_that_can_be_used_counts_more_than_a_name_that_can_not() -> None:
+    assert claimed_kind("clip.pdf", "video/mp4", "document") == "mp4"
+    assert claimed_kind("clip.mov", "application/pdf", "document") == "mov"

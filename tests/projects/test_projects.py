@@ -98,8 +98,9 @@ async def office(redis: Redis, tmp_path: Path) -> AsyncIterator[Office]:
     chats = Chats(redis, token_cipher)
     guest_accounts = GuestAccountCounter(redis, clock)
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
-        nemo = await stack.enter_async_context(NemoControl(url))
+        app = create_app(tmp_path, clock=clock)
+        url = await stack.enter_async_context(serve(app))
+        nemo = await stack.enter_async_context(NemoControl(url, app))
         http = await stack.enter_async_context(new_client())
 
         def open_workspace(operator_token: str | None = None) -> Projects:

@@ -164,7 +164,7 @@ async def start(tmp_path: Path, redis: Redis, clock: HandClock, tls: ssl.SSLCont
                 clock=clock if shares_clock else None,
             )
             url = await stack.enter_async_context(serve(app))
-            people = await stack.enter_async_context(People(url))
+            people = await stack.enter_async_context(People(url, app=app))
             http = await stack.enter_async_context(new_client(tls))
             rate_limiter = new_rate_limiter(redis, clock, limits)
             bot = new_bot(token, url, lambda: Transport(tls), rate_limiter, local=local)

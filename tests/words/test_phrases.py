@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.words import PhraseAction, action_for
-from bot.words.phrases import MAX_PHRASE_CHARS, command_for, requested_output
+from bot.words.phrases import MAX_PHRASE_CHARS, command_for, is_bare_answer, requested_output
 
 TABLE = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 SAID = [
@@ -80,6 +80,27 @@ def test_a_phrase_inside_a_longer_prompt_is_none(
 ) -> None:
     said = phrase[1]
     assert action_for(f"{more} {said}" if is_before else f"{said} {more}") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "is_answer"),
+    [
+        ("yes", True),
+        ("No!", True),
+        ("OK, thanks", True),
+        ("2", True),
+        ("好", True),
+        ("不要。", True),
+        ("第二个", True),
+        ("yes, add music", False),
+        ("no music", False),
+        ("2 seconds", False),
+        ("好看", False),
+        ("不要音乐", False),
+    ],
+)
+def test_bare_answers(said: str, is_answer: bool) -> None:
+    assert is_bare_answer(said) is is_answer
 
 
 @given(st.text())

@@ -181,6 +181,11 @@ class JobSubmitter:
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
+    async def is_after_confirmation(self, message: Message) -> bool:
+        """Return whether a message in a private chat comes right after what the bot wants confirmed by a button."""
+        chat = chat_key_of(message)
+        return chat.is_private and await self._sent.is_after_confirmation(chat, message.message_id)
+
     async def read(self, message: Message, bot: User) -> Request:
         """Read what a message asks for."""
         return read_request(message, bot, knows_replied=await self._knows_replied(message))

@@ -32,7 +32,14 @@ from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
-from bot.words.phrases import PhraseAction, SmallTalk, action_for, requested_output, small_talk
+from bot.words.phrases import (
+    PhraseAction,
+    SmallTalk,
+    action_for,
+    is_bare_answer,
+    requested_output,
+    small_talk,
+)
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """Reactions that replace a reply; both are among the emoji that Telegram allows."""
@@ -123,12 +130,17 @@ class RequestHandlers(HandlerFamily):
     async def _request(self, update: Update, context: Context, request: Request) -> None:
         """Store a request."""
         message = message_of(update)
-        if not (request.attachments or request.part.is_forwarded):
+        is_words_alone = not (request.attachments or request.part.is_forwarded)
+        if is_words_alone:
             stated = request.command.words if request.command is not None else words_of(message)
             answer = answer_in(without_mention(stated, context.bot.username))
             if answer and await QuestionHandlers(self._services).answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
+        is_answer = is_words_alone and is_bare_answer(request.prompt)
+        if is_answer and await self._submitter.is_after_confirmation(message):
+            # The agent would be paid for what was said to the bot.
+            return await self._submitter.reply(update, LocalizedMessage("confirm.press"))
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")

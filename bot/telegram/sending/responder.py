@@ -16,6 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import ChooseGeneration, DropRequest, GoOn, KeepChat, KeepProject
 from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import (
     Button,
@@ -46,11 +47,15 @@ from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
+from bot.telegram.sending.sent_messages import CONFIRMATION
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
+
+_CONFIRMING = (KeepProject, KeepChat, DropRequest, ChooseGeneration, GoOn)
+"""Actions of the buttons under what the bot wants decided; words decide none of it."""
 
 
 class TelegramResponder:
@@ -193,7 +198,7 @@ class TelegramResponder:
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
-            await self._send_once(
+            sent = await self._send_once(
                 f"{idempotency_key}.{number}",
                 text.fields(keyboard(buttons, self._words, self._bot.may_link)),
                 partial(self._bot.send_message, disable_notification=text.quiet),
@@ -201,6 +206,8 @@ class TelegramResponder:
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
+            if self._job.chat.is_private and any(isinstance(one.action, _CONFIRMING) for one in buttons):
+                await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
@@ -358,6 +365,7 @@ class TelegramResponder:
 
     async def _send_once(
         self, idempotency_key: str, fields: Mapping[str, Any], send: Call, edit: Call, **how: Any
-    ) -> None:
-        await self._sender.send(idempotency_key, fields, send, edit, **how)
+    ) -> SentMessage:
+        sent = await self._sender.send(idempotency_key, fields, send, edit, **how)
         self._progress_message.cover()
+        return sent

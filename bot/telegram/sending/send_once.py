@@ -94,7 +94,7 @@ class JobSender:
         saved = self.checkpoints.load(MessageSend, idempotency_key)
         for _ in range(SENDS_LIMIT):
             if saved is not None and saved.sent is not None:
-                await self._record(saved.sent)  # The process may have died before it noted the number.
+                await self.record(saved.sent)  # The process may have died before it noted the number.
                 return saved.sent
             if saved is not None:
                 found = await self._find(chat_id, saved.newest_before, edit, fields)
@@ -105,7 +105,7 @@ class JobSender:
                     log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
                     await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
                     # Noted last: if this attempt dies in between, the next one has to find the message again.
-                    await self._record(found)
+                    await self.record(found)
                     return found
             # Before anything is saved: an attempt that ends while it waits has nothing to look for.
             permission, newest = await self._acquire(chat_id, priority, acquired)
@@ -128,9 +128,11 @@ class JobSender:
                 log.warning("send_once.outcome_unknown", idempotency_key=idempotency_key)
         raise OutcomeUnknown(idempotency_key)
 
-    async def _record(self, done: SentMessage) -> None:
+    async def record(self, done: SentMessage, content: str | None = None) -> None:
+        """Record that a message was sent; see ``SentMessageLog.record``."""
         # Where the message is: a group may just have become a supergroup, which counts for itself.
-        await self.sent.record(done.telegram_chat_id, done.message_id, self.job.chat, self.job.message_id)
+        job = self.job
+        await self.sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id, content)
 
     async def _acquire(
         self, chat_id: int, priority: SendPriority, acquired: Acquired | None
@@ -194,7 +196,7 @@ class JobSender:
             raise
         done = sent_message(message)
         await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
-        await self._record(done)
+        await self.record(done)
         return done
 
     async def _find(

@@ -16,6 +16,10 @@ PROBE_AHEAD = 5
 """How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
 
+CONFIRMATION = "?"
+"""Content of a message of the bot's own that asks for a decision, by its buttons."""
+
+
 class SentMessageLog:
     """Message numbers of a chat: the newest known one, and which belong to known messages.
 
@@ -74,6 +78,17 @@ class SentMessageLog:
             keys.latest_messages_key(str(chat)), f"({message_id}", "+inf"
         )
         return any(row != str(but_by) for row in rows)
+
+    async def is_after_confirmation(self, chat: ChatKey, message_id: int) -> bool:
+        """Return whether the message right before one in a private chat is a confirmation of ours."""
+        latest = keys.latest_messages_key(str(chat))
+        rows: list[Any] = await self._redis.zrevrangebyscore(
+            latest, f"({message_id}", "-inf", start=0, num=1, withscores=True
+        )
+        if not rows:
+            return False
+        content = await self._redis.get(keys.seen_key(str(chat), chat.chat_id, int(rows[0][1])))
+        return bool(content == CONFIRMATION)
 
     async def newest(self, chat_id: int) -> int:
         """Return the highest known number, or 0."""

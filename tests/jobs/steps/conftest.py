@@ -376,8 +376,9 @@ async def rig(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     cards = built_in_cards(platform="test")
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(serve(create_app(tmp_path, clock=clock)))
-        nemo = await stack.enter_async_context(NemoControl(url))
+        app = create_app(tmp_path, clock=clock)
+        url = await stack.enter_async_context(serve(app))
+        nemo = await stack.enter_async_context(NemoControl(url, app))
         http = await stack.enter_async_context(new_client())
         options = ProjectOptions("https://nemovideo.example", 1_000_000)
         projects = Projects(
