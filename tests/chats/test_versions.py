@@ -104,6 +104,6 @@ async def test_a_project_with_all_its_versions_stays_small(versions: Versions, r
 
 
 async def test_what_was_before_the_first_change_is_no_version_later_on(versions: Versions) -> None:
-    await versions.add(KEY, MARK, version(None), version(1))
-    await versions.add(KEY, MARK, version(None), version(2))
-    assert await numbers(versions) == [0, 1, 2]
+    for job in range(1, MAX_VERSIONS + 2):
+        await versions.add(KEY, MARK, version(None), version(job))
+    assert await numbers(versions) == list(range(2, MAX_VERSIONS + 2))
