@@ -223,6 +223,9 @@ async def test_admins_are_told_of_another_program_that_polls(
         await eventually(lambda: told)
         assert told == ["alert.another_poller"]
         assert not receiver.is_answered
+        await (await telegram.people.person()).say(
+            "one"
+        )  # The next poll is long, and would wait for something.
         await telegram.clock.advance(60)
         await eventually(lambda: "no more another_poller" in told)
         await eventually(lambda: receiver.is_answered)
