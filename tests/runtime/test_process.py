@@ -13,8 +13,6 @@ from bot.runtime.process import (
     raise_open_files,
 )
 
-FULL = 2  # the oldest generation
-
 
 @pytest.fixture(autouse=True)
 def _restore_thresholds() -> Iterator[None]:
@@ -43,22 +41,12 @@ def test_objects_from_the_start_are_frozen() -> None:
     assert gc.get_freeze_count() > 10_000
 
 
-def test_a_thousand_new_streams_trigger_no_full_collection(collections: list[int]) -> None:
+def test_a_thousand_new_streams_trigger_no_collection(collections: list[int]) -> None:
     gc.collect()
     collect_rarely()
     collections.clear()
     streams = [[[] for _ in range(25)] for _ in range(1000)]  # type: ignore[var-annotated]
-    assert len(streams) == 1000
-    assert FULL not in collections
-
-
-def test_a_collection_of_new_objects_is_short(collections: list[int]) -> None:
-    collect_rarely()
-    collections.clear()
-    objects: list[list[object]] = []
-    while len(collections) < 10:
-        objects.append([])
-    assert len(objects) < 10 * 3_000  # each looks at 3 ms' worth of new objects
+    assert (len(streams), collections) == (1000, [])
 
 
 def test_cyclic_garbage_is_collected_eventually(collections: list[int]) -> None:
