@@ -134,6 +134,7 @@ async def test_steps_are_walked_in_order_and_the_live_message_goes(
     assert responders.finished == [(job.id, None)]
     assert responders.sent == []
     assert job.id in responders.closed
+    assert responders.released == responders.discarded == [job.id]
 
 
 async def test_a_step_can_end_the_job_with_its_answer(
@@ -510,6 +511,7 @@ class TestDrain:
         assert responders.sent == []
         assert responders.finished == []
         assert job.id in responders.closed
+        assert responders.released == responders.discarded == []
         assert await state_of(job_queue, job) is JobState.RUNNING
 
         found: list[tuple[int, object]] = []
@@ -632,12 +634,14 @@ async def test_admins_are_told_of_a_job_that_was_given_up(
 
     async def send_alert(name: str, message: LocalizedMessage) -> None:
         told.append(message.key)
+        raise StoreAway  # The job has ended all the same.
 
     steps = {JobKind.EDIT: [FunctionStep(breaks)]}
     await job_queue.enqueue([new_job()], 1)
     async with running(new_runner(job_queue, redis, responders, clock, steps, 5, send_alert)):
         pass
     assert told == ["alert.job_given_up"]
+    assert clock.slept == []
 
 
 async def test_starts_are_counted_and_given_up_loudly(
@@ -689,6 +693,8 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
     job = new_job()
     await job_queue.enqueue([job], 1)
     async with running(a_runner(job_queue, redis, responders, clock, step, tries=1)) as ticket:
+        await clock.asleep()
+        assert responders.closed == [job.id]  # Otherwise it would go on beside the next attempt's responder.
         while not ticket.done():
             await clock.advance(1)
             await asyncio.sleep(0.001)
