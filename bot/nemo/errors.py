@@ -239,10 +239,15 @@ def failed_before_sending(error: httpx.RequestError) -> bool:
     return isinstance(error, _SURELY_NOT_SENT)
 
 
+def error_of(source: Mapping[str, Any]) -> Any:
+    """Return what an answer or event names as its error, or the first of several."""
+    return source.get("error") or next(iter(read.items(source.get("errors"))), None)
+
+
 def code_of(payload: object) -> int | None:
     """Return the service's code in an answer or event; ``None`` if there is none or it means success."""
     source = read.mapping(payload)
-    inner = read.mapping(source.get("error"))
+    inner = read.mapping(error_of(source))
     for value in (source.get("code"), source.get("errorCode"), source.get("error_code"), inner.get("code")):
         code = read.integer(value)
         if code and code not in _SUCCESS:
@@ -253,9 +258,10 @@ def code_of(payload: object) -> int | None:
 def message_of(payload: object) -> str:
     """Return the error message of an answer or event, from whichever field has it."""
     source = read.mapping(payload)
-    inner = read.mapping(source.get("error"))
+    error = error_of(source)
     message = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
-    return clean(message or read.text_at(inner, "message", "msg", "detail", "type") or "")
+    message = message or read.text_at(read.mapping(error), "message", "msg", "detail", "type")
+    return clean(message or read.text(error) or "")
 
 
 def error_for(
