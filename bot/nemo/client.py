@@ -216,7 +216,7 @@ class NemoClient:
                 raise StreamBroken(call, error.message) from error
             for event in _events(reader.close()):
                 yield event
-            if media_type(response) == "text/html" and not reader.has_read:
+            if not (reader.has_read or reader.is_empty):
                 raise StreamBroken(call, "a page in place of a stream")
 
     async def _open_turn(

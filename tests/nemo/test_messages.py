@@ -153,9 +153,12 @@ async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, c
         assert await hear(nemo) == [AgentText("你好", Completeness.UNMARKED)]
 
 
-async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(http: httpx.AsyncClient) -> None:
-    head = HEAD.replace(b"text/event-stream", b"text/html")
-    async with answering(http, chunk(b"<html>\nMaintenance\n</html>\n"), END, head=head) as nemo:
+@pytest.mark.parametrize("content_type", [b"text/html", b"text/event-stream"])
+async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(
+    http: httpx.AsyncClient, content_type: bytes
+) -> None:
+    head = HEAD.replace(b"text/event-stream", content_type)
+    async with answering(http, chunk(b"<html>\n\nMaintenance\n</html>\n"), END, head=head) as nemo:
         with pytest.raises(StreamBroken) as caught:
             await hear(nemo)
     assert caught.value.outcome_unknown
@@ -220,6 +223,9 @@ def test_no_bytes_of_a_server_break_it(pieces: list[bytes]) -> None:
             lambda request: httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=body())
         )
         async with httpx.AsyncClient(transport=transport) as client:
-            return await hear(NemoClient(client, "http://service"))
+            try:
+                return await hear(NemoClient(client, "http://service"))
+            except StreamBroken:  # of bytes that are no stream
+                return []
 
     assert isinstance(asyncio.run(talk()), list)
