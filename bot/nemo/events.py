@@ -13,7 +13,14 @@ from typing import Any
 from bot.nemo import lenient_json as read
 from bot.nemo.errors import Call, ServiceError, code_of, error_for, error_of, message_of
 from bot.nemo.failures import is_normal_end
-from bot.nemo.questions import QuestionSet, asks, read_confirmations, read_questions, read_tool_question
+from bot.nemo.questions import (
+    QuestionSet,
+    asks,
+    read_confirmations,
+    read_logins,
+    read_questions,
+    read_tool_question,
+)
 
 _KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping", "warming_up"})
 _MAX_ENVELOPES = 4
@@ -259,6 +266,9 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
         yield StateDelta(delta)
     confirmations = ("requestedToolConfirmations", "requested_tool_confirmations")
     if asked := read_confirmations(read.mapping(read.first_of(actions, confirmations))):
+        yield AgentQuestion(asked)
+    logins = ("requestedAuthConfigs", "requested_auth_configs")
+    if asked := read_logins(read.mapping(read.first_of(actions, logins))):
         yield AgentQuestion(asked)
     if isinstance(content, dict) and not parts and isinstance(content.get("text"), str) and content["text"]:
         yield AgentText(content["text"], _completeness(payload), author)

@@ -151,6 +151,14 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [CONFIRMATION],
         ),
         ({"actions": {"requestedToolConfirmations": {"f": {"hint": "Pay?"}}}}, [CONFIRMATION]),
+        (
+            {
+                "actions": {
+                    "requestedAuthConfigs": {"f": {"exchangedAuthCredential": {"oauth2": {"authUri": "u"}}}}
+                }
+            },
+            [AgentQuestion(QuestionSet((Question("", login_url="u"),)))],
+        ),
         ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
         ({"code": "RATE_LIMITED", "message": "slow down"}, [StreamError(None, "slow down", "RATE_LIMITED")]),
         ({"code": 200, "message": "ok", "data": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
