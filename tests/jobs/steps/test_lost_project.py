@@ -7,10 +7,10 @@ import pytest
 from bot.chats.chats import ChatFields
 from bot.chats.project_file import ProjectFile
 from bot.jobs.checkpoints import AgentAsked
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.upload import Upload
 from bot.jobs.worker.attempt import JobEnded
+from bot.jobs.worker.lost_project import LostProject
 from bot.projects.projects import ProjectLoss
 from bot.sandbox.samples import make_audio
 from tests.jobs.steps.conftest import Rig, a_draft, a_file, a_part
@@ -39,7 +39,7 @@ async def test_lost_during_an_upload(rig: Rig) -> None:
 
 async def test_a_prompt_that_a_lost_project_refused_counts_as_not_sent(rig: Rig) -> None:
     attempt = rig.attempt(rig.job(prompt="shorter"), AgentAsked())
-    await LostProjectHandler(rig.projects, attempt).offer(ProjectLoss(None))
+    await LostProject(attempt, rig.projects.chats).offer(ProjectLoss(None))
     assert attempt.load(AgentAsked) is None
     assert rig.responder.keys == ["lost.session_gone"]
 
@@ -53,6 +53,6 @@ async def test_a_request_that_has_begun_waits_for_no_decision_about_an_earlier_l
     await chats.update(job.chat, ChatFields(lost_session_id="lost"))
     file = ProjectFile(telegram_chat_id=1, message_id=7, session_id="lost", name="a.mp4", file_id="a")
     await chats.save_project_file(job.chat, file)
-    handler = LostProjectHandler(rig.projects, rig.attempt(job, *([AgentAsked()] if has_begun else [])))
+    handler = LostProject(rig.attempt(job, *([AgentAsked()] if has_begun else [])), chats)
     with contextlib.nullcontext() if has_begun else pytest.raises(JobEnded):
         await handler.offer_if_undecided(await chats.get(job.chat))
