@@ -21,7 +21,7 @@ async def cancel(*tasks: asyncio.Future[Any] | None) -> None:
 @contextlib.asynccontextmanager
 async def in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run work beside a block, and end it with the block; an error ends that work alone, with a line in the log."""
-    tasks = [asyncio.create_task(one, name=one.__qualname__) for one in work]
+    tasks = [asyncio.create_task(one) for one in work]
     for task in tasks:
         task.add_done_callback(_log_error)
     try:
@@ -32,4 +32,4 @@ async def in_background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]
 
 def _log_error(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background.failed", task=task.get_name(), exc_info=error)
+        log.error("background.failed", exc_info=error)

@@ -10,7 +10,7 @@ from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, TextMessage, with_lines
+from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
@@ -204,7 +204,9 @@ class RequestHandlers(HandlerFamily):
         asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
         return None if asks else talk
 
-    async def _refuse(self, update: Update, message_for: Callable[[Job], TextMessage], words: str) -> None:
+    async def _refuse(
+        self, update: Update, message_for: Callable[[Job], LocalizedMessage | ListMessage], words: str
+    ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
         await self._submitter.enqueue(
