@@ -33,6 +33,7 @@ from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.send_text import SendText
+from bot.jobs.steps.set_brand import SetBrand
 from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
@@ -144,6 +145,7 @@ JOB_TYPES: Final = (
         JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
     ),
     JobType(JobKind.POST, QUICK, (PostToChannel,)),
+    JobType(JobKind.BRAND, QUICK, (SetBrand,)),
     JobType(JobKind.COMPARE, QUICK, (ShowComparison,)),
     JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
     JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),

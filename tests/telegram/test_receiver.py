@@ -158,7 +158,14 @@ async def test_a_message_with_content_of_a_newer_kind_is_handled_without_it(
     await application.initialize()
     topic = {"message_thread_id": 7, "is_topic_message": True}
     sender = {"id": 5, "is_bot": False, "first_name": "Ann"}
-    message = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "from": sender, **topic, **odd}
+    message = {
+        "message_id": 1,
+        "date": 1,
+        "chat": {"id": 5, "type": "private"},
+        "from": sender,
+        **topic,
+        **odd,
+    }
     receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
     await receiver.receive([{"update_id": 1, "message": message}])
     (read,) = got
