@@ -44,7 +44,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
         "chat": CHAT,
         "queue": QueueName.MAIN,
         "kind": JobKind.EDIT,
-        "owner_id": 5,
+        "requester_id": 5,
         "message_id": 10 + number,
         "language": "en",
         "asked_at": HandClock().now(),

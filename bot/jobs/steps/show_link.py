@@ -26,7 +26,7 @@ class ShowLink:
     async def __call__(self, attempt: Attempt) -> None:
         """See ``Step``."""
         job, projects = attempt.job, self._projects
-        if not job.chat.is_private and not await self._group_admins.is_admin(job.chat, job.owner_id):
+        if not job.chat.is_private and not await self._group_admins.is_admin(job.chat, job.requester_id):
             raise JobEnded(LocalizedMessage("link.admins_only"), JobState.DONE)
         if not job.payload_as(LinkPayload).opens_project and not await projects.is_set_up(job.chat):
             raise JobEnded(

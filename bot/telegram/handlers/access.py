@@ -15,7 +15,7 @@ from bot.telegram.reading.addressing import (
     chat_key_of,
     is_from_bot,
     message_of,
-    owner_id,
+    requester_id_of,
     telegram_chat_id_of,
 )
 from bot.telegram.reading.attachments import attachment_of
@@ -81,7 +81,9 @@ class AccessGuard(HandlerFamily):
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # An event of a chat isn't anybody's request.
             return
-        refusal = self._services.access.why_denied(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        refusal = self._services.access.why_denied(
+            requester_id_of(update), chat.id, telegram_chat_id_of(chat)
+        )
         # In one round trip with what the next handlers read: a person waits for the first sign.
         ahead = () if message is None else (self._submitter.chat(update, chat_key_of(message)),)
         reason, *_ = await asyncio.gather(refusal, *ahead)

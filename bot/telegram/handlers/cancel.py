@@ -39,7 +39,7 @@ class CancelHandlers(HandlerFamily):
             await self._chats.update(chat, NOTHING_KEPT)
             key = "job.cancelled" if is_waiting else "job.nothing_to_cancel"
             return await self._submitter.reply(update, LocalizedMessage(key))
-        own = [job for job in jobs if is_own(update, job.owner_id)]
+        own = [job for job in jobs if is_own(update, job.requester_id)]
         if not own and not await self._permissions.may_change(update, None):
             return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
         job_id = (own or jobs)[0].id

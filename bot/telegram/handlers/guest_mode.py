@@ -109,7 +109,7 @@ class GuestModeHandlers(HandlerFamily):
             chat=key,
             queue=QueueName.MAIN,
             kind=JobKind.EDIT,
-            owner_id=key.chat_id,
+            requester_id=key.chat_id,
             message_id=None,
             language="",
             asked_at=self._clock.now(),

@@ -29,7 +29,7 @@ from bot.telegram.handlers.button_presses import (
     buttons_of,
 )
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
+from bot.telegram.handlers.permissions import Permissions, is_channel, requester_id_behind
 from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -127,15 +127,15 @@ class HandlerFamily:
         """Return the texts for the person who pressed a button."""
         return Words(await self._submitter.language_in(press.update, press.chat))
 
-    async def ensure_may_change(self, press: Press, asker_id: int | None) -> None:
-        """Raise `PressRefused` if a button belongs to this asker and not to the person who pressed it."""
-        if not await self._permissions.may_change(press.update, asker_id):
-            is_of_channel = is_channel(press.update, asker_id)
+    async def ensure_may_change(self, press: Press, requester_id: int | None) -> None:
+        """Raise `PressRefused` if a button is for this requester and not for the person who pressed it."""
+        if not await self._permissions.may_change(press.update, requester_id):
+            is_of_channel = is_channel(press.update, requester_id)
             raise PressRefused(PressReply("toast.not_channels" if is_of_channel else "toast.not_yours"))
 
     async def ensure_may_change_view(self, press: Press) -> None:
         """Raise `PressRefused` if another person asked for the message with the button."""
-        await self.ensure_may_change(press, asker_of(press.message))
+        await self.ensure_may_change(press, requester_id_behind(press.message))
 
     async def show_view(self, press: Press, view: View | ShowView) -> PressReply:
         """Show a view in the button's message, for the person who asked for that."""
@@ -153,7 +153,7 @@ class HandlerFamily:
         status = await self._job_queue.find(press.chat, job_id)
         if status is None:
             raise PressRefused(OLD_JOB)
-        await self.ensure_may_change(press, status.job.owner_id)
+        await self.ensure_may_change(press, status.job.requester_id)
         return status.job
 
     async def job_of(self, press: Press, kind: JobKind, **fields: Any) -> Job | None:
@@ -177,7 +177,7 @@ class HandlerFamily:
             job,
             message_id=held.message_id,
             telegram_chat_id=held.telegram_chat_id,
-            owner_id=held.owner_id,
+            requester_id=held.requester_id,
             is_press=held.is_press,
         )
 

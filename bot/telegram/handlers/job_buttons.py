@@ -184,7 +184,7 @@ class JobButtons(HandlerFamily):
         """Skip the renders of all waiting requests but the last."""
         jobs = await self._job_queue.current_jobs(press.chat, QueueName.MAIN)
         for job in jobs:
-            await self.ensure_may_change(press, job.owner_id)
+            await self.ensure_may_change(press, job.requester_id)
         rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
         others = press.other_buttons
         if len(rendered) < 2:

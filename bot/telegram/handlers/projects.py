@@ -41,7 +41,7 @@ async def last_editor_id(submitter: JobSubmitter, key: ChatKey) -> int | None:
     if chat.answer_job_id is None:
         return None
     status = await submitter.job_queue.find(key, chat.answer_job_id)
-    return None if status is None else status.job.owner_id
+    return None if status is None else status.job.requester_id
 
 
 _GONE = PressReply("projects.gone")

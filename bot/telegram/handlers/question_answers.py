@@ -36,7 +36,7 @@ class QuestionHandlers(HandlerFamily):
         if status is None:
             return OLD_JOB
         job = status.job
-        await self.ensure_may_change(press, job.owner_id)
+        await self.ensure_may_change(press, job.requester_id)
         found = find_question(await self._job_queue.load_checkpoint(job, AgentAnswered), action.number)
         if found is None:
             return OVER
@@ -113,10 +113,10 @@ class QuestionHandlers(HandlerFamily):
         shown = _shown_in(job, send)
         replied = message.reply_to_message if is_reply(message) else None
         is_to_it = replied is not None and shown is not None and replied.message_id == shown.message_id
-        if not is_own(update, job.owner_id):
+        if not is_own(update, job.requester_id):
             if not is_to_it:
                 return False
-            if not await self._permissions.may_change(update, job.owner_id):
+            if not await self._permissions.may_change(update, job.requester_id):
                 await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
                 return True
         words = labels or [text[:MAX_PROMPT_CHARS]]

@@ -28,7 +28,7 @@ from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
-from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
+from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
@@ -210,7 +210,7 @@ class RequestHandlers(HandlerFamily):
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
-        return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
+        return await self._job_queue.is_being_pasted(chat_key_of(message), requester_id_of(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""

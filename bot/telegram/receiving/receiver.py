@@ -132,8 +132,8 @@ class UpdateReceiver:
         left = []
         for item in batch:
             if (update := self._parse(item)) is not None:
-                asker = update.effective_chat or update.effective_user  # An inline query has no chat.
-                updates = chats[asker.id if asker else 0]
+                origin = update.effective_chat or update.effective_user  # An inline query has no chat.
+                updates = chats[origin.id if origin else 0]
                 if len(updates) < PER_CHAT:
                     updates.append(update)
                 else:

@@ -16,7 +16,7 @@ PROBE_AHEAD = 5
 """How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
 CONFIRMATION, DECIDED, HINT = "?", "!", "."
-"""Contents of messages of the bot: it asks for a decision by buttons; the decision was made; it points to the buttons."""
+"""Contents of messages of the bot: it asks for a decision by buttons; that was made; it points to the buttons."""
 
 _HINTS_PASSED = 5
 """How many words of a person that no decision came of are looked past, with what the bot said to them."""
