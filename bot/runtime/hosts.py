@@ -88,7 +88,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Return whether an address is public, also by the IPv4 address that it may contain."""
     if isinstance(address, ipaddress.IPv6Address):
         # These contain an arbitrary IPv4 address; no media server uses them.
-        if address.ipv4_mapped or address.sixtofour or address.teredo:
+        if address.ipv4_mapped or address.sixtofour:
             return False
         if any(address in net for net in _TRANSLATED):
             return False

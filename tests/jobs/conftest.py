@@ -62,6 +62,7 @@ class Responders:
     finished: list[tuple[str, LocalizedMessage | None]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
     buttonless: list[tuple[str, int]] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     edited: list[tuple[int, LocalizedMessage]] = field(default_factory=list)
@@ -155,7 +156,7 @@ class RecordingResponder:
         self.responders.released.append(self.job.id)
 
     async def discard_result(self) -> None:
-        pass
+        self.responders.discarded.append(self.job.id)
 
     async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         raise ChatGone
