@@ -138,8 +138,8 @@ class RequestHandlers(HandlerFamily):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
         is_answer = is_words_alone and is_bare_answer(request.prompt)
-        if is_answer and (said := await self._submitter.answers_bot(message)) is not None:
-            return await self._submitter.reply(update, LocalizedMessage(said))
+        if is_answer and (key := await self._submitter.answers_bot(message)) is not None:
+            return await self._submitter.reply(update, LocalizedMessage(key))
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")

@@ -209,5 +209,7 @@ def _without_content(item: dict[str, Any]) -> dict[str, Any]:
     What else can be read of a message would be another request.
     """
     answered = ((kind, item[kind]) for kind in ("message", "callback_query") if kind in item)
-    kept = {kind: {name: body[name] for name in _ENVELOPE if name in body} for kind, body in answered}
+    kept: dict[str, Any] = {
+        kind: {name: body[name] for name in _ENVELOPE if name in body} for kind, body in answered
+    }
     return {"update_id": item["update_id"], **kept}

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.chats.brand import Brand, BrandPart
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import LocalizedMessage, OutgoingMessage
 from bot.jobs.model import Attachment, JobKind
 from bot.jobs.payloads import BrandPayload
 from bot.jobs.ports import FileGone
@@ -22,11 +22,13 @@ async def set_brand(rig: Rig, part: BrandPart, name: str, content: bytes | Excep
     file = Attachment("mark", "document", name, 40, "", message_id=3)
     rig.responder.files = {"mark": content}
     job = rig.job(kind=JobKind.BRAND, files=(file,), payload=BrandPayload(part=part))
+    message: OutgoingMessage | None
     try:
         await SetBrand(rig.projects.chats)(rig.attempt(job))
-        message = rig.responder.sent["saved"]
     except JobEnded as end:
         message = end.message
+    else:
+        message = rig.responder.sent["saved"]
     assert isinstance(message, LocalizedMessage)
     return message.key, await rig.projects.chats.brands.load(job.chat)
 
