@@ -12,7 +12,7 @@ from bot.jobs.question_messages import answered_message, find_question, message_
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import Question, QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, action_of, buttons_of
-from bot.telegram.handlers.handler_family import HandlerFamily, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
@@ -26,7 +26,10 @@ OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
 class QuestionHandlers(HandlerFamily):
     """Handles the buttons of questions, and messages that answer one."""
 
-    @on_press
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [on_press(self._press, AnswerQuestion)]
+
     async def _press(self, press: Press, action: AnswerQuestion) -> PressReply:
         status = await self._job_queue.find(press.chat, action.job_id)
         if status is None and (
