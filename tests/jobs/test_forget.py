@@ -92,7 +92,7 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert await names(redis, CHAT) == left
     assert await redis.zrange(keys.message_numbers_key(chat), 0, -1) == ["9"]
     assert {chat: await names(redis, chat) for chat in NEIGHBOURS} == before
-    assert {job.chat for job in await scheduled.due(ready)} == set(NEIGHBOURS)
+    assert {job.chat for job in (await scheduled.due(ready)).values()} == set(NEIGHBOURS)
     assert await redis.exists(keys.AOF_REWRITE_DUE)  # The file on the disk has it still.
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
