@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from docket import Docket
@@ -533,6 +534,22 @@ async def test_erasing_stops_all_that_was_asked_before_though_the_store_goes_awa
     await received.application.process_update(Update.de_json(body, received.telegram.bot))
     (left,) = await job_queue.current(chat, QueueName.MAIN)
     assert left not in [job.id for job in earlier]
+
+
+async def test_erasing_stops_the_last_request_first_and_can_be_asked_for_again(
+    received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, job_queue = ChatKey(PRIVATE["id"]), received.job_queue
+    earlier = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0].id for _ in range(2)]
+    cancel = AsyncMock(wraps=job_queue.cancel)
+    with monkeypatch.context() as watching:
+        watching.setattr(job_queue, "cancel", cancel)
+        (erase,) = await received(press("1:forget", ANN, PRIVATE))
+    # Otherwise the next one would begin meanwhile.
+    assert [call.args[2] for call in cancel.await_args_list] == earlier[::-1]
+    await job_queue.cancel(chat, QueueName.MAIN, erase.id)
+    (again,) = await received(press("1:forget", ANN, PRIVATE))
+    assert again.kind is JobKind.FORGET
 
 
 async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_later(
