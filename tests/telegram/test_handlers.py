@@ -21,7 +21,7 @@ from bot.jobs.checkpoints import UploadUsed, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
@@ -614,6 +614,22 @@ async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_sto
     [hidden] = [job.id for job in jobs if job.kind is JobKind.DELETE_TOKEN]
     assert len(erase.payload_as(ForgetPayload).quick_job_ids) == 51
     assert hidden not in erase.payload_as(ForgetPayload).quick_job_ids
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+async def test_a_token_is_deleted_though_there_is_room_for_nothing_else(
+    received: Received, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    enqueue, calls = received.job_queue.enqueue, itertools.count()
+
+    async def is_full(*given: Any, **also: Any) -> Any:
+        if next(calls) < refused:
+            raise QueueFull
+        return await enqueue(*given, **also)
+
+    monkeypatch.setattr(received.job_queue, "enqueue", is_full)
+    jobs = await received(message("nmv_tokenofmine", PRIVATE, **{"from": ANN}))
+    assert JobKind.DELETE_TOKEN in {job.kind for job in jobs}
 
 
 async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is(
