@@ -21,7 +21,7 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
-from bot.job_types import StepDependencies, make_steps
+from bot.job_types import JOB_TYPES, StepDependencies
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.queue.alert_checks import AlertChecks
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
@@ -386,10 +386,12 @@ class App:
         )
         edit = partial(parts.located_messages.show, priority=SendPriority.EDIT)
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
-        steps, send_alert = make_steps(dependencies), parts.alerts.send
+        steps = {job_type.kind: job_type.make_steps(dependencies) for job_type in JOB_TYPES}
+        send_alert = parts.alerts.send
         return JobRunner(
             parts.job_queue,
             redis,
+            parts.chats,
             responders,
             self._clock,
             steps,

@@ -186,7 +186,7 @@ class Job:
         chat: Where it was asked.
         queue: Which of the chat's queues it waits in.
         kind: What it is for.
-        owner_id: Telegram id of the person or chat that asked.
+        requester_id: Telegram id of the person or chat that asked.
         message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
         language_code: The language that the chat chose, or the person's as Telegram gives it, such as ``pt-br``.
@@ -205,7 +205,7 @@ class Job:
     chat: Annotated[ChatKey, BeforeValidator(_read_chat), PlainSerializer(str)]
     queue: QueueName
     kind: JobKind
-    owner_id: int
+    requester_id: int
     message_id: int | None
     language: str
     asked_at: datetime
@@ -257,7 +257,7 @@ def message_job(
     chat: ChatKey,
     message: LocalizedMessage | ListMessage,
     *,
-    owner_id: int,
+    requester_id: int,
     language: str,
     asked_at: datetime,
     job_id: str | None = None,
@@ -267,7 +267,7 @@ def message_job(
     Args:
         chat: Where to say it.
         message: What to say.
-        owner_id: Telegram id of the person on whose behalf it is said.
+        requester_id: Telegram id of the person on whose behalf it is said.
         language: The chat's, as in ``Job``.
         asked_at: When, UTC.
         job_id: The job's id, where it has to be the same in another attempt or process.
@@ -277,7 +277,7 @@ def message_job(
         chat=chat,
         queue=QueueName.QUICK,
         kind=JobKind.MESSAGE,
-        owner_id=owner_id,
+        requester_id=requester_id,
         message_id=None,
         language=language,
         asked_at=asked_at,

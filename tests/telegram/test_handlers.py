@@ -136,7 +136,7 @@ def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("sender", "owner"),
+    ("sender", "requester_id"),
     [
         pytest.param({"from": ANN}, ANN["id"], id="a person"),
         pytest.param({"from": ANONYMOUS, "sender_chat": GROUP}, GROUP["id"], id="an anonymous admin"),
@@ -145,9 +145,9 @@ def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
         pytest.param({}, GROUP["id"], id="nobody"),
     ],
 )
-async def test_whoever_writes_owns_the_job(received: Received, sender: Json, owner: int) -> None:
+async def test_whoever_writes_owns_the_job(received: Received, sender: Json, requester_id: int) -> None:
     (job,) = await received(message("/edit a cat", GROUP, **sender))
-    assert (job.kind, job.owner_id, job.message_id) == (JobKind.EDIT, owner, 7)
+    assert (job.kind, job.requester_id, job.message_id) == (JobKind.EDIT, requester_id, 7)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,11 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
         where = old if way == "to" else new
         await received(message("", where, **{f"migrate_{way}_chat_id": ids[other], "from": ANN}))
     (asked,) = await received(message("/edit a cat", new, **{"from": ANONYMOUS, "sender_chat": new}))
-    assert (asked.chat.chat_id, asked.telegram_chat_id, asked.owner_id) == (old["id"], new["id"], old["id"])
+    assert (asked.chat.chat_id, asked.telegram_chat_id, asked.requester_id) == (
+        old["id"],
+        new["id"],
+        old["id"],
+    )
     body = message("x", new, **{"from": ANN})["message"]
     query = {"id": "1", "from": ANN, "chat_instance": "1", "message": body, "data": "1:status:"}
     pressed = await received({"callback_query": query})

@@ -14,9 +14,9 @@ from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import (
     CommandInCaption,
     HandlerFamily,
-    on_command,
+    Handlers,
+    TextCommandHandler,
     on_message,
-    on_press,
 )
 from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.attachments import attachment_of
@@ -40,8 +40,16 @@ _OF_CLIP = "clip"
 class BrandHandlers(HandlerFamily):
     """Handles ``/brand``, also under a file, and the buttons of the brand's settings."""
 
-    @on_command("brand")
-    @on_message(CommandInCaption("brand"))
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("brand", self._brand),
+            on_message(CommandInCaption("brand"), self._brand),
+            on_press(self._show, ShowBrand),
+            on_press(self._set_format, SetBrandFormat),
+            on_press(self._remove, RemoveBrandFile),
+        ]
+
     async def _brand(self, update: Update, context: Context) -> None:
         """Show the brand, or set a file of it: the one that the command comes with, or answers."""
         message, chats = message_of(update), self._chats
@@ -78,11 +86,9 @@ class BrandHandlers(HandlerFamily):
         await chats.brands.set_file(key, part, stored)
         await self._submitter.reply(update, LocalizedMessage(f"brand.saved_{part}"))
 
-    @on_press
     async def _show(self, press: Press, action: ShowBrand) -> PressReply:
         return await self.show_view(press, await self._view(press.chat))
 
-    @on_press
     async def _set_format(self, press: Press, action: SetBrandFormat) -> PressReply:
         ratio = "" if action.ratio == _OF_CLIP else action.ratio.replace("x", ":")
         if ratio not in ("", *RATIOS):
@@ -91,7 +97,6 @@ class BrandHandlers(HandlerFamily):
         await self._chats.brands.set_ratio(press.chat, ratio)
         return PressReply("toast.saved", show=await self._view(press.chat))
 
-    @on_press
     async def _remove(self, press: Press, action: RemoveBrandFile) -> PressReply:
         await self.ensure_may_change_settings(press)
         await self._chats.brands.set_file(press.chat, action.file, None)

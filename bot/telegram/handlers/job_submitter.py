@@ -21,7 +21,7 @@ from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, Qu
 from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
-from bot.telegram.reading.addressing import chat_key_of, language_code, owner_id, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, language_code, requester_id_of, telegram_chat_id_of
 from bot.telegram.reading.request import Request, digest_of, read_request
 from bot.telegram.receiving.application import AnyApplication
 from bot.telegram.sending.activity_signals import ActivitySignals
@@ -70,7 +70,7 @@ class JobSubmitter:
         job = message_job(
             ChatKey(change.chat.id),
             text,
-            owner_id=change.from_user.id,
+            requester_id=change.from_user.id,
             language=language_of(language_code(change.from_user)),
             asked_at=self.clock.now(),
         )
@@ -245,7 +245,7 @@ class JobSubmitter:
             chat=chat_key_of(message),
             queue=QUEUES[kind],
             kind=kind,
-            owner_id=owner_id(update),
+            requester_id=requester_id_of(update),
             message_id=message_id or asked_by_message,
             language=language_of(language_code(update.effective_user)),
             prompt=prompt,

@@ -20,15 +20,16 @@ from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import (
     CommandInCaption,
     HandlerFamily,
+    Handlers,
     HandlerServices,
-    on_command,
+    TextCommandHandler,
     on_message,
 )
 from bot.telegram.handlers.projects import ProjectHandlers
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
-from bot.telegram.reading.addressing import chat_key_of, message_of, owner_id
+from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of
 from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
@@ -59,8 +60,14 @@ class RequestHandlers(HandlerFamily):
         super().__init__(services)
         self._refusals = services.refusals
 
-    @on_command(EDIT)
-    @on_message(CommandInCaption(EDIT))
+    def _handlers(self) -> Handlers:
+        return [
+            TextCommandHandler(EDIT, self._edit),
+            on_message(CommandInCaption(EDIT), self._edit),
+            on_message(_AnyCommand(), self._unknown_command),
+            on_message(~filters.StatusUpdate.ALL, self._message),
+        ]
+
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
         request = await self._submitter.read(message_of(update), context.bot.bot)
@@ -68,7 +75,6 @@ class RequestHandlers(HandlerFamily):
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
         return await self._request(update, context, request)
 
-    @on_message(_AnyCommand())
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
         text = message.text or message.caption or ""
@@ -81,7 +87,6 @@ class RequestHandlers(HandlerFamily):
         params["nearest"] = f"/{nearest}"
         return await self._submitter.reply(update, LocalizedMessage("error.unknown_command_near", params))
 
-    @on_message(~filters.StatusUpdate.ALL)
     async def _message(self, update: Update, context: Context) -> None:
         """Handle every message that no handler registered before took, see ``registration.py``."""
         message, request = message_of(update), await self._submitter.read(message_of(update), context.bot.bot)
@@ -211,7 +216,7 @@ class RequestHandlers(HandlerFamily):
 
     async def _goes_on(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
-        return await self._job_queue.is_being_pasted(chat_key_of(message), owner_id(update))
+        return await self._job_queue.is_being_pasted(chat_key_of(message), requester_id_of(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""

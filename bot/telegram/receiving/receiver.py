@@ -139,8 +139,8 @@ class UpdateReceiver:
         for item in batch:
             if (update := self._parse(item)) is None:
                 continue
-            asker = update.effective_chat or update.effective_user  # An inline query has no chat.
-            chat_id = asker.id if asker else 0
+            origin = update.effective_chat or update.effective_user  # An inline query has no chat.
+            chat_id = origin.id if origin else 0
             if chat_id not in self._chats:
                 self._chats[chat_id] = deque()
                 task = asyncio.create_task(self._handle_chat(chat_id))

@@ -334,9 +334,11 @@ class TelegramResponder:
     def _in_private(self) -> TelegramResponder | None:
         """Return the responder for the private chat of the person who asked in a group, if there is one."""
         job = self._job
-        if job.chat.is_private or job.owner_id <= 0:
+        if job.chat.is_private or job.requester_id <= 0:
             return None
-        in_private = replace(job, chat=ChatKey(job.owner_id), message_id=None, telegram_chat_id=job.owner_id)
+        in_private = replace(
+            job, chat=ChatKey(job.requester_id), message_id=None, telegram_chat_id=job.requester_id
+        )
         return TelegramResponder(self._responders, in_private, self._checkpoints)
 
     async def _send_picture(self, idempotency_key: str, message: TimelinePicture) -> bool:
