@@ -118,9 +118,11 @@ async def test_nobody_waits_for_what_another_chat_has_sent(telegram: Telegram, h
         await ada.say(text)
     async with receiving(telegram, handler):
         await eventually(lambda: asked[0] in handler.texts)
-        for text in ("bob 1", "bob 2"):  # While one of Ada's is handled, and after it has been for longer.
-            await bob.say(text)
-            await eventually(lambda text=text: text in handler.texts)
+        # While one of Ada's is handled, and after it has been for longer.
+        await bob.say("bob 1")
+        await eventually(lambda: "bob 1" in handler.texts)
+        await bob.say("bob 2")
+        await eventually(lambda: "bob 2" in handler.texts)
         assert not await telegram.people.confirmed(timeout_s=0)
         await ada.say("ada at last")
         handler.waits[asked[1]].set()
@@ -184,7 +186,7 @@ async def test_a_message_with_content_of_a_newer_kind_is_handled_without_it(
         **odd,
     }
     receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
-    await receiver.receive([{"update_id": 1, "message": message}])
+    await receiver.receive_one({"update_id": 1, "message": message})
     (read,) = got
     assert read is not None
     assert (read.chat.id, read.message_thread_id, read.from_user and read.from_user.id) == (5, 7, 5)
