@@ -457,6 +457,7 @@ async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked
         ({"code": 2999, "message": "KeyError: 'x'"}, "error.turn_unknown"),
         ({"code": 2999, "message": "real people are not supported"}, "error.turn_person"),
         ({"status": 400, "message": "KeyError: 'x'"}, "error.refused"),
+        ({"status": 409, "message": "A turn is running already"}, "error.busy"),
     ],
 )
 async def test_a_refused_message_is_told_by_its_kind_where_it_has_a_code(
