@@ -21,7 +21,7 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
-from bot.job_types import StepDependencies, make_steps
+from bot.job_types import JOB_TYPES, StepDependencies
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.queue.alert_checks import AlertChecks
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
@@ -208,6 +208,8 @@ class App:
             if self._role is not Role.INTAKE:
                 runner, supervisor = await self._start_worker(stack, parts, health)
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
+                tasks.append(asyncio.create_task(runner.listen(), name="cancellations"))
+                tasks.append(asyncio.create_task(runner.sweep(), name="sweep"))
                 tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
@@ -231,7 +233,6 @@ class App:
         menu = CommandMenu(parts.bot, parts.redis, self._clock, self._settings.admins)
         await stack.enter_async_context(in_background(menu.run()))
         runner = await self._runner(stack, parts)
-        await stack.enter_async_context(in_background(runner.listen(), runner.sweep()))
         # In real time, as docket's heartbeats are, whatever the clock is.
         supervisor = WorkerSupervisor(
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
@@ -386,10 +387,12 @@ class App:
         )
         edit = partial(parts.located_messages.show, priority=SendPriority.EDIT)
         positions = PositionMessages(parts.job_queue, usual_times, responders, parts.chats, self._clock, edit)
-        steps, send_alert = make_steps(dependencies), parts.alerts.send
+        steps = {job_type.kind: job_type.make_steps(dependencies) for job_type in JOB_TYPES}
+        send_alert = parts.alerts.send
         return JobRunner(
             parts.job_queue,
             redis,
+            parts.chats,
             responders,
             self._clock,
             steps,

@@ -1,9 +1,8 @@
 """One row for each kind of job: its queue, its steps, and the command that asks for it."""
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from bot.chats.chats import Chats
 from bot.jobs.model import Job, JobKind, QueueName
@@ -33,6 +32,7 @@ from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.send_text import SendText
+from bot.jobs.steps.set_brand import SetBrand
 from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
@@ -75,26 +75,8 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class JobType:
-    """A kind of job.
-
-    Args:
-        kind: The kind.
-        queue: The chat's queue that its jobs wait in.
-        steps: Classes of its steps; the arguments of each are fields of ``StepDependencies``, or other steps by their
-            names.
-        command: The command that asks for it, if one does.
-    """
-
-    kind: JobKind
-    queue: QueueName
-    steps: tuple[type[Any], ...]
-    command: Command | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class StepDependencies:
-    """Everything that steps need; the arguments of a step's class are named after these fields."""
+    """Everything that steps need."""
 
     projects: Projects
     chats: Chats
@@ -111,57 +93,145 @@ class StepDependencies:
     transcriber: Transcriber | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """A kind of job.
+
+    Args:
+        kind: The kind.
+        queue: The chat's queue that its jobs wait in.
+        make_steps: Makes its steps.
+        command: The command that asks for it, if one does.
+    """
+
+    kind: JobKind
+    queue: QueueName
+    make_steps: Callable[[StepDependencies], tuple[Step, ...]]
+    command: Command | None = None
+
+
+def _ask_agent(d: StepDependencies) -> AskAgent:
+    return AskAgent(d.projects, d.turn_limits, d.cards, d.credit_limits, d.usual_times)
+
+
+def _export(d: StepDependencies) -> Export:
+    return Export(d.projects, d.render_limits, d.cards, d.usual_times)
+
+
+def _deliver(d: StepDependencies) -> Deliver:
+    return Deliver(d.projects, _export(d), d.usual_times)
+
+
+def _save_version(d: StepDependencies) -> SaveVersion:
+    return SaveVersion(d.projects, d.topics)
+
+
 MAIN, QUICK = QueueName.MAIN, QueueName.QUICK
 
 JOB_TYPES: Final = (
     JobType(
         JobKind.EDIT,
         MAIN,
-        (
-            NextQuestion,
-            ShowSample,
-            Gather,
-            AskForClip,
-            Connect,
-            Upload,
-            Transcribe,
-            AskAgent,
-            SaveVersion,
-            Export,
-            Deliver,
+        lambda d: (
+            NextQuestion(),
+            ShowSample(),
+            Gather(),
+            AskForClip(d.projects),
+            Connect(d.projects),
+            Upload(d.projects, d.cards, d.usual_times),
+            Transcribe(d.transcriber),
+            _ask_agent(d),
+            _save_version(d),
+            _export(d),
+            _deliver(d),
         ),
         Command("edit", private=140, group=10, needs_handler=True),
     ),
-    JobType(JobKind.EXPORT, MAIN, (Connect, Export, Deliver), Command("export", private=10, group=20)),
-    JobType(JobKind.OFFER_VARIATIONS, QUICK, (OfferVariations,)),
-    JobType(JobKind.VARIATIONS, MAIN, (Connect, MakeVariations)),
-    JobType(JobKind.EXTRACT, MAIN, (MakeExtract,)),
-    JobType(JobKind.NEW, MAIN, (NewProject,), Command("new", private=40, group=50, needs_handler=True)),
-    JobType(JobKind.OPEN_PROJECT, MAIN, (OpenProject,)),
-    JobType(JobKind.LOGIN, MAIN, (Login,), Command("login", private=100, needs_handler=True)),
-    JobType(JobKind.LOGOUT, MAIN, (Logout,), Command("logout", private=110)),
     JobType(
-        JobKind.FORGET, MAIN, (Forget,), Command("forget", private=130, group_admin=20, needs_handler=True)
+        JobKind.EXPORT,
+        MAIN,
+        lambda d: (Connect(d.projects), _export(d), _deliver(d)),
+        Command("export", private=10, group=20),
     ),
-    JobType(JobKind.POST, QUICK, (PostToChannel,)),
-    JobType(JobKind.COMPARE, QUICK, (ShowComparison,)),
-    JobType(JobKind.STATUS, QUICK, (ShowStatus, FirstContact), Command("status", private=20, group=30)),
-    JobType(JobKind.CREDITS, QUICK, (FirstContact, ShowCredits), Command("credits", private=30, group=70)),
-    JobType(JobKind.LINK, QUICK, (FirstContact, ShowLink), Command("link", private=90, group_admin=10)),
-    JobType(JobKind.WATCH_UPLOAD, QUICK, (WatchUpload,)),
-    JobType(JobKind.SETTINGS, QUICK, (ShowSettings,), Command("settings", private=70, group=80)),
+    JobType(JobKind.OFFER_VARIATIONS, QUICK, lambda d: (OfferVariations(d.projects),)),
+    JobType(
+        JobKind.VARIATIONS,
+        MAIN,
+        lambda d: (
+            Connect(d.projects),
+            MakeVariations(d.projects, _ask_agent(d), _save_version(d), _export(d)),
+        ),
+    ),
+    JobType(JobKind.EXTRACT, MAIN, lambda d: (MakeExtract(d.projects),)),
+    JobType(
+        JobKind.NEW,
+        MAIN,
+        lambda d: (NewProject(d.projects, d.topics),),
+        Command("new", private=40, group=50, needs_handler=True),
+    ),
+    JobType(JobKind.OPEN_PROJECT, MAIN, lambda d: (OpenProject(d.projects, d.topics),)),
+    JobType(
+        JobKind.LOGIN, MAIN, lambda d: (Login(d.projects),), Command("login", private=100, needs_handler=True)
+    ),
+    JobType(JobKind.LOGOUT, MAIN, lambda d: (Logout(d.projects),), Command("logout", private=110)),
+    JobType(
+        JobKind.FORGET,
+        MAIN,
+        lambda d: (Forget(d.eraser),),
+        Command("forget", private=130, group_admin=20, needs_handler=True),
+    ),
+    JobType(JobKind.POST, QUICK, lambda d: (PostToChannel(d.chats, d.group_admins),)),
+    JobType(JobKind.BRAND, QUICK, lambda d: (SetBrand(d.chats),)),
+    JobType(JobKind.COMPARE, QUICK, lambda d: (ShowComparison(d.chats),)),
+    JobType(
+        JobKind.STATUS,
+        QUICK,
+        lambda d: (ShowStatus(d.projects), FirstContact(d.projects)),
+        Command("status", private=20, group=30),
+    ),
+    JobType(
+        JobKind.CREDITS,
+        QUICK,
+        lambda d: (FirstContact(d.projects), ShowCredits(d.projects)),
+        Command("credits", private=30, group=70),
+    ),
+    JobType(
+        JobKind.LINK,
+        QUICK,
+        lambda d: (FirstContact(d.projects), ShowLink(d.projects, d.group_admins)),
+        Command("link", private=90, group_admin=10),
+    ),
+    JobType(JobKind.WATCH_UPLOAD, QUICK, lambda d: (WatchUpload(d.projects),)),
+    JobType(
+        JobKind.SETTINGS,
+        QUICK,
+        lambda d: (ShowSettings(d.chats, d.cards),),
+        Command("settings", private=70, group=80),
+    ),
     JobType(
         JobKind.SKILL,
         QUICK,
-        (ShowSkills, FirstContact),
+        lambda d: (ShowSkills(d.cards, d.chats), FirstContact(d.projects)),
         Command("skill", private=60, group=60, needs_handler=True),
     ),
-    JobType(JobKind.STATS, QUICK, (ShowStats,), Command("stats", operator=10, needs_handler=True)),
-    JobType(JobKind.ANNOUNCE, QUICK, (Announce,), Command("announce", operator=40, needs_handler=True)),
-    JobType(JobKind.CANCEL, QUICK, (CancelJob,), Command("cancel", private=50, group=40, needs_handler=True)),
-    JobType(JobKind.PRIVATE_ANSWER, QUICK, (ShowPrivateMessage,)),
-    JobType(JobKind.MESSAGE, QUICK, (SendText,)),
-    JobType(JobKind.DELETE_TOKEN, QUICK, (DeleteToken,)),
+    JobType(
+        JobKind.STATS,
+        QUICK,
+        lambda d: (ShowStats(d.guest_accounts, d.usual_times),),
+        Command("stats", operator=10, needs_handler=True),
+    ),
+    JobType(
+        JobKind.ANNOUNCE, QUICK, lambda _: (Announce(),), Command("announce", operator=40, needs_handler=True)
+    ),
+    JobType(
+        JobKind.CANCEL,
+        QUICK,
+        lambda d: (CancelJob(d.close_position_message),),
+        Command("cancel", private=50, group=40, needs_handler=True),
+    ),
+    JobType(JobKind.PRIVATE_ANSWER, QUICK, lambda d: (ShowPrivateMessage(d.chats, d.group_admins),)),
+    JobType(JobKind.MESSAGE, QUICK, lambda _: (SendText(),)),
+    JobType(JobKind.DELETE_TOKEN, QUICK, lambda _: (DeleteToken(),)),
 )
 
 _COMMANDS: Final = (
@@ -201,19 +271,3 @@ PRIVATE_MENU: Final = _menu(lambda command: command.private)
 GROUP_MENU: Final = _menu(lambda command: command.group)
 GROUP_ADMIN_MENU: Final = (*GROUP_MENU, *_menu(lambda command: command.group_admin))
 OPERATOR_COMMANDS: Final = _menu(lambda command: command.operator)
-
-
-def make_steps(dependencies: StepDependencies) -> dict[JobKind, tuple[Step, ...]]:
-    """Make the steps of all kinds of jobs, each class once."""
-    classes = {step.name: step for job_type in JOB_TYPES for step in job_type.steps}
-    made: dict[str, Step] = {}
-
-    def make(name: str) -> Any:
-        if name not in classes:
-            return getattr(dependencies, name)
-        if name not in made:
-            step = classes[name]
-            made[name] = step(**{argument: make(argument) for argument in inspect.signature(step).parameters})
-        return made[name]
-
-    return {job_type.kind: tuple(make(step.name) for step in job_type.steps) for job_type in JOB_TYPES}

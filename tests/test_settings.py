@@ -75,6 +75,7 @@ def test_all_invalid_settings_are_named_at_once_without_their_values(monkeypatch
         "WEBHOOK_URL": "secretly",
         "WEBHOOK_SECRET": "secret",
         "HTTP_LISTEN": "secret-host",
+        "NEMO_PROXY": "http://proxy.example:secretport",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
@@ -138,6 +139,13 @@ def test_http_listen_is_parsed(
 ) -> None:
     monkeypatch.setenv("HTTP_LISTEN", given)
     assert load_settings().listen == expected
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1:65536", ":8080", "8080"])
+def test_http_listen_is_a_host_and_a_port(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("HTTP_LISTEN", given)
+    (line,) = wrong()
+    assert line.startswith("HTTP_LISTEN: must be a host and a port")
 
 
 @pytest.mark.parametrize(

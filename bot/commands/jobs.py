@@ -96,7 +96,7 @@ class JobRow:
             "saved_at": None if self.saved_at is None else self.saved_at.isoformat(),
             "starts": self.starts,
             "asked_at": job.asked_at.isoformat(),
-            "asked_by": job.owner_id,
+            "asked_by": job.requester_id,
             "message_id": job.message_id,
             "language": job.language,
             "text": redact(job.prompt),  # people do send tokens

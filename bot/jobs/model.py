@@ -22,6 +22,7 @@ from bot.jobs.job_state import JobState as JobState
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import (
     AnnouncePayload,
+    BrandPayload,
     CancelPayload,
     ComparePayload,
     DeleteTokenPayload,
@@ -67,6 +68,7 @@ class JobKind(StrEnum):
     POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
+    BRAND = "brand"  # keep a file as a part of the chat's brand
     COMPARE = "compare"  # show two versions of a project side by side
     CREDITS = "credits"
     STATUS = "status"
@@ -186,7 +188,7 @@ class Job:
         chat: Where it was asked.
         queue: Which of the chat's queues it waits in.
         kind: What it is for.
-        owner_id: Telegram id of the person or chat that asked.
+        requester_id: Telegram id of the person or chat that asked.
         message_id: The message that asked, which answers reply to.
         language: ``en`` or ``zh``, in which it is answered.
         language_code: The language that the chat chose, or the person's as Telegram gives it, such as ``pt-br``.
@@ -205,7 +207,7 @@ class Job:
     chat: Annotated[ChatKey, BeforeValidator(_read_chat), PlainSerializer(str)]
     queue: QueueName
     kind: JobKind
-    owner_id: int
+    requester_id: int
     message_id: int | None
     language: str
     asked_at: datetime
@@ -235,6 +237,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EXTRACT: ExtractPayload,
     JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
+    JobKind.BRAND: BrandPayload,
     JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,
@@ -257,7 +260,7 @@ def message_job(
     chat: ChatKey,
     message: LocalizedMessage | ListMessage,
     *,
-    owner_id: int,
+    requester_id: int,
     language: str,
     asked_at: datetime,
     job_id: str | None = None,
@@ -267,7 +270,7 @@ def message_job(
     Args:
         chat: Where to say it.
         message: What to say.
-        owner_id: Telegram id of the person on whose behalf it is said.
+        requester_id: Telegram id of the person on whose behalf it is said.
         language: The chat's, as in ``Job``.
         asked_at: When, UTC.
         job_id: The job's id, where it has to be the same in another attempt or process.
@@ -277,7 +280,7 @@ def message_job(
         chat=chat,
         queue=QueueName.QUICK,
         kind=JobKind.MESSAGE,
-        owner_id=owner_id,
+        requester_id=requester_id,
         message_id=None,
         language=language,
         asked_at=asked_at,

@@ -17,7 +17,7 @@ from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, proj
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
-from bot.projects.accounts import RESET_PROJECT, Accounts, Requester
+from bot.projects.accounts import RESET_PROJECT, Accounts, ProjectRequest
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.retries import with_retries
@@ -104,7 +104,7 @@ class Projects:
         """Return whether the chat has a project already."""
         return (await self.chats.get(key)).session_id is not None
 
-    async def open(self, job: Requester) -> Project:
+    async def open(self, job: ProjectRequest) -> Project:
         """Return the chat's project; create it if there is none. Repairs nothing, unlike :meth:`ensure_open`.
 
         Raises:
@@ -137,7 +137,7 @@ class Projects:
 
     async def call(
         self,
-        job: Requester,
+        job: ProjectRequest,
         call_service: Callable[[Project], Awaitable[T]],
         *,
         on_loss: OnLoss | None = None,
@@ -173,7 +173,7 @@ class Projects:
 
         return await with_retries(self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit)
 
-    async def ensure_open(self, job: Requester, on_loss: OnLoss) -> Project:
+    async def ensure_open(self, job: ProjectRequest, on_loss: OnLoss) -> Project:
         """Return the chat's project, with repairs; see :meth:`call`."""
 
         async def opened(project: Project) -> Project:
@@ -181,7 +181,7 @@ class Projects:
 
         return await self.call(job, opened, on_loss=on_loss)
 
-    async def check_token(self, job: Requester, token: str) -> Credits:
+    async def check_token(self, job: ProjectRequest, token: str) -> Credits:
         """Return the credits of an offered token's account; don't save the token.
 
         Raises:
@@ -191,7 +191,7 @@ class Projects:
         credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
         return await with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
 
-    async def check_account(self, job: Requester) -> None:
+    async def check_account(self, job: ProjectRequest) -> None:
         """Make sure that NemoVideo takes the chat's account, without a project.
 
         Raises:
@@ -201,7 +201,7 @@ class Projects:
         token, _ = await self.accounts.token(job, chat, self._attribution(chat))
         await self.check_token(job, token)
 
-    async def get_state(self, job: Requester, on_loss: OnLoss | None = None) -> ProjectState:
+    async def get_state(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> ProjectState:
         """Return the state of the chat's project.
 
         Raises:
@@ -209,6 +209,16 @@ class Projects:
         """
         return await self.call(
             job, lambda project: self.nemo.get_state(project.credentials, project.session_id), on_loss=on_loss
+        )
+
+    async def get_credits(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> Credits:
+        """Return the credits of the chat's account.
+
+        Raises:
+            NemoError: See :meth:`call`.
+        """
+        return await self.call(
+            job, lambda project: self.nemo.get_credits(project.credentials), on_loss=on_loss
         )
 
     async def register_link(self, chat: Chat) -> str:
@@ -227,7 +237,7 @@ class Projects:
                 await self.chats.update(chat.key, ChatFields(user_id=user_id))
         return register_link(self.options.web_url, user_id)
 
-    async def browser_link(self, job: Requester, on_loss: OnLoss | None = None) -> str | None:
+    async def browser_link(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> str | None:
         """Return the link that opens the chat's project in a browser, if it is available quickly.
 
         Anyone who opens it can take the project over: it is for private chats only. It is cached until shortly before
@@ -264,6 +274,10 @@ class Projects:
             ),
         )
         return claim_link(self.options.web_url, claim, project.credentials.attribution)
+
+    async def private_link(self, job: ProjectRequest, on_loss: OnLoss) -> str | None:
+        """Return :meth:`browser_link`; ``None`` in a group, where anybody could take the project over."""
+        return await self.browser_link(job, on_loss) if job.chat.is_private else None
 
     async def project_link(self, key: ChatKey) -> str | None:
         """Return the page of the chat's project, where people have to sign in; None without a project."""
@@ -306,7 +320,11 @@ class Projects:
         return is_visible
 
     async def _repair(
-        self, job: Requester, error: AuthError | SessionGone, used: str | None, used_token: str | None = None
+        self,
+        job: ProjectRequest,
+        error: AuthError | SessionGone,
+        used: str | None,
+        used_token: str | None = None,
     ) -> ProjectLoss | None:
         """Repair the cause of a refused call.
 
@@ -350,7 +368,7 @@ class Projects:
         holds = ends is None or ends - LINK_MARGIN > self._clock.now()
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
-    async def _find_task(self, job: Requester, project: Project) -> str:
+    async def _find_task(self, job: ProjectRequest, project: Project) -> str:
         """Return the project's task from its state, because the answer that made the project may not have named it."""
         found = (await self.nemo.get_state(project.credentials, project.session_id)).task_id
         if found is not None:

@@ -88,7 +88,7 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     """Return whether an address is public, also by the IPv4 address that it may contain."""
     if isinstance(address, ipaddress.IPv6Address):
         # These contain an arbitrary IPv4 address; no media server uses them.
-        if address.ipv4_mapped or address.sixtofour or address.teredo:
+        if address.ipv4_mapped or address.sixtofour:
             return False
         if any(address in net for net in _TRANSLATED):
             return False
@@ -216,4 +216,9 @@ def with_host(label: str, url: str) -> str:
         label: What the link is called.
         url: Where it leads: one that `is_link` accepts.
     """
-    return f"{label} ({ascii_host(urlsplit(url).hostname or '')})"
+    return f"{label} ({host_of(url)})"
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address that `is_link` accepts, as it goes over the wire."""
+    return ascii_host(urlsplit(url).hostname or "")

@@ -10,14 +10,14 @@ from bot.store.errors import StoreError
 from bot.store.keys import CHAT, SCHEMA, chat_key
 from bot.store.lua_script import LuaScript
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Raise it with every change to keys, fields or stored values that this release can't read.
 
-Since version 5 a job's fields have the names that they have in the code. Jobs of earlier versions can't be read, and
+Versions 5 and 6 gave a job's fields the names that they have in the code. Jobs of earlier versions can't be read, and
 end when their turn comes.
 """
 
-MIGRATED_VERSIONS = (2, 3, 4)  # those that are migrated at start
+MIGRATED_VERSIONS = (2, 3, 4, 5)  # those that are migrated at start
 
 
 async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:

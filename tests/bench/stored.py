@@ -103,7 +103,7 @@ def _job(chat: ChatKey) -> Job:
         chat=chat,
         queue=QueueName.MAIN,
         kind=JobKind.EDIT,
-        owner_id=chat.chat_id,
+        requester_id=chat.chat_id,
         message_id=1,
         language="en",
         asked_at=datetime.now(UTC),

@@ -44,7 +44,7 @@ def new_job(number: int = 0, **fields: Any) -> Job:
         "chat": CHAT,
         "queue": QueueName.MAIN,
         "kind": JobKind.EDIT,
-        "owner_id": 5,
+        "requester_id": 5,
         "message_id": 10 + number,
         "language": "en",
         "asked_at": HandClock().now(),
@@ -62,6 +62,7 @@ class Responders:
     finished: list[tuple[str, LocalizedMessage | None]] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
     buttonless: list[tuple[str, int]] = field(default_factory=list)
     failing: dict[str, Exception] = field(default_factory=dict)
     edited: list[tuple[int, LocalizedMessage]] = field(default_factory=list)
@@ -155,7 +156,7 @@ class RecordingResponder:
         self.responders.released.append(self.job.id)
 
     async def discard_result(self) -> None:
-        pass
+        self.responders.discarded.append(self.job.id)
 
     async def deliver(self, idempotency_key: str, result: Result) -> SentMessage:
         raise ChatGone
@@ -243,11 +244,19 @@ def new_runner(
     max_attempts: int = 5,
     send_alert: SendAlert | None = None,
 ) -> JobRunner:
-    positions = PositionMessages(
-        job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
-    )
+    chats = new_chats(redis)
+    positions = PositionMessages(job_queue, UsualTimes(redis), responders, chats, clock, responders.edit)
     return JobRunner(
-        job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert or AsyncMock()
+        job_queue,
+        redis,
+        chats,
+        responders,
+        clock,
+        steps,
+        max_attempts,
+        positions,
+        end_by,
+        send_alert or AsyncMock(),
     )
 
 

@@ -161,7 +161,7 @@ async def test_the_numbers_are_those_of_today(
 ) -> None:
     for number in range(3):
         await job_queue.enqueue([new_job(number)], number)
-    await job_queue.enqueue([new_job(chat=CLUB, owner_id=6)], 3)
+    await job_queue.enqueue([new_job(chat=CLUB, requester_id=6)], 3)
     for state in (JobState.DONE, JobState.FAILED):
         claimed = await job_queue.claim(EDIT, state)
         assert claimed

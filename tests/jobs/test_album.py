@@ -180,8 +180,8 @@ async def test_what_belongs_together(
 
 
 async def test_what_others_send_meanwhile_is_their_own(job_queue: JobQueue) -> None:
-    await accept(job_queue, words(1, "mine"), owner_id=5)
-    await accept(job_queue, arrival(2), owner_id=6)
+    await accept(job_queue, words(1, "mine"), requester_id=5)
+    await accept(job_queue, arrival(2), requester_id=6)
     assert await jobs(job_queue) == [("mine", []), ("", ["2.mp4"])]
 
 
@@ -221,7 +221,7 @@ class TestGroups:
         answer = ArrivedPart(
             RequestPart(9, SENT_AT + 500), PartText("merge"), replied_album="a", replied_part=arrival(2).part
         )
-        await accept(job_queue, answer, owner_id=77)
+        await accept(job_queue, answer, requester_id=77)
         assert await jobs(job_queue) == [("merge", ["1.mp4", "2.mp4", "3.mp4"])]
 
     async def test_an_answer_to_an_album_that_was_not_seen_takes_what_it_answers(

@@ -78,3 +78,17 @@ async def test_a_step_that_is_taken_up_again_began_where_it_did() -> None:
     (step,) = attempt.progress.steps
     assert step.ended_at is not None
     assert step.ended_at - step.began_at == 20
+
+
+async def test_a_render_is_saved_in_steps_of_ten_percent(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = an_attempt()
+    saved: list[int | None] = []
+
+    async def save(claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
+        saved.append(attempt.progress.render_percent)
+        return SaveOutcome.OK
+
+    monkeypatch.setattr(attempt.job_queue, "save", save)
+    for percent in (3.0, 9.9, 10.0, 19.0, 100.0):
+        await attempt.save_render_progress(percent)
+    assert saved == [0, 10, 100]

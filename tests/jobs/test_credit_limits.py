@@ -36,7 +36,7 @@ class Till:
         self.alerts.append((name.rpartition(":")[2], message.key))
 
     async def job(self, person: int = ANN) -> Job:
-        job = new_job(owner_id=person, chat=ChatKey(1000 + person))
+        job = new_job(requester_id=person, chat=ChatKey(1000 + person))
         await self.job_queue.enqueue([job], job.id)
         return job
 

@@ -82,7 +82,11 @@ async def test_a_days_job_is_whole_and_then_no_larger_than_1_kb(
     assert not await redis.zcard(keys.ENDED_JOBS)
     found = await job_queue.find(CHAT, job.id)
     assert found is not None
-    assert (found.state, found.job.owner_id, found.job.kind) == (JobState.DONE, job.owner_id, JobKind.EDIT)
+    assert (found.state, found.job.requester_id, found.job.kind) == (
+        JobState.DONE,
+        job.requester_id,
+        JobKind.EDIT,
+    )
     answered = await job_queue.load_checkpoint(job, AgentAnswered)
     assert answered is not None
     assert answered.has_changed

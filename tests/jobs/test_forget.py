@@ -175,12 +175,12 @@ async def test_what_a_later_message_belongs_to_is_known_still(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     earlier, later = (RequestPart(number, 0, album=str(number)) for number in (1, 2))
-    await job_queue.enqueue([new_job(owner_id=1)], 2, ArrivedPart(earlier))
+    await job_queue.enqueue([new_job(requester_id=1)], 2, ArrivedPart(earlier))
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 3)
     (waiting, *_) = await job_queue.current(CHAT, QueueName.MAIN)
     await job_queue.cancel(CHAT, QueueName.MAIN, waiting)
-    await job_queue.enqueue([prompt := new_job(owner_id=2)], 4, ArrivedPart(later))
+    await job_queue.enqueue([prompt := new_job(requester_id=2)], 4, ArrivedPart(later))
 
     await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 

@@ -158,7 +158,7 @@ async def test_a_finish_whose_answer_was_lost_leaves_the_next_job_alone(job_queu
 
 async def test_a_job_is_given_up_once_and_the_latest_are_kept(job_queue: JobQueue) -> None:
     repeat_writes(job_queue)
-    jobs = [new_job(number, owner_id=number) for number in range(keys.GIVEN_UP_KEPT + 1)]
+    jobs = [new_job(number, requester_id=number) for number in range(keys.GIVEN_UP_KEPT + 1)]
     for job in jobs:
         await job_queue.enqueue([job], job.id)
         await job_queue.finish(await take(job_queue, job.id), JobState.FAILED, "Interrupted")
@@ -180,7 +180,7 @@ async def test_one_person_never_holds_all_places(redis: Redis, docket: Docket, c
     held: list[Job] = []
 
     async def ask(person: int, chat: int) -> None:
-        job = new_job(owner_id=person, chat=ChatKey(chat))
+        job = new_job(requester_id=person, chat=ChatKey(chat))
         await job_queue.enqueue([job], job.id)
         held.append(job)
 
@@ -314,7 +314,7 @@ async def test_all_chats_together_may_have_so_much_waiting(
     job_queue = JobQueue(redis, docket, clock, total_limit=3)
     chats = [ChatKey(number, None) for number in range(1, 5)]
     for number, chat in enumerate(chats[:3]):
-        await job_queue.enqueue([new_job(id=f"job{number}", chat=chat, owner_id=number)], number)
+        await job_queue.enqueue([new_job(id=f"job{number}", chat=chat, requester_id=number)], number)
     await clock.advance(7)
     assert await job_queue.statistics.waiting() == (3, 7.0)
 
@@ -343,7 +343,7 @@ async def test_one_chat_with_much_to_do_does_not_make_the_queue_old(
     claimed = await take(job_queue, "t")
     await clock.advance(60)
     assert await job_queue.statistics.waiting() == (2, 0.0), "the chat's own job runs"
-    await job_queue.enqueue([new_job(id="other", chat=ChatKey(77), owner_id=6)], 9)
+    await job_queue.enqueue([new_job(id="other", chat=ChatKey(77), requester_id=6)], 9)
     await clock.advance(5)
     assert await job_queue.statistics.waiting() == (3, 5.0)
     await job_queue.park(claimed, "t")

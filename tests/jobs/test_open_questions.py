@@ -175,7 +175,7 @@ async def test_files_without_words_go_ahead(job_queue: JobQueue) -> None:
     job = await asking(job_queue)
     for text in ("", "use this"):
         part = RequestPart(20, 1000.0)
-        edit = new_job(2, prompt="", id="ab" * 8 if text else "cd" * 8, owner_id=6 if text else 7)
+        edit = new_job(2, prompt="", id="ab" * 8 if text else "cd" * 8, requester_id=6 if text else 7)
         await job_queue.enqueue([edit], f"part {text}", ArrivedPart(part, PartText(text)))
         claimed = await job_queue.claim(EDIT, "files")
         if text:

@@ -7,8 +7,10 @@ import pytest
 from redis.asyncio import Redis
 
 from bot.chats.chats import ChatFields, Chats
+from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage, field_of
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
@@ -74,6 +76,17 @@ async def test_a_job_behind_which_nothing_waits_reads_nothing(
     assert asyncio.all_tasks() == before
 
 
+async def test_of_two_rounds_of_edits_the_later_one_is_made(
+    job_queue: JobQueue, positions: PositionMessages, responders: Responders
+) -> None:
+    claimed = await wait_in_line(job_queue, new_job(0), new_job(1))
+    before = asyncio.all_tasks()
+    positions.update_behind(claimed)
+    positions.update_behind(claimed)
+    await eventually(lambda: asyncio.all_tasks() == before)
+    assert shown(responders) == [(1, "progress.queued_for", 1)]
+
+
 async def test_a_message_that_a_reaction_took_the_place_of_is_not_edited(
     job_queue: JobQueue, positions: PositionMessages, responders: Responders
 ) -> None:
@@ -132,6 +145,51 @@ async def test_a_job_that_has_begun_is_left_alone(
     positions.update_behind(claimed)
     await asyncio.wait_for(edited.wait(), PATIENCE_S)
     assert responders.edited == []
+
+
+async def test_a_request_that_is_stopped_while_its_position_is_sent_says_so(
+    job_queue: JobQueue, positions: PositionMessages, responders: Responders
+) -> None:
+    jobs = [new_job(number) for number in range(2)]
+    await job_queue.enqueue(jobs, 1)
+    await begin(job_queue)
+
+    async def stop() -> None:
+        await job_queue.cancel(CHAT, QueueName.MAIN, jobs[1].id)
+
+    responders.announcing = stop
+    await positions.send(EDIT, jobs[1].id)
+    await eventually(lambda: responders.closed == [jobs[1].id])
+    assert responders.finished == [(jobs[1].id, LocalizedMessage("progress.cancelled"))]
+
+
+async def test_a_request_that_moves_while_its_position_is_sent_shows_the_new_one(
+    job_queue: JobQueue, positions: PositionMessages, responders: Responders
+) -> None:
+    jobs = [new_job(number) for number in range(3)]
+    await job_queue.enqueue(jobs, 1)
+    claimed = await begin(job_queue)
+
+    async def move() -> None:
+        await job_queue.finish(claimed, JobState.DONE)
+        await begin(job_queue, "b")
+
+    responders.announcing = move
+    await positions.send(EDIT, jobs[2].id)
+    await eventually(lambda: responders.closed == [jobs[2].id])
+    assert responders.shown == [(jobs[2].id, 2)]
+    assert shown(responders) == [(1, "progress.queued_for", 1)]
+
+
+async def test_in_a_busy_group_a_pressed_button_is_answered_with_a_message_and_no_reaction(
+    job_queue: JobQueue, positions: PositionMessages, responders: Responders
+) -> None:
+    club = ChatKey(-100500)
+    jobs = [new_job(number, chat=club, is_press=True) for number in range(3)]
+    await job_queue.enqueue(jobs, 1)
+    assert await job_queue.claim(queue_id(club, QueueName.MAIN), "a") is not None
+    await positions.send(queue_id(club, QueueName.MAIN), jobs[2].id)
+    await eventually(lambda: responders.shown == [(jobs[2].id, 2)])
 
 
 async def test_one_that_waits_for_its_chats_limits_holds_no_place_of_the_worker(

@@ -108,7 +108,7 @@ async def test_many_at_once_never_get_more_than_there_is(
         ([new_job(number) for number in range(3)], new_job(3), QuotaWarning("person", "requests", 0)),
         ([new_job(files=(clip(900),))], new_job(files=(clip(101),)), QuotaWarning("person", "bytes", 100)),
         (
-            [new_job(number, chat=CLUB, owner_id=number) for number in range(10)],
+            [new_job(number, chat=CLUB, requester_id=number) for number in range(10)],
             new_job(chat=CLUB),
             QuotaWarning("chat", "requests", 0),
         ),
@@ -219,7 +219,7 @@ async def test_what_gets_scarce_is_told_once_and_for_a_repeated_update_again(job
         assert first.warnings == again.warnings
         told.append(first.warnings)
     assert told == [(), (QuotaWarning("person", "requests", 1),), ()]
-    large = await job_queue.enqueue([new_job(owner_id=6, files=(clip(850),))], 9)
+    large = await job_queue.enqueue([new_job(requester_id=6, files=(clip(850),))], 9)
     assert large == Enqueued(is_new=True, warnings=(QuotaWarning("person", "bytes", 150),), is_paused=False)
 
 

@@ -23,7 +23,14 @@ from bot.jobs.checkpoints import (
     SentMessage,
     Turn,
 )
-from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, OutgoingMessage
+from bot.jobs.messages import (
+    AgentMessage,
+    Button,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    PrivateMessage,
+)
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
@@ -134,6 +141,7 @@ async def test_steps_are_walked_in_order_and_the_live_message_goes(
     assert responders.finished == [(job.id, None)]
     assert responders.sent == []
     assert job.id in responders.closed
+    assert responders.released == responders.discarded == [job.id]
 
 
 async def test_a_step_can_end_the_job_with_its_answer(
@@ -162,6 +170,12 @@ async def test_a_step_can_end_the_job_with_its_answer(
         (
             JobEnded(LocalizedMessage("export.failed_busy", buttons=(EXPORT,))),
             AgentMessage("I cut it.", (EXPORT,), (LocalizedMessage("export.failed_busy"),)),
+        ),
+        (
+            JobEnded(
+                PrivateMessage(LocalizedMessage("export.failed_busy"))
+            ),  # In private it is like any other.
+            AgentMessage("I cut it.", (), (LocalizedMessage("export.failed_busy"),)),
         ),
         (
             JobEnded(ListMessage(LocalizedMessage("export.failed_busy"), (LocalizedMessage("job.paused"),))),
@@ -419,21 +433,28 @@ class TestCancel:
         assert responders.finished == [(job.id, LocalizedMessage("progress.cancelled"))]
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
+    @pytest.mark.parametrize(("kind", "buttons"), [(JobKind.EDIT, (EXPORT,)), (JobKind.VARIATIONS, ())])
     async def test_the_answer_of_a_job_that_is_stopped_before_its_video_is_sent_once(
-        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
+        self,
+        job_queue: JobQueue,
+        redis: Redis,
+        responders: Responders,
+        clock: HandClock,
+        kind: JobKind,
+        buttons: tuple[Button, ...],
     ) -> None:
         async def holds(attempt: Attempt) -> None:
             await attempt.save(HeldAnswer(message=HELD))
             await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
             await attempt.save(Noted(value=1))
 
-        job = new_job()
+        job = new_job(kind=kind)
         await job_queue.enqueue([job], 1)
         # What is saved while it says so, as by every send, stops it no more.
         responders.saves_on_send = True
         async with running(a_runner(job_queue, redis, responders, clock, holds)):
             pass
-        assert [message for _, _, message in responders.sent] == [AgentMessage("I cut it.", (EXPORT,))]
+        assert [message for _, _, message in responders.sent] == [AgentMessage("I cut it.", buttons)]
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
     async def test_a_question_that_was_just_sent_loses_its_buttons(
@@ -510,6 +531,7 @@ class TestDrain:
         assert responders.sent == []
         assert responders.finished == []
         assert job.id in responders.closed
+        assert responders.released == responders.discarded == []
         assert await state_of(job_queue, job) is JobState.RUNNING
 
         found: list[tuple[int, object]] = []
@@ -632,12 +654,14 @@ async def test_admins_are_told_of_a_job_that_was_given_up(
 
     async def send_alert(name: str, message: LocalizedMessage) -> None:
         told.append(message.key)
+        raise StoreAway  # The job has ended all the same.
 
     steps = {JobKind.EDIT: [FunctionStep(breaks)]}
     await job_queue.enqueue([new_job()], 1)
     async with running(new_runner(job_queue, redis, responders, clock, steps, 5, send_alert)):
         pass
     assert told == ["alert.job_given_up"]
+    assert clock.slept == []
 
 
 async def test_starts_are_counted_and_given_up_loudly(
@@ -689,6 +713,8 @@ async def test_a_job_that_the_store_failed_goes_on_from_its_checkpoints_and_is_e
     job = new_job()
     await job_queue.enqueue([job], 1)
     async with running(a_runner(job_queue, redis, responders, clock, step, tries=1)) as ticket:
+        await clock.asleep()
+        assert responders.closed == [job.id]  # Otherwise it would go on beside the next attempt's responder.
         while not ticket.done():
             await clock.advance(1)
             await asyncio.sleep(0.001)

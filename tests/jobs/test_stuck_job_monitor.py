@@ -114,9 +114,12 @@ async def test_what_was_erased_from_the_store_is_nothing_to_warn_of(
     job_queue: JobQueue, monitor: StuckJobMonitor, clock: HandClock, redis: Redis
 ) -> None:
     claimed = await begin(job_queue, new_job())
+    await clock.advance(1)
+    stuck = await begin(job_queue, new_job(chat=CLUB))
     await redis.delete(keys.job_key(str(CHAT), claimed.job.id))
     await clock.advance(BOUND_S + 1)
-    assert await warned(monitor) == []
+    assert await warned(monitor) == [stuck.job.id]
+    await job_queue.finish(stuck, JobState.DONE)
     assert await monitor.ages() == Ages(0.0, 0.0)
 
 

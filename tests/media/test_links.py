@@ -28,6 +28,7 @@ MEDIA = [
     ("https://example.com:8443/a.webm", "https://example.com:8443/a.webm"),
     ("https://example.com./clip.mp4", CLIP),
     ("https://example.com/clip_(1).mp4", "https://example.com/clip_(1).mp4"),
+    ("https://example.com/clip.mp4?take=(1)", "https://example.com/clip.mp4?take=(1)"),
     ("https://münchen.de/bild.jpg", "https://xn--mnchen-3ya.de/bild.jpg"),
     ("https://视频.com/a.mp4", "https://xn--cy2a840a.com/a.mp4"),
     ("https://straße.de/a.mp4", "https://xn--strae-oqa.de/a.mp4"),
@@ -388,6 +389,11 @@ def test_links_without_a_space_in_between_are_two(between: str) -> None:
     assert (refused.media, [one.url for one in refused.refused]) == ((first,), ["https://youtu.be/a"])
     inside = f"https://example.com/get?url={first}"
     assert find_links(inside).media + find_links(inside).pages == (inside,)
+
+
+def test_so_many_pages_are_told_and_no_more() -> None:
+    pages = [f"https://example.com/page{n}" for n in range(MAX_LINKS + 1)]
+    assert find_links(" ".join(pages)).pages == tuple(pages[:MAX_LINKS])
 
 
 def test_a_link_that_is_repeated_is_not_one_too_many() -> None:

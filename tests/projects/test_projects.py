@@ -33,6 +33,7 @@ from bot.nemo.errors import (
     FileSizeRefused,
     NemoError,
     NoCredits,
+    PaymentRequired,
     RateLimited,
     ServiceError,
     SessionGone,
@@ -234,14 +235,14 @@ async def test_a_guest_who_became_another_begins_a_new_project_and_is_told(offic
 
 
 async def test_a_groups_account_is_renewed_for_whoever_asks(office: Office) -> None:
-    projects, group = office.open(None), new_job(chat=ChatKey(-100500), owner_id=1)
+    projects, group = office.open(None), new_job(chat=ChatKey(-100500), requester_id=1)
     await projects.call(group, whole)
-    await projects.call(new_job(chat=ChatKey(2), owner_id=2), whole)
+    await projects.call(new_job(chat=ChatKey(2), requester_id=2), whole)
     guest = (await office.chats.get(group.chat)).user_id
     assert guest is not None
     await office.nemo.change_account(guest, expired=True)
     # Who has an account of their own gets no second one by it.
-    assert (await credits_of(projects, replace(group, id=new_job_id(), owner_id=2))).available == 100
+    assert (await credits_of(projects, replace(group, id=new_job_id(), requester_id=2))).available == 100
 
 
 async def test_a_renewed_token_without_the_accounts_id_is_of_the_same_account(office: Office) -> None:
@@ -399,7 +400,7 @@ async def test_the_operator_is_warned_before_guest_tokens_run_out(office: Office
     projects = office.open(None)
     with structlog.testing.capture_logs() as logs:
         for number in range(1, GUEST_ACCOUNTS_PER_WEEK + 1):
-            await projects.call(new_job(chat=ChatKey(number), owner_id=number), whole)
+            await projects.call(new_job(chat=ChatKey(number), requester_id=number), whole)
             assert await office.guest_accounts.used_this_week() == number
     warnings = [entry for entry in logs if entry["event"] == "account.guest_tokens_low"]
     assert [(entry["used"], entry["left"]) for entry in warnings] == [(7, 3), (9, 1)]
@@ -410,7 +411,7 @@ async def test_the_operator_is_warned_before_guest_tokens_run_out(office: Office
 async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_erased(
     office: Office, redis: Redis
 ) -> None:
-    projects, ann = office.open(None), new_job(chat=ChatKey(1), owner_id=1)
+    projects, ann = office.open(None), new_job(chat=ChatKey(1), requester_id=1)
     await projects.call(ann, whole)
     for other in (ChatKey(-100500), ChatKey(1)):
         await redis.delete(keys.chat_key(str(other)))
@@ -421,7 +422,7 @@ async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_e
         assert isinstance(message, LocalizedMessage)
         assert message.key == f"error.guest_of_person{'' if other.is_private else '_group'}"
     assert await office.asked("anonymous-token") == 1
-    await projects.call(replace(ann, chat=ChatKey(-100500), owner_id=2), whole)
+    await projects.call(replace(ann, chat=ChatKey(-100500), requester_id=2), whole)
     # A week later, by the store's own clock.
     found = [key async for key in redis.scan_iter(f"{keys.guest_account_key('')}*")]
     assert [0 < await redis.ttl(key) <= keys.GUEST_TOKENS_TTL_S for key in found] == [True, True]
@@ -472,7 +473,14 @@ PERSON = ChatKey(4711)
 REGISTER = f"{WEB}/register?bind=anon_1"
 
 
-@pytest.mark.parametrize("error", [NoCredits, ExportNotInPlan])
+@pytest.mark.parametrize(
+    ("error", "group"),
+    [
+        (NoCredits, "error.no_credits"),
+        (ExportNotInPlan, "error.export_plan"),
+        (PaymentRequired, "error.payment"),
+    ],
+)
 @pytest.mark.parametrize(
     ("chat", "kind", "link"),
     [
@@ -483,14 +491,13 @@ REGISTER = f"{WEB}/register?bind=anon_1"
     ],
 )
 async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
-    office: Office, error: type[ServiceError], chat: Chat, kind: str, link: str
+    office: Office, error: type[ServiceError], group: str, chat: Chat, kind: str, link: str
 ) -> None:
     await office.chats.update(chat.key, ChatFields(account=chat.account, user_id=chat.user_id))
     ended = await ended_by(office.open(None), new_job(chat=chat.key), error(CALL))
     assert isinstance(ended.message, PrivateMessage)
     message = ended.message.message
     assert isinstance(message, LocalizedMessage)
-    group = "error.no_credits" if error is NoCredits else "error.export_plan"
     assert message.key == f"{group}_{kind}"
     assert "".join(button.url for button in message.buttons) == link
 
@@ -668,7 +675,7 @@ async def test_a_refused_operators_token_gives_way_to_a_guest_account_and_alerts
     assert project.session_id != before.session_id
     assert losses == [ProjectLoss(before.session_id, LossReason.OPERATOR_REFUSED)]
     assert alerts == ["refused"]
-    other = await projects.call(replace(job, chat=ChatKey(4712), owner_id=6), whole)
+    other = await projects.call(replace(job, chat=ChatKey(4712), requester_id=6), whole)
     assert other.account is Account.GUEST
 
 
@@ -778,6 +785,6 @@ async def test_a_topic_whose_groups_account_was_erased_begins_a_new_project(
     projects, topic = office.open(None), new_job(chat=ChatKey(-7, 2))
     before = await projects.call(topic, whole)
     await redis.delete(keys.chat_key("-7"))
-    after = await projects.call(replace(topic, id=new_job_id(), owner_id=6), whole)
+    after = await projects.call(replace(topic, id=new_job_id(), requester_id=6), whole)
     assert after.session_id != before.session_id
     assert after.epoch != before.epoch

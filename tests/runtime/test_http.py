@@ -47,6 +47,11 @@ async def test_an_unknown_name_is_surely_not_sent(client: httpx.AsyncClient) -> 
     assert surely_not_sent(error)
 
 
+async def test_an_invalid_address_is_not_quoted(client: httpx.AsyncClient) -> None:
+    error = await error_of(client, "http:///bot7000000001:secret/getMe")
+    assert "secret" not in str(error)
+
+
 async def test_waiting_for_a_free_connection_is_surely_not_sent() -> None:
     busy = asyncio.Event()
 
@@ -285,7 +290,9 @@ async def test_a_form_that_the_server_stops_taking_ends(client: httpx.AsyncClien
 async def test_an_answer_before_a_forms_end_is_read(client: httpx.AsyncClient) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1_000_000)
-        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nlarge")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 5\r\n\r\nla")
+        await reader.readexactly(5_000_000)  # The form goes on meanwhile.
+        writer.write(b"rge")
         while await reader.read(1_000_000):
             pass
 

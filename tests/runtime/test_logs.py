@@ -106,6 +106,11 @@ async def test_http_libraries_log_no_urls(level: str, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == ""
 
 
+def test_http_libraries_say_no_more_than_the_level_asks_for() -> None:
+    configure_logging("ERROR", "text")
+    assert not logging.getLogger("httpx").isEnabledFor(logging.WARNING)
+
+
 def test_levels_and_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("WARNING", "json")
     log = structlog.get_logger("bot.test")

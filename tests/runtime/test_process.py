@@ -72,6 +72,17 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
 
 
+def test_a_system_that_refuses_its_own_hard_limit_keeps_the_soft_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("not allowed to raise maximum limit")
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    with monkeypatch.context() as refusing:
+        refusing.setattr(resource, "setrlimit", refuse)
+        assert raise_open_files(0) == 256
+
+
 def test_a_limit_that_is_too_low_is_logged() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with capture_logs() as logs:

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from unittest.mock import AsyncMock
 from urllib.parse import urlsplit
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as StoreAway
 from redis.exceptions import ResponseError
 
-from bot.store.connect import Store, open_store, without_secrets
+from bot.store.connect import Store, answers, open_store, without_secrets
 from bot.store.docket_json import open_docket
 from bot.store.errors import StoreError, StoreUnreachable
 from bot.store.pools import new_pool
@@ -154,6 +156,11 @@ async def test_a_cancelled_task_can_still_ask_the_store(store: Store) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert answers == [1]
+
+
+@pytest.mark.parametrize("error", [StoreAway, TimeoutError])
+async def test_a_store_that_is_away_does_not_answer(error: type[Exception]) -> None:
+    assert not await answers(AsyncMock(ping=AsyncMock(side_effect=error)))
 
 
 async def test_a_server_that_is_too_old_is_refused(tmp_path: Path, few_retries: None) -> None:

@@ -14,6 +14,12 @@ def test_a_directory_is_created_with_its_parents_for_the_owner_only(tmp_path: Pa
     assert path.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_directory_behind_a_link_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(UnsafeFile, match="not a directory of this user"):
+        ensure_private_directory(tmp_path / "link")
+
+
 def test_a_file_is_created_for_the_owner_only(tmp_path: Path) -> None:
     os.close(open_private_file(tmp_path / "file"))
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600

@@ -8,8 +8,7 @@ from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.ports import ChatGone, TopicGone
 from bot.sandbox.botapi import FloodLimits
-from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.rate_limiter import PATIENCE_S
+from bot.telegram.sending.api_calls import PATIENCE_S, OutcomeUnknown
 from tests.clocks import passing
 from tests.telegram.conftest import Start, Telegram
 

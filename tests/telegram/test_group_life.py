@@ -165,7 +165,7 @@ async def test_a_request_that_an_admin_runs_stays_its_askers(received: Received)
     group, ann, bo, _ = await club(received)
     (held,) = await received(message("/edit a cat", group, **{"from": bo}))
     (run,) = await received(press(pack(RunHeld(held.id)), ann, group))
-    assert (run.prompt, run.owner_id, run.message_id) == ("a cat", bo["id"], held.message_id)
+    assert (run.prompt, run.requester_id, run.message_id) == ("a cat", bo["id"], held.message_id)
 
 
 async def test_an_edited_request_that_an_admin_runs_stays_its_askers_and_uploads_nothing_again(
@@ -184,7 +184,7 @@ async def test_an_edited_request_that_an_admin_runs_stays_its_askers_and_uploads
     (offer,) = await received({"edited_message": edit["message"]})
     assert [file.file_id for file in offer.files] == [VIDEO["file_id"]]
     (run,) = await received(press(pack(RunEdited(offer.id)), ann, group))
-    assert (run.prompt, run.files, run.owner_id) == ("a dog", (), bo["id"])
+    assert (run.prompt, run.files, run.requester_id) == ("a dog", (), bo["id"])
 
 
 async def test_forget_can_be_left(received: Received) -> None:

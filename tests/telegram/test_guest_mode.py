@@ -74,7 +74,7 @@ async def test_a_request_runs_in_the_private_chat_of_whoever_asks(received: Rece
         "caption": "my cat",
     }
     (job,) = await bo("@sandbox_bot make it shorter", reply_to_message=replied)
-    assert (job.chat, job.owner_id, job.message_id) == (bo.key, bo.user["id"], None)
+    assert (job.chat, job.requester_id, job.message_id) == (bo.key, bo.user["id"], None)
     assert (job.kind, job.queue) == (JobKind.EDIT, QueueName.MAIN)
     assert job.prompt.startswith("make it shorter")
     assert "my cat" in job.prompt

@@ -17,7 +17,7 @@ from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import RunHeld, pack
 from bot.jobs.checkpoints import UploadUsed, field_of
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
 from bot.jobs.queue.job_queue import JobQueue
@@ -136,7 +136,7 @@ def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
 
 
 @pytest.mark.parametrize(
-    ("sender", "owner"),
+    ("sender", "requester_id"),
     [
         pytest.param({"from": ANN}, ANN["id"], id="a person"),
         pytest.param({"from": ANONYMOUS, "sender_chat": GROUP}, GROUP["id"], id="an anonymous admin"),
@@ -145,9 +145,9 @@ def message(text: str = "", chat: Json = GROUP, **fields: Any) -> Json:
         pytest.param({}, GROUP["id"], id="nobody"),
     ],
 )
-async def test_whoever_writes_owns_the_job(received: Received, sender: Json, owner: int) -> None:
+async def test_whoever_writes_owns_the_job(received: Received, sender: Json, requester_id: int) -> None:
     (job,) = await received(message("/edit a cat", GROUP, **sender))
-    assert (job.kind, job.owner_id, job.message_id) == (JobKind.EDIT, owner, 7)
+    assert (job.kind, job.requester_id, job.message_id) == (JobKind.EDIT, requester_id, 7)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,11 @@ async def test_a_group_that_moved_goes_on_under_its_old_name(
         where = old if way == "to" else new
         await received(message("", where, **{f"migrate_{way}_chat_id": ids[other], "from": ANN}))
     (asked,) = await received(message("/edit a cat", new, **{"from": ANONYMOUS, "sender_chat": new}))
-    assert (asked.chat.chat_id, asked.telegram_chat_id, asked.owner_id) == (old["id"], new["id"], old["id"])
+    assert (asked.chat.chat_id, asked.telegram_chat_id, asked.requester_id) == (
+        old["id"],
+        new["id"],
+        old["id"],
+    )
     body = message("x", new, **{"from": ANN})["message"]
     query = {"id": "1", "from": ANN, "chat_instance": "1", "message": body, "data": "1:status:"}
     pressed = await received({"callback_query": query})
@@ -555,12 +559,26 @@ async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_lat
     assert status.state is JobState.QUEUED
 
 
-async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Received) -> None:
-    said = message("/login@other_bot nmv_tokenofmine", GROUP, **{"from": ANN})
+@pytest.mark.parametrize(
+    "words", [{"text": "/login@other_bot nmv_tokenofmine"}, {"caption": "/x@other_bot nmv_tokenofmine"}]
+)
+async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Received, words: Json) -> None:
+    said = message("", GROUP, video=VIDEO, **{"from": ANN})
+    said["message"].update(words)
     (job,) = await received(said)
     assert job.kind is JobKind.DELETE_TOKEN
     assert "nmv_" not in STORED_JOB.dump_json(job).decode()
     assert [call["params"]["message_id"] for call in await received.telegram.people.calls("deleteMessage")]
+
+
+async def test_all_that_is_wrong_with_a_message_is_said_at_once(received: Received) -> None:
+    photo = {"file_id": "photo", "file_unique_id": "p", "width": 40, "height": 30}
+    caption = "/status http://192.168.0.1/clip.mp4 trim the clip"
+    (job,) = await received(message("", PRIVATE, caption=caption, photo=[photo], **{"from": ANN}))
+    refusal = job.payload_as(MessagePayload).message
+    assert isinstance(refusal, ListMessage)
+    said = [line.key for line in (refusal.heading, *refusal.lines)]
+    assert said == ["link.private_address", "error.command_in_caption"]
 
 
 async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_stopped(

@@ -33,7 +33,7 @@ async def ask(
     asked: AgentAnswered = ASKED,
 ) -> ClaimedJob:
     """Let a job of Ann's ask, and return it while its worker still has it."""
-    queue, job = received.job_queue, new_job(chat=ChatKey(where["id"], topic_id), owner_id=ANN["id"])
+    queue, job = received.job_queue, new_job(chat=ChatKey(where["id"], topic_id), requester_id=ANN["id"])
     await queue.enqueue([job], "asking")
     claimed = await queue.claim(queue_id(job.chat, QueueName.MAIN), "t")
     assert claimed is not None

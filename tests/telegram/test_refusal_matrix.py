@@ -66,7 +66,7 @@ class Place:
         return self.chat is self.ada.chat
 
     def responder(self) -> TelegramResponder:
-        place = {"owner_id": self.ada.id, "telegram_chat_id": self.chat.id}
+        place = {"requester_id": self.ada.id, "telegram_chat_id": self.chat.id}
         job = self.telegram.job(self.chat.id, self.request.id, self.topic, **place)
         return self.telegram.responder(job, self.checkpoints)
 

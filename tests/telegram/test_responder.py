@@ -288,7 +288,7 @@ async def test_what_a_group_without_the_topic_does_not_take_is_told_in_private(
     ada = await telegram.people.person()
     await ada.start()
     forum = await telegram.people.new_chat("supergroup", "Forum", ada)
-    job = telegram.job(forum.id, None, 5, owner_id=ada.id, chat_title="Forum")
+    job = telegram.job(forum.id, None, 5, requester_id=ada.id, chat_title="Forum")
     responder = telegram.responder(job)
     await telegram.people.faults.error(
         "sendMessage",
@@ -316,7 +316,7 @@ async def test_of_a_private_messages_buttons_links_go_with_it_and_others_stay_in
     club = await telegram.people.new_chat("supergroup", "Film club", ada)
     link = Button("button.sign_in", url="https://nemovideo.example/mine")
     message = PrivateMessage(LocalizedMessage("error.unexpected", buttons=(*RETRY, link)))
-    job = telegram.job(club.id, None, owner_id=ada.id, chat_title="Film club")
+    job = telegram.job(club.id, None, requester_id=ada.id, chat_title="Film club")
     await passing(telegram.clock, telegram.responder(job).send("ending", message))
     in_group = (await club.messages(from_bots=True))[-1]
     in_private = (await ada.chat.messages(from_bots=True))[-1]
@@ -328,7 +328,7 @@ async def test_of_a_private_messages_buttons_links_go_with_it_and_others_stay_in
 async def test_a_person_who_can_not_be_reached_either_does_not_end_the_job(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     forum = await telegram.people.new_chat("supergroup", "Forum", ada)
-    job = telegram.job(forum.id, None, 5, owner_id=ada.id, chat_title="Forum")
+    job = telegram.job(forum.id, None, 5, requester_id=ada.id, chat_title="Forum")
     await telegram.people.faults.error(
         "sendMessage", code=400, description="Bad Request: TOPIC_CLOSED", times=None
     )

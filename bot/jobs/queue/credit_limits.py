@@ -79,7 +79,7 @@ class CreditLimits:
             reading: The balance before it; ``None`` if that is unknown.
         """
         day = self._day
-        person_key = keys.quota_key("person", job.owner_id, day)
+        person_key = keys.quota_key("person", job.requester_id, day)
         scope, used, alerted = await self._reserve(
             [_job_key(job), keys.OPERATOR_BALANCE, keys.totals_key(day), person_key],
             turn=turn,

@@ -178,10 +178,10 @@ class JobQueue(JobReader):
 
     async def sweep(self) -> int:
         """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
-        for job in await self.scheduled.due(self._clock.now()):
+        for stored, job in (await self.scheduled.due(self._clock.now())).items():
             with contextlib.suppress(QueueFull):  # Anyone who has so much waiting needs it no more.
                 await self.enqueue([job], f"later:{job.id}")
-            await self.scheduled.remove(job)
+            await self.scheduled.remove(stored)
         await self._ended.shorten()
         return await self.sweeps.run()
 
@@ -233,12 +233,12 @@ class JobQueue(JobReader):
             [
                 keys.update_mark(chat, update_id),
                 keys.album_key(chat, part.album if part else ""),
-                keys.latest_job_key(chat, jobs[0].owner_id),
+                keys.latest_job_key(chat, jobs[0].requester_id),
                 keys.job_of_message_key(chat, jobs[0].telegram_chat_id, part.message_id if part else 0),
                 keys.album_key(chat, arrival.replied_album if arrival else ""),
                 keys.WAITING_JOBS,
                 keys.QUEUES,
-                keys.waiting_of_key(jobs[0].owner_id),
+                keys.waiting_of_key(jobs[0].requester_id),
                 keys.PAUSED,
             ],
             **argument,

@@ -83,9 +83,9 @@ class JobReader:
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
         return cast(str | None, digest)
 
-    async def is_being_pasted(self, chat: ChatKey, owner_id: int) -> bool:
+    async def is_being_pasted(self, chat: ChatKey, requester_id: int) -> bool:
         """Return whether a person's newest message has the maximum length, so that the next may continue it."""
-        job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), owner_id))
+        job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), requester_id))
         if job_id is None:
             return False
         key = keys.job_key(str(chat), job_id)

@@ -93,7 +93,7 @@ class OperatorAlerts:
             job = message_job(
                 ChatKey(admin),
                 message,
-                owner_id=admin,
+                requester_id=admin,
                 language=await self._language(admin),
                 asked_at=now,
                 job_id=_job_id(name, now, admin),

@@ -11,7 +11,7 @@ _RAW: Final = -zlib.MAX_WBITS  # without zlib's header and checksum
 MAX_BYTES: Final = 1_000_000  # of the JSON in a packed request; the largest have some ten thousand
 
 _USUAL: Final = (
-    b'{"id":"","chat":"-100","queue":"main","kind":"edit","owner_id":,"message_id":,"language":"zh","language":"en",'
+    b'{"id":"","chat":"-100","queue":"main","kind":"edit","requester_id":,"message_id":,"language":"zh","language":"en",'
     b'"asked_at":"2026-01-01T00:00:00.000000Z","prompt":"","files":[{"file_id":"BQACAgIAAxkBAAAgACAgIAAx","kind":"document",'
     b'"kind":"photo","kind":"video","name":"photo_.jpg","name":"IMG_.mp4","size":,"content_type":"image/jpeg",'
     b'"content_type":"video/quicktime","content_type":"video/mp4","duration_s":.0,"width":1080,"height":1920,"message_id":,'

@@ -93,19 +93,19 @@ class Quotas:
             return None
         first = counted[0]
         day = self._clock.now().date().isoformat()
-        owners: Mapping[Scope, int] = {"person": first.owner_id, "chat": first.chat.chat_id}
+        ids: Mapping[Scope, int] = {"person": first.requester_id, "chat": first.chat.chat_id}
         return {
             "job_key": keys.job_key(str(first.chat), first.id),
             "requests": sum(map(_requests_in, counted)),
             "bytes": sum(file.size or 0 for job in counted for file in job.files),
             "quotas": [
-                {"key": keys.quota_key(scope, owners[scope], day), "scope": scope, **asdict(limit)}
+                {"key": keys.quota_key(scope, ids[scope], day), "scope": scope, **asdict(limit)}
                 for scope, limit in self._limits.items()
                 if limit.requests or limit.bytes
             ],
             "totals_key": keys.totals_key(day),
             "people_key": keys.people_key(day),
-            "person_id": str(first.owner_id),
+            "person_id": str(first.requester_id),
             "ttl_s": keys.QUOTA_TTL_S,
         }
 

@@ -38,7 +38,11 @@ class Announce:
         text = job.payload_as(AnnouncePayload).message
         for chat, language in saved.chats:
             said = message_job(
-                ChatKey.parse(chat), text, owner_id=job.owner_id, language=language, asked_at=job.asked_at
+                ChatKey.parse(chat),
+                text,
+                requester_id=job.requester_id,
+                language=language,
+                asked_at=job.asked_at,
             )
             with contextlib.suppress(QueueFull):  # A person asks faster than can be answered.
                 await attempt.job_queue.enqueue([said], f"{job.id}:word")

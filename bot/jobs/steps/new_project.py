@@ -73,7 +73,7 @@ async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessa
     said = message_job(
         topic,
         message,
-        owner_id=job.owner_id,
+        requester_id=job.requester_id,
         language=job.language,
         asked_at=job.asked_at,
         job_id=follow_up_id(job.id, topic.topic_id or 0),

@@ -42,7 +42,7 @@ class PostToChannel:
         if attempt.load(Posting) is None:
             if not post.channel_id:
                 return await send("channels", await self._channels(attempt))
-            if not await self._group_admins.may_post(post.channel_id, attempt.job.owner_id):
+            if not await self._group_admins.may_post(post.channel_id, attempt.job.requester_id):
                 raise _ended(attempt, "post.not_allowed")
         if post.caption is None:
             await self._chats.update(attempt.job.chat, ChatFields(caption_job_id=attempt.job.id))
@@ -59,11 +59,11 @@ class PostToChannel:
 
     async def _channels(self, attempt: Attempt) -> LocalizedMessage:
         """Ask in which of the person's channels to post."""
-        person_id = attempt.job.owner_id
+        requester_id = attempt.job.requester_id
         buttons = [
             Button(text=title, action=Post(str(channel_id), attempt.job.id))
-            for channel_id, title in (await self._chats.channels.all(person_id)).items()
-            if await self._group_admins.may_post(channel_id, person_id)
+            for channel_id, title in (await self._chats.channels.all(requester_id)).items()
+            if await self._group_admins.may_post(channel_id, requester_id)
         ]
         if not buttons:
             raise _ended(attempt, "post.nowhere")

@@ -29,9 +29,11 @@ class ShowPrivateMessage:
             or (kept := await attempt.job_queue.load_checkpoint(status.job, PrivateMessageKept)) is None
         ):
             raise JobEnded(LocalizedMessage("private.gone"), JobState.DONE)
-        reader, owner = attempt.job.owner_id, status.job.owner_id
-        is_for_admins = owner == group.chat_id and not group.is_private
-        if reader != owner and not (is_for_admins and await self._group_admins.is_admin(group, reader)):
+        reader_id, requester_id = attempt.job.requester_id, status.job.requester_id
+        is_for_admins = requester_id == group.chat_id and not group.is_private
+        if reader_id != requester_id and not (
+            is_for_admins and await self._group_admins.is_admin(group, reader_id)
+        ):
             raise JobEnded(LocalizedMessage("private.not_yours"), JobState.DONE)
         message = STORED_LIST.validate_json(
             self._chats.decrypt(group, PrivateMessageKept.use(status.job.id), kept.encrypted)

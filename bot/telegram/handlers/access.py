@@ -1,7 +1,6 @@
 """Before all other handlers: ignore updates that aren't for the bot, and refuse people who may not use it."""
 
 import asyncio
-from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -10,12 +9,12 @@ from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
 from bot.jobs.messages import LocalizedMessage
 from bot.runtime.tokens import has_token
 from bot.telegram.handlers.button_presses import PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, TextCommandHandler, handles, on_message
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler, on_message
 from bot.telegram.reading.addressing import (
     chat_key_of,
     is_from_bot,
     message_of,
-    owner_id,
+    requester_id_of,
     telegram_chat_id_of,
 )
 from bot.telegram.reading.attachments import attachment_of
@@ -49,26 +48,30 @@ class ForwardedCommand(filters.MessageFilter):
 class AccessGuard(HandlerFamily):
     """Lets updates pass, keeps them from the other handlers, or answers them itself."""
 
-    @on_message(filters.ALL, _BEFORE_ACCESS)
+    def _handlers(self) -> Handlers:
+        return {
+            _BEFORE_ACCESS: [on_message(filters.ALL, self._stop_for_others)],
+            _BEFORE_ALL: [TypeHandler(Update, self._check)],
+            0: [on_message(ForwardedCommand(), self._forwarded_command)],
+        }
+
     async def _stop_for_others(self, update: Update, context: Context) -> None:
         """Stop commands for other bots, and messages that no person has sent."""
         message = message_of(update)
-        # A token in it has to be deleted all the same.
-        username = context.bot.username
-        command = find_command(message.text or message.caption or "", username)
-        is_elses = command is not None and not command.is_for(username) and not has_token(message.text or "")
+        username, words = context.bot.username, words_of(message)
+        command = find_command(words, username)
+        # One with a token goes on to LoginHandlers, which deletes it.
+        is_elses = command is not None and not command.is_for(username) and not has_token(words)
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 
-    @on_message(ForwardedCommand())
     async def _forwarded_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
         if message.chat.type == ChatType.PRIVATE:
             return await self._submitter.reply(update, LocalizedMessage("error.forwarded_order"))
         return await self._submitter.record(message)
 
-    @handles(partial(TypeHandler, Update), _BEFORE_ALL)
     async def _check(self, update: Update, context: Context) -> None:
         """Let an update pass if its sender may use the bot.
 
@@ -81,7 +84,9 @@ class AccessGuard(HandlerFamily):
         if message is not None and filters.StatusUpdate.ALL.check_update(update):
             # An event of a chat isn't anybody's request.
             return
-        refusal = self._services.access.why_denied(owner_id(update), chat.id, telegram_chat_id_of(chat))
+        refusal = self._services.access.why_denied(
+            requester_id_of(update), chat.id, telegram_chat_id_of(chat)
+        )
         # In one round trip with what the next handlers read: a person waits for the first sign.
         ahead = () if message is None else (self._submitter.chat(update, chat_key_of(message)),)
         reason, *_ = await asyncio.gather(refusal, *ahead)

@@ -7,7 +7,7 @@ from bot.jobs.messages import LocalizedMessage, UncutText
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import AnnouncePayload
 from bot.telegram.handlers.access import ForwardedCommand
-from bot.telegram.handlers.handler_family import HandlerFamily, HandlerServices, on_command, text_command
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler, text_command
 from bot.telegram.receiving.application import Context
 
 MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has to fit into one message
@@ -16,16 +16,21 @@ MAX_ANNOUNCEMENT_CHARS = 3000  # the longest announcement; with its frame it has
 class AdminCommands(HandlerFamily):
     """Handles ``/stats``, ``/ban``, ``/unban``, ``/pause``, ``/resume``, ``/alerts`` and ``/announce``."""
 
-    def __init__(self, services: HandlerServices) -> None:
-        super().__init__(services)
+    def _handlers(self) -> Handlers:
         # A command that another person wrote and they forward is not theirs.
-        self._askers &= filters.ChatType.PRIVATE & filters.User(user_id=services.admins) & ~ForwardedCommand()
+        asked = filters.ChatType.PRIVATE & filters.User(user_id=self._services.admins) & ~ForwardedCommand()
+        return [
+            TextCommandHandler("stats", self._stats, asked),
+            TextCommandHandler(("ban", "unban"), self._ban, asked),
+            TextCommandHandler("pause", self._pause, asked),
+            TextCommandHandler("resume", self._resume, asked),
+            TextCommandHandler("alerts", self._alerts, asked),
+            TextCommandHandler("announce", self._announce, asked),
+        ]
 
-    @on_command("stats")
     async def _stats(self, update: Update, context: Context) -> None:
         await self._submitter.submit(update, JobKind.STATS)
 
-    @on_command("ban", "unban")
     async def _ban(self, update: Update, context: Context) -> None:
         command, person_id = text_command(update), _person_meant(update.message, context)
         if command is None or person_id is None:
@@ -37,17 +42,14 @@ class AdminCommands(HandlerFamily):
             key = "admin.banned" if await self._services.access.ban(person_id) else "admin.ban_refused"
         await self._submitter.reply(update, LocalizedMessage(key, {"id": str(person_id)}))
 
-    @on_command("pause")
     async def _pause(self, update: Update, context: Context) -> None:
         await self._job_queue.pause()
         await self._submitter.reply(update, LocalizedMessage("admin.paused"))
 
-    @on_command("resume")
     async def _resume(self, update: Update, context: Context) -> None:
         await self._job_queue.resume()
         await self._submitter.reply(update, LocalizedMessage("admin.resumed"))
 
-    @on_command("alerts")
     async def _alerts(self, update: Update, context: Context) -> None:
         alerts, admin = self._services.alerts, update.effective_user
         if admin is None:
@@ -62,7 +64,6 @@ class AdminCommands(HandlerFamily):
         )
         await self._submitter.reply(update, LocalizedMessage(key, {"command": command}))
 
-    @on_command("announce")
     async def _announce(self, update: Update, context: Context) -> None:
         text = (
             (update.message.text if update.message and update.message.text else "").partition(" ")[2].strip()

@@ -4,21 +4,23 @@ from telegram import Update
 
 from bot.chats.brand import BrandPart
 from bot.chats.key import ChatKey
-from bot.chats.project_file import ProjectFile
 from bot.jobs.buttons import RemoveBrandFile, SetBrandFormat, ShowBrand
 from bot.jobs.generation_choice import RATIOS
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.model import JobKind
+from bot.jobs.payloads import BrandPayload
+from bot.jobs.steps.set_brand import CATEGORIES
 from bot.jobs.steps.show_settings import BACK
 from bot.media.kinds import category_of, kind_of_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import (
     CommandInCaption,
     HandlerFamily,
-    on_command,
+    Handlers,
+    TextCommandHandler,
     on_message,
-    on_press,
 )
-from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import words_of
@@ -29,21 +31,24 @@ _NAMES = {
     "标志": BrandPart.LOGO, "片头": BrandPart.INTRO, "片尾": BrandPart.OUTRO,
 }  # fmt: skip
 
-_KINDS = {
-    BrandPart.LOGO: ("image",),
-    BrandPart.INTRO: ("video", "image"),
-    BrandPart.OUTRO: ("video", "image"),
-}
 _OF_CLIP = "clip"
 
 
 class BrandHandlers(HandlerFamily):
     """Handles ``/brand``, also under a file, and the buttons of the brand's settings."""
 
-    @on_command("brand")
-    @on_message(CommandInCaption("brand"))
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("brand", self._brand),
+            on_message(CommandInCaption("brand"), self._brand),
+            on_press(self._show, ShowBrand),
+            on_press(self._set_format, SetBrandFormat),
+            on_press(self._remove, RemoveBrandFile),
+        ]
+
     async def _brand(self, update: Update, context: Context) -> None:
-        """Show the brand, or set a file of it: the one that the command comes with, or answers."""
+        """Show the brand, or have a file of it set: the one that the command comes with, or answers."""
         message, chats = message_of(update), self._chats
         command = find_command(words_of(message), context.bot.username)
         key, part = chat_key_of(message), _NAMES.get(command.words.casefold() if command is not None else "")
@@ -59,30 +64,16 @@ class BrandHandlers(HandlerFamily):
         card = await self._submitter.card(update, message)
         file = self._services.refusals.fitting(given, card)
         refusal = self._services.refusals.why_refused(file, card)
-        kind = kind_of_name(file.name)
-        if refusal is None and category_of(kind) not in _KINDS[part]:
+        if refusal is None and category_of(kind_of_name(file.name)) not in CATEGORIES[part]:
             refusal = LocalizedMessage(f"brand.how_{part}")
         if refusal is not None:
             return await self._submitter.reply(update, refusal)
-        stored = ProjectFile(
-            telegram_chat_id=telegram_chat_id_of(message.chat),
-            message_id=file.message_id or 0,
-            session_id="",
-            name=f"{part}.{kind}",
-            file_id=file.file_id,
-            kind=file.kind,
-            size_bytes=file.size,
-            content_type=file.content_type,
-            unique_id=file.unique_id,
-        )
-        await chats.brands.set_file(key, part, stored)
-        await self._submitter.reply(update, LocalizedMessage(f"brand.saved_{part}"))
+        job = self._submitter.job(update, JobKind.BRAND, files=(file,), payload=BrandPayload(part=part))
+        await self._submitter.enqueue(update, [job])
 
-    @on_press
     async def _show(self, press: Press, action: ShowBrand) -> PressReply:
         return await self.show_view(press, await self._view(press.chat))
 
-    @on_press
     async def _set_format(self, press: Press, action: SetBrandFormat) -> PressReply:
         ratio = "" if action.ratio == _OF_CLIP else action.ratio.replace("x", ":")
         if ratio not in ("", *RATIOS):
@@ -91,7 +82,6 @@ class BrandHandlers(HandlerFamily):
         await self._chats.brands.set_ratio(press.chat, ratio)
         return PressReply("toast.saved", show=await self._view(press.chat))
 
-    @on_press
     async def _remove(self, press: Press, action: RemoveBrandFile) -> PressReply:
         await self.ensure_may_change_settings(press)
         await self._chats.brands.set_file(press.chat, action.file, None)

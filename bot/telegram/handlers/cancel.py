@@ -13,7 +13,7 @@ from bot.jobs.steps.ask_for_clip import NOTHING_KEPT
 from bot.jobs.steps.transcribe import Heard
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply
 from bot.telegram.handlers.channel_posts import ChannelPosts
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
@@ -24,7 +24,14 @@ from bot.words import Words
 class CancelHandlers(HandlerFamily):
     """Handles ``/cancel`` and the button Cancel."""
 
-    @on_command("cancel")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("cancel", self.cancel),
+            on_press(self._press, Cancel),
+            on_press(self._edit_heard, EditHeard),
+        ]
+
     async def cancel(self, update: Update, context: Context) -> None:
         """Stop one's own first job; an admin of the group may stop that of others. The latest request goes first."""
         if await ChannelPosts(self._services).drop(update):
@@ -39,7 +46,7 @@ class CancelHandlers(HandlerFamily):
             await self._chats.update(chat, NOTHING_KEPT)
             key = "job.cancelled" if is_waiting else "job.nothing_to_cancel"
             return await self._submitter.reply(update, LocalizedMessage(key))
-        own = [job for job in jobs if is_own(update, job.owner_id)]
+        own = [job for job in jobs if is_own(update, job.requester_id)]
         if not own and not await self._permissions.may_change(update, None):
             return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
         job_id = (own or jobs)[0].id
@@ -50,7 +57,6 @@ class CancelHandlers(HandlerFamily):
             await job_queue.cancel(chat, QueueName.MAIN, job_id)
         return None
 
-    @on_press
     async def _press(self, press: Press, action: Cancel) -> PressReply:
         job = await self.job_behind(press, action.job_id)
         match await self._job_queue.cancel(job.chat, job.queue, job.id):
@@ -67,7 +73,6 @@ class CancelHandlers(HandlerFamily):
             case _:
                 return OLD_JOB
 
-    @on_press
     async def _edit_heard(self, press: Press, action: EditHeard) -> PressReply:
         job = await self.job_behind(press, action.job_id)
         if (heard := await self._job_queue.load_checkpoint(job, Heard)) is None:

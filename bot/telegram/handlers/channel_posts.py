@@ -18,7 +18,7 @@ from bot.telegram.handlers.button_presses import (
     action_of,
     buttons_of,
 )
-from bot.telegram.handlers.handler_family import HandlerFamily, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.formatting import visible_length
@@ -32,6 +32,10 @@ class ChannelPosts(HandlerFamily):
 
     In private chats only: a group's videos belong to the group.
     """
+
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [on_press(self._go_on, Post)]
 
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
@@ -82,7 +86,6 @@ class ChannelPosts(HandlerFamily):
         await self._submitter.enqueue(press.update, [job])
         return PressReply()
 
-    @on_press
     async def _go_on(self, press: Press, action: Post) -> PressReply:
         if not action.choice:
             return await self._begin(press)

@@ -8,7 +8,7 @@ from bot.jobs.buttons import ChooseLanguage, Setting, ShowSettings, SwitchSettin
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.steps.show_settings import BACK, settings_view
 from bot.telegram.handlers.button_presses import Press, PressReply, ShowView
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.located_messages import View
@@ -18,12 +18,19 @@ from bot.words import Words, languages
 class SettingsHandlers(HandlerFamily):
     """Handles ``/language``, and the buttons of the settings and of the list of languages."""
 
-    @on_command("language")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("language", self._language),
+            on_press(self._choose, ChooseLanguage),
+            on_press(self._show, ShowSettings),
+            on_press(self._switch, SwitchSetting),
+        ]
+
     async def _language(self, update: Update, context: Context) -> None:
         language = await self._submitter.language_in(update, chat_key_of(message_of(update)))
         await self._submitter.reply(update, language_list(language))
 
-    @on_press
     async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:
         if action.language not in languages():
             return await self.show_view(press, _show_list)
@@ -31,11 +38,9 @@ class SettingsHandlers(HandlerFamily):
         await self._chats.update(press.chat, ChatFields(language=action.language))
         return PressReply("toast.saved", show=_show_list)
 
-    @on_press
     async def _show(self, press: Press, action: ShowSettings) -> PressReply:
         return await self.show_view(press, self._view_of(press.chat))
 
-    @on_press
     async def _switch(self, press: Press, action: SwitchSetting) -> PressReply:
         chat = await self._chats.get(press.chat)
         if action.setting is Setting.MEMBERS_MAY_CHANGE:

@@ -6,7 +6,6 @@ The handler always prepares the offer; whether the request still waits is decide
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -21,7 +20,7 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.retry_jobs import not_uploaded
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.handlers.job_submitter import ANSWER
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.request import Request, digest_of
@@ -32,7 +31,13 @@ from bot.words.phrases import action_for
 class EditedMessageHandlers(HandlerFamily):
     """Handles edited messages and the button that runs one again."""
 
-    @handles(partial(MessageHandler, filters.UpdateType.EDITED_MESSAGE))
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited),
+            on_press(self._run, RunEdited),
+        ]
+
     async def _edited(self, update: Update, context: Context) -> None:
         message = update.edited_message
         if message is None:
@@ -95,7 +100,6 @@ class EditedMessageHandlers(HandlerFamily):
         new.set_bot(context.bot)
         return await context.application.process_update(new)
 
-    @on_press
     async def _run(self, press: Press, action: RunEdited) -> PressReply:
         """Store the request in its new words, which the job that offered it holds."""
         offer = await self.job_behind(press, action.job_id)

@@ -1,14 +1,12 @@
 """What happens to a group: it becomes a supergroup, the bot is removed or muted, a message is pinned."""
 
-from functools import partial
-
 from telegram import ChatMember, ChatMemberUpdated, Update
 from telegram.constants import ChatType
 from telegram.ext import ChatMemberHandler, filters
 
 from bot.chats.chats import ChatFields
 from bot.jobs.messages import LocalizedMessage
-from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_message
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, on_message
 from bot.telegram.reading.addressing import chat_key_of, may_write, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import posts
@@ -17,11 +15,17 @@ from bot.telegram.sending.group_admins import posts
 class GroupHandlers(HandlerFamily):
     """Handles pinned messages, a group's move to a supergroup, new topics, and what the bot may do in a chat."""
 
-    @on_message(filters.StatusUpdate.PINNED_MESSAGE)
+    def _handlers(self) -> Handlers:
+        return [
+            on_message(filters.StatusUpdate.PINNED_MESSAGE, self._pinned),
+            on_message(filters.StatusUpdate.MIGRATE, self._migrated),
+            on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED, self._topic_created),
+            ChatMemberHandler(self._membership),
+        ]
+
     async def _pinned(self, update: Update, context: Context) -> None:
         await self._submitter.record(message_of(update))
 
-    @on_message(filters.StatusUpdate.MIGRATE)
     async def _migrated(self, update: Update, context: Context) -> None:
         """Record that a group has become a supergroup; both say so, in any order."""
         message = message_of(update)
@@ -31,7 +35,6 @@ class GroupHandlers(HandlerFamily):
         elif message.migrate_from_chat_id is not None:
             await self._services.telegram_ids.record_migration(message.migrate_from_chat_id, here)
 
-    @on_message(filters.StatusUpdate.FORUM_TOPIC_CREATED)
     async def _topic_created(self, update: Update, context: Context) -> None:
         """Let an unnamed topic of a private chat get the name of its project."""
         message = message_of(update)
@@ -40,7 +43,6 @@ class GroupHandlers(HandlerFamily):
         if key.is_private and created is not None and created.is_name_implicit:
             await self._chats.update(key, ChatFields(takes_name=True))
 
-    @handles(partial(ChatMemberHandler, chat_member_types=ChatMemberHandler.MY_CHAT_MEMBER))
     async def _membership(self, update: Update, context: Context) -> None:
         """Introduce the bot to a group that it joins, and stop all jobs of a chat where it can't write any more.
 

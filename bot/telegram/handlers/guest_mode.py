@@ -1,7 +1,6 @@
 """Guest mode: a person calls the bot by its name in a chat that it isn't in, mostly in reply to a video."""
 
 from dataclasses import replace
-from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -17,7 +16,7 @@ from bot.jobs.queue.album import MAX_CONTEXT_CHARS, PARAGRAPH
 from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.telegram.handlers.button_presses import OLD_BUTTON, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, handles
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.reading.request import Request, read_request
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import Text, format_message
@@ -47,7 +46,9 @@ class GuestModeHandlers(HandlerFamily):
     the message can be edited.
     """
 
-    @handles(partial(MessageHandler, filters.UpdateType.GUEST_MESSAGE))
+    def _handlers(self) -> Handlers:
+        return [MessageHandler(filters.UpdateType.GUEST_MESSAGE, self._called), _PressAsGuest(self._press)]
+
     async def _called(self, update: Update, context: Context) -> None:
         message = update.guest_message
         if message is None or message.guest_query_id is None:
@@ -109,7 +110,7 @@ class GuestModeHandlers(HandlerFamily):
             chat=key,
             queue=QueueName.MAIN,
             kind=JobKind.EDIT,
-            owner_id=key.chat_id,
+            requester_id=key.chat_id,
             message_id=None,
             language="",
             asked_at=self._clock.now(),
@@ -125,7 +126,6 @@ class GuestModeHandlers(HandlerFamily):
         text = format_message(words, said.key, said.params)
         await self._services.guest_mode_messages.answer(query, text, keyboard(said.buttons, words))
 
-    @handles(_PressAsGuest)
     async def _press(self, update: Update, context: Context) -> None:
         """Cancel a request for the person who made it: only their own private chat has its job."""
         press, job_queue = update.callback_query, self._job_queue

@@ -1,11 +1,8 @@
 """What all handlers are made with, and the base of those of one family of commands and buttons."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from types import FunctionType
-from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
+from typing import Any, TypeAlias
 
 from telegram import InlineKeyboardMarkup, Message, Update
 from telegram.constants import ChatType
@@ -29,7 +26,7 @@ from bot.telegram.handlers.button_presses import (
     buttons_of,
 )
 from bot.telegram.handlers.job_submitter import JobSubmitter
-from bot.telegram.handlers.permissions import Permissions, asker_of, is_channel
+from bot.telegram.handlers.permissions import Permissions, is_channel, requester_id_behind
 from bot.telegram.reading.commands import Command, find_command
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -40,15 +37,14 @@ from bot.words.phrases import command_for
 
 
 class TextCommandHandler(CommandHandler[Context, Any]):
-    """Handles a command at the beginning of a text, whether Telegram has made an entity of it or not."""
+    """Handles a command at the beginning of a new text, whether Telegram has made an entity of it or not."""
 
     def check_update(self, update: object) -> bool | tuple[list[str], bool | dict[str, Any]] | None:
         """See ``CommandHandler``."""
-        command = text_command(update) if isinstance(update, Update) else None
-        if command is None or command.name not in self.commands:
+        if not isinstance(update, Update) or (command := text_command(update)) is None:
             return None
-        passed = self.filters.check_update(update) if isinstance(update, Update) else False
-        return (command.words.split(), passed) if passed else False
+        passed = command.name in self.commands and self.filters.check_update(update)
+        return (command.words.split(), passed) if passed else None
 
 
 class CommandInCaption(filters.MessageFilter):
@@ -65,8 +61,8 @@ class CommandInCaption(filters.MessageFilter):
 
 
 def text_command(update: Update) -> Command | None:
-    """Return the command for this bot that a text begins with, or is in words; ``None`` if there is none."""
-    message = update.effective_message
+    """Return the command for this bot that a new text begins with, or is in words; ``None`` if there is none."""
+    message = update.message  # Of no edit: a request is charged once.
     if message is None or not message.text:
         return None
     username = message.get_bot().username
@@ -79,12 +75,9 @@ def text_command(update: Update) -> Command | None:
 
 MAX_NAME_CHARS = 40  # of the person who pressed a button
 
-Handle = TypeVar("Handle", bound=Callable[..., Any])
-MakeHandler: TypeAlias = Callable[["HandlerFamily", Any], BaseHandler[Any, Context, Any]]
-"""Makes PTB's handler that calls a method of a family."""
-
-_MADE_BY: defaultdict[Callable[..., Any], list[tuple[MakeHandler, int]]] = defaultdict(list)
-"""What makes the handlers of a method, each with the group that PTB looks for it in."""
+AnyHandler: TypeAlias = BaseHandler[Any, Context, Any]
+Handlers: TypeAlias = Sequence[AnyHandler] | dict[int, Sequence[AnyHandler]]
+"""Of a group PTB runs the first handler that fits; group 0 if none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +98,7 @@ class HandlerServices:
 
 
 class HandlerFamily:
-    """Base of the handlers of one family: methods that `on_command` and its like mark."""
+    """Base of the handlers of one family."""
 
     def __init__(self, services: HandlerServices) -> None:
         self._services = services
@@ -115,27 +108,27 @@ class HandlerFamily:
         self._chats = services.submitter.chats
         self._cards = services.submitter.cards
         self._clock = services.submitter.clock
-        self._askers: filters.BaseFilter = filters.UpdateType.MESSAGE  # whose commands are handled
 
     def register(self) -> None:
-        """Add the handlers, in the order of the methods: of a group PTB runs the first that fits."""
-        for name, function in vars(type(self)).items():
-            for make, group in _MADE_BY[function] if isinstance(function, FunctionType) else ():
-                self._services.application.add_handler(make(self, getattr(self, name)), group)
+        """Add the handlers to the application."""
+        self._services.application.add_handlers(self._handlers())
+
+    def _handlers(self) -> Handlers:
+        raise NotImplementedError
 
     async def words_for(self, press: Press) -> Words:
         """Return the texts for the person who pressed a button."""
         return Words(await self._submitter.language_in(press.update, press.chat))
 
-    async def ensure_may_change(self, press: Press, asker_id: int | None) -> None:
-        """Raise `PressRefused` if a button belongs to this asker and not to the person who pressed it."""
-        if not await self._permissions.may_change(press.update, asker_id):
-            is_of_channel = is_channel(press.update, asker_id)
+    async def ensure_may_change(self, press: Press, requester_id: int | None) -> None:
+        """Raise `PressRefused` if a button is for this requester and not for the person who pressed it."""
+        if not await self._permissions.may_change(press.update, requester_id):
+            is_of_channel = is_channel(press.update, requester_id)
             raise PressRefused(PressReply("toast.not_channels" if is_of_channel else "toast.not_yours"))
 
     async def ensure_may_change_view(self, press: Press) -> None:
         """Raise `PressRefused` if another person asked for the message with the button."""
-        await self.ensure_may_change(press, asker_of(press.message))
+        await self.ensure_may_change(press, requester_id_behind(press.message))
 
     async def show_view(self, press: Press, view: View | ShowView) -> PressReply:
         """Show a view in the button's message, for the person who asked for that."""
@@ -153,7 +146,7 @@ class HandlerFamily:
         status = await self._job_queue.find(press.chat, job_id)
         if status is None:
             raise PressRefused(OLD_JOB)
-        await self.ensure_may_change(press, status.job.owner_id)
+        await self.ensure_may_change(press, status.job.requester_id)
         return status.job
 
     async def job_of(self, press: Press, kind: JobKind, **fields: Any) -> Job | None:
@@ -177,7 +170,7 @@ class HandlerFamily:
             job,
             message_id=held.message_id,
             telegram_chat_id=held.telegram_chat_id,
-            owner_id=held.owner_id,
+            requester_id=held.requester_id,
             is_press=held.is_press,
         )
 
@@ -196,36 +189,11 @@ class HandlerFamily:
         return PressReply(toast, buttons=buttons)
 
 
-def handles(
-    make: Callable[[Any], BaseHandler[Any, Context, Any]], group: int = 0
-) -> Callable[[Handle], Handle]:
-    """Register a method for the updates that the handler built by ``make`` accepts."""
-    return _marks(lambda family, handle: make(handle), group)
-
-
-def on_command(*names: str) -> Callable[[Handle], Handle]:
-    """Let a method handle commands in new messages: a request is charged once, so edits are skipped."""
-    return _marks(lambda family, handle: TextCommandHandler(names, handle, filters=family._askers))
-
-
-def on_message(which: filters.BaseFilter, group: int = 0) -> Callable[[Handle], Handle]:
-    """Let a method handle new messages."""
-    return handles(partial(MessageHandler, filters.UpdateType.MESSAGE & which), group)
-
-
-def on_press(handle: Handle) -> Handle:
-    """Let a method handle the buttons of the actions that its argument ``action`` may be."""
-    action = get_type_hints(handle)["action"]
-    actions = get_args(action) or (action,)
-    return _marks(lambda family, bound: family._services.presses.handler(bound, *actions))(handle)
-
-
-def _marks(make: MakeHandler, group: int = 0) -> Callable[[Handle], Handle]:
-    def mark(handle: Handle) -> Handle:
-        _MADE_BY[handle].append((make, group))
-        return handle
-
-    return mark
+def on_message(
+    which: filters.BaseFilter, handle: Callable[[Update, Context], Coroutine[Any, Any, None]]
+) -> AnyHandler:
+    """Return the handler of these new messages; PTB's takes edits as well."""
+    return MessageHandler(filters.UpdateType.MESSAGE & which, handle)
 
 
 def _trace_of(press: Press) -> LocalizedMessage | None:

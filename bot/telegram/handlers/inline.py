@@ -20,7 +20,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.versions import Version
 from bot.jobs.versions import SHARED, version_at, version_name
-from bot.telegram.handlers.handler_family import HandlerFamily, handles
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.receiving.application import Context
 from bot.words import Words, bounded
 
@@ -38,7 +38,9 @@ _BUTTON_CHARS: Final = 50  # Telegram takes 64
 class InlineHandlers(HandlerFamily):
     """Handles what people type behind the bot's name. Answers at once: Telegram drops late answers."""
 
-    @handles(InlineQueryHandler)
+    def _handlers(self) -> Handlers:
+        return [InlineQueryHandler(self._offer)]
+
     async def _offer(self, update: Update, context: Context) -> None:
         query = update.inline_query
         if query is None:

@@ -54,7 +54,7 @@ from bot.telegram.handlers.button_presses import (
     buttons_of,
     without_actions,
 )
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press, text_command
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler, text_command
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
@@ -80,12 +80,28 @@ _ACTIONS = (PhraseAction.EXPORT, PhraseAction.CREDITS, PhraseAction.STATUS)
 class JobButtons(HandlerFamily):
     """Handles commands that each start one kind of job, and the buttons under a job's messages."""
 
-    @on_command(*COMMAND_JOBS)
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler(COMMAND_JOBS, self._command),
+            on_press(self._as_command, Export, ShowCredits, ShowStatus, ShowLink),
+            on_press(self._show_more, ShowMore),
+            on_press(self._make_extract, MakeExtract),
+            on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample),
+            on_press(self._choose_generation, ChooseGeneration),
+            on_press(self._render_last_only, RenderLastOnly),
+            on_press(self._keep_extras, KeepExtras),
+            on_press(self._drop, DropRequest),
+            on_press(self._run_own_words, RemoveExtra, RunOffer, RunScreenButton, RunCaption, UseVoice),
+            on_press(self._run_held, RunHeld),
+            on_press(self._retry, Retry),
+            on_press(self._go_on, GoOn),
+        ]
+
     async def _command(self, update: Update, context: Context) -> None:
         if (command := text_command(update)) is not None:
             await self._submitter.submit(update, COMMAND_JOBS[command.name].kind)
 
-    @on_press
     async def _as_command(
         self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink
     ) -> PressReply:
@@ -103,7 +119,6 @@ class JobButtons(HandlerFamily):
         await self._submitter.enqueue(press.update, [job])
         return PressReply()
 
-    @on_press
     async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
         """Put the other buttons in the place of this one; links stay the last."""
         if not press.button_is_still_there:
@@ -120,7 +135,6 @@ class JobButtons(HandlerFamily):
         buttons += [button for button in rest if button.url]
         return PressReply(buttons=InlineKeyboardMarkup(in_rows(buttons)))
 
-    @on_press
     async def _make_extract(self, press: Press, action: MakeExtract) -> PressReply:
         message = press.message
         file = attachment_of(message)
@@ -133,7 +147,6 @@ class JobButtons(HandlerFamily):
             return PressReply("toast.sent_already", buttons=others)
         return await self.send_prompt(press, job, "toast.extract", others)
 
-    @on_press
     async def _run_prompt(
         self, press: Press, action: RunExample | RunSuggestion | PlaceFiles | TrySample
     ) -> PressReply:
@@ -161,7 +174,6 @@ class JobButtons(HandlerFamily):
         toast = "toast.sent_generation" if generates else "toast.sent_prompt"
         return PressReply(toast, params, buttons=others)
 
-    @on_press
     async def _choose_generation(self, press: Press, action: ChooseGeneration) -> PressReply:
         """Tick a format or a length, or run the request with what is ticked."""
         ratio, held = action.ratio.replace("x", ":"), await self.job_behind(press, action.job_id)
@@ -179,12 +191,11 @@ class JobButtons(HandlerFamily):
             job = replace(job, prompt=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")
 
-    @on_press
     async def _render_last_only(self, press: Press, action: RenderLastOnly) -> PressReply:
         """Skip the renders of all waiting requests but the last."""
         jobs = await self._job_queue.current_jobs(press.chat, QueueName.MAIN)
         for job in jobs:
-            await self.ensure_may_change(press, job.owner_id)
+            await self.ensure_may_change(press, job.requester_id)
         rendered = [job.id for job in jobs if job.kind in (JobKind.EDIT, JobKind.EXPORT)]
         others = press.other_buttons
         if len(rendered) < 2:
@@ -192,18 +203,15 @@ class JobButtons(HandlerFamily):
         await self._chats.update(press.chat, ChatFields(last_only_job_id=rendered[-1]))
         return PressReply("toast.last_only", buttons=others)
 
-    @on_press
     async def _keep_extras(self, press: Press, action: KeepExtras) -> PressReply:
         await self.job_behind(press, action.job_id)
         rest = without_actions(press.message, KeepExtras, RemoveExtra)
         return PressReply("toast.kept", buttons=rest)
 
-    @on_press
     async def _drop(self, press: Press, action: DropRequest) -> PressReply:
         await self.job_behind(press, action.job_id)
         return PressReply("toast.dropped", buttons=NO_BUTTONS)
 
-    @on_press
     async def _run_own_words(
         self, press: Press, action: RemoveExtra | RunOffer | RunScreenButton | RunCaption | UseVoice
     ) -> PressReply:
@@ -228,7 +236,6 @@ class JobButtons(HandlerFamily):
             return PressReply("toast.old_button")
         return await self.send_prompt(press, await self.prompt_job(press, prompt, **spoken), buttons=buttons)
 
-    @on_press
     async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
         job = await self.held_job(press, old)
@@ -242,14 +249,12 @@ class JobButtons(HandlerFamily):
             job = replace(job, files=files, payload=payload)
         return await self.send_prompt(press, job)
 
-    @on_press
     async def _retry(self, press: Press, action: Retry) -> PressReply:
         job = await self.job_behind(press, action.job_id)
         again = await make_retry_job(self._job_queue, self._chats, job, self._clock.now())
         # The new job's own messages say that it goes on.
         return await self.send_prompt(press, again, toast="")
 
-    @on_press
     async def _go_on(self, press: Press, action: GoOn) -> PressReply:
         job = await self.job_behind(press, action.job_id)
         again = await make_resumed_job(self._job_queue, self._chats, job, action.choice, self._clock.now())

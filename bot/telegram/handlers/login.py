@@ -5,7 +5,6 @@ A message that holds a token is deleted before anything else happens, and the to
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -15,7 +14,7 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, MessageLocation
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.runtime.tokens import has_bot_token, has_token, token_in
-from bot.telegram.handlers.handler_family import HandlerFamily, handles, on_command
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import is_from_others, words_of
@@ -41,7 +40,12 @@ class _HoldsToken(filters.MessageFilter):
 class LoginHandlers(HandlerFamily):
     """Handles ``/login``, and tokens wherever else they stand."""
 
-    @handles(partial(MessageHandler, filters.UpdateType.MESSAGES & _HoldsToken()), _AFTER_ACCESS)
+    def _handlers(self) -> Handlers:
+        return {
+            _AFTER_ACCESS: [MessageHandler(filters.UpdateType.MESSAGES & _HoldsToken(), self._guard)],
+            0: [TextCommandHandler("login", self._login)],
+        }
+
     async def _guard(self, update: Update, context: Context) -> None:
         """Delete a message with a token in it, whatever else it asks for.
 
@@ -57,7 +61,6 @@ class LoginHandlers(HandlerFamily):
             await self._use_token(update, context, message, token)
         raise ApplicationHandlerStop
 
-    @on_command("login")
     async def _login(self, update: Update, context: Context) -> None:
         message = message_of(update)
         token = offered_token(message.text or "")

@@ -10,7 +10,7 @@ from telegram.error import TelegramError
 from bot.chats.chats import Chat
 from bot.chats.key import ChatKey
 from bot.jobs.ports import ChatGone, GroupAdmins
-from bot.telegram.reading.addressing import owner_id, sender_id
+from bot.telegram.reading.addressing import requester_id_of
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class Permissions:
     def __init__(self, group_admins: GroupAdmins) -> None:
         self._group_admins = group_admins
 
-    async def may_change(self, update: Update, asker_id: int | None) -> bool:
+    async def may_change(self, update: Update, requester_id: int | None) -> bool:
         """Return whether a person may change or stop something.
 
         Telegram names the person who presses a button even where they write as a channel: so what a channel asked for
@@ -33,12 +33,12 @@ class Permissions:
         chat = update.effective_chat
         if chat is None:
             return False
-        if is_own(update, asker_id) or await self._is_admin(chat.id, owner_id(update)):
+        if is_own(update, requester_id) or await self._is_admin(chat.id, requester_id_of(update)):
             return True
         return (
-            asker_id is not None
-            and is_channel(update, asker_id)
-            and await self._is_admin(asker_id, owner_id(update))
+            requester_id is not None
+            and is_channel(update, requester_id)
+            and await self._is_admin(requester_id, requester_id_of(update))
         )
 
     async def may_change_settings(self, update: Update, chat: Chat) -> bool:
@@ -55,23 +55,24 @@ class Permissions:
             return False
 
 
-def is_own(update: Update, asker_id: int | None) -> bool:
+def is_own(update: Update, requester_id: int | None) -> bool:
     """Return whether a person may change or stop something for all that is known without Telegram's list of admins."""
     chat = update.effective_chat
     if chat is None:
         return False
     # An anonymous admin writes in the group's own name.
-    return chat.type == ChatType.PRIVATE or owner_id(update) in (asker_id, chat.id)
+    return chat.type == ChatType.PRIVATE or requester_id_of(update) in (requester_id, chat.id)
 
 
-def is_channel(update: Update, asker_id: int | None) -> bool:
+def is_channel(update: Update, requester_id: int | None) -> bool:
     """Return whether something was asked for in the name of a channel, not of a person or the group itself."""
     chat = update.effective_chat
     # Ids of people are positive.
-    return asker_id is not None and asker_id < 0 and (chat is None or asker_id != chat.id)
+    return requester_id is not None and requester_id < 0 and (chat is None or requester_id != chat.id)
 
 
-def asker_of(message: Message) -> int | None:
+def requester_id_behind(message: Message) -> int | None:
     """Return who wrote the message that a message of the bot replies to, or ``None`` if that is gone."""
     asked = message.reply_to_message
-    return None if asked is None else sender_id(asked)
+    sender = None if asked is None else asked.sender_chat or asked.from_user
+    return None if sender is None else sender.id

@@ -15,7 +15,7 @@ from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.store import keys
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 
@@ -25,15 +25,21 @@ _DAY_S = 86_400
 class PrivacyHandlers(HandlerFamily):
     """Handles ``/privacy``, ``/forget`` and the button that erases."""
 
-    @on_command("privacy")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("privacy", self._privacy),
+            TextCommandHandler("forget", self._forget),
+            on_press(self._erase, ForgetChat),
+            on_press(self._keep, KeepChat),
+        ]
+
     async def _privacy(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, privacy_notice(self._chats.ttl_days))
 
-    @on_command("forget")
     async def _forget(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, forget_notice(message_of(update)))
 
-    @on_press
     async def _erase(self, press: Press, action: ForgetChat) -> PressReply:
         """Enqueue the erase job; requests after it in the queue stay."""
         if not await self._permissions.may_change(press.update, None):
@@ -61,7 +67,6 @@ class PrivacyHandlers(HandlerFamily):
         stopped += await stop_jobs_before(job_queue, press.chat, erase.id)
         return PressReply("toast.forgetting", buttons=NO_BUTTONS, stopped=tuple(stopped))
 
-    @on_press
     async def _keep(self, press: Press, action: KeepChat) -> PressReply:
         return PressReply("toast.chat_kept", buttons=NO_BUTTONS)
 

@@ -20,7 +20,7 @@ from bot.jobs.model import JobKind
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.project_views import delete_view, list_view, project_view
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_BUTTON, Press, PressReply, ShowView
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
@@ -41,7 +41,7 @@ async def last_editor_id(submitter: JobSubmitter, key: ChatKey) -> int | None:
     if chat.answer_job_id is None:
         return None
     status = await submitter.job_queue.find(key, chat.answer_job_id)
-    return None if status is None else status.job.owner_id
+    return None if status is None else status.job.requester_id
 
 
 _GONE = PressReply("projects.gone")
@@ -50,7 +50,21 @@ _GONE = PressReply("projects.gone")
 class ProjectHandlers(HandlerFamily):
     """Handles ``/new``, ``/projects`` and ``/rename``, and the buttons of the list and of the question of ``/new``."""
 
-    @on_command("new")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("new", self.begin_or_ask),
+            on_press(self._begin_new, NewProject),
+            on_press(self._keep, KeepProject),
+            TextCommandHandler("projects", self._projects),
+            TextCommandHandler("rename", self._rename),
+            on_press(self._list, ListProjects),
+            on_press(self._show, ShowProject),
+            on_press(self._open, OpenProject),
+            on_press(self._say_how_to_rename, RenameProject),
+            on_press(self._delete, DeleteProject),
+        ]
+
     async def begin_or_ask(self, update: Update, context: Context) -> None:
         """Begin an empty project, or ask first where the current one has something in it and would give way."""
         chat = await self._chats.get(chat_key_of(message_of(update)))
@@ -60,7 +74,6 @@ class ProjectHandlers(HandlerFamily):
         else:
             await self._submitter.submit(update, JobKind.NEW)
 
-    @on_press
     async def _begin_new(self, press: Press, action: NewProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
         if not await self._permissions.may_change(press.update, last_editor):
@@ -72,15 +85,12 @@ class ProjectHandlers(HandlerFamily):
         await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 
-    @on_press
     async def _keep(self, press: Press, action: KeepProject) -> PressReply:
         return PressReply("toast.project_kept", buttons=NO_BUTTONS)
 
-    @on_command("projects")
     async def _projects(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, await self._page(chat_key_of(message_of(update)), 1))
 
-    @on_command("rename")
     async def _rename(self, update: Update, context: Context) -> None:
         key, chats = chat_key_of(message_of(update)), self._chats
         chat = await chats.get(key)
@@ -99,7 +109,6 @@ class ProjectHandlers(HandlerFamily):
             context.application.create_task(renaming, update, name="rename topic")
         await self._submitter.reply(update, LocalizedMessage("projects.renamed", {"name": name}))
 
-    @on_press
     async def _list(self, press: Press, action: ListProjects) -> PressReply:
         if not action.page:  # Under a message that stays as it is.
             await self._submitter.reply(press.update, await self._page(press.chat, 1))
@@ -107,7 +116,6 @@ class ProjectHandlers(HandlerFamily):
         page = int(action.page) if action.page.isdecimal() else 1
         return await self.show_view(press, await self._page(press.chat, page))
 
-    @on_press
     async def _show(self, press: Press, action: ShowProject) -> PressReply:
         project = await self._chats.project_list.find(press.chat, action.mark)
         if project is None:
@@ -120,7 +128,6 @@ class ProjectHandlers(HandlerFamily):
             return await self.show_view(press, view)
         return await self.show_view(press, VideoView(shown_as.file_id, shown_as.kind, view, view.buttons))
 
-    @on_press
     async def _open(self, press: Press, action: OpenProject) -> PressReply:
         last_editor = await last_editor_id(self._submitter, press.chat)
         if not await self._permissions.may_change(press.update, last_editor):
@@ -131,12 +138,10 @@ class ProjectHandlers(HandlerFamily):
         stored = await self._submitter.submit(press.update, JobKind.OPEN_PROJECT, payload)
         return PressReply("toast.opening_project" if stored else "", buttons=NO_BUTTONS)
 
-    @on_press
     async def _say_how_to_rename(self, press: Press, action: RenameProject) -> PressReply:
         back = Button("button.back", ListProjects("1"))
         return await self.show_view(press, LocalizedMessage("projects.rename", buttons=(back,)))
 
-    @on_press
     async def _delete(self, press: Press, action: DeleteProject) -> PressReply:
         chat = await self._chats.get(press.chat)
         await self.ensure_may_change_settings(press, chat)

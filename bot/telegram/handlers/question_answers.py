@@ -12,7 +12,7 @@ from bot.jobs.question_messages import answered_message, find_question, message_
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import Question, QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, action_of, buttons_of
-from bot.telegram.handlers.handler_family import HandlerFamily, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
@@ -26,7 +26,10 @@ OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
 class QuestionHandlers(HandlerFamily):
     """Handles the buttons of questions, and messages that answer one."""
 
-    @on_press
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [on_press(self._press, AnswerQuestion)]
+
     async def _press(self, press: Press, action: AnswerQuestion) -> PressReply:
         status = await self._job_queue.find(press.chat, action.job_id)
         if status is None and (
@@ -36,7 +39,7 @@ class QuestionHandlers(HandlerFamily):
         if status is None:
             return OLD_JOB
         job = status.job
-        await self.ensure_may_change(press, job.owner_id)
+        await self.ensure_may_change(press, job.requester_id)
         found = find_question(await self._job_queue.load_checkpoint(job, AgentAnswered), action.number)
         if found is None:
             return OVER
@@ -113,10 +116,10 @@ class QuestionHandlers(HandlerFamily):
         shown = _shown_in(job, send)
         replied = message.reply_to_message if is_reply(message) else None
         is_to_it = replied is not None and shown is not None and replied.message_id == shown.message_id
-        if not is_own(update, job.owner_id):
+        if not is_own(update, job.requester_id):
             if not is_to_it:
                 return False
-            if not await self._permissions.may_change(update, job.owner_id):
+            if not await self._permissions.may_change(update, job.requester_id):
                 await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
                 return True
         words = labels or [text[:MAX_PROMPT_CHARS]]

@@ -14,7 +14,7 @@ from bot.jobs.steps.show_settings import BACK
 from bot.jobs.steps.show_skills import card_view, details_view, list_view
 from bot.skills.cards import LINK_PREFIX
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions
 from bot.telegram.reading.addressing import chat_key_of, message_of
@@ -26,13 +26,20 @@ from bot.words import Words
 class SkillHandlers(HandlerFamily):
     """Handles ``/skill`` and the buttons of the list."""
 
-    @on_command("skill")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("skill", self._skill),
+            on_press(self._choose, ChooseSkill),
+            on_press(self._list, ListSkills),
+            on_press(self._show, ShowSkill),
+        ]
+
     async def _skill(self, update: Update, context: Context) -> None:
         if context.args:
             return await choose_skill(self._submitter, self._permissions, update, context.args[0])
         return await show_skill(self._submitter, update, SkillView.LIST)
 
-    @on_press
     async def _choose(self, press: Press, action: ChooseSkill) -> PressReply:
         cards, chats = self._cards, self._chats
         await self.ensure_may_change_settings(press)
@@ -47,7 +54,6 @@ class SkillHandlers(HandlerFamily):
 
         return PressReply("toast.skill_chosen", show=show_card)
 
-    @on_press
     async def _list(self, press: Press, action: ListSkills) -> PressReply:
         page = int(action.page) if action.page.isdecimal() else 1
 
@@ -58,7 +64,6 @@ class SkillHandlers(HandlerFamily):
 
         return await self.show_view(press, show_list)
 
-    @on_press
     async def _show(self, press: Press, action: ShowSkill) -> PressReply:
         name = self._cards.marked(action.mark)
         if name is None:

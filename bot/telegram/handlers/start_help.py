@@ -10,7 +10,7 @@ from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.next_steps import edits_clip
 from bot.jobs.payloads import EditPayload, SkillView
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.handlers.inline import INLINE_START
 from bot.telegram.handlers.login import LOGIN_START, login_how
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
@@ -23,7 +23,9 @@ from bot.telegram.sending.private_messages import read_payload
 class StartHelpHandlers(HandlerFamily):
     """Handles ``/start`` and ``/help``."""
 
-    @on_command("start")
+    def _handlers(self) -> Handlers:
+        return [TextCommandHandler("start", self._start), TextCommandHandler("help", self._help)]
+
     async def _start(self, update: Update, context: Context) -> None:
         message = message_of(update)
         argument = context.args[0] if context.args else ""
@@ -52,7 +54,6 @@ class StartHelpHandlers(HandlerFamily):
             return await choose_skill(self._submitter, self._permissions, update, card)
         return await show_skill(self._submitter, update, SkillView.START)
 
-    @on_command("help")
     async def _help(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, help_message(message_of(update)))
 

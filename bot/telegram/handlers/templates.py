@@ -11,7 +11,7 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.steps.ask_for_clip import KEPT_FOR
 from bot.telegram.handlers.button_presses import Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.receiving.application import Context
 from bot.words import bounded
@@ -23,7 +23,17 @@ _GONE = PressReply("templates.gone")
 class TemplateHandlers(HandlerFamily):
     """Handles ``/save`` and ``/templates``, and the buttons of the list of templates."""
 
-    @on_command("save")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("save", self._save),
+            TextCommandHandler("templates", self._templates),
+            on_press(self._list, ListTemplates),
+            on_press(self._show, ShowTemplate),
+            on_press(self._run, RunTemplate),
+            on_press(self._delete, DeleteTemplate),
+        ]
+
     async def _save(self, update: Update, context: Context) -> None:
         message, templates = message_of(update), self._chats.templates
         name = bounded(" ".join(context.args or ()), MAX_TEMPLATE_NAME_CHARS)
@@ -58,20 +68,16 @@ class TemplateHandlers(HandlerFamily):
         turn = await job_queue.load_checkpoint(status.job, Turn)
         return f"{status.job.prompt}\n\n{turn.prompt}" if turn is not None else status.job.prompt
 
-    @on_command("templates")
     async def _templates(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, await self._all(chat_key_of(message_of(update))))
 
-    @on_press
     async def _list(self, press: Press, action: ListTemplates) -> PressReply:
         return await self.show_view(press, await self._all(press.chat))
 
-    @on_press
     async def _show(self, press: Press, action: ShowTemplate) -> PressReply:
         template = await self._chats.templates.find(press.chat, action.mark)
         return _GONE if template is None else await self.show_view(press, _view(template))
 
-    @on_press
     async def _run(self, press: Press, action: RunTemplate) -> PressReply:
         template = await self._chats.templates.find(press.chat, action.mark)
         if template is None:
@@ -86,7 +92,6 @@ class TemplateHandlers(HandlerFamily):
             return reply
         return await self.send_prompt(press, await self.prompt_job(press, template.prompt, needs_clip=True))
 
-    @on_press
     async def _delete(self, press: Press, action: DeleteTemplate) -> PressReply:
         await self.ensure_may_change_settings(press)
         await self._chats.templates.delete(press.chat, action.mark)

@@ -21,7 +21,7 @@ from bot.jobs.steps.timeline import timeline
 from bot.jobs.variations import VariationAspect
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
-from bot.telegram.handlers.handler_family import HandlerFamily, on_command, on_press
+from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.formatting import format_lines, plain_text
@@ -34,14 +34,23 @@ _OTHER_PROJECT = PressReply("versions.other_project")
 class VersionHandlers(HandlerFamily):
     """Handles ``/history``, and the buttons that show, restore, vary and compare versions."""
 
-    @on_command("history")
+    def _handlers(self) -> Handlers:
+        on_press = self._services.presses.handler
+        return [
+            TextCommandHandler("history", self._history),
+            on_press(self._show, ShowVersion),
+            on_press(self._restore, RestoreVersion),
+            on_press(self._offer_variations, OfferVariations),
+            on_press(self._make_variations, MakeVariations),
+            on_press(self._compare, Compare),
+        ]
+
     async def _history(self, update: Update, context: Context) -> None:
         chats, key = self._chats, chat_key_of(message_of(update))
         mark = project_mark((await chats.get(key)).session_id or "")
         view = history_view(await chats.versions.all(key, mark), mark, self._clock.now())
         await self._submitter.reply(update, view)
 
-    @on_press
     async def _show(self, press: Press, action: ShowVersion) -> PressReply:
         if not press.button_is_still_there:
             await self.ensure_may_change_view(press)
@@ -58,7 +67,6 @@ class VersionHandlers(HandlerFamily):
         await self._submitter.submit(press.update, JobKind.EXPORT, payload)
         return PressReply("toast.sending_version", {"version": version_name(version.number)})
 
-    @on_press
     async def _restore(self, press: Press, action: RestoreVersion) -> PressReply:
         versions, version = await self._find(press, action)
         draft = None if version is None else version.draft
@@ -76,12 +84,10 @@ class VersionHandlers(HandlerFamily):
         job = await self.prompt_job(press, f"{prompt}\n{tracks}", version=version.number, project=action.mark)
         return await self.send_prompt(press, job, "toast.undoing", others)
 
-    @on_press
     async def _offer_variations(self, press: Press, action: OfferVariations) -> PressReply:
         await self._submitter.submit(press.update, JobKind.OFFER_VARIATIONS)
         return PressReply(buttons=press.other_buttons)
 
-    @on_press
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
         if action.aspect not in set(VariationAspect) or not press.button_is_still_there:
             return OLD_BUTTON
@@ -92,7 +98,6 @@ class VersionHandlers(HandlerFamily):
             job = replace(job, kind=JobKind.VARIATIONS, payload=payload)
         return await self.send_prompt(press, job)
 
-    @on_press
     async def _compare(self, press: Press, action: Compare) -> PressReply:
         _, version = await self._find(press, action)
         if version is None:

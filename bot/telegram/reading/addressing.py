@@ -40,7 +40,7 @@ def telegram_chat_id_of(chat: Chat) -> int:
     return int(chat.api_kwargs.get(TELEGRAM_CHAT_ID, chat.id))
 
 
-def owner_id(update: Update) -> int:
+def requester_id_of(update: Update) -> int:
     """Return who asked: the person, or the chat in whose name an anonymous admin or a channel writes.
 
     For those the sender is the same user everywhere (1087968824, 136817688); who it was is in ``sender_chat``.
@@ -52,12 +52,6 @@ def owner_id(update: Update) -> int:
         return user.id
     # Nobody is named: it is the chat's own.
     return update.effective_chat.id if update.effective_chat is not None else 0
-
-
-def sender_id(message: Message) -> int | None:
-    """Return who wrote a message: the person, or the chat in whose name they did."""
-    sender = message.sender_chat or message.from_user
-    return None if sender is None else sender.id
 
 
 def is_from_bot(update: Update, own_id: int) -> bool:

@@ -1,7 +1,4 @@
-"""Calls to Telegram: the chat's current id, retries of idempotent calls, and classification of errors.
-
-After a 429 ``rate_limiter.py`` itself repeats answers and new progress messages; other calls are repeated here.
-"""
+"""Calls to Telegram: the chat's current id, retries, and classification of errors."""
 
 from __future__ import annotations
 
@@ -17,12 +14,15 @@ from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.http import surely_not_sent
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.rate_limiter import PATIENCE_S, Acquired, RateLimiter, SendPriority, pause_after_s
+from bot.telegram.sending.rate_limiter import Acquired, RateLimiter, SendPriority, pause_after_s
 from bot.telegram.sending.send_refusals import SendRefusal, is_nobody_there, send_refusal_of
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+PATIENCE_S = 600.0
+"""How long a call is repeated while Telegram asks to wait, or is away; then the error is raised."""
 
 
 class OutcomeUnknown(Exception):

@@ -84,7 +84,7 @@ class LocatedMessages:
         """
 
         async def edit(chat_id: int) -> object:
-            # The call itself is unlimited: after a 429 the message is rendered again, not the same edit repeated.
+            # Waited for before the view is made, which may change meanwhile; the call itself is unlimited then.
             await self._acquire(chat_id, priority)
             if (made := await shown() if callable(shown) else shown) is None:
                 return None

@@ -44,11 +44,12 @@ class SendPriority(StrEnum):
     EDIT = "edit"  # its edits, of which only the newest matters
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Acquired:
     """A permission to send once that the rate limiter has given already."""
 
     priority: SendPriority
+    is_void: bool = False  # after a 429: the repeated call takes another
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,6 @@ _LIMITED = ("send", "edit", "copy", "forward")
 _UNLIMITED = ("sendChatAction",)
 
 _NOT_PAUSING = ("get", "answer")  # endpoints whose 429 says nothing about sending to the chat
-
-PATIENCE_S = 600.0
-"""How long a call is repeated while Telegram asks to wait, or is away; then the error is raised."""
 
 
 class EditPostponed(Exception):
@@ -190,16 +188,14 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
     ) -> Any:
         """Make a call when its chat's limits allow it; a 429 pauses that chat, for all workers.
 
-        After a 429 the call is repeated, except an edit, which will be outdated, and a call that is not limited.
-
         Raises:
             EditPostponed: An edit has to stand back.
             TelegramError: The call failed.
         """
         chat_id, is_acquired = data.get("chat_id"), False
         match rate_limit_args:
-            case Acquired(priority=priority):
-                is_acquired = True
+            case Acquired(priority=priority, is_void=is_void):
+                is_acquired = not is_void
             case InlineMessage(chat_id=chat_id, priority=priority):
                 pass
             case _:
@@ -207,32 +203,28 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
                 priority = rate_limit_args or (SendPriority.ANSWER if is_limited else SendPriority.FREE)
         if not isinstance(chat_id, int):
             priority = SendPriority.FREE
-        gives_up_s = self._clock.monotonic_s() + PATIENCE_S
-        while True:
-            if not is_acquired and isinstance(chat_id, int):
-                await self.acquire(chat_id, priority)
-            is_acquired = False
-            try:
-                with traced(f"telegram {endpoint}", priority=priority):
-                    result = await callback(*args, **kwargs)
-            except RetryAfter as error:
-                pause_s = wait_s(error)
-                log.info("rate_limiter.asked_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
-                metrics.SENDS.labels(priority, "asked_to_wait").inc()
-                if isinstance(chat_id, int) and not endpoint.startswith(_NOT_PAUSING):
-                    await self.pause(chat_id, pause_s)
-                is_repeated = priority in (SendPriority.ANSWER, SendPriority.PROGRESS)
-                if not is_repeated or self._clock.monotonic_s() >= gives_up_s:
-                    raise
-            except (BadRequest, Forbidden):
-                metrics.SENDS.labels(priority, "refused").inc()
-                raise
-            except NetworkError:
-                metrics.SENDS.labels(priority, "lost").inc()
-                raise
-            else:
-                metrics.SENDS.labels(priority, "ok").inc()
-                return result
+        elif not is_acquired:
+            await self.acquire(chat_id, priority)
+        try:
+            with traced(f"telegram {endpoint}", priority=priority):
+                result = await callback(*args, **kwargs)
+        except RetryAfter as error:
+            pause_s = wait_s(error)
+            log.info("rate_limiter.asked_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
+            metrics.SENDS.labels(priority, "asked_to_wait").inc()
+            if isinstance(rate_limit_args, Acquired):
+                rate_limit_args.is_void = True
+            if isinstance(chat_id, int) and not endpoint.startswith(_NOT_PAUSING):
+                await self.pause(chat_id, pause_s)
+            raise
+        except (BadRequest, Forbidden):
+            metrics.SENDS.labels(priority, "refused").inc()
+            raise
+        except NetworkError:
+            metrics.SENDS.labels(priority, "lost").inc()
+            raise
+        metrics.SENDS.labels(priority, "ok").inc()
+        return result
 
     @property
     def edit_pause_s(self) -> float:

@@ -51,7 +51,7 @@ async def take(rig: Rig, attempt: Attempt, admins: Admins | None = None) -> Loca
 
 async def test_of_several_channels_those_are_offered_where_both_may_post(rig: Rig) -> None:
     for channel_id in (BEACHES, SEAS):
-        await rig.projects.chats.channels.save(rig.job().owner_id, channel_id, "title")
+        await rig.projects.chats.channels.save(rig.job().requester_id, channel_id, "title")
     attempt = attempt_at(rig)
     asked = await take(rig, attempt)
     assert (asked.key, [one.action for one in asked.buttons]) == (
