@@ -350,6 +350,6 @@ async def test_an_edit_takes_away_what_it_replaced_and_nothing_that_was_put_back
     attempt = rig.attempt(job, parts=[a_part(kept)])
     queue = queue_of(attempt)
     queue.gathered_job = replace(queue.gathered_job, job=replace(job, files=(kept,)))
-    opened = {file.file_id: Mock() for file in job.files}
+    opened: dict[str, OpenFile] = {file.file_id: Mock() for file in job.files}
     assert list(await _without_replaced(attempt, opened)) == [kept.file_id, restored.file_id]
     assert attempt.job.files == (kept, restored)
