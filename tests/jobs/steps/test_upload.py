@@ -121,7 +121,7 @@ async def test_a_file_that_is_replaced_while_it_is_opened_is_not_uploaded(
 
 @pytest.mark.parametrize("is_worked_in", [True, False])
 async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_again(
-    rig: Rig, sound: bytes, *, is_worked_in: bool
+    rig: Rig, sound: bytes, monkeypatch: pytest.MonkeyPatch, *, is_worked_in: bool
 ) -> None:
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
@@ -131,8 +131,13 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
     attempt.job = replace(attempt.job, files=(replace(file, message_id=None),))
     queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
-    if not is_worked_in:  # The first look finds the project as it was.
-        await rig.nemo.fault("state", status=200, body='{"code": 0, "data": {"state": {}}}')
+    if not is_worked_in:  # Until the pause all looks find the project as it was.
+        await rig.nemo.fault("state", times=-1, status=200, body='{"code": 0, "data": {"state": {}}}')
+
+    async def pause(duration_s: float) -> None:
+        await rig.nemo.clear_faults()
+
+    monkeypatch.setattr(rig.clock, "sleep", pause)
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
     uploaded = attempt.load(Uploaded, FILES)
