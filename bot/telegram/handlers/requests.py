@@ -39,6 +39,7 @@ from bot.words.phrases import (
     action_for,
     is_bare_answer,
     requested_output,
+    says_nothing,
     small_talk,
 )
 
@@ -151,7 +152,7 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None:
+        if talk is not None or (says_nothing(request.prompt) and not request.context):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)
