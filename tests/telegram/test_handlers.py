@@ -306,6 +306,23 @@ async def test_a_message_that_says_nothing_costs_nothing(received: Received, sai
     assert (await received.job_queue.gathered(stored)).job.prompt == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "is_about_words", "kind"),
+    [
+        ("yes", False, JobKind.MESSAGE),
+        ("yes https://samples.example.com/a.mp4", False, JobKind.EDIT),
+        ("yes", True, JobKind.EDIT),
+    ],
+)
+async def test_a_bare_answer_is_for_the_agent_if_there_is_more_to_it(
+    received: Received, said: str, is_about_words: bool, kind: JobKind
+) -> None:
+    asked = {"message_id": 3, "date": 1, "chat": PRIVATE, "from": ANN, "text": "make it vertical?"}
+    about = {"reply_to_message": asked} if is_about_words else {}
+    (job,) = await received(message(said, PRIVATE, **{"from": ANN}, **about))
+    assert job.kind is kind
+
+
 @pytest.mark.parametrize("said", ["\\credits", "、credits", "/ credits"])
 async def test_a_command_may_begin_with_what_is_on_the_slashs_key(received: Received, said: str) -> None:
     (job,) = await received(message(said, PRIVATE, entities=[], **{"from": ANN}))
