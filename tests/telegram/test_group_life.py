@@ -12,7 +12,7 @@ from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.buttons import RunEdited, RunHeld, pack
 from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded, field_of
-from bot.jobs.messages import ListMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import MessagePayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
@@ -209,6 +209,20 @@ async def test_an_edited_request_that_an_admin_runs_stays_its_askers_and_uploads
     assert [file.file_id for file in offer.files] == [VIDEO["file_id"]]
     (run,) = await received(press(pack(RunEdited(offer.id)), ann, group))
     assert (run.prompt, run.files, run.requester_id) == ("a dog", (), bo["id"])
+
+
+async def test_a_file_that_takes_the_place_of_one_is_offered_without_words_and_after_the_end_too(
+    received: Received,
+) -> None:
+    (asked,) = await received(message("", PRIVATE, video=VIDEO, **{"from": ANN}))
+    await received.job_queue.cancel(asked.chat, asked.queue, asked.id)
+    other = {**VIDEO, "file_id": "other", "file_unique_id": "another"}
+    edit = message("", PRIVATE, video=other, edit_date=60, **{"from": ANN})
+    (offer,) = await received({"edited_message": edit["message"]})
+    said = offer.payload_as(MessagePayload).message
+    assert isinstance(said, LocalizedMessage)
+    assert said.key == "edited.file_no_words"
+    assert [file.file_id for file in offer.files] == ["other"]
 
 
 async def test_forget_can_be_left(received: Received) -> None:
