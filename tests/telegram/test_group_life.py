@@ -94,6 +94,12 @@ async def test_only_groups_are_introduced(received: Received, kind: str) -> None
     assert await received(joined(received, kind=kind)) == []
 
 
+@pytest.mark.parametrize("banned", [ANN["id"], KEY.chat_id])
+async def test_whoever_was_banned_is_not_introduced(received: Received, banned: int) -> None:
+    await received.access.ban(banned)
+    assert await received(joined(received)) == []
+
+
 async def test_help_in_a_group_speaks_of_groups(received: Received) -> None:
     (group,) = await received(message("/help", **{"from": ANN}))
     (private,) = await received(message("/help", PRIVATE, **{"from": ANN}))
