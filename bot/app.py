@@ -23,6 +23,7 @@ from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import JOB_TYPES, StepDependencies
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import QueueName
 from bot.jobs.queue.alert_checks import AlertChecks
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.erase_chat import ChatEraser
@@ -99,6 +100,9 @@ log = structlog.get_logger(__name__)
 
 RECONNECT_PAUSE = timedelta(seconds=1)
 
+QUICK_JOBS = 100
+"""Quick jobs that one process runs concurrently, beside those of ``WORKER_JOBS``."""
+
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
 
 
@@ -109,7 +113,6 @@ class _Parts:
     redis: Redis
     tls: ssl.SSLContext
     bot: TelegramBot
-    docket: Docket
     job_queue: JobQueue
     chats: Chats
     cards: SkillCards
@@ -164,7 +167,7 @@ class App:
             token_cipher = await TokenCipher.of_store(
                 store.redis, settings.encryption_keys, settings.data_dir
             )
-            docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
+            job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             if self._paused:
                 await job_queue.pause(also_running=True)
             # No step waits longer for one thing than for an answer of the agent or for a render.
@@ -187,7 +190,6 @@ class App:
                 redis=store.redis,
                 tls=tls,
                 bot=bot,
-                docket=docket,
                 job_queue=job_queue,
                 chats=chats,
                 cards=await asyncio.to_thread(load_skill_cards, settings),
@@ -206,8 +208,8 @@ class App:
             ]
             runner = None
             if self._role is not Role.INTAKE:
-                runner, supervisor = await self._start_worker(stack, parts, health)
-                tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
+                runner, supervisors = await self._start_workers(stack, parts, health)
+                tasks += [asyncio.create_task(supervisor.run(), name="worker") for supervisor in supervisors]
                 tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
@@ -225,21 +227,28 @@ class App:
             await _end(tasks, runner)
         log.info("app.stopped", role=self._role)
 
-    async def _start_worker(
+    async def _start_workers(
         self, stack: contextlib.AsyncExitStack, parts: _Parts, health: Health
-    ) -> tuple[JobRunner, WorkerSupervisor]:
+    ) -> tuple[JobRunner, list[WorkerSupervisor]]:
         menu = CommandMenu(parts.bot, parts.redis, self._clock, self._settings.admins)
         await stack.enter_async_context(in_background(menu.run()))
         runner = await self._runner(stack, parts)
         await stack.enter_async_context(in_background(runner.listen(), runner.sweep()))
+        places = {QueueName.MAIN: self._settings.worker_jobs, QueueName.QUICK: QUICK_JOBS}
         # In real time, as docket's heartbeats are, whatever the clock is.
-        supervisor = WorkerSupervisor(
-            parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
-        )
-        health.worker = lambda: supervisor.is_alive
-        metrics.WORKER.set_function(lambda: supervisor.is_alive)
-        health.hangs = lambda: supervisor.hangs
-        return runner, supervisor
+        supervisors = [
+            WorkerSupervisor(
+                docket,
+                partial(self._worker, docket, places[name]),
+                partial(answers, parts.redis),
+                SystemClock(),
+            )
+            for name, docket in parts.job_queue.tickets.dockets.items()
+        ]
+        health.worker = lambda: all(supervisor.is_alive for supervisor in supervisors)
+        metrics.WORKER.set_function(health.worker)
+        health.hangs = lambda: any(supervisor.hangs for supervisor in supervisors)
+        return runner, supervisors
 
     async def _keep_alerts(self, parts: _Parts) -> None:
         settings = self._settings
@@ -465,11 +474,11 @@ class App:
             settings.staging_chat,
         )
 
-    def _worker(self, docket: Docket) -> Worker:
+    def _worker(self, docket: Docket, concurrency: int) -> Worker:
         return Worker(
             docket,
             name=worker_name(),
-            concurrency=self._settings.worker_jobs,
+            concurrency=concurrency,
             redelivery_timeout=timedelta(seconds=self._settings.dead_worker_s),
             reconnection_delay=RECONNECT_PAUSE,
             schedule_automatic_tasks=False,
