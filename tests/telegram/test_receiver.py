@@ -1,11 +1,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
 from redis.exceptions import ConnectionError as StoreAway
-from telegram import Update
+from telegram import Message, Update
 from telegram.error import InvalidToken
 from telegram.ext import TypeHandler
 
@@ -117,9 +118,11 @@ async def test_nobody_waits_for_what_another_chat_has_sent(telegram: Telegram, h
         await ada.say(text)
     async with receiving(telegram, handler):
         await eventually(lambda: asked[0] in handler.texts)
-        for text in ("bob 1", "bob 2"):  # While one of Ada's is handled, and after it has been for longer.
-            await bob.say(text)
-            await eventually(lambda text=text: text in handler.texts)
+        # While one of Ada's is handled, and after it has been for longer.
+        await bob.say("bob 1")
+        await eventually(lambda: "bob 1" in handler.texts)
+        await bob.say("bob 2")
+        await eventually(lambda: "bob 2" in handler.texts)
         assert not await telegram.people.confirmed(timeout_s=0)
         await ada.say("ada at last")
         handler.waits[asked[1]].set()
@@ -154,6 +157,41 @@ async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, han
     await receiver.receive_one({"update_id": 1, "message": {"chat": "nonsense"}})
     await receiver.receive_one({"update_id": 2, "message": good})
     assert handler.texts == ["good"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"text": "hi", "entities": [{"type": "bold"}]}, {"video": {"file_id": "x"}, "caption": "trim it"}],
+    ids=["entity", "file"],
+)
+async def test_a_message_with_content_of_a_newer_kind_is_handled_without_it(
+    telegram: Telegram, odd: dict[str, Any]
+) -> None:
+    got: list[Message | None] = []
+
+    async def handle(update: Update, context: Context) -> None:
+        got.append(update.message)
+
+    application = new_application(telegram.bot, telegram.telegram_ids)
+    application.add_handler(TypeHandler(Update, handle))
+    await application.initialize()
+    topic = {"message_thread_id": 7, "is_topic_message": True}
+    sender = {"id": 5, "is_bot": False, "first_name": "Ann"}
+    message = {
+        "message_id": 1,
+        "date": 1,
+        "chat": {"id": 5, "type": "private"},
+        "from": sender,
+        **topic,
+        **odd,
+    }
+    receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
+    await receiver.receive_one({"update_id": 1, "message": message})
+    (read,) = got
+    assert read is not None
+    assert (read.chat.id, read.message_thread_id, read.from_user and read.from_user.id) == (5, 7, 5)
+    # What is left of a request would be another one.
+    assert (read.text, read.caption) == (None, None)
 
 
 @pytest.mark.parametrize(
