@@ -7,13 +7,11 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from docket import Docket, Worker
 from redis.asyncio import Redis
 from telegram.error import BadRequest, InvalidToken
 
@@ -38,7 +36,7 @@ from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.store_metrics import update_metrics
 from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
-from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
+from bot.jobs.worker.supervisor import WorkerSupervisor, new_worker
 from bot.media.transcription import Transcriber
 from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
@@ -97,8 +95,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-
-RECONNECT_PAUSE = timedelta(seconds=1)
 
 QUICK_JOBS = 100
 """Quick jobs that one process runs concurrently, beside those of ``WORKER_JOBS``."""
@@ -234,12 +230,13 @@ class App:
         await stack.enter_async_context(in_background(menu.run()))
         runner = await self._runner(stack, parts)
         await stack.enter_async_context(in_background(runner.listen(), runner.sweep()))
-        places = {QueueName.MAIN: self._settings.worker_jobs, QueueName.QUICK: QUICK_JOBS}
+        settings = self._settings
+        places = {QueueName.MAIN: settings.worker_jobs, QueueName.QUICK: QUICK_JOBS}
         # In real time, as docket's heartbeats are, whatever the clock is.
         supervisors = [
             WorkerSupervisor(
                 docket,
-                partial(self._worker, docket, places[name]),
+                partial(new_worker, docket, places[name], settings.dead_worker_s),
                 partial(answers, parts.redis),
                 SystemClock(),
             )
@@ -472,16 +469,6 @@ class App:
             parts.chats.encrypt,
             parts.guest_mode_messages,
             settings.staging_chat,
-        )
-
-    def _worker(self, docket: Docket, concurrency: int) -> Worker:
-        return Worker(
-            docket,
-            name=worker_name(),
-            concurrency=concurrency,
-            redelivery_timeout=timedelta(seconds=self._settings.dead_worker_s),
-            reconnection_delay=RECONNECT_PAUSE,
-            schedule_automatic_tasks=False,
         )
 
 

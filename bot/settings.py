@@ -263,7 +263,7 @@ class Settings(BaseSettings):
         1000,
         ge=1,
         le=100_000,
-        description="Requests that one worker process runs concurrently; questions, such as `/status`, are answered beside them.",
+        description="Requests that one worker process runs concurrently; questions are answered beside them.",
     )
     queue_limit: int = Field(
         50,
