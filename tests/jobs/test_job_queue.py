@@ -546,7 +546,7 @@ class TestSweep:
     ) -> None:
         await job_queue.enqueue([new_job()], 1)
         await take(job_queue, "over")
-        await redis.hset(job_queue.tickets.state_key("over"), "state", state)
+        await redis.hset(job_queue.tickets.state_key(QueueName.MAIN, "over"), "state", state)
         assert await job_queue.sweep() == 1
 
     async def test_a_job_that_kills_its_tickets_uses_up_its_tries(
