@@ -10,6 +10,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
@@ -29,7 +30,9 @@ async def once(
     job = new_job(chat=ChatKey(chat_id), message_id=None)
     sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
     bot = telegram.bot
-    sending = sender.send(key, {"text": text}, bot.send_message, bot.edit_message_text, acquired=acquired)
+    sending = sender.send(
+        key, MessageFields(text), bot.send_message, bot.edit_message_text, acquired=acquired
+    )
     return await passing(telegram.clock, sending)
 
 

@@ -29,6 +29,7 @@ from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.file_messages import calls_of
 from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.result_forms import ResultForm, next_form
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
@@ -343,11 +344,15 @@ class ResultSender:
 
     async def _send_prepared(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
         made, is_text = self.result.exported, prepared.is_text(self.result)
-        fields: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
-        fields["text" if is_text else "caption"] = prepared.caption
-        if prepared.pictures is not None:
-            fields |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
-
+        pictures, as_file = prepared.pictures, prepared.as_file or prepared.facts is None
+        fields = MessageFields(
+            text=prepared.caption if is_text else None,
+            caption=None if is_text else prepared.caption,
+            parse_mode=ParseMode.HTML,
+            reply_markup=prepared.keyboard,
+            thumbnail=pictures.thumbnail if pictures else None,
+            cover=pictures.cover if pictures and not as_file else None,
+        )
         bot = self.options.bot
         send: Call = bot.send_message
         if made.file_id:
@@ -368,7 +373,6 @@ class ResultSender:
                 media = InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
             try:
                 if facts is None or prepared.as_file:
-                    fields.pop("cover", None)
                     # Otherwise Telegram makes it a video or an animation by its content.
                     fields["disable_content_type_detection"] = True
                     return await self.options.bot.send_document(chat_id, media, **fields)

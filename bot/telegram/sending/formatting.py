@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from telegram import Chat, InlineKeyboardMarkup, Message, MessageEntity
 from telegram.constants import MessageLimit, ParseMode
@@ -30,6 +30,7 @@ from bot.jobs.messages import (
 )
 from bot.nemo.drafts import Draft
 from bot.telegram.sending.markdown import to_pieces
+from bot.telegram.sending.message_fields import MessageFields
 from bot.words import Html, Words
 
 if TYPE_CHECKING:
@@ -194,19 +195,10 @@ class Text:
     entities: Sequence[MessageEntity] | None = None
     quiet: bool = False
 
-    @property
-    def parse_mode(self) -> ParseMode | None:
-        """How Telegram reads the text."""
-        return ParseMode.HTML if self.entities is None else None
-
-    def fields(self, markup: InlineKeyboardMarkup | None) -> dict[str, Any]:
+    def fields(self, markup: InlineKeyboardMarkup | None) -> MessageFields:
         """Return the parameters of a call that sends the text, or edits a message to it."""
-        return {
-            "text": self.text,
-            "parse_mode": self.parse_mode,
-            "entities": self.entities,
-            "reply_markup": markup,
-        }
+        parse_mode = ParseMode.HTML if self.entities is None else None
+        return MessageFields(self.text, parse_mode=parse_mode, entities=self.entities, reply_markup=markup)
 
 
 def texts_of(
