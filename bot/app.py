@@ -391,6 +391,7 @@ class App:
         return JobRunner(
             parts.job_queue,
             redis,
+            parts.chats,
             responders,
             self._clock,
             steps,

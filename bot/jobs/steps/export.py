@@ -43,7 +43,6 @@ from bot.jobs.ports import Result
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes, left_s
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.connect import nothing_to_export
-from bot.jobs.steps.lost_project import LostProjectHandler, browser_link, lost_since_asked
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
@@ -153,17 +152,15 @@ class Export:
             JobEnded: There is nothing to export, or it failed.
         """
         key, chats = attempt.job.chat, self.projects.chats
-        rendering, lost = _Rendering(self, attempt), LostProjectHandler(self.projects, attempt)
+        rendering = _Rendering(self, attempt)
         try:
-            state = await self.projects.get_state(attempt.job, lost.end)
+            state = await self.projects.get_state(attempt.job, attempt.lost.end)
             earlier = await version_to_render(self.projects, attempt, state.draft)
             draft = state.draft if earlier is None else earlier.draft
             if draft is None or not draft.is_ready:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
-                if (loss := await lost_since_asked(self.projects, attempt)) is not None:
-                    await lost.end(loss)
-                return
+                return await attempt.lost.end_if_lost_since_asked()
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
                 await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
@@ -215,10 +212,9 @@ class _Rendering:
         self._usual_times = step.usual_times
         self._limits = step.limits
         self._attempt = attempt
-        self._lost = LostProjectHandler(step.projects, attempt)
 
     async def _call(self, make_call: Callable[[Project], Awaitable[T]]) -> T:
-        return await self._projects.call(self._attempt.job, make_call, on_loss=self._lost.report)
+        return await self._projects.call(self._attempt.job, make_call, on_loss=self._attempt.lost.report)
 
     async def render(self, raw_draft: RawDraft) -> Render:
         """Render, once more if it fails.
@@ -273,7 +269,7 @@ class _Rendering:
                 self._attempt.job,
                 lambda p: self._nemo.start_render(p.credentials, render_id, p.session_id, raw_draft),
                 # The draft belongs to the lost project: a new one must not get it.
-                on_loss=self._lost.end,
+                on_loss=self._attempt.lost.end,
             )
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             is_refusal = isinstance(error, ServiceError) and not error.outcome_unknown
@@ -342,7 +338,9 @@ class _Rendering:
                 if no_room:
                     log.warning("fetch.no_room", size=error.size)
                 size = error.size or render.size_bytes or limit
-                link = render.url or await browser_link(self._projects, self._attempt)
+                link = render.url or await self._projects.private_link(
+                    self._attempt.job, self._attempt.lost.report
+                )
                 if link is None:
                     raise JobEnded(_not_sent(self._attempt, size, limit, no_room=no_room)) from error
                 why_link = LinkReason.NO_ROOM if no_room else LinkReason.TOO_LARGE
