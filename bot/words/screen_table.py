@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+
+from pydantic import BaseModel
 
 from bot.words.texts import languages
 
@@ -25,15 +26,20 @@ class ScreenAction(StrEnum):
     EDIT = "edit"  # offer to send the instruction as a message
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(BaseModel, frozen=True):
     """One kind of screen talk."""
 
     words: tuple[str, ...]  # every text that the pattern can match contains one of them
     pattern: re.Pattern[str]  # matches a clause of screen talk
-    unless: re.Pattern[str] | None  # matches exceptions
-    action: ScreenAction | None  # the action it stands for, if any
-    named: bool  # whether the name of a button or place can change the action
+    unless: re.Pattern[str] | None = None  # matches exceptions
+    action: ScreenAction | None = None  # the action it stands for, if any
+    named: bool = False  # whether the name of a button or place can change the action
+
+
+class _LanguageTable(BaseModel):
+    clauses: dict[str, str]
+    names: dict[ScreenAction, re.Pattern[str]]
+    row: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +74,14 @@ class Table:
 @cache
 def table() -> Table:
     """Return the tables of all languages that have one."""
-    tables = [content for language in languages() if (content := _read(language))]
+    tables = [content for language in languages() if (content := _read(language)) is not None]
     clauses = {
-        name: "|".join(f"(?:{content['clauses'][name]})" for content in tables)
+        name: "|".join(f"(?:{content.clauses[name]})" for content in tables)
         for name in ("breaks", "opens", "continues", "content", "follows", "leads", "presses")
     }
     return Table(
-        rows=tuple(_row(row) for content in tables for row in content["row"]),
-        names=tuple(
-            (re.compile(pattern), ScreenAction(action))
-            for content in tables
-            for action, pattern in content["names"].items()
-        ),
+        rows=tuple(row for content in tables for row in content.row),
+        names=tuple((name, action) for content in tables for action, name in content.names.items()),
         breaks=re.compile(clauses["breaks"], re.IGNORECASE),
         opens=re.compile(clauses["opens"]),
         continues=re.compile(clauses["continues"]),
@@ -88,26 +90,17 @@ def table() -> Table:
         leads=re.compile(clauses["leads"]),
         presses=re.compile(clauses["presses"]),
         before_edit=tuple(
-            re.compile(f"^(?:{content['clauses']['before_edit']})", re.IGNORECASE) for content in tables
+            re.compile(f"^(?:{content.clauses['before_edit']})", re.IGNORECASE) for content in tables
         ),
     )
 
 
-def _row(row: dict[str, Any]) -> Row:
-    return Row(
-        words=tuple(row["words"]),
-        pattern=re.compile(row["pattern"]),
-        unless=re.compile(row["unless"]) if "unless" in row else None,
-        action=ScreenAction(row["action"]) if "action" in row else None,
-        named=row.get("named", False),
-    )
-
-
-def _read(language: str) -> dict[str, Any]:
+def _read(language: str) -> _LanguageTable | None:
     file = files("bot.words") / "locale" / language / "screen_talk.toml"
     if not file.is_file():
-        return {}
+        return None
     text = file.read_text("utf-8")
     parts: dict[str, str] = tomllib.loads(text).get("parts", {})
     # "<lead>" in a pattern is replaced by the part of that name.
-    return tomllib.loads(re.sub(r"<(\w+)>", lambda m: f"(?:{parts[m[1]]})" if m[1] in parts else m[0], text))
+    text = re.sub(r"<(\w+)>", lambda m: f"(?:{parts[m[1]]})" if m[1] in parts else m[0], text)
+    return _LanguageTable.model_validate(tomllib.loads(text))

@@ -178,10 +178,10 @@ class JobSender:
         plain_in_the_end: bool,
     ) -> SentMessage:
         async def call(chat_id: int) -> Message:
-            placed = replace(fields, message_thread_id=self.job.chat.topic_id)
-            if chat_id != quoted_in:
-                # In the supergroup that a group has just become, the request has another number.
-                placed = replace(placed, reply_parameters=None)
+            # In the supergroup that a group has just become, the request has another number.
+            reply = fields.reply_parameters if chat_id == quoted_in else None
+            topic_id = self.job.chat.topic_id
+            placed = replace(fields, message_thread_id=topic_id, reply_parameters=reply)
             message: Message = await send_in_best_form(
                 partial(send, chat_id), placed, plain_in_the_end=plain_in_the_end
             )
