@@ -261,7 +261,8 @@ class ProgressMessage:
 
     async def _is_reachable(self, message: SentMessage) -> bool:
         """Return whether the message's number is still valid: it isn't in the supergroup that a group became."""
-        return message.telegram_chat_id == await self._telegram_calls.telegram_chat_id(self._job.chat.chat_id)
+        telegram_ids, chat_id = self._telegram_calls.telegram_ids, self._job.chat.chat_id
+        return message.telegram_chat_id == await telegram_ids.telegram_chat_id(chat_id)
 
     async def _forget_if_unreachable(self) -> bool:
         message = self._message
