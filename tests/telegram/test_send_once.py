@@ -59,7 +59,7 @@ async def test_a_place_that_was_waited_for_is_not_waited_for_again(
     ada = await telegram.people.person()
     await ada.start()
     acquired = await telegram.telegram_calls.acquire(ada.chat.id, SendPriority.ANSWER)
-    monkeypatch.setattr(telegram.telegram_calls, "acquire", None)  # cannot be called
+    monkeypatch.setattr(telegram.telegram_calls.rate_limiter, "acquire", None)  # cannot be called
     await once(telegram, ada.chat.id, Notebook(), acquired=acquired)
     assert await said(ada.chat) == ["hello"]
 

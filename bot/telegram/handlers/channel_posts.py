@@ -112,8 +112,8 @@ class ChannelPosts(HandlerFamily):
                 post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
         if await self._services.access.why_denied(press.chat.chat_id, post.channel_id) is not None:
             return OLD_BUTTON  # The channel was banned since.
-        fields = {"message_id": None, "files": asking.files, "payload": post}
-        if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
+        job = await self.job_of(press, JobKind.POST, message_id=None, files=asking.files, payload=post)
+        if job is not None:
             await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 

@@ -38,26 +38,17 @@ ANSWER = "="
 """Stands before what is recorded of a message that answered a question."""
 
 
+@dataclass(frozen=True, slots=True)
 class JobSubmitter:
     """Stores the jobs of updates, and acknowledges requests at once, whether or not a worker is free."""
 
-    def __init__(
-        self,
-        job_queue: JobQueue,
-        chats: Chats,
-        sent: SentMessageLog,
-        cards: SkillCards,
-        clock: Clock,
-        application: AnyApplication,
-        telegram_calls: TelegramCalls,
-    ) -> None:
-        self.job_queue = job_queue
-        self.chats = chats
-        self.cards = cards
-        self.clock = clock
-        self._sent = sent
-        self._application = application
-        self.telegram_calls = telegram_calls
+    job_queue: JobQueue
+    chats: Chats
+    sent: SentMessageLog
+    cards: SkillCards
+    clock: Clock
+    application: AnyApplication
+    telegram_calls: TelegramCalls
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
@@ -129,7 +120,7 @@ class JobSubmitter:
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
                 signals = ActivitySignals(job, self.telegram_calls)
-                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
+                self.application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def no_room_message(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
         """Say why there is no room for a job."""
@@ -176,7 +167,7 @@ class JobSubmitter:
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
         digest = f"{ANSWER if is_answer else ''}{digest_of(message)}"
-        await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
+        await self.sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
@@ -184,7 +175,7 @@ class JobSubmitter:
     async def is_after_confirmation(self, message: Message) -> bool:
         """Return whether a message in a private chat comes right after what the bot wants confirmed by a button."""
         chat = chat_key_of(message)
-        return chat.is_private and await self._sent.is_after_confirmation(chat, message.message_id)
+        return chat.is_private and await self.sent.is_after_confirmation(chat, message.message_id)
 
     async def read(self, message: Message, bot: User) -> Request:
         """Read what a message asks for."""

@@ -15,7 +15,6 @@ from bot.jobs.model import GuestQuery
 from bot.jobs.ports import ChatGone
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.formatting import Text
 from bot.telegram.sending.located_messages import INPUT_MEDIA
 from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import InlineMessage, SendPriority
@@ -74,8 +73,7 @@ class GuestMessages:
     async def edit(
         self,
         query: GuestQuery,
-        text: Text,
-        markup: InlineKeyboardMarkup | None,
+        fields: MessageFields,
         priority: SendPriority = SendPriority.ANSWER,
     ) -> bool:
         """Let the answer say something else, and return whether it does.
@@ -83,7 +81,7 @@ class GuestMessages:
         Raises:
             EditPostponed: An edit has to stand back.
         """
-        return await self._edit(query, self._bot.edit_message_text, text.fields(markup), priority)
+        return await self._edit(query, self._bot.edit_message_text, fields, priority)
 
     async def show_video(
         self, query: GuestQuery, file_id: str, kind: str, caption: Html, markup: InlineKeyboardMarkup | None

@@ -112,7 +112,7 @@ class LocatedMessages:
                 message_id=message.message_id,
                 rate_limit_args=SendPriority.FREE,
             )
-            return await send_in_best_form(call, texts_of(view, words)[0].fields(markup))
+            return await send_in_best_form(call, replace(texts_of(view, words)[0], reply_markup=markup))
 
         await self._edit(message, edit)
 

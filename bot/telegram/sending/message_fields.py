@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from telegram import InlineKeyboardMarkup, MessageEntity, ReplyParameters
+from telegram.constants import ParseMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,8 @@ class MessageFields:
     def as_kwargs(self) -> dict[str, Any]:
         """Return what to pass to a method of the bot."""
         return {one.name: value for one in fields(self) if (value := getattr(self, one.name)) is not None}
+
+
+def html_text(text: str, markup: InlineKeyboardMarkup | None = None) -> MessageFields:
+    """Return the parameters of a text in HTML with buttons."""
+    return MessageFields(text, parse_mode=ParseMode.HTML, reply_markup=markup)

@@ -195,14 +195,15 @@ class TelegramResponder:
             with contextlib.suppress(BadRequest):  # A group may forbid videos.
                 return await self._send_file(f"{idempotency_key}.clip", SAMPLE.name, clip, "video", caption)
         texts = texts_of(message, self._words)
+        is_quiet = isinstance(message, LocalizedMessage) and message.quiet
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
             sent = await self._send_once(
                 f"{idempotency_key}.{number}",
-                text.fields(keyboard(buttons, self._words, self._bot.may_link)),
-                partial(self._bot.send_message, disable_notification=text.quiet),
+                replace(text, reply_markup=keyboard(buttons, self._words, self._bot.may_link)),
+                partial(self._bot.send_message, disable_notification=is_quiet),
                 self._bot.edit_message_text,
                 is_reply=is_reply,
                 plain_in_the_end=True,

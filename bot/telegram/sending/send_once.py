@@ -91,7 +91,7 @@ class JobSender:
             OutcomeUnknown: Sent several times without an answer, and not found.
             TelegramError: Refused.
         """
-        chat_id = await self.telegram_calls.telegram_chat_id(self.job.chat.chat_id)
+        chat_id = await self.telegram_calls.telegram_ids.telegram_chat_id(self.job.chat.chat_id)
         saved = self.checkpoints.load(MessageSend, idempotency_key)
         for _ in range(SENDS_LIMIT):
             if saved is not None and saved.sent is not None:
