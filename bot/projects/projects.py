@@ -211,6 +211,16 @@ class Projects:
             job, lambda project: self.nemo.get_state(project.credentials, project.session_id), on_loss=on_loss
         )
 
+    async def get_credits(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> Credits:
+        """Return the credits of the chat's account.
+
+        Raises:
+            NemoError: See :meth:`call`.
+        """
+        return await self.call(
+            job, lambda project: self.nemo.get_credits(project.credentials), on_loss=on_loss
+        )
+
     async def register_link(self, chat: Chat) -> str:
         """Return where a guest gets an account of their own, for their own projects if NemoVideo says whose they are.
 
@@ -264,6 +274,10 @@ class Projects:
             ),
         )
         return claim_link(self.options.web_url, claim, project.credentials.attribution)
+
+    async def private_link(self, job: ProjectRequest, on_loss: OnLoss) -> str | None:
+        """Return :meth:`browser_link`; ``None`` in a group, where anybody could take the project over."""
+        return await self.browser_link(job, on_loss) if job.chat.is_private else None
 
     async def project_link(self, key: ChatKey) -> str | None:
         """Return the page of the chat's project, where people have to sign in; None without a project."""

@@ -244,11 +244,19 @@ def new_runner(
     max_attempts: int = 5,
     send_alert: SendAlert | None = None,
 ) -> JobRunner:
-    positions = PositionMessages(
-        job_queue, UsualTimes(redis), responders, new_chats(redis), clock, responders.edit
-    )
+    chats = new_chats(redis)
+    positions = PositionMessages(job_queue, UsualTimes(redis), responders, chats, clock, responders.edit)
     return JobRunner(
-        job_queue, redis, responders, clock, steps, max_attempts, positions, end_by, send_alert or AsyncMock()
+        job_queue,
+        redis,
+        chats,
+        responders,
+        clock,
+        steps,
+        max_attempts,
+        positions,
+        end_by,
+        send_alert or AsyncMock(),
     )
 
 

@@ -30,7 +30,6 @@ from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
-from bot.jobs.steps.lost_project import LostProjectHandler, lost_since_asked
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
@@ -195,7 +194,6 @@ class _AgentTurn:
         self._progress = TurnProgress(attempt, step.usual_times)
         self._spending = TurnCredits(step.projects, step.credit_limits, attempt, turn)
         self._draft = TurnDraft(step.projects, step.turn_limits, attempt, turn)
-        self._lost = LostProjectHandler(step.projects, attempt)
         self._form = ""
 
     async def run(self) -> AgentAnswered:
@@ -206,16 +204,16 @@ class _AgentTurn:
                 so_far.text, await self._draft.read(), question_set=so_far.question_set
             )
         if asked is not None:
-            if (loss := await lost_since_asked(self._projects, self._attempt)) is not None:
-                await self._lost.end(loss)
+            await self._attempt.lost.end_if_lost_since_asked()
             # An attempt that died here had sent the message, or was about to: only the project can tell.
             after = await self._recover()
             return await self._save_answer(self._so_far().text, after)
+        lost = self._attempt.lost
         try:
             await self._projects.call(
                 self._attempt.job,
                 lambda project: self._ask(project, received),
-                on_loss=self._lost.end if self._attempt.variation else self._lost.offer,
+                on_loss=lost.end if self._attempt.variation else lost.offer,
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))

@@ -9,7 +9,6 @@ from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
@@ -53,9 +52,8 @@ class AskForClip:
         raise JobEnded(LocalizedMessage(key, {"prompt": kept}, (anyway,)), JobState.DONE)
 
     async def _has_clip(self, attempt: Attempt) -> bool:
-        on_loss = LostProjectHandler(self._projects, attempt).report
         try:
-            state = await self._projects.get_state(attempt.job, on_loss)
+            state = await self._projects.get_state(attempt.job, attempt.lost.report)
         except NemoError:
             return True  # The steps that follow say what is wrong.
         return state.has_content

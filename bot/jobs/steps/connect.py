@@ -9,7 +9,6 @@ from bot.jobs.model import JobKind, JobState, guest_job_id
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import EditPayload
 from bot.jobs.steps.first_contact import announce_ready, announce_setup
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Project, Projects
 
@@ -43,9 +42,8 @@ class Connect:
         if before is None:
             before = _connection(chat)
             await attempt.save(before)
-        lost = LostProjectHandler(self._projects, attempt)
         if attempt.job.kind is JobKind.EDIT:
-            await lost.offer_if_undecided(chat)
+            await attempt.lost.offer_if_undecided(chat)
         is_first = not chat.greeted
         is_guest = await self._projects.accounts.account_kind_for(chat) is Account.GUEST
         if chat.session_id is None and attempt.job.kind is JobKind.EXPORT and is_guest:
@@ -57,7 +55,7 @@ class Connect:
             attempt.responder.report_progress(Progress("progress.connect"))
             if attempt.job.kind is not JobKind.EXPORT:
                 await attempt.responder.show_progress()  # An export that is there already needs none.
-        project = await self._projects.ensure_open(attempt.job, lost.offer)
+        project = await self._projects.ensure_open(attempt.job, attempt.lost.offer)
         now = _connection(project)
         is_other_account = (before.account, before.epoch) != (now.account, now.epoch)
         if before.session_id is not None and is_other_account:

@@ -16,7 +16,6 @@ from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
-from bot.jobs.steps.lost_project import browser_link
 from bot.jobs.versions import shared_as, version_buttons, version_line
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
@@ -137,7 +136,7 @@ class Deliver:
         )
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
-        link = await browser_link(self._projects, attempt)
+        link = await self._projects.private_link(attempt.job, attempt.lost.report)
         is_private, held = attempt.job.chat.is_private, attempt.load(HeldAnswer)
         page = await self._projects.project_link(attempt.job.chat) if link is None and is_private else None
         version = await self._version(attempt, exported)

@@ -6,7 +6,6 @@ from bot.chats.chats import Account, ChatFields
 from bot.jobs.messages import CONNECTED, Progress
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import LinkPayload
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
@@ -40,7 +39,7 @@ class FirstContact:
         await announce_setup(projects, attempt)
         try:
             if needs_account:
-                await projects.ensure_open(job, LostProjectHandler(projects, attempt).report)
+                await projects.ensure_open(job, attempt.lost.report)
             else:
                 await projects.check_account(job)
         except NemoError as error:

@@ -15,7 +15,6 @@ from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.deliver import keep_video
 from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
 from bot.jobs.versions import version_name
@@ -105,8 +104,7 @@ class MakeVariations:
         """
         kept = attempt.load(KeptDraft, BASE)
         if kept is None:
-            lost = LostProjectHandler(self._projects, attempt)
-            kept = KeptDraft.of((await self._projects.get_state(attempt.job, lost.end)).draft)
+            kept = KeptDraft.of((await self._projects.get_state(attempt.job, attempt.lost.end)).draft)
             await attempt.save(kept, BASE)
         draft = kept.read()
         if draft is None or not draft.is_ready:

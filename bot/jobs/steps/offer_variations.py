@@ -6,7 +6,6 @@ from bot.jobs.model import JobState
 from bot.jobs.payloads import VariationsPayload
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.credits_use import EDIT_CREDITS, GENERATION_CREDITS
-from bot.jobs.steps.lost_project import LostProjectHandler, read_credits
 from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.variations import VARIATIONS, VariationAspect
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -27,8 +26,8 @@ class OfferVariations:
         chat = await projects.chats.get(job.chat)
         if chat.session_id is None:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
-        state = await projects.get_state(job, LostProjectHandler(projects, attempt).end)
-        credits_ = await read_credits(projects, attempt)
+        state = await projects.get_state(job, attempt.lost.end)
+        credits_ = await projects.get_credits(job, attempt.lost.report)
         if state.draft is None or not state.draft.is_ready:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
         chosen = job.payload_as(VariationsPayload).aspect

@@ -9,7 +9,6 @@ from bot.jobs.model import JobState, QueueName
 from bot.jobs.payloads import OpenProjectPayload
 from bot.jobs.ports import Topics
 from bot.jobs.project_views import name_of
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.new_project import say_in_topic
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -47,10 +46,9 @@ class OpenProject:
         # What the agent asked about is not in the project that follows.
         if (job_id := await attempt.job_queue.questions.job_id(key)) is not None:
             await attempt.job_queue.cancel(key, QueueName.MAIN, job_id)
-        lost = LostProjectHandler(projects, attempt)
         if not await projects.go_back(key, project):
-            await lost.end(ProjectLoss(project.session_id))
-        state = await projects.get_state(attempt.job, lost.end)
+            await attempt.lost.end(ProjectLoss(project.session_id))
+        state = await projects.get_state(attempt.job, attempt.lost.end)
         heading, tracks = timeline(state.draft, key)
         buttons = (Button("button.export", Export()),) if tracks else ()
         opened = ListMessage(LocalizedMessage("projects.opened", name), (heading, *tracks), buttons)

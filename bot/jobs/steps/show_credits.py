@@ -2,7 +2,6 @@
 
 from bot.chats.chats import Account
 from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
-from bot.jobs.steps.lost_project import read_credits
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
@@ -26,7 +25,7 @@ class ShowCredits:
             none_yet = ListMessage(LocalizedMessage("credits.none_yet"), (LocalizedMessage("credits.costs"),))
             await attempt.responder.send("credits", none_yet)
             return
-        credits_ = await read_credits(projects, attempt)
+        credits_ = await projects.get_credits(attempt.job, attempt.lost.report)
         chat = await projects.chats.get(attempt.job.chat)
         balance = {
             "available": round(credits_.available or 0),

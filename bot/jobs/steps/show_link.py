@@ -7,7 +7,6 @@ from bot.jobs.model import JobState
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.ports import GroupAdmins
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.service_errors import register_buttons
 from bot.jobs.steps.watch_upload import look_later
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -32,7 +31,7 @@ class ShowLink:
             raise JobEnded(
                 LocalizedMessage("link.no_project", {"begin": how_to_begin(job.chat)}), JobState.DONE
             )
-        link = await projects.browser_link(job, LostProjectHandler(projects, attempt).end)
+        link = await projects.browser_link(job, attempt.lost.end)
         if link is None:
             retry = Button("button.retry", Retry(job.id))
             page = await projects.project_link(job.chat)
@@ -44,8 +43,7 @@ class ShowLink:
         buttons = (Button("button.open_browser", url=link), *await register_buttons(projects, chat))
         key = "link.here" if job.chat.is_private else "link.here_of_group"
         if job.prompt and job.chat.is_private:
-            nemo = projects.nemo
-            state = await projects.call(job, lambda p: nemo.get_state(p.credentials, p.session_id))
+            state = await projects.get_state(job)
             before = job.payload_as(LinkPayload).uploads_before or state.uploads_digest
             await attempt.save(UploadAwaited(digest_before=before, session_id=chat.session_id))
             key, buttons = "link.here_to_upload", (*buttons, Button("button.uploaded", RunHeld(job.id)))

@@ -13,7 +13,6 @@ from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param, TimelinePicture
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.question_messages import find_question, message_key, question_message
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.steps.timeline import timeline, unplaced_message
 from bot.jobs.worker.attempt import Attempt
 from bot.media.clip_look import ClipLook, read_clip_look
@@ -57,7 +56,7 @@ class ShowStatus:
                 state = await projects.call(
                     attempt.job,
                     lambda p: projects.nemo.get_state(p.credentials, p.session_id),
-                    on_loss=LostProjectHandler(projects, attempt).report,
+                    on_loss=attempt.lost.report,
                     waits_out_rate_limit=False,
                 )
             except RateLimited:

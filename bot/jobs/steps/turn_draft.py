@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import structlog
 
 from bot.jobs.checkpoints import AFTER, NO_DRAFT, AgentAsked, KeptDraft, Turn, before_turn
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import AuthError, NemoError
@@ -58,7 +57,6 @@ class TurnDraft:
         self._limits = limits
         self._attempt = attempt
         self._turn = turn
-        self._lost = LostProjectHandler(projects, attempt)
         self.is_unread = False
         """Whether the draft can't be read, so that the message's effect is unknown."""
 
@@ -120,7 +118,7 @@ class TurnDraft:
         return draft_before(self._attempt, self._turn)
 
     async def _read(self) -> Draft | None:
-        return (await self._projects.get_state(self._attempt.job, self._lost.end)).draft
+        return (await self._projects.get_state(self._attempt.job, self._attempt.lost.end)).draft
 
     async def _pause(self, earlier: int) -> None:
         pause_s = self._limits.recovery_every_s if earlier else self._limits.recovery_first_s

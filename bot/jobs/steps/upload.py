@@ -54,7 +54,6 @@ from bot.jobs.steps.ask_for_clip import apply_pending_example
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
-from bot.jobs.steps.lost_project import LostProjectHandler
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import AcceptedFile, ProjectState
@@ -114,7 +113,6 @@ class _Uploading:
         self._usual_times = step.usual_times
         self._attempt = attempt
         self._card = card
-        self._lost = LostProjectHandler(step.projects, attempt)
 
     async def run(self) -> None:
         """Bring everything, until no more comes and the job is closed."""
@@ -184,7 +182,7 @@ class _Uploading:
                 return
 
     async def _state(self) -> ProjectState:
-        return await self._projects.get_state(self._attempt.job, self._lost.offer)
+        return await self._projects.get_state(self._attempt.job, self._attempt.lost.offer)
 
     async def _save_uploaded(
         self, key: str, size_bytes: int, sources: Mapping[str, UploadedFile | None]
@@ -216,7 +214,7 @@ class _Uploading:
             )
         )
         try:
-            await self._projects.call(self._attempt.job, send, on_loss=self._lost.offer)
+            await self._projects.call(self._attempt.job, send, on_loss=self._attempt.lost.offer)
         except ServiceError as error:
             is_other = type(error) is not ServiceError and not isinstance(error, FileTypeRefused)
             if is_other or error.outcome_unknown:
@@ -276,7 +274,7 @@ class _Uploading:
                         )
                         await self._projects.chats.save_project_file(job.chat, brought)
 
-        await self._projects.call(self._attempt.job, send, on_loss=self._lost.offer)
+        await self._projects.call(self._attempt.job, send, on_loss=self._attempt.lost.offer)
 
     async def _open_all(
         self, files: Sequence[Attachment], stack: contextlib.AsyncExitStack
@@ -325,28 +323,36 @@ class _Uploading:
 
     async def _open(self, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
         self._attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
-        try:
-            opened = await stack.enter_async_context(self._attempt.responder.open_file(file))
-        except FileGone as error:
-            raise JobEnded(file_gone(self._attempt.job, error)) from error
-        except FileTypeUnsupported as error:
-            raise JobEnded(kind_unusable(file.name, error.kind)) from error
-        except PictureTooLarge as error:
-            raise JobEnded(LocalizedMessage("error.picture_too_large", {"name": file.name})) from error
-        except AudioTooLong as error:
-            params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
-            raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
-        except FileTooLarge as error:
-            raise JobEnded(
-                with_request_kept(telegram_refused(file.size, error.limit), self._attempt.job)
-            ) from error
-        if opened.size == 0:
-            raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
+        opened = await open_usable(self._attempt, file, stack)
         if self._card.restricts_kinds and not self._card.takes(opened.name):
             raise JobEnded(kind_refused(file.name, self._card))
         if opened.size > size_limit(self._projects.options.size_limit, self._card):
             raise JobEnded(size_refused(self._projects.options.size_limit, self._card))
         return opened
+
+
+async def open_usable(attempt: Attempt, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
+    """Open a file until the stack is closed.
+
+    Raises:
+        JobEnded: It can't be used; says why.
+    """
+    try:
+        opened: OpenFile = await stack.enter_async_context(attempt.responder.open_file(file))
+    except FileGone as error:
+        raise JobEnded(file_gone(attempt.job, error)) from error
+    except FileTypeUnsupported as error:
+        raise JobEnded(kind_unusable(file.name, error.kind)) from error
+    except PictureTooLarge as error:
+        raise JobEnded(LocalizedMessage("error.picture_too_large", {"name": file.name})) from error
+    except AudioTooLong as error:
+        params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
+        raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
+    except FileTooLarge as error:
+        raise JobEnded(with_request_kept(telegram_refused(file.size, error.limit), attempt.job)) from error
+    if opened.size == 0:
+        raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
+    return opened
 
 
 def _left(attempt: Attempt, key: str, sources: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterator, Mapping
 from enum import Enum
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage
@@ -14,6 +14,9 @@ from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from bot.jobs.worker.lost_project import LostProject
 
 T = TypeVar("T")
 
@@ -53,6 +56,7 @@ class Attempt(StoredCheckpoints):
         self.last_gathered = claimed.gathered  # what joined the job, as it was last read
         self.clock = clock
         self.responder: Responder
+        self.lost: LostProject
         self.interruption: Interruption | None = None
         # Whether it is sending the message that it was cancelled; a checkpoint saved now doesn't stop it again.
         self.shows_cancelled = False

@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from bot.chats.chats import Chats
 from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
@@ -34,6 +35,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
+from bot.jobs.worker.lost_project import LostProject
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
 from bot.runtime import metrics
@@ -72,6 +74,7 @@ class JobRunner:
         self,
         job_queue: JobQueue,
         redis: Redis,
+        chats: Chats,
         responders: ResponderFactory,
         clock: Clock,
         steps: Mapping[JobKind, Sequence[Step]],
@@ -84,6 +87,7 @@ class JobRunner:
         self._send_alert = send_alert
         self._job_queue = job_queue
         self._redis = redis
+        self._chats = chats
         self._responders = responders
         self._clock = clock
         self._steps = steps
@@ -140,6 +144,7 @@ class JobRunner:
         job = claimed.job
         attempt = Attempt(claimed, self._job_queue, self._clock)
         attempt.responder = self._responders.open(job, attempt)
+        attempt.lost = LostProject(attempt, self._chats)
         self._running[job.id] = attempt
         try:
             with structlog.contextvars.bound_contextvars(job=job.id, chat=str(job.chat), kind=job.kind):

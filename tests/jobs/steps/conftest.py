@@ -28,6 +28,7 @@ from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.deliver import Deliver
 from bot.jobs.steps.export import Export, RenderLimits
 from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.lost_project import LostProject
 from bot.nemo.client import NemoClient
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
@@ -316,6 +317,7 @@ class Rig:
         )
         attempt = Attempt(claimed, cast(JobQueue, queue), self.clock)
         attempt.responder = self.responder
+        attempt.lost = LostProject(attempt, self.projects.chats)
         return attempt
 
     @property
@@ -352,6 +354,7 @@ def again(attempt: Attempt) -> Attempt:
     claimed = replace(attempt.claimed, gathered=queue.gathered_job, attempt=2, checkpoints=dict(queue.saved))
     following = Attempt(claimed, cast(JobQueue, queue), attempt.clock)
     following.responder = attempt.responder
+    following.lost = LostProject(following, attempt.lost.chats)
     return following
 
 

@@ -5,7 +5,7 @@ That a project is lost, and a new one opened, is decided in ``Projects.call`` (`
 
 from __future__ import annotations
 
-from bot.chats.chats import Chat
+from bot.chats.chats import Chat, Chats
 from bot.jobs.buttons import GoOn, GoOnChoice
 from bot.jobs.checkpoints import AgentAsked, ProjectLost, Turn
 from bot.jobs.messages import Button, LocalizedMessage, Param
@@ -13,21 +13,20 @@ from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.retry_jobs import MAX_RESTORED_FILES
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.answers import Credits
-from bot.projects.projects import LossReason, ProjectLoss, Projects
+from bot.projects.projects import LossReason, ProjectLoss
 
 
-class LostProjectHandler:
+class LostProject:
     """Answers a lost project, in one of three ways for ``on_loss`` of a call.
 
     Args:
-        projects: The chats' projects.
         attempt: The attempt whose call finds the project gone.
+        chats: The chats.
     """
 
-    def __init__(self, projects: Projects, attempt: Attempt) -> None:
-        self._projects = projects
+    def __init__(self, attempt: Attempt, chats: Chats) -> None:
         self._attempt = attempt
+        self.chats = chats
 
     async def offer(self, loss: ProjectLoss) -> None:
         """Notify the chat; if the project had files, end the job until a person decides whether to put them back.
@@ -71,6 +70,17 @@ class LostProjectHandler:
         if message.buttons:
             raise JobEnded(message, JobState.DONE)
 
+    async def end_if_lost_since_asked(self) -> None:
+        """End a job whose message went to a project that is lost since: an attempt crashed after it.
+
+        Raises:
+            JobEnded: So it is.
+        """
+        asked = self._attempt.load(AgentAsked, (self._attempt.load(Turn) or Turn()).key)
+        chat = await self.chats.get(self._attempt.job.chat)
+        if asked is not None and asked.session_id and chat.lost_session_id == asked.session_id:
+            await self.end(ProjectLoss(asked.session_id))
+
     async def _send(self, message: LocalizedMessage) -> None:
         await self._attempt.responder.send("project_lost", message)
 
@@ -78,7 +88,7 @@ class LostProjectHandler:
         job = self._attempt.job
         key = f"lost.{loss.reason}"
         files = (
-            await self._projects.chats.project_files(job.chat, loss.session_id, MAX_RESTORED_FILES)
+            await self.chats.project_files(job.chat, loss.session_id, MAX_RESTORED_FILES)
             if loss.session_id is not None
             else []
         )
@@ -94,27 +104,3 @@ class LostProjectHandler:
         go_on = Button("button.go_on_empty", GoOn(job.id, GoOnChoice.EMPTY))
         buttons = (Button("button.restore_and_go_on", restore), go_on)
         return LocalizedMessage("lost.files_kept_waiting", params, buttons)
-
-
-async def lost_since_asked(projects: Projects, attempt: Attempt) -> ProjectLoss | None:
-    """Return the loss of the project that the job's message went to, if an attempt crashed after it."""
-    asked = attempt.load(AgentAsked, (attempt.load(Turn) or Turn()).key)
-    chat = await projects.chats.get(attempt.job.chat)
-    if asked is None or not asked.session_id or chat.lost_session_id != asked.session_id:
-        return None
-    return ProjectLoss(asked.session_id)
-
-
-async def browser_link(projects: Projects, attempt: Attempt) -> str | None:
-    """Return the link that opens the project; ``None`` in a group, where anybody could take the project over."""
-    if not attempt.job.chat.is_private:
-        return None
-    return await projects.browser_link(attempt.job, LostProjectHandler(projects, attempt).report)
-
-
-async def read_credits(projects: Projects, attempt: Attempt) -> Credits:
-    """Return the credits of the chat's account."""
-    report = LostProjectHandler(projects, attempt).report
-    return await projects.call(
-        attempt.job, lambda p: projects.nemo.get_credits(p.credentials), on_loss=report
-    )
