@@ -34,8 +34,7 @@ class ChannelPosts(HandlerFamily):
     """
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
-        return [on_press(self._go_on, Post)]
+        return [self._on_press(self._go_on, Post)]
 
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
