@@ -71,7 +71,7 @@ class GuestProgress(ProgressMessage):
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
-        last = self.last if closing is None else texts_of(closing, self._words)[0]
+        last = self.last if closing is None else texts_of(closing, self._sender.words)[0]
         if last is None or self._is_refused:
             return
         for _ in range(_LOOKS):
@@ -157,7 +157,7 @@ class GuestResponder(TelegramResponder):
             delivered = await self._deliver_to_staging(f"{idempotency_key}.staging", result)
         await self._answer.close()
         answer = None if result.answer is None else _for_others(result.answer)
-        caption = caption_of(answer, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
+        caption = caption_of(answer, Html(""), self._sender.words, MessageLimit.CAPTION_LENGTH).text
         if delivered.file_id and await self._guests.show_video(
             self._query,
             delivered.file_id,
@@ -198,7 +198,7 @@ class GuestResponder(TelegramResponder):
         self, message: OutgoingMessage, start: str = "", button: str = "button.private_chat"
     ) -> None:
         if not isinstance(message, PrivateMessage):
-            text = texts_of(message, self._words)[0]
+            text = texts_of(message, self._sender.words)[0]
             self._answer.last = replace(text, reply_markup=self._markup(button, start))
 
     def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
