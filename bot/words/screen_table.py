@@ -44,31 +44,18 @@ class _LanguageTable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All languages' tables in one.
+    """All languages' tables in one."""
 
-    Args:
-        rows: The kinds of screen talk.
-        names: The action of a button's or place's name; the first match counts.
-        breaks: Matches separators of clauses.
-        opens: Matches a clause that belongs to the next one.
-        continues: Matches a clause that belongs to the previous one.
-        content: Matches a clause that is never screen talk.
-        follows: Matches a sentence that continues the previous one.
-        leads: Matches a sentence that only introduces the next one.
-        presses: Matches an instruction to press a button; its group is the name, or quotations of several.
-        before_edit: Match what is cut off before an instruction that is offered as a message.
-    """
-
-    rows: tuple[Row, ...]
-    names: tuple[tuple[re.Pattern[str], ScreenAction], ...]
-    breaks: re.Pattern[str]
-    opens: re.Pattern[str]
-    continues: re.Pattern[str]
-    content: re.Pattern[str]
-    follows: re.Pattern[str]
-    leads: re.Pattern[str]
-    presses: re.Pattern[str]
-    before_edit: tuple[re.Pattern[str], ...]
+    rows: tuple[Row, ...]  # the kinds of screen talk
+    names: tuple[tuple[re.Pattern[str], ScreenAction], ...]  # of buttons and places; the first match counts
+    breaks: re.Pattern[str]  # matches separators of clauses
+    opens: re.Pattern[str]  # matches a clause that belongs to the next one
+    continues: re.Pattern[str]  # matches a clause that belongs to the previous one
+    content: re.Pattern[str]  # matches a clause that is never screen talk
+    follows: re.Pattern[str]  # matches a sentence that continues the previous one
+    leads: re.Pattern[str]  # matches a sentence that only introduces the next one
+    presses: re.Pattern[str]  # matches an instruction to press a button; its group: the name, or quotations
+    before_edit: tuple[re.Pattern[str], ...]  # match what is cut off before an instruction that is offered
 
 
 @cache

@@ -49,16 +49,11 @@ SHRINK_FRACTIONS = (0.97, 0.99)
 
 
 class ResultFormChosen(Checkpoint):
-    """Saved under a result's idempotency key when a form of it was refused: the next attempt doesn't try that again.
-
-    Args:
-        form: The form that is sent next.
-        refusal: Why the one before was refused.
-    """
+    """Saved under a result's idempotency key when a form of it was refused: the next attempt doesn't try that again."""
 
     name = "result_form"
-    form: ResultForm
-    refusal: SendRefusal | None = None
+    form: ResultForm  # the form that is sent next
+    refusal: SendRefusal | None = None  # why the one before was refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,15 +110,10 @@ _SEPARATOR, _CUT = "\n\n", " …"
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text under a result.
+    """A text under a result."""
 
-    Args:
-        text: The text, as HTML.
-        is_whole: Whether the answer is in it as a whole.
-    """
-
-    text: Html
-    is_whole: bool = True
+    text: Html  # the text, as HTML
+    is_whole: bool = True  # whether the answer is in it as a whole
 
 
 def caption_of(answer: TextMessage | None, own: Html, words: Words, limit: int) -> Caption:
