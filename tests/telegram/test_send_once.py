@@ -146,7 +146,7 @@ async def test_a_message_that_arrives_after_the_first_look_is_found_by_the_secon
 
     sender = a_sender(telegram, Notebook({"message:said": {"newest_before": 5}}))
     send = AsyncMock(side_effect=AssertionError("it is there"))
-    found = await passing(telegram.clock, sender.send("said", {"text": "hello"}, send, edit))
+    found = await passing(telegram.clock, sender.send("said", MessageFields("hello"), send, edit))
     assert found.message_id == 6
 
 
@@ -162,7 +162,9 @@ async def test_an_answer_soon_after_an_interruption_is_kept(
         return a_message(7)
 
     checkpoints = Notebook()
-    sending = asyncio.create_task(a_sender(telegram, checkpoints).send("said", {"text": "hello"}, send, send))
+    sending = asyncio.create_task(
+        a_sender(telegram, checkpoints).send("said", MessageFields("hello"), send, send)
+    )
     await called.wait()
     sending.cancel()
     await settle()
@@ -185,7 +187,7 @@ async def test_what_came_while_a_send_waited_for_its_turn_is_not_looked_through_
     monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire)
     monkeypatch.setattr(telegram.sent, "newest", AsyncMock(side_effect=[5, 50]))
     send = AsyncMock(return_value=a_message(51))
-    await a_sender(telegram, checkpoints).send("said", {"text": "hello"}, send, send)
+    await a_sender(telegram, checkpoints).send("said", MessageFields("hello"), send, send)
     saved = checkpoints.load(MessageSend, "said")
     assert saved is not None
     assert saved.newest_before == 50
