@@ -30,7 +30,7 @@ class OutcomeUnknown(Exception):
     """The call may have been carried out: the answer was lost, or never came."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class TelegramCalls:
     """Makes calls to Telegram, and repeats them only where that can't do anything twice."""
 
