@@ -147,7 +147,8 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None or (says_nothing(request.prompt) and not request.context):
+        answers_agent = talk is None and not request.is_edit and small_talk(request.prompt) is not None
+        if talk is not None or (says_nothing(request.prompt) and not (request.context or answers_agent)):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._services.refusals.checked(request.part, card)
