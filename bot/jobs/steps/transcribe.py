@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import CONNECTED, Button, LocalizedMessage, Progress
+from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.worker.attempt import Attempt
@@ -42,7 +42,7 @@ class Transcribe:
             return
         heard = attempt.load(Heard)
         if heard is None:
-            attempt.responder.report_progress(Progress("progress.listen", fraction=CONNECTED))
+            attempt.responder.report_progress(Progress("progress.listen", fraction=DoneFraction.CONNECTED))
             heard = Heard()
             with contextlib.suppress(
                 NotTranscribed, FileGone, FileTooLarge, FileTypeUnsupported, AudioTooLong

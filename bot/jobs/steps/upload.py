@@ -23,11 +23,9 @@ from bot.jobs.checkpoints import (
     field_of,
 )
 from bot.jobs.messages import (
-    CONNECTED,
-    READ,
-    SENT,
     Button,
     Bytes,
+    DoneFraction,
     LocalizedMessage,
     Param,
     Progress,
@@ -39,8 +37,8 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.refusal_messages import (
+    continues_without,
     file_gone,
-    goes_on,
     kind_refused,
     kind_unusable,
     links_refused,
@@ -66,7 +64,7 @@ from bot.skills.cards import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
-TRIES = 3  # a relay can't be replayed: each try fetches the files again
+MAX_TRIES = 3  # a relay can't be replayed: each try fetches the files again
 PAUSE_S = 2.0  # times the number of the try: the pause before the next one
 
 FILES_AT_ONCE = 10
@@ -154,7 +152,7 @@ class _Uploading:
             key: ``FILES`` or ``LINKS``.
             send: Sends it and saves ``Uploaded``, given the project's state before.
         """
-        for number in range(1, TRIES + 1):
+        for number in range(1, MAX_TRIES + 1):
             state = await self._state()
             started = self._attempt.load(UploadStarted, key)
             if started is not None and not _left(self._attempt, key, started.sources):
@@ -173,7 +171,7 @@ class _Uploading:
             except NemoError as error:
                 if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
                     raise
-                if number == TRIES:
+                if number == MAX_TRIES:
                     retry = Button("button.retry", Retry(self._attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
                 log.warning("upload.failed", tried=number, error=str(error))
@@ -208,8 +206,8 @@ class _Uploading:
             Progress(
                 "progress.upload_links",
                 {"n": len(links)},
-                fraction=CONNECTED,
-                until=READ,
+                fraction=DoneFraction.CONNECTED,
+                until=DoneFraction.READ,
                 expected_s=USUAL_LINK_S,
             )
         )
@@ -301,7 +299,7 @@ class _Uploading:
             elif isinstance(message, LocalizedMessage):
                 # A retry would be a second job beside this one.
                 buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
-                message = with_lines(replace(message, buttons=buttons), (goes_on(number),))
+                message = with_lines(replace(message, buttons=buttons), (continues_without(number),))
             await self._attempt.responder.send(f"unusable.{len(refused)}", message)
             refused = (*refused, file.file_id)
             await self._attempt.save(FilesRefused(file_ids=refused))
@@ -322,7 +320,7 @@ class _Uploading:
         return renamed
 
     async def _open(self, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
-        self._attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
+        self._attempt.responder.report_progress(Progress("progress.upload", fraction=DoneFraction.CONNECTED))
         try:
             opened = await stack.enter_async_context(self._attempt.responder.open_file(file))
         except FileGone as error:
@@ -430,12 +428,20 @@ class _Meter:
         """Count bytes that are sent."""
         self._done_bytes += length
         if self._done_bytes < self._total_bytes:
-            fraction = CONNECTED + (SENT - CONNECTED) * self._done_bytes / self._total_bytes
+            fraction = (
+                DoneFraction.CONNECTED
+                + (DoneFraction.SENT - DoneFraction.CONNECTED) * self._done_bytes / self._total_bytes
+            )
             params: dict[str, Param] = {"done": Bytes(self._done_bytes), "total": Bytes(self._total_bytes)}
             progress = Progress("progress.upload_sized", params, fraction)
         else:
             self.read_since_s = self._attempt.clock.monotonic_s()
-            progress = Progress("progress.reading", fraction=SENT, until=READ, expected_s=self._usual_s)
+            progress = Progress(
+                "progress.reading",
+                fraction=DoneFraction.SENT,
+                until=DoneFraction.READ,
+                expected_s=self._usual_s,
+            )
         self._attempt.responder.report_progress(progress)
 
 

@@ -24,7 +24,7 @@ _LINK = re.compile(r"""<a href="([^"]*)">(.*?)</a>""", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
 SHORT_CHARS = 700
-"""Of a text that Telegram finds too long; a caption takes 1024."""
+"""Characters kept of a text that Telegram finds too long; a caption may have 1024."""
 
 
 class SendRefusal(Enum):
@@ -47,10 +47,11 @@ class SendRefusal(Enum):
 _TABLE: tuple[tuple[SendRefusal, re.Pattern[str]], ...] = tuple(
     (refusal, re.compile(pattern, re.IGNORECASE))
     for refusal, pattern in (
+        # It goes on with words about the reply markup.
         (
             SendRefusal.UNMODIFIED,
             r"message[ _](?:is )?not[ _]modified",
-        ),  # It goes on with words about the reply markup.
+        ),
         (
             SendRefusal.TOO_LARGE,
             r"(?:entity|content|payload|file) (?:is )?too (?:large|big)|request entity|too large for|\(413\)"
@@ -133,9 +134,8 @@ def without(refusal: SendRefusal, fields: Mapping[str, Any]) -> dict[str, Any]:
             for name in ("text", "caption"):
                 text = fields.get(name) or ""
                 text = _without_tags(text) if fields.get("parse_mode") == ParseMode.HTML else text
-                is_cut = (
-                    refusal is SendRefusal.LENGTH and len(text) > SHORT_CHARS
-                )  # The tags are gone, so that a cut can't halve one.
+                # The tags are gone, so that a cut can't halve one.
+                is_cut = refusal is SendRefusal.LENGTH and len(text) > SHORT_CHARS
                 left_out[name] = f"{text[:SHORT_CHARS]}…" if is_cut else text
     return {name: left_out.get(name, value) for name, value in fields.items()}
 
