@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import (Button, DoneFraction, LocalizedMessage, Progress)
+from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge

@@ -22,7 +22,17 @@ from bot.jobs.checkpoints import (
     UploadUsed,
     field_of,
 )
-from bot.jobs.messages import (Button, Bytes, DoneFraction, LocalizedMessage, OutgoingMessage, Param, Progress, Seconds, with_lines)
+from bot.jobs.messages import (
+    Button,
+    Bytes,
+    DoneFraction,
+    LocalizedMessage,
+    OutgoingMessage,
+    Param,
+    Progress,
+    Seconds,
+    with_lines,
+)
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
