@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from docket import Docket
@@ -20,7 +21,7 @@ from bot.jobs.checkpoints import UploadUsed, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
@@ -298,6 +299,57 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
     assert job.kind is JobKind.NEW
 
 
+@pytest.mark.parametrize("said", [".", "/", "…", "!!!", "\u200b", "\u3164", "^_^ :"])
+async def test_a_message_that_says_nothing_costs_nothing(received: Received, said: str) -> None:
+    (job,) = await received(message(said, PRIVATE, entities=[], **{"from": ANN}))
+    assert job.kind is not JobKind.EDIT
+    (stored,) = await received(message("", PRIVATE, message_id=8, video=VIDEO, caption=said, **{"from": ANN}))
+    assert (await received.job_queue.gathered(stored)).job.prompt == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "is_about_words", "kind"),
+    [
+        ("yes", False, JobKind.MESSAGE),
+        ("yes https://samples.example.com/a.mp4", False, JobKind.EDIT),
+        ("yes", True, JobKind.EDIT),
+    ],
+)
+async def test_a_bare_answer_is_for_the_agent_if_there_is_more_to_it(
+    received: Received, said: str, is_about_words: bool, kind: JobKind
+) -> None:
+    asked = {"message_id": 3, "date": 1, "chat": PRIVATE, "from": ANN, "text": "make it vertical?"}
+    about = {"reply_to_message": asked} if is_about_words else {}
+    (job,) = await received(message(said, PRIVATE, **{"from": ANN}, **about))
+    assert job.kind is kind
+
+
+@pytest.mark.parametrize("said", ["\\credits", "、credits", "/ credits"])
+async def test_a_command_may_begin_with_what_is_on_the_slashs_key(received: Received, said: str) -> None:
+    (job,) = await received(message(said, PRIVATE, entities=[], **{"from": ANN}))
+    assert job.kind is JobKind.CREDITS
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"contact": {"phone_number": "1", "first_name": "Bo"}},
+        {"location": {"longitude": 1, "latitude": 1}},
+        {"dice": {"emoji": "🎲", "value": 3}},
+    ],
+    ids=lambda answered: next(iter(answered)),
+)
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+async def test_a_request_about_what_is_no_material_says_so(
+    received: Received, answered: Json, *, is_elsewhere: bool
+) -> None:
+    body = {"message_id": 3, "date": 1, "chat": PRIVATE, "from": ANN, **answered}
+    origin = {"type": "user", "date": 1, "sender_user": BO}
+    about = {"external_reply": {"origin": origin, **answered}} if is_elsewhere else {"reply_to_message": body}
+    (job,) = await received(message("make a video of this", PRIVATE, **{"from": ANN}, **about))
+    assert (job.kind, said_key(job)) == (JobKind.MESSAGE, "error.unsupported")
+
+
 LINK = "https://samples.example.com/beach.mp4"
 
 
@@ -535,6 +587,22 @@ async def test_erasing_stops_all_that_was_asked_before_though_the_store_goes_awa
     assert left not in [job.id for job in earlier]
 
 
+async def test_erasing_stops_the_last_request_first_and_can_be_asked_for_again(
+    received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, job_queue = ChatKey(PRIVATE["id"]), received.job_queue
+    earlier = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0].id for _ in range(2)]
+    cancel = AsyncMock(wraps=job_queue.cancel)
+    with monkeypatch.context() as watching:
+        watching.setattr(job_queue, "cancel", cancel)
+        (erase,) = await received(press("1:forget", ANN, PRIVATE))
+    # Otherwise the next one would begin meanwhile.
+    assert [call.args[2] for call in cancel.await_args_list] == earlier[::-1]
+    await job_queue.cancel(chat, QueueName.MAIN, erase.id)
+    (again,) = await received(press("1:forget", ANN, PRIVATE))
+    assert again.kind is JobKind.FORGET
+
+
 async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_later(
     received: Received,
 ) -> None:
@@ -597,6 +665,22 @@ async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_sto
     [hidden] = [job.id for job in jobs if job.kind is JobKind.DELETE_TOKEN]
     assert len(erase.payload_as(ForgetPayload).quick_job_ids) == 51
     assert hidden not in erase.payload_as(ForgetPayload).quick_job_ids
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+async def test_a_token_is_deleted_though_there_is_room_for_nothing_else(
+    received: Received, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    enqueue, calls = received.job_queue.enqueue, itertools.count()
+
+    async def is_full(*given: Any, **also: Any) -> Any:
+        if next(calls) < refused:
+            raise QueueFull
+        return await enqueue(*given, **also)
+
+    monkeypatch.setattr(received.job_queue, "enqueue", is_full)
+    jobs = await received(message("nmv_tokenofmine", PRIVATE, **{"from": ANN}))
+    assert JobKind.DELETE_TOKEN in {job.kind for job in jobs}
 
 
 async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is(
