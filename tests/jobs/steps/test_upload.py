@@ -302,7 +302,7 @@ async def test_a_file_that_is_not_among_the_accepted_ones_is_named(rig: Rig, sou
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     refused = LocalizedMessage("upload.not_accepted", {"name": "tone1.mp3"})
-    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (goes_on(1),))
+    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (continues_without(1),))
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
     assert {one and one.name: one and one.kind for one in uploaded.sources.values()} == {"tone2.mp3": "audio"}
