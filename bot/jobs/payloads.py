@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.jobs.buttons import ExtractKind
+from bot.jobs.buttons import ExtractKind, VariationAspect
 from bot.jobs.messages import ListMessage, LocalizedMessage
 
 
@@ -49,7 +49,7 @@ class ExportPayload(Payload):
 class VariationsPayload(Payload):
     """A request for versions of the project that differ in one thing."""
 
-    aspect: str = ""  # a ``variations.VariationAspect``; empty while it is not chosen
+    aspect: VariationAspect | None = None  # in what; ``None`` while it is not chosen
 
 
 class ExtractPayload(Payload):

@@ -8,7 +8,7 @@ import pytest
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.templates import MAX_TEMPLATE_PROMPT_CHARS, MAX_TEMPLATES, Template
-from bot.jobs.buttons import RunTemplate, pack
+from bot.jobs.buttons import RunTemplate, VariationAspect, pack
 from bot.jobs.checkpoints import Turn, field_of
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import EditPayload, VariationsPayload
@@ -58,7 +58,7 @@ async def test_what_is_not_saved(received: Received, text: str, prompt: str, key
 
 async def test_only_an_edits_words_are_saved(received: Received) -> None:
     (edit,) = await received(message("trim it", PRIVATE, **{"from": ANN}))
-    payload = VariationsPayload(aspect="music")
+    payload = VariationsPayload(aspect=VariationAspect.MUSIC)
     versions = replace(edit, id="b" * 16, kind=JobKind.VARIATIONS, prompt="3 versions", payload=payload)
     await received.job_queue.enqueue([versions], "versions")
     await received.chats.update(KEY, ChatFields(answer_job_id=versions.id))

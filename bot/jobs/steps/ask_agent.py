@@ -142,7 +142,6 @@ class AskAgent:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         if not attempt.job.prompt:
             return
         try:

@@ -133,7 +133,6 @@ class Export:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         if attempt.load(Exported) is None and await self._is_wanted(attempt):
             await self.export(attempt)
 

@@ -16,7 +16,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.deliver import keep_video
 from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
 from bot.jobs.steps.save_version import SaveVersion
-from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
+from bot.jobs.variations import style_name, styles, variation_prompt
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
@@ -70,9 +70,10 @@ class MakeVariations:
         self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         base = await self._base(attempt)
-        aspect = VariationAspect(attempt.job.payload_as(VariationsPayload).aspect)
+        aspect = attempt.job.payload_as(VariationsPayload).aspect
+        if aspect is None:
+            raise AssertionError("the button named it")
         chosen = styles(aspect, base)
         names = [style_name(aspect, style) for style in chosen]
         last: OutgoingMessage | None = None

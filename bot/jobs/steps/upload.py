@@ -93,7 +93,6 @@ class Upload:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects = self.projects
         card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
         await _Uploading(self, attempt, card).run()

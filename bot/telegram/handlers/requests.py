@@ -9,7 +9,7 @@ from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunHeld, VariationAspect
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
@@ -124,7 +124,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.NEW:
                 await ProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
-                chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
+                chosen = VariationsPayload(aspect=VariationAspect(phrase.removeprefix("vary_")))
                 await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]
