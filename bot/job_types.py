@@ -32,6 +32,7 @@ from bot.jobs.steps.post_to_channel import PostToChannel
 from bot.jobs.steps.question import NextQuestion
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.send_text import SendText
+from bot.jobs.steps.set_brand import SetBrand
 from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.show_link import ShowLink
@@ -180,6 +181,7 @@ JOB_TYPES: Final = (
         Command("forget", private=130, group_admin=20, needs_handler=True),
     ),
     JobType(JobKind.POST, QUICK, lambda d: (PostToChannel(d.chats, d.group_admins),)),
+    JobType(JobKind.BRAND, QUICK, lambda d: (SetBrand(d.chats),)),
     JobType(JobKind.COMPARE, QUICK, lambda d: (ShowComparison(d.chats),)),
     JobType(
         JobKind.STATUS,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import ClassVar, dataclass_transform, get_type_hints
+from typing import ClassVar, Final, dataclass_transform, get_type_hints
 
 from bot.chats.brand import BrandPart
 
@@ -367,6 +367,10 @@ class ForgetChat(ButtonAction, name="forget"):
 
 class KeepChat(ButtonAction, name="keep_chat"):
     """Erase nothing of the chat."""
+
+
+CONFIRMING: Final = (KeepProject, KeepChat, DropRequest, ChooseGeneration, GoOn)
+"""Actions of the buttons under what the bot wants decided; words decide none of it."""
 
 
 def pack(action: ButtonAction) -> str:

@@ -22,6 +22,7 @@ from bot.jobs.job_state import JobState as JobState
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import (
     AnnouncePayload,
+    BrandPayload,
     CancelPayload,
     ComparePayload,
     DeleteTokenPayload,
@@ -67,6 +68,7 @@ class JobKind(StrEnum):
     POST = "post"  # post a finished video to a channel
     NEW = "new"  # start an empty project
     OPEN_PROJECT = "open_project"  # go back to a project of the chat's list
+    BRAND = "brand"  # keep a file as a part of the chat's brand
     COMPARE = "compare"  # show two versions of a project side by side
     CREDITS = "credits"
     STATUS = "status"
@@ -235,6 +237,7 @@ PAYLOADS: Mapping[JobKind, type[Payload]] = {
     JobKind.EXTRACT: ExtractPayload,
     JobKind.POST: PostPayload,
     JobKind.OPEN_PROJECT: OpenProjectPayload,
+    JobKind.BRAND: BrandPayload,
     JobKind.COMPARE: ComparePayload,
     JobKind.LINK: LinkPayload,
     JobKind.LOGIN: LoginPayload,

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.chats.brand import BrandPart
 from bot.jobs.buttons import ExtractKind, VariationAspect
 from bot.jobs.messages import ListMessage, LocalizedMessage
 
@@ -105,6 +106,12 @@ class DeleteTokenPayload(Payload):
     message_id: int  # the message to delete
     deleted: LocalizedMessage | None = None  # sent when it is deleted; ``None`` for nothing
     kept: LocalizedMessage  # sent when it can't be deleted
+
+
+class BrandPayload(Payload):
+    """A file of the chat's brand, which is the job's file."""
+
+    part: BrandPart
 
 
 class ComparePayload(Payload):

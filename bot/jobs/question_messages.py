@@ -9,6 +9,7 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import Responder
 from bot.nemo.questions import Question, QuestionSet
+from bot.runtime.hosts import host_of, is_link
 from bot.words import Words, bounded
 
 MAX_BUTTON_CHARS = 40  # what a phone shows of a button; longer labels stand in the text too
@@ -30,11 +31,13 @@ def find_question(answered: AgentAnswered | None, number: str) -> tuple[Question
 
 
 def in_words(asked: QuestionSet, words: Words) -> QuestionSet:
-    """Return the questions with the prompts and options that the agent leaves to us: those of confirmations."""
+    """Return the questions with the prompts and options that the agent leaves to us."""
     return replace(asked, questions=tuple(_in_words(one, words) for one in asked.questions))
 
 
 def _in_words(question: Question, words: Words) -> Question:
+    if question.login_url is not None:
+        return _login_in_words(question, words)
     if not question.is_confirmation:
         return question
     own = words.plain("question.confirm_tool", tool=question.tool) if question.tool else ""
@@ -42,6 +45,22 @@ def _in_words(question: Question, words: Words) -> Question:
         question,
         prompt=question.prompt or own or words.plain("question.confirm"),
         options=(words.plain("button.yes"), words.plain("button.no")),
+    )
+
+
+def _login_in_words(question: Question, words: Words) -> Question:
+    url = question.login_url or ""
+    if not (url.startswith("https:") and is_link(url)):
+        return replace(
+            question,
+            prompt=words.plain("question.login_elsewhere"),
+            options=(words.plain("button.go_on_without"),),
+            login_url="",
+        )
+    return replace(
+        question,
+        prompt=words.plain("question.login", host=host_of(url)),
+        options=(words.plain("button.logged_in"), words.plain("button.go_on_without")),
     )
 
 
@@ -63,7 +82,8 @@ def question_message(
         lines += [LocalizedMessage("question.option", {"label": label}) for label in question.options]
     reply = LocalizedMessage("question.reply" if job.chat.is_private else "question.reply_group")
     lines.append(LocalizedMessage(f"question.hint_{_kind(question)}", {"reply": reply}))
-    buttons = [
+    login = [Button("button.log_in_there", url=question.login_url)] if question.login_url else []
+    buttons = login + [
         Button(
             # Where nothing of a label can be seen, its number is.
             text=_mark(question, option in ticked)

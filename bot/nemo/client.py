@@ -12,7 +12,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ import httpx
 from httpx_sse import ServerSentEvent
 
 from bot.nemo import answers
+from bot.nemo import lenient_json as read
 from bot.nemo.errors import (
     Call,
     HostNotAllowed,
@@ -46,6 +46,7 @@ from bot.nemo.wire import (
     check_answer,
     content_length,
     encode,
+    encoding_of,
     header_value,
     headers_for,
     media_type,
@@ -194,8 +195,11 @@ class NemoClient:
         async with contextlib.aclosing(response):
             if not response.is_success or media_type(response).endswith("json"):
                 content = await read_body(call, response)
-                payload = await check_answer(call, response, content, credentials.token)
-                for event in read_event(json.dumps(payload)):
+                payload = await check_answer(call, response, content, credentials.token, empty_ok=True)
+                words = content.decode("utf-8", "replace").strip()
+                if payload is None and words and not read.parse_several(words):
+                    raise UnexpectedAnswer(call, "no JSON", status=response.status_code)
+                for event in read_event(words):
                     yield event
                 return
             try:
@@ -212,7 +216,7 @@ class NemoClient:
                 raise StreamBroken(call, error.message) from error
             for event in _events(reader.close()):
                 yield event
-            if media_type(response) == "text/html" and not reader.has_read:
+            if not (reader.has_read or reader.is_empty):
                 raise StreamBroken(call, "a page in place of a stream")
 
     async def _open_turn(
@@ -407,7 +411,7 @@ class NemoClient:
         if not response.is_success or content_type.endswith("json") or content_type == "text/html":
             await check_answer(call, response, await read_body(call, response), credentials.token)
             raise UnexpectedAnswer(call, f"{content_type} instead of a video", status=response.status_code)
-        size = content_length(response)
+        size = content_length(response) if encoding_of(response) == "identity" else None
         if size == 0 or response.status_code == httpx.codes.NO_CONTENT:
             raise UnexpectedAnswer(call, "an empty file", status=response.status_code)
         return Download(size, _until(call, read_chunks(call, response), ends_s), content_type)

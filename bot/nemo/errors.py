@@ -19,7 +19,8 @@
     * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
     * FileSizeRefused: the file is too large (code 4002, HTTP 413).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
-    * ExportNotInPlan: the account's plan has no export; unrelated to credits (402).
+    * ExportNotInPlan: the account's plan has no export; unrelated to credits (402 at a render).
+    * PaymentRequired: the account's plan or credits don't cover another request (402, or a 403 that says so).
     * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
     * AccessRefused: refused for a reason that is not known (another 403).
     * RenderIdTaken: there is a render with this id already (409, or any refusal that says so).
@@ -181,6 +182,13 @@ class ExportNotInPlan(ServiceError):
     """The account's plan has no export; unrelated to credits. Also the answer to missing attribution headers."""
 
 
+class PaymentRequired(ServiceError):
+    """The account's plan or credits don't cover the request, which is no export."""
+
+    says_plan = False
+    """Whether the service says that it is the plan."""
+
+
 class WarmingUp(ServiceError):
     """The agent's sandbox is still starting; nothing was done."""
 
@@ -239,10 +247,15 @@ def failed_before_sending(error: httpx.RequestError) -> bool:
     return isinstance(error, _SURELY_NOT_SENT)
 
 
+def error_of(source: Mapping[str, Any]) -> Any:
+    """Return what an answer or event names as its error, or the first of several."""
+    return source.get("error") or next(iter(read.items(source.get("errors"))), None)
+
+
 def code_of(payload: object) -> int | None:
     """Return the service's code in an answer or event; ``None`` if there is none or it means success."""
     source = read.mapping(payload)
-    inner = read.mapping(source.get("error"))
+    inner = read.mapping(error_of(source))
     for value in (source.get("code"), source.get("errorCode"), source.get("error_code"), inner.get("code")):
         code = read.integer(value)
         if code and code not in _SUCCESS:
@@ -253,9 +266,10 @@ def code_of(payload: object) -> int | None:
 def message_of(payload: object) -> str:
     """Return the error message of an answer or event, from whichever field has it."""
     source = read.mapping(payload)
-    inner = read.mapping(source.get("error"))
+    error = error_of(source)
     message = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
-    return clean(message or read.text_at(inner, "message", "msg", "detail", "type") or "")
+    message = message or read.text_at(read.mapping(error), "message", "msg", "detail", "type")
+    return clean(message or read.text(error) or "")
 
 
 def error_for(
@@ -278,8 +292,9 @@ def error_for(
         payload: The parsed answer, or the text of one that is no JSON.
     """
     error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
-    if error_class is ExportNotInPlan and "/render/" not in call.path and LACKS_CREDITS.search(message):
-        error_class = NoCredits
+    # A gateway's page is not the agent's own word on whether it has begun.
+    is_page = isinstance(payload, str) and "<" in payload and (status or 0) >= 500
+    said = message if is_page else f"{message} {_all_words(payload)}"
     if error_class is None:
         lowered = message.lower()
         if _NO_SESSION.search(lowered) and not {404, 410}.isdisjoint((status, code)):
@@ -291,11 +306,12 @@ def error_for(
         elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
             error_class = RenderIdTaken
         else:
-            # A gateway's page is not the agent's own word on whether it has begun.
-            is_page = isinstance(payload, str) and "<" in payload and (status or 0) >= 500
-            said = message if is_page else f"{message} {_all_words(payload)}"
             error_class = _class_by_words(call, (code, status), said)
+    if error_class is ExportNotInPlan and "/render/" not in call.path:
+        error_class = NoCredits if LACKS_CREDITS.search(said) else PaymentRequired
     error = error_class(call, message, code=code, status=status)
+    if isinstance(error, PaymentRequired):
+        error.says_plan = _PLAN.search(_STATUS_WORDS.sub("", said)) is not None
     if isinstance(error, RateLimited):
         error.retry_after_s = _retry_after_s(headers or {}, payload)
     return error
@@ -336,6 +352,8 @@ _PLAN = re.compile(
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版",
     re.IGNORECASE,
 )
+_STATUS_WORDS = re.compile(r"payment.?required", re.IGNORECASE)
+"""What any 402 says."""
 _TOKEN_REFUSED = re.compile(
     r"token|expired|revoked|unauthori[sz]ed|authenticat|credential|api.?key|logg?(?:ed)?.?in"
     r"|令牌|密钥|登[录陆]|过期|失效|未授权|鉴权|身份验证",

@@ -11,12 +11,23 @@ from enum import Enum
 from typing import Any
 
 from bot.nemo import lenient_json as read
-from bot.nemo.errors import Call, ServiceError, code_of, error_for, message_of
+from bot.nemo.errors import Call, ServiceError, code_of, error_for, error_of, message_of
 from bot.nemo.failures import is_normal_end
-from bot.nemo.questions import QuestionSet, asks, read_confirmations, read_questions, read_tool_question
+from bot.nemo.questions import (
+    QuestionSet,
+    asks,
+    read_confirmations,
+    read_logins,
+    read_questions,
+    read_tool_question,
+)
 
 _KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping", "warming_up"})
 _MAX_ENVELOPES = 4
+_NO_WORDS = frozenset(
+    {"", "ok", "success", "done", "end", "eof", "null", "none", "true", "false", "connected"}
+)
+_TEXT_TYPES = ("text/plain", "text/markdown")
 
 
 class Completeness(Enum):
@@ -152,15 +163,50 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
     if name.lower() in _KEEP_ALIVE_NAMES or stripped.strip('"').lower() in ("", "null", *_KEEP_ALIVE_NAMES):
         return (KeepAlive(),)
     payload = read.parse(stripped)
-    if not isinstance(payload, dict):
-        if name.lower() == "error":  # proxies say so in plain words
-            words = payload if isinstance(payload, str) else stripped
-            return (StreamError(None, message_of({"message": words})),)
-        return (Unknown(name[:40]),)
-    return tuple(_read(payload, name, _MAX_ENVELOPES)) or (Unknown(name[:40]),)
+    if payload is None:
+        payload = read.parse_several(stripped) or data
+    events = tuple(_read_value(payload, name, _MAX_ENVELOPES))
+    if (
+        all(isinstance(event, Unknown) for event in events)
+        and (other := _with_lower_keys(payload)) != payload
+    ):
+        events = tuple(_read_value(other, name, _MAX_ENVELOPES))
+    return events or (Unknown(name[:40]),)
+
+
+def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
+    """Read a value in the place of an event: several of them, or words in no envelope."""
+    if isinstance(value, str):
+        value = value.removeprefix("data:")  # Some servers write the field's name twice.
+        inner = read.parse(value)
+        words = value.strip().lower()
+        if isinstance(inner, (dict, list)) and depth:
+            yield from _read_value(inner, name, depth - 1)
+        elif words.startswith(("{", "[", "<!doctype", "<html")) or words in _NO_WORDS:
+            yield Unknown(name[:40])
+        elif name.lower() in ("", "message", *_TYPED):
+            yield from _read({"content": value}, name, depth)
+        else:
+            yield Unknown(name[:40])
+    elif isinstance(value, list) and depth:
+        for item in value:
+            yield from _read_value(item, name, depth - 1)
+    elif isinstance(value, dict):
+        yield from _read(value, name, depth)
+
+
+def _with_lower_keys(value: Any, depth: int = 5) -> Any:
+    """Return a value with keys as ADK writes them, where a server writes them with a capital."""
+    if isinstance(value, dict) and depth:
+        return {key[:1].lower() + key[1:]: _with_lower_keys(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list) and depth:
+        return [_with_lower_keys(item, depth - 1) for item in value]
+    return value
 
 
 def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
+    for choice in read.items(read.first_of(payload, ("candidates", "choices")))[:1]:
+        payload = {**payload, **read.mapping(choice)}  # a model's own answer; others are alternatives
     type_ = payload.get("type") or name
     if not isinstance(type_, str):
         type_ = ""
@@ -174,26 +220,29 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     bare = () if isinstance(payload.get("type"), str) else _bare(payload)
     events = (*_adk(payload), *bare)
     yield from events
-    inner = payload.get("data")
     if (error := _parse_error(payload)) is not None:
         yield error
-    elif isinstance(inner, dict) and depth and not events:
-        yield from _read(inner, name, depth - 1)
     elif not events:
-        yield Unknown((type_ or name)[:40])
+        inner = read.first_of(payload, ("data", "delta"))
+        inner = read.mapping(payload.get("message")) if inner is None else inner
+        is_read = depth and (isinstance(inner, dict) or not isinstance(payload.get("type"), str))
+        found = tuple(_read_value(inner, name, depth - 1)) if is_read else ()
+        is_known = any(not isinstance(event, Unknown) for event in found)
+        yield from found if is_known else (Unknown((type_ or name)[:40]),)
 
 
 def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     content = payload.get("content")
     author = read.text(payload.get("author")) or ""
-    completeness = Completeness.PARTIAL if payload.get("partial") is True else Completeness.COMPLETE
+    is_partial = _completeness(payload) is Completeness.PARTIAL
+    completeness = Completeness.PARTIAL if is_partial else Completeness.COMPLETE
     parts = content if isinstance(content, list) else read.items(read.mapping(content).get("parts"))
     if author == "user":
         parts = []  # Some servers repeat the message that they were sent.
     texts: list[str] = []
     for item in parts:
         source = {"text": item} if isinstance(item, str) else read.mapping(item)
-        text = source.get("text")
+        text = source.get("text") or _inline_text(source)
         if isinstance(text, str) and text:
             if _is_thought(source):
                 yield Thought(text)
@@ -209,13 +258,17 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
             yield from _call(call, is_long_running=call.get("id") in long_running)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
-        if not _is_thought(source) and (file := _file(source)) is not None:
+        is_words = _is_thought(source) or _inline_text(source)
+        if not is_words and (file := _file(source)) is not None:
             yield file
     actions = read.mapping(payload.get("actions"))
     if delta := read.mapping(read.first_of(actions, ("stateDelta", "state_delta"))):
         yield StateDelta(delta)
     confirmations = ("requestedToolConfirmations", "requested_tool_confirmations")
     if asked := read_confirmations(read.mapping(read.first_of(actions, confirmations))):
+        yield AgentQuestion(asked)
+    logins = ("requestedAuthConfigs", "requested_auth_configs")
+    if asked := read_logins(read.mapping(read.first_of(actions, logins))):
         yield AgentQuestion(asked)
     if isinstance(content, dict) and not parts and isinstance(content.get("text"), str) and content["text"]:
         yield AgentText(content["text"], _completeness(payload), author)
@@ -229,6 +282,14 @@ def _file(part: Mapping[str, Any]) -> AgentFile | None:
     content_type = read.text_at(source, "mimeType", "mime_type") or ""
     content, url = _content(blob.get("data")), read.text_at(link, "fileUri", "file_uri") or ""
     return AgentFile(name[:200], content_type[:100], content, url[:2000]) if content or url else None
+
+
+def _inline_text(part: Mapping[str, Any]) -> str:
+    """Return the words of a part that has them as a file without a name."""
+    file = _file(part)
+    if file is None or file.name or not file.content_type.startswith(_TEXT_TYPES):
+        return ""
+    return file.content[: read.MAX_TEXT_CHARS].decode("utf-8", "replace")
 
 
 def _content(data: object) -> bytes:
@@ -258,10 +319,10 @@ def _is_thought(source: Mapping[str, Any]) -> bool:
 
 
 def _completeness(payload: Mapping[str, Any]) -> Completeness:
-    match payload.get("partial"):
-        case True:
+    match str(payload.get("partial")).lower():
+        case "true" | "1":
             return Completeness.PARTIAL
-        case False:
+        case "false" | "0":
             return Completeness.COMPLETE
     return Completeness.UNMARKED
 
@@ -273,11 +334,14 @@ def _parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> Strea
         code = 404
     names = ("errorCode", "error_code", *(("code",) if read.text(payload.get("message")) else ()))
     reason = read.text(read.first_of(payload, names))
-    finish_reason = reason or read.text(read.first_of(payload, ("finishReason", "finish_reason")))
-    if code is None and is_normal_end(finish_reason) and not payload.get("error"):
+    finish_reason = reason or _finish_reason(payload)
+    error = error_of(payload)
+    if code is None and is_normal_end(finish_reason) and not error:
         return None  # The errorMessage beside it only explains the finish.
-    error = payload.get("error")
-    has_error = bool(read.text(error)) or bool(read.mapping(error)) or error is True
+    if not payload.get("content"):
+        reason = finish_reason
+    words = read.text(error)
+    has_error = (words and not is_normal_end(words)) or any(read.mapping(error).values()) or error is True
     status = read.text(payload.get("status")) or ""
     failed = payload.get("success") is False or status.lower() in ("error", "failed")
     message = read.text(read.first_of(payload, ("errorMessage", "error_message")))
@@ -288,7 +352,16 @@ def _parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> Strea
     return StreamError(code, message_of(payload), reason)
 
 
+def _finish_reason(payload: Mapping[str, Any]) -> str | None:
+    if payload.get("interrupted") is True:
+        return "INTERRUPTED"
+    refused = read.mapping(read.first_of(payload, ("promptFeedback", "prompt_feedback")))
+    reason = read.text_at(payload, "finishReason", "finish_reason")
+    return reason or read.text_at(refused, "blockReason", "block_reason")
+
+
 def _typed_text(payload: Mapping[str, Any]) -> Iterator[Event]:
+    payload = {**payload, **read.mapping(payload.get("message"))}
     if isinstance(payload.get("content"), dict | list):
         yield from _adk(payload)
     else:
@@ -343,7 +416,9 @@ _TYPED = {
     ),
     **dict.fromkeys(("text_delta", "chunk"), _typed_chunk),
     **dict.fromkeys(("tool_call", "tool_start", "toolcall_start"), _typed_call),
-    "text": _typed_text,
+    **dict.fromkeys(
+        ("text", "message", "content", "answer", "response", "assistant", "final", "output_text"), _typed_text
+    ),
     "text_end": _typed_text_end,
     "tool_result": _typed_result,
     "error": _typed_error,

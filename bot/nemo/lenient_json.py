@@ -16,6 +16,22 @@ def parse(document: str | bytes) -> Any:
         return None
 
 
+def parse_several(document: str) -> list[Any]:
+    """Parse JSON documents that follow one another; return none of them if one is invalid."""
+    found: list[Any] = []
+    at, decoder = 0, json.JSONDecoder()
+    try:
+        while at < len(document):
+            value, end = decoder.raw_decode(document, at)
+            found.append(value)
+            while document[end : end + 1].isspace():
+                end += 1
+            at = end
+    except (ValueError, RecursionError):
+        return []
+    return found
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     """Return an object, also one given as a JSON string; an empty one for anything else."""
     if isinstance(value, str) and value.lstrip().startswith("{"):

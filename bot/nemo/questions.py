@@ -1,7 +1,8 @@
 """Questions of the agent: a turn may end with one, and nothing is finished until a person has answered.
 
 NemoVideo's agent asks by a tool call ``ask_question``; ADK itself asks for a confirmation of a tool by a call
-``adk_request_confirmation``, or a long-running one with a hint. The answer to each is an ordinary message.
+``adk_request_confirmation``, or a long-running one with a hint, and for a login elsewhere by one
+``adk_request_credential``. The answer to each is an ordinary message.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Any
 from bot.nemo import lenient_json as read
 
 CONFIRMATION = "adk_request_confirmation"
+LOGIN = "adk_request_credential"
 
 _ASKS = re.compile(
     r"(?:^|[^a-z])ask_(?:the_)?(?:user|human|person|question|clarif)|request_(?:user_)?input|clarif"
@@ -50,6 +52,7 @@ class Question:
         allow_multiple: Whether several may be chosen.
         is_confirmation: Whether it is to be answered with yes or no; then the prompt may be empty.
         tool: The tool that a confirmation is about; empty if unknown.
+        login_url: Where a person is to log in, if that is what is asked for; empty if the agent doesn't say where.
     """
 
     prompt: str
@@ -57,9 +60,12 @@ class Question:
     allow_multiple: bool = False
     is_confirmation: bool = False
     tool: str = ""
+    login_url: str | None = None
 
     def completes(self, earlier: "Question") -> bool:
         """Return whether this is the same question as an earlier one, which may have been unfinished."""
+        if self.login_url is not None or earlier.login_url is not None:
+            return self.login_url is not None and earlier.login_url in ("", self.login_url)
         if earlier.is_confirmation:
             is_same_tool = earlier.tool in ("", self.tool)
             return self.is_confirmation and self.prompt == earlier.prompt and is_same_tool
@@ -106,6 +112,8 @@ def read_tool_question(
         args: Its arguments.
         is_long_running: Whether the tool's result comes later, in another message.
     """
+    if name == LOGIN:
+        return read_logins({"": args})
     if name != CONFIRMATION:
         if asks(name) and (asked := read_questions(args)) is not None:
             return asked
@@ -118,6 +126,27 @@ def read_confirmations(requested: Mapping[str, Any]) -> QuestionSet | None:
     """Read ``requestedToolConfirmations`` of an ADK event, by the id of each call."""
     found = tuple(_confirmation_question({"toolConfirmation": one}) for one in requested.values())
     return QuestionSet(tuple(dict.fromkeys(found))[:MAX_QUESTIONS]) if found else None
+
+
+def read_logins(requested: Mapping[str, Any]) -> QuestionSet | None:
+    """Read ``requestedAuthConfigs`` of an ADK event, by the id of each call."""
+    found = tuple(dict.fromkeys(Question("", login_url=_login_url(one)) for one in requested.values()))
+    return QuestionSet(found[:MAX_QUESTIONS]) if found else None
+
+
+def _login_url(value: Any) -> str:
+    config = read.mapping(value)
+    config = read.mapping(read.first_of(config, ("authConfig", "auth_config"))) or config
+    names = (
+        "exchangedAuthCredential",
+        "exchanged_auth_credential",
+        "rawAuthCredential",
+        "raw_auth_credential",
+    )
+    for credential in (read.mapping(config.get(name)) for name in names):
+        if url := read.text_at(read.mapping(credential.get("oauth2")), "authUri", "auth_uri"):
+            return url
+    return ""
 
 
 def read_questions(source: Mapping[str, Any], depth: int = _MAX_WRAPPERS) -> QuestionSet | None:

@@ -19,6 +19,7 @@ OVERSIZED = "oversized"
 """Name of the event that replaces one that was too large."""
 
 _BOM = b"\xef\xbb\xbf"
+_OTHER_FIELD = re.compile(rb"[a-z_-]+:")
 _LINE_END = re.compile(rb"\r\n|\r|\n")  # nothing else ends a line: U+2028 and the like are text
 
 
@@ -29,7 +30,7 @@ class SseReader:
         max_event_bytes: A larger event is replaced by an empty one named ``OVERSIZED``.
 
     Attributes:
-        has_read: Whether there was any field of an event, or a comment.
+        has_read: Whether there was any field of an event, a comment, or an object in a line of its own.
     """
 
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
@@ -82,6 +83,11 @@ class SseReader:
             yield from self._line(line)
         yield from self._line(b"")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came but blank lines."""
+        return self._at_start
+
     def _append_tail(self, rest: bytes) -> None:
         if not rest:
             return
@@ -101,8 +107,8 @@ class SseReader:
 
     def _line(self, line: bytes) -> Iterator[ServerSentEvent | None]:
         if self._at_start:
-            self._at_start = False
             line = line.removeprefix(_BOM)
+            self._at_start = not line
         if not line:
             if event := self._dispatch():
                 yield event
@@ -111,6 +117,8 @@ class SseReader:
             yield None
         else:
             self._field(line)
+            if line.startswith(b"{") and line.endswith(b"}") and self._data == [line]:
+                yield self._dispatch()  # JSON lines have no blank lines between them.
 
     def _field(self, line: bytes) -> None:
         self._event_bytes += len(line)
@@ -120,11 +128,14 @@ class SseReader:
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        self.has_read = self.has_read or name in (b"data", b"event")
+        is_field = name in (b"data", b"event", b"id", b"retry")
+        self.has_read = self.has_read or is_field or line.startswith(b"{")
         if name == b"data":
             self._data.append(value)
         elif name == b"event":
             self._name = value.decode("utf-8", "replace")
+        elif self.has_read and not is_field and not _OTHER_FIELD.match(line):
+            self._data.append(line)  # Some servers don't name the field again after a line end in their text.
 
     def _dispatch(self) -> ServerSentEvent | None:
         name, data, oversized = self._name, self._data, self._oversized

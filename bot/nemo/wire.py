@@ -32,6 +32,8 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Limit of one JSON answer; states with large drafts are the largest."""
 MAX_PARSED_IN_LOOP_BYTES = 512 * 1024
 """A larger answer is parsed in a thread: 60 MB stop the loop for 1.6 s."""
+MAX_UNZIPPED_BYTES = 256 * 1024
+"""How much is decompressed at once."""
 MAX_REFUSAL_BYTES = 4000
 """How much of a refusal that is no JSON, such as a gateway's page, is looked at."""
 RENDERS = "/api/render/proxy"
@@ -274,24 +276,14 @@ def content_length(response: httpx.Response) -> int | None:
 
 
 async def read_body(call: Call, response: httpx.Response) -> bytes:
-    """Read a whole answer, decompress one layer of gzip, and stop at the limit.
+    """Read a whole answer, and stop at the limit.
 
     Raises:
-        UnexpectedAnswer: It is too long, or compressed in another way. httpx would undo any number of layers, a whole
-            chunk at a time: 2 KB become gigabytes.
+        UnexpectedAnswer: It is too long, or see :func:`read_chunks`.
     """
-    encoding = _encoding(response)
-    if encoding not in ("identity", "gzip"):
-        raise UnexpectedAnswer(call, "an answer in another encoding", status=response.status_code)
-    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if encoding == "gzip" else None
     pieces = []
     size = 0
-    async for piece in _raw_chunks(call, response):
-        if gzip is not None:
-            try:
-                piece = gzip.decompress(piece, MAX_ANSWER_BYTES + 1 - size)
-            except zlib.error as error:
-                raise UnexpectedAnswer(call, "damaged gzip", status=response.status_code) from error
+    async for piece in read_chunks(call, response):
         size += len(piece)
         if size > MAX_ANSWER_BYTES:
             raise UnexpectedAnswer(call, "an answer too long to read", status=response.status_code)
@@ -300,18 +292,39 @@ async def read_body(call: Call, response: httpx.Response) -> bytes:
 
 
 def read_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:
-    """Return the chunks of a stream or a file as they come; reading them raises this library's errors.
+    """Return the chunks of a body as they come, without one layer of gzip; reading them raises this library's errors.
 
     Raises:
-        UnexpectedAnswer: They are compressed, which was not asked for.
+        UnexpectedAnswer: They are compressed in another way. httpx would undo any number of layers, a whole chunk at a
+            time: 2 KB become gigabytes.
     """
-    if _encoding(response) != "identity":
-        raise UnexpectedAnswer(call, "a compressed stream", status=response.status_code)
-    return _raw_chunks(call, response)
+    encoding = encoding_of(response)
+    if encoding not in ("identity", "gzip"):
+        raise UnexpectedAnswer(call, "an answer in another encoding", status=response.status_code)
+    chunks = _raw_chunks(call, response)
+    return chunks if encoding == "identity" else _unzipped(call, response, chunks)
 
 
-def _encoding(response: httpx.Response) -> str:
+def encoding_of(response: httpx.Response) -> str:
+    """Return how a body is compressed; some proxies do that unasked."""
     return response.headers.get("content-encoding", "").strip().lower() or "identity"
+
+
+async def _unzipped(
+    call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]
+) -> AsyncIterator[bytes]:
+    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    has_begun = False
+    try:
+        async for waiting in chunks:
+            has_begun = True
+            while piece := gzip.decompress(waiting, MAX_UNZIPPED_BYTES):
+                yield piece
+                waiting = gzip.unconsumed_tail
+    except zlib.error as error:
+        raise UnexpectedAnswer(call, "damaged gzip", status=response.status_code) from error
+    if has_begun and not gzip.eof:
+        raise UnexpectedAnswer(call, "gzip that ends early", status=response.status_code)
 
 
 async def _raw_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:

@@ -216,4 +216,9 @@ def with_host(label: str, url: str) -> str:
         label: What the link is called.
         url: Where it leads: one that `is_link` accepts.
     """
-    return f"{label} ({ascii_host(urlsplit(url).hostname or '')})"
+    return f"{label} ({host_of(url)})"
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address that `is_link` accepts, as it goes over the wire."""
+    return ascii_host(urlsplit(url).hostname or "")

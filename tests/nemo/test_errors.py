@@ -13,6 +13,7 @@ from bot.nemo.errors import (
     FileSizeRefused,
     FileTypeRefused,
     NoCredits,
+    PaymentRequired,
     RateLimited,
     RenderIdTaken,
     ServiceError,
@@ -122,8 +123,8 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (502, "sandbox not ready", {}, WarmingUp),
         (503, "", {"error": "Sandbox still starting"}, WarmingUp),
         (503, "Service unavailable", {}, ServiceError),
-        (403, "plan upgrade required", {}, ExportNotInPlan),
-        (403, "", {"error": "This feature is not included in your plan"}, ExportNotInPlan),
+        (403, "plan upgrade required", {}, PaymentRequired),
+        (403, "", {"error": "This feature is not included in your plan"}, PaymentRequired),
         (403, "Invalid token", {}, AuthError),
         (403, "token expired", {}, AuthError),
         (403, "API key revoked", {}, AuthError),
@@ -133,10 +134,10 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (403, "", "<html><h1>Your sandbox is being created</h1></html>", WarmingUp),
         (503, "", "<html><script>// still starting</script></html>", ServiceError),
         (504, "timed out while initializing the renderer", {}, ServiceError),
-        (403, "", {"code": "PLAN_LIMIT"}, ExportNotInPlan),
-        (403, "", {"errors": [{"message": "Pro members only"}]}, ExportNotInPlan),
-        (403, "", {"message": "请升级套餐"}, ExportNotInPlan),
-        (403, "", "<html>requires a paid account</html>", ExportNotInPlan),
+        (403, "", {"code": "PLAN_LIMIT"}, PaymentRequired),
+        (403, "", {"errors": [{"message": "Pro members only"}]}, PaymentRequired),
+        (403, "", {"message": "请升级套餐"}, PaymentRequired),
+        (403, "", "<html>requires a paid account</html>", PaymentRequired),
         (403, "", {"message": "Not logged in"}, AuthError),
         (403, "", {"message": "登录已过期"}, AuthError),
         (403, "the planet's explanation", {}, AccessRefused),
@@ -147,10 +148,12 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (403, "", {"message": "沙盒唤醒中"}, WarmingUp),
         (403, "Your environment is being prepared", {}, WarmingUp),
         (503, "sandbox is starting", "sandbox is starting", WarmingUp),
-        (403, "", {"message": "not available on the free tier"}, ExportNotInPlan),
-        (403, "", {"message": "请开通VIP"}, ExportNotInPlan),
+        (403, "", {"message": "not available on the free tier"}, PaymentRequired),
+        (403, "", {"message": "请开通VIP"}, PaymentRequired),
         (403, "密钥无效", {}, AuthError),
         (402, "Insufficient credits", {}, NoCredits),
+        (402, "", {"code": "insufficient_credits"}, NoCredits),
+        (402, "Payment Required", {}, PaymentRequired),
         (400, "Not enough credits: 20 of 100", {}, NoCredits),
         (200, "积分不够", {"code": 2002}, NoCredits),
         (404, "session s1 does not exist", {}, SessionGone),
@@ -173,6 +176,8 @@ def test_what_a_403_means(status: int, message: str, payload: object, error: typ
         ("/api/render/proxy/lambda", 403, "You have no permission to render", ExportNotInPlan),
         ("/api/render/proxy/lambda", 402, "no credits, upgrade", ExportNotInPlan),
         ("/run_sse", 400, "upgrade your client", ServiceError),
+        ("/api/upload-video/x", 402, "", PaymentRequired),
+        ("/api/upload-video/x", 402, "no credits left", NoCredits),
     ],
 )
 def test_what_a_refusal_means_at_a_call(
@@ -188,6 +193,16 @@ def test_a_render_id_that_is_taken(status: int, message: str) -> None:
     render = Call("POST", "/api/render/proxy/lambda")
     made = error_for(render, status=status, code=None, message=message)
     assert type(made) is RenderIdTaken
+
+
+@pytest.mark.parametrize(
+    ("said", "says_plan"),
+    [("Payment Required", False), ("payment_required: upgrade your plan", True), ("", False)],
+)
+def test_only_what_the_service_says_of_the_plan_is_told(said: str, says_plan: bool) -> None:
+    made = error_for(CALL, status=402, code=None, message=said)
+    assert isinstance(made, PaymentRequired)
+    assert made.says_plan is says_plan
 
 
 def test_a_documented_code_counts_more() -> None:

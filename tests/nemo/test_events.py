@@ -151,6 +151,14 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [CONFIRMATION],
         ),
         ({"actions": {"requestedToolConfirmations": {"f": {"hint": "Pay?"}}}}, [CONFIRMATION]),
+        (
+            {
+                "actions": {
+                    "requestedAuthConfigs": {"f": {"exchangedAuthCredential": {"oauth2": {"authUri": "u"}}}}
+                }
+            },
+            [AgentQuestion(QuestionSet((Question("", login_url="u"),)))],
+        ),
         ({"errorCode": "1001", "errorMessage": "bad token"}, [StreamError(1001, "bad token")]),
         ({"code": "RATE_LIMITED", "message": "slow down"}, [StreamError(None, "slow down", "RATE_LIMITED")]),
         ({"code": 200, "message": "ok", "data": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
@@ -181,7 +189,50 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "error", "error": {"code": 2001, "message": "no"}}, [StreamError(2001, "no")]),
         ({"type": "error", "content": "no"}, [StreamError(None, "no")]),
         ({"type": "error"}, [StreamError(None, "")]),
+        ({"type": "TEXT", "Content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"type": "message", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        (
+            {"type": "message", "message": {"role": "assistant", "content": "Hi"}},
+            [AgentText("Hi", Completeness.UNMARKED)],
+        ),
+        # a model's own answers, passed on as they are
+        (
+            {
+                "candidates": [
+                    {"content": {"parts": [{"text": text}]}, "finishReason": "STOP"} for text in "ab"
+                ]
+            },
+            [AgentText("a")],
+        ),
+        ({"candidates": [{"finishReason": "SAFETY"}]}, [StreamError(None, "", "SAFETY")]),
+        ({"promptFeedback": {"blockReason": "SAFETY"}}, [StreamError(None, "", "SAFETY")]),
+        ({"choices": [{"delta": {"content": "Hi"}}]}, [AgentText("Hi", Completeness.UNMARKED)]),
+        # values of other types, keys in other cases
+        ({"content": {"parts": [{"text": "H"}]}, "partial": "true"}, [AgentText("H", Completeness.PARTIAL)]),
+        ({"content": {"parts": [{"text": "H"}]}, "partial": 1}, [AgentText("H", Completeness.PARTIAL)]),
+        ({"text": "Hi", "partial": "False"}, [AgentText("Hi")]),
+        ({"Content": {"Parts": [{"Text": "Hi"}], "Role": "model"}}, [AgentText("Hi")]),
+        ({"content": {"parts": None}, "actions": None, "longRunningToolIds": None}, [Unknown()]),
+        (
+            {"content": {"parts": [{"inlineData": {"mimeType": "text/plain", "data": "SGkhCg=="}}]}},
+            [AgentText("Hi!\n")],
+        ),
+        (
+            ["Hi", {"text": "there"}],
+            [AgentText("Hi", Completeness.UNMARKED), AgentText("there", Completeness.UNMARKED)],
+        ),
+        ("Hi", [AgentText("Hi", Completeness.UNMARKED)]),
+        (json.dumps({"text": "Hi"}), [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"code": 0, "data": "Here it is."}, [AgentText("Here it is.", Completeness.UNMARKED)]),
+        ({"code": 0, "data": [{"text": "Hi"}]}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"code": 0, "data": "success"}, [Unknown()]),
+        # the end of a turn
+        ({"turnComplete": True, "usageMetadata": {"totalTokenCount": 5}}, [Unknown()]),
+        ({"interrupted": True}, [StreamError(None, "", "INTERRUPTED")]),
         # bare, enveloped, failed
+        ({"errors": [{"message": "boom"}]}, [StreamError(None, "boom")]),
+        ({"text": "Hi", "error": {"code": 0, "message": ""}}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"text": "Hi", "error": "None"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"text": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"code": 2001, "message": "no credits"}, [StreamError(2001, "no credits")]),
         ({"code": "1002", "message": "gone"}, [StreamError(1002, "gone")]),
@@ -197,6 +248,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"errorCode": None, "error": None, "text": ""}, [Unknown()]),
         ({}, [Unknown()]),
         ([1, 2], [Unknown()]),
+        (5, [Unknown()]),
     ],
 )
 def test_shapes(data: Any, expected: list[Event]) -> None:
@@ -227,9 +279,26 @@ def test_the_type_may_stand_in_the_event_field() -> None:
     assert read_event('"overloaded"', "error") == (StreamError(None, "overloaded"),)
 
 
-def test_text_that_is_no_json_is_not_shown() -> None:
-    assert read_event("<html>", "") == (Unknown(),)
-    assert read_event('{"text": "cut o', "") == (Unknown(),)
+@pytest.mark.parametrize(
+    "data", ["<html>", "<!DOCTYPE html><p>Error", '{"text": "cut o', "[DONE]", "done", "OK"]
+)
+def test_pages_pieces_of_json_and_end_marks_are_no_words(data: str) -> None:
+    assert read_event(data) == (Unknown(),)
+
+
+def test_words_that_are_no_json_are_the_agents() -> None:
+    assert read_event("Hello there.", "message") == (AgentText("Hello there.", Completeness.UNMARKED),)
+    assert read_event(" and then") == (AgentText(" and then", Completeness.UNMARKED),)
+    assert read_event("5 clips", "text") == (AgentText("5 clips", Completeness.UNMARKED),)
+    assert read_event("Hel", "chunk") == (AgentText("Hel", Completeness.PARTIAL),)
+    assert read_event("loading the model", "log") == (Unknown("log"),)
+
+
+def test_an_event_may_hold_several_values() -> None:
+    """Where the blank line between events is missing, or the field is named twice."""
+    hi = AgentText("Hi", Completeness.UNMARKED)
+    assert read_event('{"text":"Hi"}\n{"text":"Hi"}') == (hi, hi)
+    assert read_event('data: {"text":"Hi"}') == (hi,)
 
 
 @pytest.mark.parametrize(

@@ -153,9 +153,12 @@ async def test_the_type_of_the_answer_is_not_believed(http: httpx.AsyncClient, c
         assert await hear(nemo) == [AgentText("你好", Completeness.UNMARKED)]
 
 
-async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(http: httpx.AsyncClient) -> None:
-    head = HEAD.replace(b"text/event-stream", b"text/html")
-    async with answering(http, chunk(b"<html>\nMaintenance\n</html>\n"), END, head=head) as nemo:
+@pytest.mark.parametrize("content_type", [b"text/html", b"text/event-stream"])
+async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(
+    http: httpx.AsyncClient, content_type: bytes
+) -> None:
+    head = HEAD.replace(b"text/event-stream", content_type)
+    async with answering(http, chunk(b"<html>\n\nMaintenance\n</html>\n"), END, head=head) as nemo:
         with pytest.raises(StreamBroken) as caught:
             await hear(nemo)
     assert caught.value.outcome_unknown
@@ -163,7 +166,14 @@ async def test_a_page_in_place_of_a_stream_is_no_end_of_a_turn(http: httpx.Async
 
 async def test_a_stream_that_is_compressed_unasked(http: httpx.AsyncClient) -> None:
     head = HEAD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
-    async with answering(http, chunk(gzip.compress(b'data: {"text":"Hi"}\n\n')), END, head=head) as nemo:
+    data = gzip.compress(b'data: {"text":"Hi"}\n\n')
+    async with answering(http, chunk(data[:9]), chunk(data[9:]), END, head=head) as nemo:
+        assert await hear(nemo) == [AgentText("Hi", Completeness.UNMARKED)]
+    for damaged in (data[:-9], b"no gzip"):
+        async with answering(http, chunk(damaged), END, head=head) as nemo:
+            with pytest.raises(StreamBroken):
+                await hear(nemo)
+    async with answering(http, chunk(data), END, head=head.replace(b"gzip", b"br")) as nemo:
         with pytest.raises(StreamBroken):
             await hear(nemo)
 
@@ -175,6 +185,12 @@ async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
             await hear(nemo)
     async with answering(http, chunk(b'{"code":0,"data":{"text":"Hi"}}'), END, head=head) as nemo:
         assert await hear(nemo) == [AgentText("Hi", Completeness.UNMARKED)]
+    hi = AgentText("Hi", Completeness.UNMARKED)
+    for body in (b'[{"text":"Hi"},{"text":"Hi"}]', b'{"text":"Hi"}\n{"text":"Hi"}\n'):
+        async with answering(http, chunk(body), END, head=head) as nemo:
+            assert await hear(nemo) == [hi, hi]
+    async with answering(http, END, head=head) as nemo:
+        assert await hear(nemo) == [KeepAlive()]
     async with answering(http, chunk(b"<html>"), END, head=head) as nemo:
         with pytest.raises(UnexpectedAnswer) as caught:
             await hear(nemo)
@@ -207,6 +223,9 @@ def test_no_bytes_of_a_server_break_it(pieces: list[bytes]) -> None:
             lambda request: httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=body())
         )
         async with httpx.AsyncClient(transport=transport) as client:
-            return await hear(NemoClient(client, "http://service"))
+            try:
+                return await hear(NemoClient(client, "http://service"))
+            except StreamBroken:  # of bytes that are no stream
+                return []
 
     assert isinstance(asyncio.run(talk()), list)

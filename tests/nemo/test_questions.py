@@ -108,6 +108,28 @@ def test_a_confirmation_is_a_question() -> None:
     )
 
 
+LOGIN_URL = "https://accounts.example.com/auth?client_id=1"
+
+
+@pytest.mark.parametrize(
+    ("args", "url"),
+    [
+        ({"authConfig": {"exchangedAuthCredential": {"oauth2": {"authUri": LOGIN_URL}}}}, LOGIN_URL),
+        ({"auth_config": {"exchanged_auth_credential": {"oauth2": {"auth_uri": LOGIN_URL}}}}, LOGIN_URL),
+        ({"authConfig": {"authScheme": {"type": "apiKey"}}}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_login_elsewhere_is_a_question(args: dict[str, Any], url: str) -> None:
+    assert read_tool_question("adk_request_credential", args) == QuestionSet((Question("", login_url=url),))
+
+
+def test_a_login_told_twice_is_one_and_no_other_question() -> None:
+    known, unknown = (QuestionSet((Question("", login_url=url),)) for url in (LOGIN_URL, ""))
+    assert known.joined(unknown) == unknown.joined(known) == known.joined(known) == known
+    assert len(known.joined(COLOUR).questions) == len(COLOUR.joined(known).questions) == 2
+
+
 def test_adks_own_hint_is_for_programs() -> None:
     hint = "Please respond with a FunctionResponse with an expected ToolConfirmation payload."
     asked = read_tool_question("adk_request_confirmation", {"toolConfirmation": {"hint": hint}})

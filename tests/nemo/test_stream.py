@@ -52,7 +52,11 @@ def bytewise(data: bytes) -> list[bytes]:
         # fields that are not for us
         (b"id: 1\nretry: 5\n\n", []),
         (b"foo: bar\ndata: a\n\n", [("message", "a")]),
-        (b"{}\n\n", []),
+        (b"Hello\n", []),
+        # servers that do not name the field in each line
+        (b'{"a":1}\n{"b":2}\n', [("message", '{"a":1}'), ("message", '{"b":2}')]),
+        (b"data: Hello\nworld\n\nBye: now\n\n", [("message", "Hello\nworld"), ("message", "Bye: now")]),
+        (b'data: {\n"a":1\n}\n\n', [("message", '{\n"a":1\n}')]),
     ],
 )
 def test_streams(data: bytes, expected: list[Frame]) -> None:

@@ -33,6 +33,7 @@ from bot.nemo.errors import (
     FileSizeRefused,
     NemoError,
     NoCredits,
+    PaymentRequired,
     RateLimited,
     ServiceError,
     SessionGone,
@@ -472,7 +473,14 @@ PERSON = ChatKey(4711)
 REGISTER = f"{WEB}/register?bind=anon_1"
 
 
-@pytest.mark.parametrize("error", [NoCredits, ExportNotInPlan])
+@pytest.mark.parametrize(
+    ("error", "group"),
+    [
+        (NoCredits, "error.no_credits"),
+        (ExportNotInPlan, "error.export_plan"),
+        (PaymentRequired, "error.payment"),
+    ],
+)
 @pytest.mark.parametrize(
     ("chat", "kind", "link"),
     [
@@ -483,14 +491,13 @@ REGISTER = f"{WEB}/register?bind=anon_1"
     ],
 )
 async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
-    office: Office, error: type[ServiceError], chat: Chat, kind: str, link: str
+    office: Office, error: type[ServiceError], group: str, chat: Chat, kind: str, link: str
 ) -> None:
     await office.chats.update(chat.key, ChatFields(account=chat.account, user_id=chat.user_id))
     ended = await ended_by(office.open(None), new_job(chat=chat.key), error(CALL))
     assert isinstance(ended.message, PrivateMessage)
     message = ended.message.message
     assert isinstance(message, LocalizedMessage)
-    group = "error.no_credits" if error is NoCredits else "error.export_plan"
     assert message.key == f"{group}_{kind}"
     assert "".join(button.url for button in message.buttons) == link
 

@@ -6,8 +6,10 @@ import pytest
 
 from bot.chats.brand import Brand, BrandPart
 from bot.chats.key import ChatKey
+from bot.chats.project_file import ProjectFile
 from bot.jobs.messages import ListMessage
-from bot.jobs.payloads import MessagePayload
+from bot.jobs.model import JobKind
+from bot.jobs.payloads import BrandPayload, MessagePayload
 from bot.words import Words
 from tests.telegram.test_group_life import said
 from tests.telegram.test_handlers import ANN, BO, GROUP, PRIVATE, Received, docket, message, press, received
@@ -49,18 +51,14 @@ def replying(file: dict[str, Any]) -> dict[str, Any]:
         (message("", PRIVATE, **FROM_ANN, **IMAGE, caption="/brand Intro"), BrandPart.INTRO),
     ],
 )
-async def test_a_file_is_kept_by_the_name_of_what_it_is(
+async def test_a_file_is_looked_into_before_it_is_kept(
     received: Received, body: dict[str, Any], part: BrandPart
 ) -> None:
-    (answer,) = await received(body)
-    assert said(answer.payload) == f"brand.saved_{part}"
-    brand = await received.chats.brands.load(KEY)
-    file = brand.files[part]
-    assert (file.file_id, file.name, file.message_id) == (
-        "mark",
-        f"{part}.png",
-        7 if "caption" in body["message"] else 3,
-    )
+    (job,) = await received(body)
+    assert (job.kind, job.payload_as(BrandPayload).part) == (JobKind.BRAND, part)
+    (file,) = job.files
+    assert (file.file_id, file.message_id) == ("mark", 7 if "caption" in body["message"] else 3)
+    assert await received.chats.brands.load(KEY) == Brand()
 
 
 @pytest.mark.parametrize(
@@ -89,7 +87,10 @@ async def test_what_can_be_no_part_of_a_brand_is_said_to_be_none(
 
 
 async def test_the_page_sets_a_format_and_removes_a_file(received: Received) -> None:
-    await received(message("/brand logo", PRIVATE, **replying(IMAGE)))
+    logo = ProjectFile(
+        telegram_chat_id=KEY.chat_id, message_id=3, session_id="", name="logo.png", file_id="mark"
+    )
+    await received.chats.brands.set_file(KEY, BrandPart.LOGO, logo)
     await received(press("1:brand_format:9x16", ANN, PRIVATE))
     (answer,) = await received(message("/brand", PRIVATE, message_id=8, **FROM_ANN))
     view = answer.payload_as(MessagePayload).message

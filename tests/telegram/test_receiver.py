@@ -1,11 +1,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
 from redis.exceptions import ConnectionError as StoreAway
-from telegram import Update
+from telegram import Message, Update
 from telegram.error import InvalidToken
 from telegram.ext import TypeHandler
 
@@ -137,6 +138,41 @@ async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, han
         [{"update_id": 1, "message": {"chat": "nonsense"}}, {"update_id": 2, "message": good}]
     )
     assert handler.texts == ["good"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"text": "hi", "entities": [{"type": "bold"}]}, {"video": {"file_id": "x"}, "caption": "trim it"}],
+    ids=["entity", "file"],
+)
+async def test_a_message_with_content_of_a_newer_kind_is_handled_without_it(
+    telegram: Telegram, odd: dict[str, Any]
+) -> None:
+    got: list[Message | None] = []
+
+    async def handle(update: Update, context: Context) -> None:
+        got.append(update.message)
+
+    application = new_application(telegram.bot, telegram.telegram_ids)
+    application.add_handler(TypeHandler(Update, handle))
+    await application.initialize()
+    topic = {"message_thread_id": 7, "is_topic_message": True}
+    sender = {"id": 5, "is_bot": False, "first_name": "Ann"}
+    message = {
+        "message_id": 1,
+        "date": 1,
+        "chat": {"id": 5, "type": "private"},
+        "from": sender,
+        **topic,
+        **odd,
+    }
+    receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
+    await receiver.receive([{"update_id": 1, "message": message}])
+    (read,) = got
+    assert read is not None
+    assert (read.chat.id, read.message_thread_id, read.from_user and read.from_user.id) == (5, 7, 5)
+    # What is left of a request would be another one.
+    assert (read.text, read.caption) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from bot.nemo.errors import (
     FileTypeRefused,
     NemoError,
     NoCredits,
+    PaymentRequired,
     RateLimited,
     ServiceError,
     WarmingUp,
@@ -64,6 +65,10 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
         case ExportNotInPlan():
             message = await _account_message(projects, "error.export_plan_", chat, "button.upgrade")
             message = replace(message, buttons=(*message.buttons, Button("button.export", Export())))
+        case PaymentRequired():
+            group = "error.plan_" if error.says_plan else "error.payment_"
+            message = await _account_message(projects, group, chat, "button.upgrade")
+            message = replace(message, buttons=(*message.buttons, retry))
         case FileTypeRefused():
             name = job.files[0].name if job.files else ""
             message = kind_unusable(name, kind_of_name(name))
@@ -79,7 +84,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
         case _:
             message = LocalizedMessage("error.nemo_down", buttons=(retry,))
     log.warning("nemo.call_failed", error=type(error).__name__, code=error.code, status=error.status)
-    is_lacking = isinstance(error, NoCredits | ExportNotInPlan)
+    is_lacking = isinstance(error, NoCredits | ExportNotInPlan | PaymentRequired)
     if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
         return JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)))
     return JobEnded(message)

@@ -322,28 +322,36 @@ class _Uploading:
 
     async def _open(self, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
         self._attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
-        try:
-            opened = await stack.enter_async_context(self._attempt.responder.open_file(file))
-        except FileGone as error:
-            raise JobEnded(file_gone(self._attempt.job, error)) from error
-        except FileTypeUnsupported as error:
-            raise JobEnded(kind_unusable(file.name, error.kind)) from error
-        except PictureTooLarge as error:
-            raise JobEnded(LocalizedMessage("error.picture_too_large", {"name": file.name})) from error
-        except AudioTooLong as error:
-            params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
-            raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
-        except FileTooLarge as error:
-            raise JobEnded(
-                with_request_kept(telegram_refused(file.size, error.limit), self._attempt.job)
-            ) from error
-        if opened.size == 0:
-            raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
+        opened = await open_usable(self._attempt, file, stack)
         if self._card.restricts_kinds and not self._card.takes(opened.name):
             raise JobEnded(kind_refused(file.name, self._card))
         if opened.size > size_limit(self._projects.options.size_limit, self._card):
             raise JobEnded(size_refused(self._projects.options.size_limit, self._card))
         return opened
+
+
+async def open_usable(attempt: Attempt, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
+    """Open a file until the stack is closed.
+
+    Raises:
+        JobEnded: It can't be used; says why.
+    """
+    try:
+        opened: OpenFile = await stack.enter_async_context(attempt.responder.open_file(file))
+    except FileGone as error:
+        raise JobEnded(file_gone(attempt.job, error)) from error
+    except FileTypeUnsupported as error:
+        raise JobEnded(kind_unusable(file.name, error.kind)) from error
+    except PictureTooLarge as error:
+        raise JobEnded(LocalizedMessage("error.picture_too_large", {"name": file.name})) from error
+    except AudioTooLong as error:
+        params: dict[str, Param] = {"name": file.name, "limit": Seconds(error.limit_s)}
+        raise JobEnded(LocalizedMessage("error.sound_too_long", params)) from error
+    except FileTooLarge as error:
+        raise JobEnded(with_request_kept(telegram_refused(file.size, error.limit), attempt.job)) from error
+    if opened.size == 0:
+        raise JobEnded(LocalizedMessage("error.file_empty", {"name": file.name}))
+    return opened
 
 
 def _left(attempt: Attempt, key: str, sources: Sequence[str]) -> list[str]:

@@ -4,10 +4,12 @@ from telegram import Update
 
 from bot.chats.brand import BrandPart
 from bot.chats.key import ChatKey
-from bot.chats.project_file import ProjectFile
 from bot.jobs.buttons import RemoveBrandFile, SetBrandFormat, ShowBrand
 from bot.jobs.generation_choice import RATIOS
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
+from bot.jobs.model import JobKind
+from bot.jobs.payloads import BrandPayload
+from bot.jobs.steps.set_brand import CATEGORIES
 from bot.jobs.steps.show_settings import BACK
 from bot.media.kinds import category_of, kind_of_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
@@ -18,7 +20,7 @@ from bot.telegram.handlers.handler_family import (
     TextCommandHandler,
     on_message,
 )
-from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import chat_key_of, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import words_of
@@ -29,11 +31,6 @@ _NAMES = {
     "标志": BrandPart.LOGO, "片头": BrandPart.INTRO, "片尾": BrandPart.OUTRO,
 }  # fmt: skip
 
-_KINDS = {
-    BrandPart.LOGO: ("image",),
-    BrandPart.INTRO: ("video", "image"),
-    BrandPart.OUTRO: ("video", "image"),
-}
 _OF_CLIP = "clip"
 
 
@@ -51,7 +48,7 @@ class BrandHandlers(HandlerFamily):
         ]
 
     async def _brand(self, update: Update, context: Context) -> None:
-        """Show the brand, or set a file of it: the one that the command comes with, or answers."""
+        """Show the brand, or have a file of it set: the one that the command comes with, or answers."""
         message, chats = message_of(update), self._chats
         command = find_command(words_of(message), context.bot.username)
         key, part = chat_key_of(message), _NAMES.get(command.words.casefold() if command is not None else "")
@@ -67,24 +64,12 @@ class BrandHandlers(HandlerFamily):
         card = await self._submitter.card(update, message)
         file = self._services.refusals.fitting(given, card)
         refusal = self._services.refusals.why_refused(file, card)
-        kind = kind_of_name(file.name)
-        if refusal is None and category_of(kind) not in _KINDS[part]:
+        if refusal is None and category_of(kind_of_name(file.name)) not in CATEGORIES[part]:
             refusal = LocalizedMessage(f"brand.how_{part}")
         if refusal is not None:
             return await self._submitter.reply(update, refusal)
-        stored = ProjectFile(
-            telegram_chat_id=telegram_chat_id_of(message.chat),
-            message_id=file.message_id or 0,
-            session_id="",
-            name=f"{part}.{kind}",
-            file_id=file.file_id,
-            kind=file.kind,
-            size_bytes=file.size,
-            content_type=file.content_type,
-            unique_id=file.unique_id,
-        )
-        await chats.brands.set_file(key, part, stored)
-        await self._submitter.reply(update, LocalizedMessage(f"brand.saved_{part}"))
+        job = self._submitter.job(update, JobKind.BRAND, files=(file,), payload=BrandPayload(part=part))
+        await self._submitter.enqueue(update, [job])
 
     async def _show(self, press: Press, action: ShowBrand) -> PressReply:
         return await self.show_view(press, await self._view(press.chat))

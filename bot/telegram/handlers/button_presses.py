@@ -13,7 +13,7 @@ from telegram import CallbackQuery, InlineKeyboardButton, InlineKeyboardMarkup, 
 from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import VERSION, ButtonAction, pack, unpack
+from bot.jobs.buttons import CONFIRMING, VERSION, ButtonAction, pack, unpack
 from bot.jobs.model import MessageLocation, press_id
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
@@ -144,6 +144,9 @@ class ButtonPresses:
                     reply = await handle(Press(update, message, query.data or ""), action)
                 except PressRefused as refused:
                     reply = refused.reply
+                asked = any(isinstance(action_of(button), CONFIRMING) for button in buttons_of(message))
+                if asked and reply.buttons == NO_BUTTONS:
+                    await self._submitter.record_decision(message)
             else:
                 reply = OLD_BUTTON
             self.answer(update, context.application, reply)

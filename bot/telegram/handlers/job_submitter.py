@@ -26,7 +26,7 @@ from bot.telegram.reading.request import Request, digest_of, read_request
 from bot.telegram.receiving.application import AnyApplication
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.sent_messages import SentMessageLog
+from bot.telegram.sending.sent_messages import CONFIRMATION, DECIDED, SentMessageLog
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
@@ -181,10 +181,24 @@ class JobSubmitter:
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
-    async def is_after_confirmation(self, message: Message) -> bool:
-        """Return whether a message in a private chat comes right after what the bot wants confirmed by a button."""
-        chat = chat_key_of(message)
-        return chat.is_private and await self._sent.is_after_confirmation(chat, message.message_id)
+    async def answers_bot(self, message: Message) -> str | None:
+        """Return the key of the reply to a bare answer that isn't for the agent; ``None`` if it may be.
+
+        The agent would be paid for what was said to the bot, or to nobody.
+        """
+        key = chat_key_of(message)
+        before = await self._sent.confirmation_before(key, message.message_id) if key.is_private else None
+        if before == CONFIRMATION:
+            return "confirm.press"
+        chat = await self.chats.get(key)
+        has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id
+        return None if has_spoken and before is None else "confirm.nothing"
+
+    async def record_decision(self, message: Message) -> None:
+        """Record that a message of the bot asks for no decision any more."""
+        await self._sent.record(
+            telegram_chat_id_of(message.chat), message.message_id, chat_key_of(message), content=DECIDED
+        )
 
     async def read(self, message: Message, bot: User) -> Request:
         """Read what a message asks for."""

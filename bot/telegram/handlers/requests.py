@@ -143,9 +143,8 @@ class RequestHandlers(HandlerFamily):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
         is_answer = is_words_alone and is_bare_answer(request.prompt)
-        if is_answer and await self._submitter.is_after_confirmation(message):
-            # The agent would be paid for what was said to the bot.
-            return await self._submitter.reply(update, LocalizedMessage("confirm.press"))
+        if is_answer and (key := await self._submitter.answers_bot(message)) is not None:
+            return await self._submitter.reply(update, LocalizedMessage(key))
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")

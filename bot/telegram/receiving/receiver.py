@@ -34,6 +34,12 @@ ALLOWED_UPDATES = [
 PER_CHAT = 10
 """Updates of one chat that are handled between two polls, so that one chat can't starve the others."""
 
+_ENVELOPE = (
+    "message_id", "date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message",
+    "id", "chat_instance",
+)  # fmt: skip
+"""Fields of messages and presses that tell who sent them where."""
+
 _ANOTHER_POLLER = "another_poller"  # name of the alert
 
 
@@ -146,14 +152,18 @@ class UpdateReceiver:
             await self._handle(update)
 
     def _parse(self, item: dict[str, Any]) -> Update | None:
+        bot = self._application.bot
         try:
-            return Update.de_json(item, self._application.bot)
+            return Update.de_json(item, bot)
         except Exception:
             # Perhaps of a newer Bot API. If it were not skipped, it would come again for ever.
-            metrics.UPDATES.labels("received").inc()
             metrics.UPDATES.labels("unreadable").inc()
-            log.exception("receiver.unreadable_update", update_id=item.get("update_id"))
-            return None
+            kinds = [name for name in item if name in ALLOWED_UPDATES]
+            log.exception("receiver.unreadable_update", update_id=item.get("update_id"), kinds=kinds)
+        with contextlib.suppress(Exception):
+            return Update.de_json(_without_content(item), bot)
+        metrics.UPDATES.labels("received").inc()
+        return None
 
     async def _receive_chat(self, updates: Sequence[Update]) -> None:
         for update in updates:
@@ -191,3 +201,15 @@ class UpdateReceiver:
             read_timeout=hold_s + POLL_MARGIN_S,
         )
         return batch
+
+
+def _without_content(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an update that can't be read with no more than who sent it where, so that its sender gets an answer.
+
+    What else can be read of a message would be another request.
+    """
+    answered = ((kind, item[kind]) for kind in ("message", "callback_query") if kind in item)
+    kept: dict[str, Any] = {
+        kind: {name: body[name] for name in _ENVELOPE if name in body} for kind, body in answered
+    }
+    return {"update_id": item["update_id"], **kept}

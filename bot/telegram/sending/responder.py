@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import ChooseGeneration, DropRequest, GoOn, KeepChat, KeepProject
+from bot.jobs.buttons import CONFIRMING
 from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import (
     Button,
@@ -47,15 +47,12 @@ from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
-from bot.telegram.sending.sent_messages import CONFIRMATION
+from bot.telegram.sending.sent_messages import CONFIRMATION, HINT
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
 
 log = structlog.get_logger(__name__)
-
-_CONFIRMING = (KeepProject, KeepChat, DropRequest, ChooseGeneration, GoOn)
-"""Actions of the buttons under what the bot wants decided; words decide none of it."""
 
 
 class TelegramResponder:
@@ -206,8 +203,10 @@ class TelegramResponder:
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
-            if self._job.chat.is_private and any(isinstance(one.action, _CONFIRMING) for one in buttons):
+            if self._job.chat.is_private and any(isinstance(one.action, CONFIRMING) for one in buttons):
                 await self._sender.record(sent, CONFIRMATION)
+            elif isinstance(message, LocalizedMessage) and message.key == "confirm.press":
+                await self._sender.record(sent, HINT)
 
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""

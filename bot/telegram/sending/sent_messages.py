@@ -15,9 +15,11 @@ PROBE_LIMIT = 40
 PROBE_AHEAD = 5
 """How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
+CONFIRMATION, DECIDED, HINT = "?", "!", "."
+"""Contents of messages of the bot: it asks for a decision by buttons; that was made; it points to the buttons."""
 
-CONFIRMATION = "?"
-"""Content of a message of the bot's own that asks for a decision, by its buttons."""
+_HINTS_PASSED = 5
+"""How many words of a person that no decision came of are looked past, with what the bot said to them."""
 
 
 class SentMessageLog:
@@ -79,16 +81,21 @@ class SentMessageLog:
         )
         return any(row != str(but_by) for row in rows)
 
-    async def is_after_confirmation(self, chat: ChatKey, message_id: int) -> bool:
-        """Return whether the message right before one in a private chat is a confirmation of ours."""
-        latest = keys.latest_messages_key(str(chat))
+    async def confirmation_before(self, chat: ChatKey, message_id: int) -> str | None:
+        """Return ``CONFIRMATION`` or ``DECIDED`` if a message in a private chat comes right after such a message."""
         rows: list[Any] = await self._redis.zrevrangebyscore(
-            latest, f"({message_id}", "-inf", start=0, num=1, withscores=True
+            keys.latest_messages_key(str(chat)),
+            f"({message_id}",
+            "-inf",
+            start=0,
+            num=_HINTS_PASSED,
+            withscores=True,
         )
-        if not rows:
-            return False
-        content = await self._redis.get(keys.seen_key(str(chat), chat.chat_id, int(rows[0][1])))
-        return bool(content == CONFIRMATION)
+        for _, number in rows:
+            content = await self._redis.get(keys.seen_key(str(chat), chat.chat_id, int(number)))
+            if content != HINT:
+                return str(content) if content in (CONFIRMATION, DECIDED) else None
+        return None
 
     async def newest(self, chat_id: int) -> int:
         """Return the highest known number, or 0."""

@@ -183,6 +183,31 @@ async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(ri
 
 
 @pytest.mark.parametrize(
+    ("url", "language", "prompt", "labels"),
+    [
+        ("https://auth.example.com/x", "en", "auth.example.com", ["", "I've signed in", "Go on without it"]),
+        ("https://auth.example.com/x", "zh", "auth.example.com", ["", "已登录", "不登录，继续"]),
+        ("http://auth.example.com/x", "en", "isn't possible here", ["Go on without it"]),
+        ("https://10.0.0.1/x", "en", "isn't possible here", ["Go on without it"]),
+        ("", "zh", "在这里做不到", ["不登录，继续"]),
+    ],
+)
+async def test_a_login_elsewhere_is_asked_for_with_its_link_if_that_is_safe(
+    rig: Rig, url: str, language: str, prompt: str, labels: list[str]
+) -> None:
+    await rig.open_project()
+    args = {"authConfig": {"exchangedAuthCredential": {"oauth2": {"authUri": url}}}}
+    call = {"functionCall": {"id": "c", "name": "adk_request_credential", "args": args}}
+    await rig.nemo.script([{"json": {"content": {"parts": [call]}, "longRunningToolIds": ["c"]}}])
+    with pytest.raises(JobSetAside):
+        await ask(rig, rig.attempt(rig.job(prompt="post it", language=language)))
+    question = message(rig, "question.1.0")
+    assert prompt in str(question.heading.params["prompt"])
+    assert [button.text for button in question.buttons] == labels
+    assert [button.url for button in question.buttons if button.url] == [url] * (len(labels) - 1 > 1)
+
+
+@pytest.mark.parametrize(
     ("language", "prompt", "options"), [("en", "wants to use", "Yes"), ("zh", "想使用", "可以")]
 )
 async def test_a_confirmation_is_asked_in_our_words_where_the_agent_has_none(
