@@ -208,6 +208,8 @@ class App:
             if self._role is not Role.INTAKE:
                 runner, supervisor = await self._start_worker(stack, parts, health)
                 tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
+                tasks.append(asyncio.create_task(runner.listen(), name="cancellations"))
+                tasks.append(asyncio.create_task(runner.sweep(), name="sweep"))
                 tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
@@ -231,7 +233,6 @@ class App:
         menu = CommandMenu(parts.bot, parts.redis, self._clock, self._settings.admins)
         await stack.enter_async_context(in_background(menu.run()))
         runner = await self._runner(stack, parts)
-        await stack.enter_async_context(in_background(runner.listen(), runner.sweep()))
         # In real time, as docket's heartbeats are, whatever the clock is.
         supervisor = WorkerSupervisor(
             parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()

@@ -281,6 +281,7 @@ class RenderStarted(Checkpoint):
     name = "render_started"
     number: int = 1
     render_id: str = ""
+    began_at: float = 0.0  # by the wall clock, in seconds
 
 
 class LinkReason(StrEnum):

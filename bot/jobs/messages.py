@@ -5,7 +5,7 @@ All of it can be stored: pydantic reads and writes these classes as fields of a 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Union, overload
 
 from pydantic import BeforeValidator, PlainSerializer, TypeAdapter
 
@@ -170,6 +170,16 @@ TextMessage = LocalizedMessage | AgentMessage | ListMessage
 OutgoingMessage = TextMessage | TimelinePicture | SampleClip | PrivateMessage
 
 
+@overload
+def with_lines(
+    message: LocalizedMessage | ListMessage,
+    lines: tuple[LocalizedMessage, ...],
+    buttons: tuple[Button, ...] = (),
+) -> LocalizedMessage | ListMessage: ...
+@overload
+def with_lines(
+    message: TextMessage, lines: tuple[LocalizedMessage, ...], buttons: tuple[Button, ...] = ()
+) -> TextMessage: ...
 def with_lines(
     message: TextMessage, lines: tuple[LocalizedMessage, ...], buttons: tuple[Button, ...] = ()
 ) -> TextMessage:

@@ -1,10 +1,11 @@
+import json
 from datetime import timedelta
 
 from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.model import JobKind, QueueName
+from bot.jobs.model import STORED_JOB, JobKind, QueueName
 from bot.jobs.payloads import WatchPayload
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue
@@ -37,6 +38,17 @@ async def test_a_job_begins_at_its_time_once_though_the_sweep_died_halfway(
     assert await redis.zcard(keys.SCHEDULED_JOBS) == 0
 
 
+async def test_a_job_that_another_release_stored_begins_once(
+    job_queue: JobQueue, redis: Redis, clock: HandClock
+) -> None:
+    job = new_job(kind=JobKind.WATCH_UPLOAD, queue=QueueName.QUICK)
+    fields = {**json.loads(STORED_JOB.dump_json(job)), "of_a_later_release": 1}
+    await redis.zadd(keys.SCHEDULED_JOBS, {json.dumps(fields): 0})
+    await job_queue.sweep()
+    assert await job_queue.current(CHAT, QueueName.QUICK) == [job.id]
+    assert await redis.zcard(keys.SCHEDULED_JOBS) == 0
+
+
 async def test_the_looks_come_less_and_less_often_and_end(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders
 ) -> None:
@@ -47,9 +59,9 @@ async def test_the_looks_come_less_and_less_often_and_end(
     for look in range(len(PAUSES) + 2):
         await look_later(attempt, attempt.job, look)
         await look_later(attempt, attempt.job, look)  # Once more, after a crash.
-        for job in await job_queue.scheduled.due(clock.now() + 2 * PAUSES[-1]):
+        for stored, job in (await job_queue.scheduled.due(clock.now() + 2 * PAUSES[-1])).items():
             due.append((job.payload_as(WatchPayload).look, job.prompt))
-            await job_queue.scheduled.remove(job)
+            await job_queue.scheduled.remove(stored)
     assert due == [(look, "") for look in range(len(PAUSES))]
     assert list(PAUSES) == sorted(PAUSES)
     assert sum(PAUSES, timedelta()) <= timedelta(hours=1)
@@ -61,9 +73,11 @@ async def test_an_erased_chat_has_nothing_left_that_begins_later(
     neighbour = new_job(1, chat=ChatKey(4712, None))
     for job in (new_job(kind=JobKind.WATCH_UPLOAD), neighbour):
         await job_queue.scheduled.add(job, clock.now() + MINUTE)
+    await redis.zadd(keys.SCHEDULED_JOBS, {'{"id": "of another release"}': 0})
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 1)
 
     await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
-    assert [job.id for job in await job_queue.scheduled.due(clock.now() + MINUTE)] == [neighbour.id]
+    due = await job_queue.scheduled.due(clock.now() + MINUTE)
+    assert [job.id for job in due.values()] == [neighbour.id]

@@ -17,7 +17,7 @@ from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import RunHeld, pack
 from bot.jobs.checkpoints import UploadUsed, field_of
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
 from bot.jobs.queue.job_queue import JobQueue
@@ -559,12 +559,26 @@ async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_lat
     assert status.state is JobState.QUEUED
 
 
-async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Received) -> None:
-    said = message("/login@other_bot nmv_tokenofmine", GROUP, **{"from": ANN})
+@pytest.mark.parametrize(
+    "words", [{"text": "/login@other_bot nmv_tokenofmine"}, {"caption": "/x@other_bot nmv_tokenofmine"}]
+)
+async def test_a_token_in_a_command_for_another_bot_is_deleted(received: Received, words: Json) -> None:
+    said = message("", GROUP, video=VIDEO, **{"from": ANN})
+    said["message"].update(words)
     (job,) = await received(said)
     assert job.kind is JobKind.DELETE_TOKEN
     assert "nmv_" not in STORED_JOB.dump_json(job).decode()
     assert [call["params"]["message_id"] for call in await received.telegram.people.calls("deleteMessage")]
+
+
+async def test_all_that_is_wrong_with_a_message_is_said_at_once(received: Received) -> None:
+    photo = {"file_id": "photo", "file_unique_id": "p", "width": 40, "height": 30}
+    caption = "/status http://192.168.0.1/clip.mp4 trim the clip"
+    (job,) = await received(message("", PRIVATE, caption=caption, photo=[photo], **{"from": ANN}))
+    refusal = job.payload_as(MessagePayload).message
+    assert isinstance(refusal, ListMessage)
+    said = [line.key for line in (refusal.heading, *refusal.lines)]
+    assert said == ["link.private_address", "error.command_in_caption"]
 
 
 async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_stopped(

@@ -178,10 +178,10 @@ class JobQueue(JobReader):
 
     async def sweep(self) -> int:
         """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
-        for job in await self.scheduled.due(self._clock.now()):
+        for stored, job in (await self.scheduled.due(self._clock.now())).items():
             with contextlib.suppress(QueueFull):  # Anyone who has so much waiting needs it no more.
                 await self.enqueue([job], f"later:{job.id}")
-            await self.scheduled.remove(job)
+            await self.scheduled.remove(stored)
         await self._ended.shorten()
         return await self.sweeps.run()
 

@@ -3,11 +3,14 @@
 from datetime import datetime
 from typing import Any
 
+import structlog
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.model import STORED_JOB, Job
 from bot.store import keys
+
+log = structlog.get_logger(__name__)
 
 BATCH = 100  # how many due jobs one sweep takes
 
@@ -20,32 +23,33 @@ class ScheduledJobs:
 
     async def add(self, job: Job, at: datetime) -> None:
         """Store a job; of several with the same id one is enqueued."""
-        await self._redis.zadd(keys.SCHEDULED_JOBS, {_stored(job): at.timestamp()})
+        await self._redis.zadd(keys.SCHEDULED_JOBS, {STORED_JOB.dump_json(job).decode(): at.timestamp()})
 
-    async def due(self, now: datetime) -> list[Job]:
-        """Return the jobs whose time has come, the longest due first."""
+    async def due(self, now: datetime) -> dict[str, Job]:
+        """Return the jobs whose time has come, by what is stored of them; the longest due first."""
         stored: list[Any] = await self._redis.zrangebyscore(
             keys.SCHEDULED_JOBS, "-inf", now.timestamp(), start=0, num=BATCH
         )
-        jobs = []
-        for one in stored:
-            try:
-                jobs.append(STORED_JOB.validate_json(one))
-            except ValueError:  # No bot wrote it.
-                await self._redis.zrem(keys.SCHEDULED_JOBS, one)
-        return jobs
+        return await self._readable(stored)
 
-    async def remove(self, job: Job) -> None:
-        """Forget a job, when it is enqueued."""
-        await self._redis.zrem(keys.SCHEDULED_JOBS, _stored(job))
+    async def remove(self, *stored: str) -> None:
+        """Forget jobs, by what is stored of them: another release would write them otherwise."""
+        if stored:
+            await self._redis.zrem(keys.SCHEDULED_JOBS, *stored)
 
     async def erase(self, chat: ChatKey) -> None:
         """Forget all jobs of a chat."""
         waiting: list[Any] = await self._redis.zrange(keys.SCHEDULED_JOBS, 0, -1)
-        for job in map(STORED_JOB.validate_json, waiting):
-            if job.chat == chat:
-                await self.remove(job)
+        jobs = await self._readable(waiting)
+        await self.remove(*(stored for stored, job in jobs.items() if job.chat == chat))
 
-
-def _stored(job: Job) -> str:
-    return STORED_JOB.dump_json(job).decode()
+    async def _readable(self, waiting: list[Any]) -> dict[str, Job]:
+        """Parse stored jobs, and forget those that can't be read: another release, or no bot, wrote them."""
+        jobs = {}
+        for stored in waiting:
+            try:
+                jobs[stored] = STORED_JOB.validate_json(stored)
+            except ValueError:
+                log.warning("scheduled_job.unreadable")
+                await self.remove(stored)
+        return jobs

@@ -99,7 +99,7 @@ class RenderLimits:
 
     Args:
         poll_s: The longest pause between two polls.
-        total_s: How long it may take in all.
+        total_s: How long one render may take in all, however many attempts look at it.
     """
 
     poll_s: float = 15.0
@@ -219,7 +219,7 @@ class _Rendering:
         """Render, once more if it fails.
 
         Raises:
-            JobEnded, ServiceError: It failed for good.
+            JobEnded, ServiceError: It failed for good, or took too long.
         """
         started, render = self._attempt.load(RenderStarted), None
         for number in range(1 if started is None else started.number, RENDERS + 1):
@@ -229,37 +229,37 @@ class _Rendering:
             log.warning("render.failed", number=number, status=render.status.value, reason=render.error)
             if (refusal := plan_refusal(render.error or "")) is not None:
                 raise refusal
-        kind = failure_kind(render.error or "" if render is not None else "")
-        raise JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(self._attempt),)))
+        raise _failed(self._attempt, render)
 
     async def _one_render(self, raw_draft: RawDraft, number: int) -> Render:
-        started = self._attempt.load(RenderStarted)
+        clock, started, render = self._attempt.clock, self._attempt.load(RenderStarted), None
         is_resumed = started is not None and started.number == number
-        if started is None or not is_resumed:
-            started = RenderStarted(number=number, render_id=_new_render_id(self._attempt))
-            await self._attempt.save(started)
-        render_id, began_s = started.render_id, self._attempt.clock.monotonic_s()
         stage = "progress.render" if number == 1 else "export.failed_once"
         times_s = (await self._usual_times.load())[TimedStage.RENDER]
         self._attempt.responder.report_progress(_progress(self._attempt, times_s, stage=stage))
-        render = None
-        if is_resumed:
-            with contextlib.suppress(ServiceError):
+        if started is not None and is_resumed:
+            render_id = started.render_id
+            with contextlib.suppress(TransportError, ServiceError, UnexpectedAnswer):
                 render = await self._call(lambda p: self._nemo.get_render(p.credentials, render_id))
+        else:
+            render_id = _new_render_id(self._attempt)
+        began_s = clock.monotonic_s()
         if render is None or render.status is RenderStatus.UNKNOWN:
-            try:
-                render = await self._start_render(render_id, raw_draft, number)
-            except RenderIdTaken:
-                render_id = _new_render_id(self._attempt)
-                await self._attempt.save(RenderStarted(number=number, render_id=render_id))
-                render = await self._start_render(render_id, raw_draft, number)
-        if render.render_id != render_id:
-            await self._attempt.save(RenderStarted(number=number, render_id=render.render_id))
+            began_at = clock.now().timestamp()
+            await self._attempt.save(RenderStarted(number=number, render_id=render_id, began_at=began_at))
+            render = await self._start_render(render_id, raw_draft, number)
+            if render.render_id != render_id:
+                await self._attempt.save(
+                    RenderStarted(number=number, render_id=render.render_id, began_at=began_at)
+                )
+        elif started is not None:
+            # Of what it took before, the wall clock alone knows.
+            began_s -= max(0.0, clock.now().timestamp() - started.began_at)
         if number > 1:
             await self._attempt.responder.flush_progress()  # a short render may end before the next edit
-        render = await self._poll(render, times_s)
+        render = await self._poll(render, times_s, began_s, is_resumed=is_resumed)
         if render.status is RenderStatus.COMPLETED and not is_resumed:
-            await self._usual_times.learn(TimedStage.RENDER, self._attempt.clock.monotonic_s() - began_s)
+            await self._usual_times.learn(TimedStage.RENDER, clock.monotonic_s() - began_s)
         return render
 
     async def _start_render(self, render_id: str, raw_draft: RawDraft, number: int) -> Render:
@@ -270,6 +270,9 @@ class _Rendering:
                 # The draft belongs to the lost project: a new one must not get it.
                 on_loss=self._attempt.lost.end,
             )
+        except RenderIdTaken:
+            # The ID is random: what has it is this render, begun by a call whose answer was lost.
+            return Render(render_id, RenderStatus.UNKNOWN)
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             is_refusal = isinstance(error, ServiceError) and not error.outcome_unknown
             if is_refusal and (type(error) is not ServiceError or number == RENDERS):
@@ -279,14 +282,17 @@ class _Rendering:
             why = f"{error.status or ''} {error.message}"
             return Render(render_id, RenderStatus.UNKNOWN, error=why)
 
-    async def _poll(self, render: Render, times_s: tuple[float, ...]) -> Render:
-        began_s = self._attempt.clock.monotonic_s()
+    async def _poll(
+        self, render: Render, times_s: tuple[float, ...], began_s: float, *, is_resumed: bool
+    ) -> Render:
         silent, lost, render_id = 0, 0, render.render_id
-        polls, elapsed_s = 0, 0.0
+        polls, elapsed_s = 0, self._attempt.clock.monotonic_s() - began_s
         render_began_s = None
         while not render.status.is_over:
             if elapsed_s >= self._limits.total_s:
-                return Render(render_id, RenderStatus.FAILED)
+                log.warning("render.timed_out")
+                await self._cancel(render_id)
+                raise _failed(self._attempt, render)
             pause_s = next_poll_s(polls, elapsed_s, render.progress, self._limits.poll_s)
             if polls and render.progress is not None:
                 expected_s = _expected_s(render.progress, elapsed_s, times_s)
@@ -300,7 +306,7 @@ class _Rendering:
                 render = await self._call(lambda p: self._nemo.get_render(p.credentials, render_id))
                 silent = lost = 0
                 is_begun = render.status not in (RenderStatus.PENDING, RenderStatus.UNKNOWN)
-                if is_begun and render_began_s is None:
+                if is_begun and render_began_s is None and not is_resumed:
                     render_began_s = self._attempt.clock.monotonic_s()
                     metrics.RENDER.labels("queue").observe(render_began_s - began_s)
                     await self._usual_times.learn(TimedStage.RENDER_QUEUE, render_began_s - began_s)
@@ -383,14 +389,17 @@ class _Rendering:
         )
 
     async def cancel(self) -> None:
-        """Cancel the render at NemoVideo, without waiting for an answer."""
+        """Cancel the render at NemoVideo if a person has cancelled the job."""
         started = self._attempt.load(RenderStarted)
-        if self._attempt.interruption is not Interruption.CANCELLED or started is None:
-            return
+        if self._attempt.interruption is Interruption.CANCELLED and started is not None:
+            await self._cancel(started.render_id)
+
+    async def _cancel(self, render_id: str) -> None:
+        """Cancel a render, whatever NemoVideo answers."""
         with contextlib.suppress(NemoError, JobEnded, TimeoutError):
             async with asyncio.timeout(CANCEL_TIMEOUT_S):
                 await self._projects.call(
-                    self._attempt.job, lambda p: self._nemo.cancel_render(p.credentials, started.render_id)
+                    self._attempt.job, lambda p: self._nemo.cancel_render(p.credentials, render_id)
                 )
 
 
@@ -428,6 +437,11 @@ def _nothing_on_timeline(attempt: Attempt, state: ProjectState) -> LocalizedMess
         return nothing_to_export(attempt)
     button = Button("button.place_files", PlaceFiles())
     return replace(unplaced_message(unplaced), buttons=(button,))
+
+
+def _failed(attempt: Attempt, render: Render | None) -> JobEnded:
+    kind = failure_kind((render and render.error) or "")
+    return JobEnded(LocalizedMessage(f"export.failed_{kind}", buttons=(_again(attempt),)))
 
 
 def _not_sent(attempt: Attempt, size: int, limit: int, *, no_room: bool) -> LocalizedMessage:

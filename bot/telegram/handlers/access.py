@@ -58,10 +58,10 @@ class AccessGuard(HandlerFamily):
     async def _stop_for_others(self, update: Update, context: Context) -> None:
         """Stop commands for other bots, and messages that no person has sent."""
         message = message_of(update)
-        # A token in it has to be deleted all the same.
-        username = context.bot.username
-        command = find_command(message.text or message.caption or "", username)
-        is_elses = command is not None and not command.is_for(username) and not has_token(message.text or "")
+        username, words = context.bot.username, words_of(message)
+        command = find_command(words, username)
+        # One with a token goes on to LoginHandlers, which deletes it.
+        is_elses = command is not None and not command.is_for(username) and not has_token(words)
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop

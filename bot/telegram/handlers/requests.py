@@ -10,7 +10,7 @@ from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld, VariationAspect
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param
+from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
@@ -159,16 +159,19 @@ class RequestHandlers(HandlerFamily):
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._refuse(update, with_request_kept, source.refusal, request.prompt)
+            return await self._refuse(update, partial(with_request_kept, source.refusal), request.prompt)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, SkillView.START)
         if request.is_refused:
             has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
-            offering = partial(links_refused, has_project=has_project)
-            for said in request.left_out:
-                await self._refuse(update, offering, said, request.offered)
-            return None
+            # In one message: an update stores its jobs once.
+            first, *others = request.left_out
+            return await self._refuse(
+                update,
+                lambda job: with_lines(links_refused(first, job, has_project=has_project), tuple(others)),
+                request.offered,
+            )
         jobs = [
             self._submitter.job(update, JobKind.MESSAGE, payload=MessagePayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
@@ -201,16 +204,12 @@ class RequestHandlers(HandlerFamily):
         return None if asks else talk
 
     async def _refuse(
-        self,
-        update: Update,
-        offering: Callable[[LocalizedMessage, Job], LocalizedMessage],
-        said: LocalizedMessage,
-        words: str,
+        self, update: Update, message_for: Callable[[Job], LocalizedMessage | ListMessage], words: str
     ) -> None:
         """Say why nothing can be done, and keep the request's words for the message's buttons."""
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
         await self._submitter.enqueue(
-            update, [replace(job, payload=MessagePayload(message=offering(said, job)))]
+            update, [replace(job, payload=MessagePayload(message=message_for(job)))]
         )
 
     async def _goes_on(self, update: Update, message: Message) -> bool:

@@ -169,14 +169,39 @@ async def test_an_export_that_works_forgets_that_the_plan_had_none(rig: Rig) -> 
     assert (await rig.projects.chats.get(chat.key)).export_refused_at is None
 
 
-async def test_a_render_that_takes_too_long_fails(rig: Rig) -> None:
+async def test_a_render_that_takes_too_long_is_cancelled_and_not_begun_again(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.set(pace={"render_s": 2000})
-    export = Export(rig.projects, RenderLimits(poll_s=1, total_s=3), rig.cards, rig.usual_times)
+    export = Export(rig.projects, RenderLimits(poll_s=1, total_s=30), rig.cards, rig.usual_times)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
     with pytest.raises(JobEnded) as ended:
-        await export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+        await export(attempt)
     assert isinstance(ended.value.message, LocalizedMessage)
     assert ended.value.message.key == "export.failed_unknown"
+    assert [render.status for render in await rig.nemo.renders()] == ["failed"]
+
+
+async def polls_of(rig: Rig) -> int:
+    return [request.endpoint for request in await rig.nemo.requests()].count("render-status")
+
+
+async def test_the_time_of_a_render_counts_over_all_attempts(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    await rig.nemo.set(pace={"render_s": 2000})
+    export = Export(rig.projects, RenderLimits(poll_s=1, total_s=30), rig.cards, rig.usual_times)
+    first = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    exporting = asyncio.create_task(export(first))
+    await eventually(lambda: rig.responder.stages.count("progress.render") > 1)
+    exporting.cancel()
+    await asyncio.gather(exporting, return_exceptions=True)
+    started = first.load(RenderStarted)
+    assert started is not None
+    late = started.model_copy(update={"began_at": started.began_at - 30})
+    polls = await polls_of(rig)
+    with pytest.raises(JobEnded):
+        await export(rig.attempt(rig.job(kind=JobKind.EXPORT), late))
+    assert [render.status for render in await rig.nemo.renders()] == ["failed"]
+    assert await polls_of(rig) == polls + 1
 
 
 @pytest.mark.parametrize(
@@ -289,7 +314,7 @@ async def test_an_answer_without_a_file_is_no_result(rig: Rig) -> None:
     assert rig.responder.result_path.stat().st_size > 0
 
 
-async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
+async def test_a_render_id_that_is_taken_by_nothing_that_can_be_found_is_replaced(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.fault("render", status=409, times=1)
     attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
@@ -298,6 +323,19 @@ async def test_a_render_id_that_is_taken_is_replaced(rig: Rig) -> None:
     assert started is not None
     assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
     assert attempt.load(Exported) is not None
+
+
+async def test_a_render_that_could_not_be_looked_at_is_not_begun_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    first = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await rig.export(first)
+    started = first.load(RenderStarted)
+    assert started is not None
+    await rig.nemo.fault("render-status", status=500, times=1)
+    second = rig.attempt(rig.job(kind=JobKind.EXPORT), started)
+    await rig.export(second)
+    assert second.load(Exported) is not None
+    assert [render.id for render in await rig.nemo.renders()] == [started.render_id]
 
 
 @pytest.mark.parametrize(
