@@ -5,13 +5,14 @@ import json
 import zlib
 from typing import Any, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.nemo.drafts import Draft, read_draft
 from bot.store.keys import versions_key
 from bot.store.lua_script import LuaScript
+from bot.store.stored_model import StoredModel
 
 MAX_VERSIONS = 20  # kept for each project; the oldest go first
 MAX_WORDS_CHARS = 60
@@ -20,7 +21,7 @@ MAX_DRAFT_BYTES = 65_536
 """The largest packed draft that is kept. One that was cut down before holds digests, and packs to more than this."""
 
 
-class Version(BaseModel):
+class Version(StoredModel):
     """A version of a project.
 
     Attributes:
@@ -35,8 +36,6 @@ class Version(BaseModel):
         picture_id: Telegram's id of a picture of the video; empty if there is none.
         restored: The number of the version that it was to bring back; ``None`` for any other request.
     """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     number: int = 0
     job_id: str = ""
@@ -82,8 +81,7 @@ class Versions:
         """
         texts: dict[str, str] = await cast(Any, self._redis.hgetall(_name(key, mark)))
         versions = [
-            Version.model_validate_json(text).model_copy(update={"number": int(number)})
-            for number, text in texts.items()
+            Version.model_validate_json(text).changed(number=int(number)) for number, text in texts.items()
         ]
         return sorted(versions, key=lambda version: version.number)
 

@@ -23,11 +23,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
 from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
 from bot.nemo.drafts import Draft, bounded_draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
+from bot.store.stored_model import StoredModel
 
 C = TypeVar("C", bound="Checkpoint")
 
@@ -40,23 +39,21 @@ FILES, LINKS = "files", "links"
 """The keys of ``UploadStarted`` and ``Uploaded``: files and links go to NemoVideo in requests of their own."""
 
 
-class Checkpoint(BaseModel):
+class Checkpoint(StoredModel):
     """Base of all checkpoints.
 
     ``name`` is what it is called in Redis, whatever the class is called. An unknown field of a later release is
     ignored, and a new field has a default.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: ClassVar[str]
     is_shared: ClassVar[bool] = False
     """Whether all variations of a job share it, see ``Attempt.in_variation``."""
 
 
-class SentMessage(BaseModel):
+class SentMessage(StoredModel):
     """A message that is in the chat."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     message_id: int = 0  # valid only in ``telegram_chat_id``: a supergroup has new ones; 0 if unknown
     telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
@@ -115,10 +112,9 @@ class UploadUsed(Checkpoint):
     name = "upload_used"
 
 
-class UploadedFile(BaseModel):
+class UploadedFile(StoredModel):
     """What NemoVideo said of an uploaded file."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str = ""  # the name it was uploaded under
     size_bytes: int = 0  # its size
     kind: str | None = ""  # its type as NemoVideo calls it; empty if it said nothing
@@ -256,10 +252,9 @@ class QuestionAnswer(Checkpoint):
     ] = ()  # the chosen labels, or the person's own words; empty if the options have none
 
 
-class StepTime(BaseModel):
+class StepTime(StoredModel):
     """When a job took a step, in seconds by the wall clock."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str
     began_at: float
     ended_at: float | None = None

@@ -98,7 +98,7 @@ class Accounts:
     async def can_see(self, chat: Chat, project: ListedProject) -> bool:
         """Return whether a chat's present account owns a project in its list."""
         project_of = {"account": project.account, "project_epoch": project.project_epoch}
-        return _can_see_project(await self.account_kind_for(chat), chat.model_copy(update=project_of))
+        return _can_see_project(await self.account_kind_for(chat), chat.changed(**project_of))
 
     async def token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """Return the token for a chat's calls, and the chat as it is stored once it has that token.
@@ -176,7 +176,7 @@ class Accounts:
         """Forget a chat's own token; the next account in order takes its place. Idempotent."""
         chat = await self._chats.get(key)
         if chat.own_token is not None:
-            account = await self.account_kind_for(chat.model_copy(update={"own_token": None}))
+            account = await self.account_kind_for(chat.changed(own_token=None))
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
     async def _ensure_guest_token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> bool:

@@ -9,9 +9,10 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.templates import MAX_TEMPLATE_PROMPT_CHARS, MAX_TEMPLATES, Template
 from bot.jobs.buttons import RunTemplate, VariationAspect, pack
-from bot.jobs.checkpoints import Turn, field_of
+from bot.jobs.checkpoints import Turn
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import EditPayload, VariationsPayload
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.words import Words
 from tests.telegram.test_group_life import club, said
 from tests.telegram.test_handlers import ANN, PRIVATE, Received, docket, message, press, received
@@ -29,7 +30,7 @@ async def test_the_latest_request_is_saved_with_the_answers_to_the_agents_questi
     assert not edit.is_press
     await received.chats.update(KEY, ChatFields(answer_job_id=edit.id))
     turn = Turn(number=2, prompt="1. Which look?: Film")
-    await received.job_queue.save_waiting(edit, {field_of(Turn): turn.model_dump(mode="json")})
+    await WaitingCheckpoints(received.job_queue, edit).save(turn)
     (answer,) = await received(message("/save  my  shorts", PRIVATE, message_id=8, **{"from": ANN}))
     assert said(answer.payload) == "templates.saved"
     (saved,) = await received.chats.templates.all(KEY)

@@ -450,9 +450,7 @@ class _AgentTurn:
 
 async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> AgentAnswered:
     """Save that a turn ended with what the one before it had changed."""
-    early = answered.model_copy(
-        update={"turn": turn.number, "text": "", "files": 0, "question_set": None, "failed": True}
-    )
+    early = answered.changed(turn=turn.number, text="", files=0, question_set=None, failed=True)
     await attempt.save(early)
     return early
 

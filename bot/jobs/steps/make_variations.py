@@ -91,9 +91,12 @@ class MakeVariations:
                 except JobEnded as end:
                     last, ended = end.message, VariationEnded(failure=_reason(end.message))
                 answered = attempt.load(AgentAnswered) or AgentAnswered()
-                fields = ("has_changed", "credits_used", "credits_left")
-                told = {field: getattr(answered, field) for field in fields}
-                await attempt.save(ended.model_copy(update=told), str(number))
+                ended = ended.changed(
+                    has_changed=answered.has_changed,
+                    credits_used=answered.credits_used,
+                    credits_left=answered.credits_left,
+                )
+                await attempt.save(ended, str(number))
             await self._hold(attempt, _made(attempt, names), names)
         await self._deliver(attempt, names, last)
 

@@ -112,7 +112,7 @@ class Attempt(StoredCheckpoints):
         try:
             yield
         finally:
-            ended = taken.model_copy(update={"ended_at": self.clock.now().timestamp()})
+            ended = taken.changed(ended_at=self.clock.now().timestamp())
             self._note(steps=(*before, ended))
 
     async def save_render_progress(self, percent: float) -> None:
@@ -127,7 +127,7 @@ class Attempt(StoredCheckpoints):
             self._note(ended_with=LocalizedMessage(message.key, message.params))
 
     def _note(self, **changed: Any) -> None:
-        self.progress = self.progress.model_copy(update=changed)
+        self.progress = self.progress.changed(**changed)
 
     async def _write(self, values: Mapping[str, Any]) -> None:
         self._values |= values

@@ -186,7 +186,7 @@ class JobButtons(HandlerFamily):
         job = await make_retry_job(self._job_queue, self._chats, held, self._clock.now())
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
-            payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
+            payload = job.payload_as(EditPayload).changed(is_form_chosen=True)
             text = words.plain("prompt.generation", prompt=job.prompt.rstrip(" .。"), **form)
             job = replace(job, prompt=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")

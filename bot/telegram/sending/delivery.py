@@ -198,7 +198,7 @@ class ResultSender:
                 if chosen.refusal not in (SendRefusal.CHAT, SendRefusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
                     await self._send_prepared(key, there)
-                return delivered.model_copy(update={"file_id": ""})
+                return delivered.changed(file_id="")
             case ResultForm.SMALLER:
                 smaller = await self._shrink()
                 prepared = await self._prepare_file(smaller, full_bytes=result.exported.size_bytes)
@@ -235,7 +235,7 @@ class ResultSender:
         prepared = replace(prepared, caption=caption.text, keyboard=markup)
         delivered = await self._send_prepared(key, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
-        return delivered if is_whole else delivered.model_copy(update={"file_id": ""})
+        return delivered if is_whole else delivered.changed(file_id="")
 
     async def _wait_for_whole_file(self) -> None:
         if self.result.arriving is not None:
