@@ -147,6 +147,8 @@ ERRORS = [
     (200, {"code": 987654}, errors.ServiceError),
     (200, {"success": False, "error": "x"}, errors.ServiceError),
     (200, {"error": "x"}, errors.ServiceError),
+    (200, {"status": "error", "message": "x"}, errors.ServiceError),
+    (504, {"code": 504, "message": "upstream timed out"}, errors.ServiceError),
     (302, "", errors.ServiceError),
     (200, "not JSON", errors.UnexpectedAnswer),
     (200, "", errors.UnexpectedAnswer),

@@ -1,6 +1,7 @@
 """Accounts, projects and links of chats, over HTTP against NemoVideo's stand-in and with the real store."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -180,6 +181,17 @@ async def test_a_guest_token_is_renewed_before_it_ends_and_the_project_stays(
     assert after.credentials.token != before.credentials.token
     assert await office.asked("anonymous-token") == 2
     assert len(await office.nemo.accounts()) == 1
+
+
+@pytest.mark.parametrize("expires_at", ["2020-01-01T00:00:00Z", 604800, "soon", None])
+async def test_a_false_end_of_a_guest_token_renews_nothing(office: Office, expires_at: object) -> None:
+    given = {"token": (await office.nemo.add_account()).token, "expires_at": expires_at}
+    body = json.dumps({"code": 0, "data": given})
+    await office.nemo.fault("anonymous-token", times=-1, body=body, content_type="application/json")
+    job, projects = new_job(), office.open(None)
+    await projects.call(job, whole)
+    await projects.call(job, whole)
+    assert await office.asked("anonymous-token") == 1
 
 
 async def test_a_token_that_still_holds_serves_while_there_is_no_new_one(office: Office) -> None:

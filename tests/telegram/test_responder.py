@@ -14,6 +14,7 @@ from bot.jobs.messages import (
     OutgoingMessage,
     PrivateMessage,
 )
+from bot.jobs.model import JobKind
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.activity_signals import ActivitySignals
@@ -60,6 +61,21 @@ async def test_in_private_a_request_is_quoted_if_another_message_came_in_between
     messages = (await ada.chat.messages(from_bots=True))[-3:]
     quoted = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
     assert quoted == [asked[0].id if comes.startswith("an") else None, None, None]
+
+
+async def test_a_running_job_goes_on_in_a_language_that_is_chosen_meanwhile(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    job = telegram.job(ada.chat.id, 1, kind=JobKind.EDIT, language="en")
+    responder = telegram.responder(job, languages=iter([None, "zh"]))
+    ready = LocalizedMessage("upload.known", buttons=RETRY)
+    for number in range(2):
+        await passing(telegram.clock, responder.send(str(number), ready))
+    shown = [(seen.text, seen.buttons) for seen in await ada.chat.messages(from_bots=True)]
+    expected = [
+        (Words(one).plain("upload.known"), [Words(one).plain("button.retry")]) for one in ("en", "zh")
+    ]
+    assert shown[-2:] == expected
 
 
 async def test_in_a_comment_thread_each_of_them_answers_the_asker(telegram: Telegram) -> None:
