@@ -302,9 +302,9 @@ class JobQueue(JobReader):
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
-        if answer[0] != "claimed":
+        if answer is None:
             return None
-        _, job_id, attempt, flat, waiting = answer
+        job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
             return _read_claimed(fields, job_id, attempt, waiting)
@@ -430,7 +430,7 @@ class JobQueue(JobReader):
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
         if state == JobState.ASKING:
             await self.tickets.add(queue_id(chat, queue))  # For what waited behind it.
-        return None if state == "unknown" else JobState(state)
+        return None if state is None else JobState(state)
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""
