@@ -31,7 +31,7 @@ from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.chats.versions import Versions
+from bot.chats.versions import ResultKind, Versions
 from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store import keys
 from bot.store.chat_values import from_stored, to_stored
@@ -218,13 +218,13 @@ class CachedResult(StoredModel):
     Attributes:
         draft_digest: The digest of the draft it was made from.
         file_id: Telegram's id, with which it is sent again without an upload.
-        kind: What it was sent as, such as ``video`` or ``document``: the id keeps its media type.
+        kind: What it was sent as.
         as_file: Whether a file was asked for.
     """
 
     draft_digest: str
     file_id: str
-    kind: str
+    kind: ResultKind
     as_file: bool = False
 
 

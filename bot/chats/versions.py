@@ -3,7 +3,7 @@
 import base64
 import json
 import zlib
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import AwareDatetime
 from redis.asyncio import Redis
@@ -13,6 +13,9 @@ from bot.nemo.drafts import Draft, read_draft
 from bot.store.keys import versions_key
 from bot.store.lua_script import LuaScript
 from bot.store.stored_model import StoredModel
+
+ResultKind: TypeAlias = Literal["video", "animation", "document"]
+"""What Telegram made of a result: a file id keeps its media type."""
 
 MAX_VERSIONS = 20  # kept for each project; the oldest go first
 MAX_WORDS_CHARS = 60
@@ -44,7 +47,7 @@ class Version(StoredModel):
     draft_digest: str
     packed_draft: str = ""
     file_id: str = ""
-    kind: str = "video"
+    kind: ResultKind = "video"
     picture_id: str = ""
     restored: int | None = None
 
@@ -102,7 +105,7 @@ class Versions:
         await self._add([_name(key, mark)], versions=entries, kept=MAX_VERSIONS, ttl_s=self._ttl_s)
 
     async def save_video(
-        self, key: ChatKey, mark: str, draft_digest: str, file_id: str, kind: str, picture_id: str
+        self, key: ChatKey, mark: str, draft_digest: str, file_id: str, kind: ResultKind, picture_id: str
     ) -> None:
         """Save the video of all versions with a draft.
 

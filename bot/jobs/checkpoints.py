@@ -23,6 +23,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
 
+from bot.chats.versions import ResultKind
 from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
 from bot.nemo.drafts import Draft, bounded_draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
@@ -57,7 +58,7 @@ class SentMessage(StoredModel):
     message_id: int = 0  # valid only in ``telegram_chat_id``: a supergroup has new ones; 0 if unknown
     telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
-    kind: str = "video"  # what that became: ``video``, ``animation`` or ``document``
+    kind: ResultKind = "video"  # what that became
     picture_id: str = ""  # Telegram's handle of its cover or thumbnail; empty if there is none
 
 
@@ -312,7 +313,7 @@ class Exported(Checkpoint):
     name = "exported"
     digest: str = ""
     file_id: str = ""
-    kind: str = "video"
+    kind: ResultKind = "video"
     link: str = ""
     why_link: LinkReason = LinkReason.TOO_LARGE
     spare_link: str = ""
