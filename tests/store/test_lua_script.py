@@ -45,7 +45,7 @@ def _calls() -> Iterator[tuple[str, set[str], bool]]:
                     ast.Call(ast.Name("LuaScript"), [_, _, *names]),
                 ):
                     named = [one.value for one in names if isinstance(one, ast.Constant)]
-                    scripts[name] = "\n".join((folder / f"{one}.lua").read_text("utf-8") for one in named)
+                    scripts[name] = "\n".join((folder / f"{one!s}.lua").read_text("utf-8") for one in named)
         for node in ast.walk(tree):
             match node:
                 case ast.Call(ast.Attribute(attr=name) | ast.Name(id=name), keywords=given) if (
