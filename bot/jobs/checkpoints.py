@@ -21,7 +21,7 @@ checkpoint            saved by                                             read 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 from bot.chats.versions import ResultKind
 from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
@@ -344,29 +344,8 @@ def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
     return f"{checkpoint.name}:{key}" if key else checkpoint.name
 
 
-class Checkpoints(Protocol):
-    """The checkpoints of one job."""
-
-    def load(self, checkpoint: type[C], key: str = "") -> C | None:
-        """Return what was saved, or ``None``.
-
-        Args:
-            checkpoint: The class to load.
-            key: Distinguishes several of one class, such as an idempotency key.
-        """
-        ...
-
-    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
-        """Save a checkpoint; it is in the store when this returns."""
-        ...
-
-    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        """Delete a checkpoint."""
-        ...
-
-
-class StoredCheckpoints:
-    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back."""
+class Checkpoints:
+    """The checkpoints of one job, as the store had them; a subclass writes what changes back."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
@@ -383,12 +362,17 @@ class StoredCheckpoints:
         raise NotImplementedError
 
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
-        """See ``Checkpoints``."""
+        """Return what was saved, or ``None``.
+
+        Args:
+            checkpoint: The class to load.
+            key: Distinguishes several of one class, such as an idempotency key.
+        """
         value = self._values.get(self._field(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
-        """See ``Checkpoints``."""
+        """Save a checkpoint; it is in the store when this returns."""
         await self.save_all((checkpoint, key))
 
     async def save_all(self, *checkpoints: tuple[Checkpoint, str]) -> None:
@@ -407,5 +391,5 @@ class StoredCheckpoints:
         )
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        """See ``Checkpoints``."""
+        """Delete a checkpoint."""
         await self._write({self._field(checkpoint, key): None})

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.jobs.checkpoints import StoredCheckpoints
+from bot.jobs.checkpoints import Checkpoints
 from bot.jobs.model import Job
 from bot.jobs.queue.job_queue import JobQueue
 
 
-class WaitingCheckpoints(StoredCheckpoints):
+class WaitingCheckpoints(Checkpoints):
     """Saves checkpoints beside the attempts at a job, and loads those that it saved itself."""
 
     def __init__(self, job_queue: JobQueue, job: Job) -> None:

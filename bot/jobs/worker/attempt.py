@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
+from bot.jobs.checkpoints import C, Checkpoint, Checkpoints, JobProgress, StepTime, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage
 from bot.jobs.model import JobState
 from bot.jobs.ports import Responder
@@ -47,7 +47,7 @@ class JobSetAside(Exception):
     """Raised by a step when the job has asked a person something; it goes on when there is an answer."""
 
 
-class Attempt(StoredCheckpoints):
+class Attempt(Checkpoints):
     """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it."""
 
     def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
