@@ -436,8 +436,7 @@ class App:
         )
 
     async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
-        settings, bot, sent = self._settings, parts.bot, parts.sent
-        telegram_calls = parts.telegram_calls
+        settings, telegram_calls = self._settings, parts.telegram_calls
         proxy = revealed(settings.telegram_proxy)
         files_http = await stack.enter_async_context(new_client(parts.tls, proxy=proxy))
         now_s = self._clock.now().timestamp()
@@ -445,9 +444,8 @@ class App:
         local, server_dir = settings.telegram_local_mode, settings.server_dir
         return TelegramResponders(
             telegram_calls,
-            sent,
+            parts.sent,
             FileDownloads(
-                bot,
                 telegram_calls,
                 files_http,
                 local=local,
@@ -455,7 +453,6 @@ class App:
                 send_alert=parts.alerts.send,
             ),
             DeliveryOptions(
-                bot,
                 local_mode=local,
                 max_send_bytes=attachments.LOCAL_SEND_LIMIT if local else attachments.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,

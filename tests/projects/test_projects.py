@@ -516,6 +516,17 @@ async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
 
 
 @pytest.mark.parametrize(
+    ("account", "is_private"), [(Account.OWN, True), (Account.OPERATOR, True), (Account.GUEST, False)]
+)
+async def test_a_refused_token_is_told_to_those_alone_whom_it_concerns(
+    office: Office, account: Account, is_private: bool
+) -> None:
+    await office.chats.update(GROUP, ChatFields(account=account))
+    ended = await ended_by(office.open(None), new_job(chat=GROUP), AuthError(CALL))
+    assert isinstance(ended.message, PrivateMessage) is is_private
+
+
+@pytest.mark.parametrize(
     ("sizes", "key"),
     [
         ([10], "error.file_too_large_unknown"),

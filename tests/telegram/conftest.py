@@ -93,7 +93,6 @@ class Telegram:
 
     def delivery(self, max_send_bytes: int = media.CLOUD_SEND_LIMIT) -> DeliveryOptions:
         return DeliveryOptions(
-            self.bot,
             local_mode=self.local,
             max_send_bytes=max_send_bytes,
             work_dir=self.work_dir,
@@ -101,7 +100,6 @@ class Telegram:
 
     def files(self) -> FileDownloads:
         return FileDownloads(
-            self.bot,
             self.telegram_calls,
             self.http,
             local=self.local,

@@ -162,6 +162,30 @@ async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received:
     assert job.kind is JobKind.NEW
 
 
+@pytest.mark.parametrize(
+    ("said", "session_id", "is_request"),
+    [
+        ("Shall I go on?", "s", True),
+        ("要继续吗？", "s", True),
+        ("It is done.", "s", False),
+        ("Shall I?", "old", False),
+    ],
+)
+async def test_a_thumb_is_a_request_only_where_the_agent_asks_in_this_project(
+    received: Received, said: str, session_id: str, is_request: bool
+) -> None:
+    (edit,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
+    claimed = await received.job_queue.claim(queue_id(edit.chat, edit.queue), "t")
+    assert claimed is not None
+    answered = AgentAnswered(text=said)
+    await received.job_queue.save(claimed, {field_of(AgentAnswered): answered.model_dump(mode="json")})
+    await received.job_queue.finish(claimed, JobState.DONE)
+    fields = ChatFields(session_id="s", answer_job_id=edit.id, answer_session_id=session_id)
+    await received.chats.update(edit.chat, fields)
+    (job,) = await received(message("👍", PRIVATE, **{"from": ANN}))
+    assert (job.kind is JobKind.EDIT) is is_request
+
+
 async def test_a_request_that_an_admin_runs_stays_its_askers(received: Received) -> None:
     group, ann, bo, _ = await club(received)
     (held,) = await received(message("/edit a cat", group, **{"from": bo}))

@@ -34,8 +34,7 @@ class ChannelPosts(HandlerFamily):
     """
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
-        return [on_press(self._go_on, Post)]
+        return [self._on_press(self._go_on, Post)]
 
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
@@ -112,8 +111,8 @@ class ChannelPosts(HandlerFamily):
                 post = post.changed(channel_id=chosen, title=channels.get(chosen, ""))
         if await self._services.access.why_denied(press.chat.chat_id, post.channel_id) is not None:
             return OLD_BUTTON  # The channel was banned since.
-        fields = {"message_id": None, "files": asking.files, "payload": post}
-        if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
+        job = await self.job_of(press, JobKind.POST, message_id=None, files=asking.files, payload=post)
+        if job is not None:
             await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 

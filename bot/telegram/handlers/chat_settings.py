@@ -19,12 +19,11 @@ class SettingsHandlers(HandlerFamily):
     """Handles ``/language``, and the buttons of the settings and of the list of languages."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("language", self._language),
-            on_press(self._choose, ChooseLanguage),
-            on_press(self._show, ShowSettings),
-            on_press(self._switch, SwitchSetting),
+            self._on_press(self._choose, ChooseLanguage),
+            self._on_press(self._show, ShowSettings),
+            self._on_press(self._switch, SwitchSetting),
         ]
 
     async def _language(self, update: Update, context: Context) -> None:

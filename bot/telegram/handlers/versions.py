@@ -34,14 +34,13 @@ class VersionHandlers(HandlerFamily):
     """Handles ``/history``, and the buttons that show, restore, vary and compare versions."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("history", self._history),
-            on_press(self._show, ShowVersion),
-            on_press(self._restore, RestoreVersion),
-            on_press(self._offer_variations, OfferVariations),
-            on_press(self._make_variations, MakeVariations),
-            on_press(self._compare, Compare),
+            self._on_press(self._show, ShowVersion),
+            self._on_press(self._restore, RestoreVersion),
+            self._on_press(self._offer_variations, OfferVariations),
+            self._on_press(self._make_variations, MakeVariations),
+            self._on_press(self._compare, Compare),
         ]
 
     async def _history(self, update: Update, context: Context) -> None:
