@@ -178,7 +178,7 @@ async def test_a_thumb_is_a_request_only_where_the_agent_asks_in_this_project(
     claimed = await received.job_queue.claim(queue_id(edit.chat, edit.queue), "t")
     assert claimed is not None
     answered = AgentAnswered(text=said)
-    await received.job_queue.save(claimed, {field_of(AgentAnswered): answered.model_dump(mode="json")})
+    await WaitingCheckpoints(received.job_queue, edit).save(answered)
     await received.job_queue.finish(claimed, JobState.DONE)
     fields = ChatFields(session_id="s", answer_job_id=edit.id, answer_session_id=session_id)
     await received.chats.update(edit.chat, fields)
