@@ -132,6 +132,7 @@ class JobQueue(JobReader):
     Args:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
+        quick_docket: Where those of quick queues are added; without, with the others.
         clock: For what ages out.
         quotas: What a day allows; without, everything.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
@@ -146,6 +147,7 @@ class JobQueue(JobReader):
         docket: Docket,
         clock: Clock,
         *,
+        quick_docket: Docket | None = None,
         quotas: Quotas | None = None,
         queue_limit: int = 50,
         total_limit: int = 10_000,
@@ -156,7 +158,7 @@ class JobQueue(JobReader):
         self._clock = clock
         self.quotas = quotas or Quotas(clock)
         self.statistics = QueueStatistics(redis, docket, clock)
-        self.tickets = Tickets(docket)
+        self.tickets = Tickets(docket, quick_docket or docket)
         self.questions = OpenQuestions(redis, self.tickets, clock)
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
