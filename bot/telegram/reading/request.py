@@ -145,7 +145,7 @@ class Request:
     links: tuple[str, ...] = ()  # links to media that belong to the request
     context: str = ""  # what it quotes, or the words of the answered message if the agent does not know them
     left_out: tuple[LocalizedMessage, ...] = ()  # what can't be used, and why
-    is_refused: bool = False  # whether nothing is left of it then
+    is_refused: bool = False  # whether nothing can be run because of `left_out`
     offered: str = ""  # the words that can be run all the same, on what the project has
 
     @property
