@@ -60,6 +60,7 @@ from bot.nemo.wire import (
 _TIMEOUTS = Timeouts()
 _RETRIES = Retries()
 _APP = "nemo_agent"
+_TURN_PATH = "/run_sse"
 _RENDERS = f"{RENDERS}/lambda"
 MAX_REDIRECTS = 5
 EVENTS_A_STEP = 20
@@ -126,6 +127,8 @@ class NemoClient:
         self._timeouts = timeouts
         self._media = media
         self._wire = Wire(http, base_url, timeouts, retries)
+        # In place of each turn's request, whose headers and body would stay in memory as long as the stream.
+        self._any_turn = httpx.Request("POST", self._wire.url(_TURN_PATH))
 
     async def create_anonymous_token(
         self, client_id: str, attribution: Attribution
@@ -188,10 +191,9 @@ class NemoClient:
             ServiceError: The message was refused. Refusals inside the stream are yielded as
                 :class:`~bot.nemo.events.StreamError` events.
         """
-        call = Call("POST", "/run_sse")
+        call = Call("POST", _TURN_PATH)
         response = await self._open_turn(call, credentials, session_id, text)
-        # Otherwise the request's headers and body stay in memory as long as the stream.
-        response.request = httpx.Request(call.method, response.url)
+        response.request = self._any_turn
         reader = SseReader()
         async with contextlib.aclosing(response):
             if not response.is_success or media_type(response).endswith("json"):
