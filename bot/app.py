@@ -64,6 +64,7 @@ from bot.startup import (
 from bot.store import keys
 from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
+from bot.store.schema import watch_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -203,6 +204,7 @@ class App:
             tasks = [
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
                 asyncio.create_task(monitor.run(), name="stuck jobs"),
+                asyncio.create_task(watch_schema(store.redis), name="schema"),
             ]
             runner = None
             if self._role is not Role.INTAKE:

@@ -22,7 +22,8 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
-from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Job, JobKind, JobState, QueueName, message_job
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
@@ -38,6 +39,8 @@ from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
+from bot.store.schema import SCHEMA_VERSION, newer_store
+from bot.words import language_of
 
 log = structlog.get_logger(__name__)
 
@@ -267,6 +270,7 @@ class JobQueue(JobReader):
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
             "request": pack(job),
+            "language": job.language,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and job.kind is JobKind.EDIT,
@@ -283,6 +287,9 @@ class JobQueue(JobReader):
 
         Returns:
             ``None`` if another ticket has the queue, nothing waits, or new jobs are not begun just now.
+
+        Raises:
+            StoreError: A later release has migrated the store; its jobs are not for this process.
         """
         chat, queue = parse_queue_id(name)
         answer = await self._claim(
@@ -295,13 +302,17 @@ class JobQueue(JobReader):
                 keys.SAVED_JOBS,
                 keys.open_question_key(str(chat)),
                 keys.QUEUES,
+                keys.SCHEMA,
             ],
             queue=name,
             ticket=ticket,
+            schema=SCHEMA_VERSION,
             paused_all=PAUSED_ALL,
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
+        if answer[0] == "newer":
+            raise newer_store()
         if answer[0] != "claimed":
             return None
         _, job_id, attempt, flat, waiting = answer
@@ -311,8 +322,21 @@ class JobQueue(JobReader):
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
+            await self._send_unreadable(chat, fields.get(JobField.LANGUAGE, ""))
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
+
+    async def _send_unreadable(self, chat: ChatKey, language: str) -> None:
+        """Ask a chat to send again what can't be read; once an hour, as after an update that may be all that waits."""
+        message = message_job(
+            chat,
+            LocalizedMessage("error.unreadable_job"),
+            requester_id=chat.chat_id,
+            language=language_of(language),
+            asked_at=self._clock.now(),
+        )
+        with contextlib.suppress(QueueFull):
+            await self.enqueue([message], f"unreadable:{self._now_s() // 3600}")
 
     async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
         """Save checkpoints of a running job, by their names."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+import structlog
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
@@ -15,6 +16,8 @@ from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
+
+log = structlog.get_logger(__name__)
 
 _ACCOUNT_CHANGES = frozenset({JobKind.LOGIN, JobKind.LOGOUT, JobKind.FORGET})
 
@@ -49,11 +52,15 @@ class JobReader:
         self._redis = redis
 
     async def find(self, chat: ChatKey, job_id: str) -> JobStatus | None:
-        """Find a job by its id."""
+        """Find a job by its id; one that another release wrote counts as gone."""
         fields = await self._fields(chat, job_id)
         if not fields:
             return None
-        job = read_gathered_job(fields).job
+        try:
+            job = read_gathered_job(fields).job
+        except (ValueError, KeyError):
+            log.warning("job.unreadable", chat=str(chat), job=job_id)
+            return None
         index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
         return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
 
