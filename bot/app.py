@@ -465,6 +465,7 @@ class App:
             settings.progress_edit_s,
             parts.chats.encrypt,
             parts.guest_mode_messages,
+            parts.chats.language_for,
             settings.staging_chat,
         )
 

@@ -42,6 +42,7 @@ from bot.jobs.steps.show_settings import ShowSettings
 from bot.jobs.steps.show_skills import ShowSkills
 from bot.jobs.steps.show_stats import ShowStats
 from bot.jobs.steps.show_status import ShowStatus
+from bot.jobs.steps.spoken_answer import SpokenAnswer
 from bot.jobs.steps.transcribe import Transcribe
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.steps.upload import Upload
@@ -136,6 +137,7 @@ JOB_TYPES: Final = (
             NextQuestion(),
             ShowSample(),
             Gather(),
+            SpokenAnswer(d.transcriber),
             AskForClip(d.projects),
             Connect(d.projects),
             Upload(d.projects, d.cards, d.usual_times),

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -79,8 +80,11 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Have the collector leave alone what the collection made: looking through it took a tenth of the tests' time."""
-    if session.config.args == session.config.getini("testpaths"):
-        _import_all_tests(session.config)
+    worker = getattr(
+        session.config, "workerinput", None
+    )  # Who only hands out the tests imports none of them.
+    if worker is not None and session.config.args == session.config.getini("testpaths"):
+        _import_all_tests(session.config, worker)
     try:
         return (yield)
     finally:
@@ -88,12 +92,11 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
         gc.enable()
 
 
-def _import_all_tests(config: pytest.Config) -> None:
+def _import_all_tests(config: pytest.Config, worker: dict[str, Any]) -> None:
     """Begin in each of xdist's workers with other files: what it comes to later, another one has compiled by then.
 
     Otherwise all of them compile all tests at the same time in a new clone, 4 s of processor time each.
     """
-    worker = getattr(config, "workerinput", {"workerid": "gw0", "workercount": 1})
     files = [
         file
         for file in sorted((config.rootpath / "tests").rglob("test_*.py"))

@@ -13,9 +13,8 @@ from tests import module_map
 ROOT = Path(__file__).parents[1]
 
 PAGES = sorted(
-    path
-    for path in ROOT.rglob("README.md")
-    if not any(part.startswith(".") or part == "node_modules" for part in path.relative_to(ROOT).parts)
+    [ROOT / "README.md"]
+    + [path for folder in ("bot", "deploy", "tests") for path in (ROOT / folder).rglob("README.md")]
 )
 
 NOT_OURS = {"REPOSITORY", "REGISTRY", "VALKEY_PASSWORD", "ID", "NAME", "FILE", "DIR", "README", "TXT"} | {

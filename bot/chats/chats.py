@@ -252,6 +252,10 @@ class Chats:
         """Return what is known of a job's chat; its steps share one reading for a moment, see `ChatReadCache`."""
         return await self._readings.get(job.chat, job.id, lambda: self.get(job.chat))
 
+    async def language_for(self, job: ChatReader) -> str | None:
+        """Return the language that a job's chat has chosen."""
+        return (await self.get_for(job)).language
+
     async def get(self, key: ChatKey) -> Chat:
         """Return what is known of a chat; reading creates nothing.
 

@@ -185,6 +185,7 @@ class AgentAnswered(Checkpoint):
     name = "agent_answered"
     text: str = ""  # the agent's words
     has_changed: bool = False  # whether the draft is another one than when the job's first message was sent
+    still_generating: bool = False  # whether it announced a video that is not there yet
     failed: bool = False  # whether the stream ended with an error
     reason: str = ""  # what the error said
     code: int | None = None  # its code

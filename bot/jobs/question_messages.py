@@ -1,5 +1,6 @@
 """The agent's questions as a chat sees them, each in a message of its own."""
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from bot.jobs.ports import Responder
 from bot.nemo.questions import Question, QuestionSet
 from bot.runtime.hosts import host_of, is_link
 from bot.words import Words, bounded
+from bot.words.phrases import fold
 
 MAX_BUTTON_CHARS = 40  # what a phone shows of a button; longer labels stand in the text too
 
@@ -152,3 +154,28 @@ def _mark(question: Question, is_ticked: bool) -> str:
     if not question.allow_multiple:
         return ""
     return "☑ " if is_ticked else "☐ "
+
+
+_NUMBER = re.compile("(?:#|no|number|option|选项?|第)?([0-9]{1,2}|[一二三四五六七八九])(?:个|项|号)?")
+_SEPARATORS = re.compile(r"[,，、;；&+\s]+|和|与")
+
+
+def labels_for(question: Question, text: str) -> list[str]:
+    """Return the options that a person typed, or wrote the numbers of, instead of pressing them."""
+    one = _label_for(question, text)
+    parts = [text] if one is not None or not question.allow_multiple else _SEPARATORS.split(text.strip())
+    labels = [label for part in parts if (label := _label_for(question, part)) is not None]
+    return list(dict.fromkeys(labels)) if len(labels) == len(parts) else []
+
+
+def _label_for(question: Question, text: str) -> str | None:
+    typed = fold(text)
+    for label in question.options:
+        if label.casefold() == text.strip().casefold() or (typed and fold(label) == typed):
+            return label
+    number = _NUMBER.fullmatch(typed)
+    # Where the options are numbers, or have some, a number may be meant as such.
+    if number is None or any(re.search(r"[\d一二两三四五六七八九十]", label) for label in question.options):
+        return None
+    position = "一二三四五六七八九".find(number[1]) + 1 or int(number[1])
+    return question.options[position - 1] if 0 < position <= len(question.options) else None

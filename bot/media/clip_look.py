@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from bot.media.cover import picture_of
 from bot.media.decoder_process import Bounds, run
-from bot.media.file_type import SNIFF_BYTES, is_decompression_bomb, sniff
+from bot.media.file_type import SNIFF_BYTES, sniff
 from bot.media.video_facts import decode_frames, open_video
 
 if TYPE_CHECKING:
@@ -73,11 +73,8 @@ _Read = tuple[list[tuple[int, str]], list[float], float]
 
 
 def _read(fd: int) -> _Read:
-    head = os.pread(fd, SNIFF_BYTES, 0)
-    kind = sniff(head) or "mp4"
+    kind = sniff(os.pread(fd, SNIFF_BYTES, 0)) or "mp4"
     if kind in _PICTURES:
-        if is_decompression_bomb(head):
-            raise ValueError("too many pixels")
         return [_picture(fd, _PICTURES[kind])], [], 0.0
     if kind in _AUDIO:
         return _audio(fd, _DEMUXERS.get(kind, kind))

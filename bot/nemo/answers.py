@@ -10,6 +10,9 @@ from bot.nemo import lenient_json as read
 from bot.nemo.drafts import Draft, digest, read_draft
 from bot.nemo.wire import Attribution
 
+MAX_LIFETIME_S = 366 * 86_400
+"""A longer one is in another unit, or a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnonymousToken:
@@ -84,8 +87,12 @@ class ProjectState:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedFile:
-    """A file that the service accepted; ``duration_s`` in seconds, ``width`` and ``height`` in pixels."""
+    """A file that the service accepted, by the name that it was sent under.
 
+    ``duration_s`` is in seconds, ``width`` and ``height`` are in pixels.
+    """
+
+    name: str | None
     file_type: str | None
     duration_s: float | None
     width: int | None
@@ -152,13 +159,19 @@ def read_claim_token(payload: Any) -> ClaimToken | None:
     """Read ``data.claim_token`` and its lifetime."""
     data = data_of(payload)
     token = read.text(data.get("claim_token"))
-    return ClaimToken(token, read.number(data.get("expires_in"))) if token else None
+    expires_in_s = read.number(data.get("expires_in"))
+    if expires_in_s is not None and not 0 <= expires_in_s <= MAX_LIFETIME_S:
+        expires_in_s = None
+    return ClaimToken(token, expires_in_s) if token else None
 
 
 def read_credits(payload: Any) -> Credits:
     """Read ``data.available``, ``.frozen`` and ``.total``."""
     data = data_of(payload)
-    return Credits(*(read.number(data.get(name)) for name in ("available", "frozen", "total")))
+    available, frozen, total = (read.number(data.get(name)) for name in ("available", "frozen", "total"))
+    if available is None and total is not None:
+        available = total - (frozen or 0)
+    return Credits(available, frozen, total)
 
 
 def read_state(payload: Any) -> ProjectState | None:
@@ -182,13 +195,14 @@ def read_upload(payload: Any) -> tuple[AcceptedFile, ...]:
     files = (read.mapping(item) for item in read.items(data_of(payload).get("files")))
     return tuple(
         AcceptedFile(
+            name=read.text(file.get("filename")),
             file_type=read.text(file.get("file_type")),
             duration_s=read.number(file.get("duration")),
             width=read.positive(file.get("width")),
             height=read.positive(file.get("height")),
         )
         for file in files
-        if file
+        if file and not file.get("error") and file.get("status") not in ("failed", "error")
     )
 
 

@@ -26,11 +26,12 @@ from bot.nemo.errors import (
     Call,
     HostNotAllowed,
     NemoError,
-    ServiceError,
     SourceBroken,
     StreamBroken,
     TransportError,
     UnexpectedAnswer,
+    error_for,
+    message_of,
 )
 from bot.nemo.events import Event, KeepAlive, Unknown, read_event
 from bot.nemo.render_answers import Render, read_render
@@ -408,7 +409,7 @@ class NemoClient:
         else:
             raise UnexpectedAnswer(call, "too many redirects", status=response.status_code)
         content_type = media_type(response)
-        if not response.is_success or content_type.endswith("json") or content_type == "text/html":
+        if not response.is_success or content_type.endswith(("json", "xml", "html")):
             await check_answer(call, response, await read_body(call, response), credentials.token)
             raise UnexpectedAnswer(call, f"{content_type} instead of a video", status=response.status_code)
         size = content_length(response) if encoding_of(response) == "identity" else None
@@ -459,9 +460,10 @@ def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:
 
 def _accepted(call: Call, payload: Any) -> tuple[answers.AcceptedFile, ...]:
     """Return the files that were accepted; a success that lists none is a refusal."""
-    accepted = answers.read_upload(payload)
-    if not accepted and answers.data_of(payload).get("files") == []:
-        raise ServiceError(call, "no file was accepted", status=200)
+    accepted, listed = answers.read_upload(payload), answers.data_of(payload).get("files")
+    if not accepted and isinstance(listed, list):
+        said = " ".join(map(message_of, listed)) or "no file was accepted"
+        raise error_for(call, status=200, code=None, message=said)
     return accepted
 
 

@@ -30,9 +30,11 @@ Each has the request it belongs to (``call``), and the service's ``code`` and th
 were any. None contains a token: tokens are removed from the service's messages.
 """
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -150,8 +152,9 @@ class ServiceError(NemoError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """True for HTTP 5xx without a code: a gateway gives up while the work behind it continues."""
-        return self.status is not None and self.status >= 500 and self.code is None
+        """True for a 5xx without a code of the service's own: a gateway gives up while the work continues."""
+        code = self.status if self.code is None else self.code
+        return code is not None and 500 <= code < 600
 
 
 class AuthError(ServiceError):
@@ -415,6 +418,10 @@ def _retry_after_s(headers: Mapping[str, str], payload: object) -> float | None:
     source = read.mapping(payload)
     names = ("retry_after", "retryAfter", "retry_after_s")
     wait_s = read.number(headers.get("retry-after"))
+    if wait_s is None and "date" in headers:
+        with contextlib.suppress(ValueError):
+            until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
+            wait_s = (until - now).total_seconds()
     if wait_s is None:
         wait_s = read.number_at(source, *names)
     if wait_s is None:

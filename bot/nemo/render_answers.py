@@ -29,8 +29,14 @@ class RenderStatus(Enum):
 _NAMES = {
     RenderStatus.PENDING: ("pending", "queued", "waiting", "created"),
     RenderStatus.PROCESSING: ("processing", "running", "rendering", "in_progress"),
-    RenderStatus.COMPLETED: ("completed", "complete", "done", "success", "succeeded"),
-    RenderStatus.FAILED: ("failed", "failure", "error"),
+    RenderStatus.COMPLETED: (
+        *("completed", "complete", "done", "success", "succeeded"),
+        *("succeed", "finished", "ready", "rendered"),
+    ),
+    RenderStatus.FAILED: (
+        *("failed", "failure", "error", "fail", "errored", "rejected"),
+        *("timeout", "timed_out", "timedout", "expired", "aborted"),
+    ),
     RenderStatus.CANCELLED: ("cancelled", "canceled"),
 }
 _STATUSES = {name: status for status, names in _NAMES.items() for name in names}

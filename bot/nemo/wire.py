@@ -109,7 +109,8 @@ def _surely_not_sent(error: Exception) -> bool:
 
 def _is_retryable(error: Exception) -> bool:
     if isinstance(error, ServiceError):
-        return error.status is not None and error.status >= 500 and type(error) is ServiceError
+        is_server_error = error.outcome_unknown or (error.status is not None and error.status >= 500)
+        return is_server_error and type(error) is ServiceError
     return isinstance(error, (TransportError, UnexpectedAnswer))
 
 
@@ -347,7 +348,8 @@ async def check_answer(
     fields = read.mapping(payload)
     is_render = call.path.startswith(RENDERS) and has_status(payload)
     refused = code is not None or (fields.get("success") is False and not is_render)
-    refused = refused or (bool(fields.get("error")) and "data" not in fields and not is_render)
+    has_error = bool(fields.get("error")) or str(fields.get("status")).lower() in ("error", "failed", "fail")
+    refused = refused or (has_error and "data" not in fields and not is_render)
     if status >= 300 or refused:
         message = message_of(payload)
         if payload is None and media_type(response) == "text/plain":

@@ -234,7 +234,10 @@ class Accounts:
         # If the answer doesn't name the account, the client id still has its previous one.
         is_other = before.user_id is not None and given.user_id not in (None, before.user_id)
         user_id = given.user_id or before.user_id
-        changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=given.expires_at)
+        expires_at = given.expires_at
+        if expires_at is not None and expires_at - RENEW_AHEAD <= self._clock.now():
+            expires_at = None  # A false time would renew it at every call, and guest accounts are scarce.
+        changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=expires_at)
         if is_other:
             await self._chats.update(key, changes, ChatFields(account_epoch=_new_epoch()))
         else:

@@ -107,3 +107,11 @@ async def test_what_was_before_the_first_change_is_no_version_later_on(versions:
     for job in range(1, MAX_VERSIONS + 2):
         await versions.add(KEY, MARK, version(None), version(job))
     assert await numbers(versions) == list(range(2, MAX_VERSIONS + 2))
+
+
+async def test_a_video_goes_to_the_version_of_its_draft_alone(versions: Versions) -> None:
+    made = draft(2)
+    await versions.add(KEY, MARK, version(1, made))
+    await versions.add(KEY, MARK, version(2).model_copy(update={"words": f"go back to {made.digest()}"}))
+    await versions.save_video(KEY, MARK, made.digest(), "video-1", "video", "")
+    assert [one.file_id for one in await versions.all(KEY, MARK)] == ["video-1", ""]

@@ -185,6 +185,7 @@ class Crawler(player.Player):
         for role, person in place.people.items():
             answer = await person.press(message, data=button["callback_data"])
             await self._wait_until_idle(PATIENCE_S)
+            await redraws_done()
             if answer is None:
                 return self._fail(button, "no answer")
             toast = str(answer.get("text") or "")
@@ -319,6 +320,12 @@ class Crawler(player.Player):
         answer = await http.get(button["url"])
         if not answer.is_success:
             self._fail(button, f"{button['url']} gives {answer.status_code}")
+
+
+async def redraws_done() -> None:
+    """Wait until the messages of pressed buttons are redrawn: a button that is about to go must not be pressed."""
+    if redraws := {task for task in asyncio.all_tasks() if task.get_name() == "press redraw"}:
+        await asyncio.wait(redraws, timeout=PATIENCE_S)
 
 
 def in_any_language(names: Iterable[str], **params: Any) -> set[str]:

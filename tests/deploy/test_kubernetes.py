@@ -1,5 +1,6 @@
 """The manifests: what the cluster's own schema says of them, and the rules that it does not know."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -22,6 +23,7 @@ BUILDS = ("base", "overlays/valkey")
 Manifest = dict[str, Any]
 
 
+@functools.cache
 def read(path: str) -> list[Manifest]:
     return list(yaml.safe_load_all((KUBERNETES / path).read_text("utf-8")))
 

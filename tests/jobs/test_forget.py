@@ -14,13 +14,14 @@ from bot.jobs.payloads import ForgetPayload
 from bot.jobs.queue.album import ArrivedPart, RequestPart
 from bot.jobs.queue.erase_chat import ChatEraser
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
+from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.forget import PAUSE_S, Forget
 from bot.jobs.steps.login import PAUSE_S as OTHER_TOPICS_PAUSE_S
 from bot.jobs.steps.login import wait_for_other_topics
-from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.attempt import Attempt, Interruption
 from bot.store import keys
-from tests.clocks import HandClock
+from tests.clocks import PATIENCE_S, HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job
 
 NEIGHBOURS = (ChatKey(47110), ChatKey(4711, 5), ChatKey(-4711))
@@ -69,6 +70,9 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
 ) -> None:
     before = {chat: await names(redis, chat) for chat in NEIGHBOURS}
+    scheduled, ready = ScheduledJobs(redis), clock.now()
+    for chat_key in (CHAT, *NEIGHBOURS):
+        await scheduled.add(new_job(chat=chat_key), ready)
     asked, later = new_job(kind=JobKind.FORGET), new_job(1, prompt="my next request")
     await job_queue.enqueue([asked], 2)
     await job_queue.enqueue([later], 3)
@@ -88,6 +92,8 @@ async def test_everything_goes_but_what_came_later_and_the_neighbours(
     assert await names(redis, CHAT) == left
     assert await redis.zrange(keys.message_numbers_key(chat), 0, -1) == ["9"]
     assert {chat: await names(redis, chat) for chat in NEIGHBOURS} == before
+    assert {job.chat for job in (await scheduled.due(ready)).values()} == set(NEIGHBOURS)
+    assert await redis.exists(keys.AOF_REWRITE_DUE)  # The file on the disk has it still.
     assert responders.sent == [(asked.id, "forgotten", LocalizedMessage("forget.done"))]
     await job_queue.finish(attempt.claimed, JobState.DONE)
     assert 0 < await redis.ttl(keys.job_key(chat, asked.id)) <= keys.BRIEF_JOB_TTL_S
@@ -169,6 +175,23 @@ async def test_a_question_that_is_being_answered_is_stopped_and_cant_write_the_c
     assert not await redis.exists(keys.chat_key(str(CHAT)), keys.results_key(str(CHAT)))
     assert await job_queue.current(CHAT, QueueName.QUICK) == [later.id]
     assert await job_queue.find(CHAT, next_question.id) is None
+
+
+async def test_what_is_stopped_while_it_waits_erases_nothing(
+    job_queue: JobQueue, redis: Redis, clock: HandClock, responders: Responders, old: Job
+) -> None:
+    topic = ChatKey(4711, 5)
+    asked = new_job(kind=JobKind.FORGET, payload=ForgetPayload(topics=(str(topic),)))
+    await job_queue.enqueue([replace(asked, chat=topic, payload=None)], 2)
+    await job_queue.enqueue([asked], 3)
+    attempt = await run_of(job_queue, clock, responders, asked)
+    task = asyncio.create_task(attempt.run(Forget(ChatEraser(redis))(attempt)))
+    await clock.asleep(at_least_s=PAUSE_S)
+    await job_queue.cancel(CHAT, QueueName.MAIN, asked.id)
+    await clock.advance(PAUSE_S)
+    await asyncio.wait_for(task, PATIENCE_S)
+    assert attempt.interruption is Interruption.CANCELLED
+    assert await redis.exists(keys.chat_key(str(CHAT)))
 
 
 async def test_what_a_later_message_belongs_to_is_known_still(

@@ -78,21 +78,50 @@ async def test_answers_that_the_agent_did_not_get_are_sent_again(job_queue: JobQ
     assert (again.kind, again.prompt) == (JobKind.EDIT, turn.prompt)
 
 
-@pytest.mark.parametrize("is_waiting", [True, False])
+ANSWERS = Turn(number=2, prompt="1. Which look?: Film")
+
+
+@pytest.mark.parametrize(
+    ("choice", "is_waiting", "saved", "restored", "prompt"),
+    [
+        (GoOnChoice.RESTORE, True, None, ("song",), JOB.prompt),
+        (GoOnChoice.RESTORE, True, ANSWERS, ("song",), f"{JOB.prompt}\n\n{ANSWERS.prompt}"),
+        (GoOnChoice.RESTORE, False, ANSWERS, ("song",), ""),
+        (GoOnChoice.EMPTY, True, None, (), JOB.prompt),
+    ],
+)
 async def test_files_are_put_back_once_and_only_a_request_that_waited_is_sent_again(
-    job_queue: JobQueue, redis: Redis, is_waiting: bool
+    job_queue: JobQueue,
+    redis: Redis,
+    choice: GoOnChoice,
+    is_waiting: bool,
+    saved: Turn | None,
+    restored: tuple[str, ...],
+    prompt: str,
 ) -> None:
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     await job_queue.enqueue([JOB], 1)
     lost = ProjectLost(session_id="lost", is_waiting=is_waiting)
-    await job_queue.save_waiting(JOB, {field_of(ProjectLost): lost.model_dump(mode="json")})
+    checkpoints = [lost, *([saved] if saved else [])]
+    values = {field_of(type(one)): one.model_dump(mode="json") for one in checkpoints}
+    await job_queue.save_waiting(JOB, values)
     for number, name in enumerate(("song", "clip")):
         file = ProjectFile(
             telegram_chat_id=1, message_id=number, session_id="lost", name=name, file_id=name, kind="video"
         )
         await chats.save_project_file(CHAT, file)
-    job = await make_resumed_job(job_queue, chats, JOB, GoOnChoice.RESTORE, HandClock().now())
+    job = await make_resumed_job(job_queue, chats, JOB, choice, HandClock().now())
     assert job is not None
-    assert [file.file_id for file in job.files] == ["song", "clip"]
-    assert job.payload_as(EditPayload).restored_file_ids == ("song",)
-    assert job.prompt == (JOB.prompt if is_waiting else "")
+    assert [file.file_id for file in job.files] == [*restored, "clip"]
+    assert job.payload_as(EditPayload).restored_file_ids == restored
+    assert job.prompt == prompt
+
+
+async def test_a_request_that_may_use_the_last_credits_is_the_same_one(
+    job_queue: JobQueue, chats: Chats
+) -> None:
+    await job_queue.enqueue([JOB], 1)
+    job = await make_resumed_job(job_queue, chats, JOB, GoOnChoice.SPEND, HandClock().now())
+    assert job is not None
+    assert (job.prompt, job.files) == (JOB.prompt, JOB.files)
+    assert job.payload_as(EditPayload).may_use_last_credits

@@ -1,11 +1,14 @@
 import io
+import os
 import struct
 from array import array
 from pathlib import Path
 from typing import Literal
+from unittest.mock import Mock
 
 import av
 import pytest
+from av.stream import Disposition
 
 from bot.media import audio_conversion
 from bot.media.conversion import convert_file
@@ -110,3 +113,41 @@ async def test_audio_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: py
     with pytest.raises(AudioTooLong) as refused:
         await converted(path, "ogg")
     assert refused.value.limit_s == pytest.approx(1, abs=0.1)
+
+
+def test_audio_that_becomes_too_large_ends_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio_conversion, "MAX_CONVERTED_BYTES", 50_000)
+    path = samples.make_audio(tmp_path / "long.flac", 3)
+    source, target = (
+        os.open(path.with_suffix(ending), os.O_RDWR | os.O_CREAT) for ending in (".flac", ".wav")
+    )
+    ended_s = audio_conversion.convert(source, target, "flac", 60)
+    assert ended_s is not None
+    assert ended_s < 2
+
+
+@pytest.mark.parametrize(
+    ("bits", "rate_hz", "target", "expected"),
+    [
+        (24, 96_000, "wav", ("pcm_s24le", 96_000)),
+        (16, 44_100, "wav", ("pcm_s16le", 44_100)),
+        (16, 44_100, "m4a", ("aac", 44_100)),
+        (16, 12_345, "m4a", ("aac", audio_conversion.MAX_RATE_HZ)),  # AAC has no such rate.
+    ],
+)
+def test_what_a_format_has_is_kept_as_far_as_the_target_can(
+    bits: int, rate_hz: int, target: str, expected: tuple[str, int]
+) -> None:
+    audio = Mock(rate=rate_hz, channels=1, format=Mock(bits=bits), layout=av.AudioLayout("mono"))
+    with av.open(io.BytesIO(), "w", format=audio_conversion._MUXERS[target]) as output:
+        audio_conversion._encoder_for(audio, output, target)
+        made = output.streams.audio[0].codec_context
+        assert (made.name, made.sample_rate) == expected
+
+
+def test_the_cover_of_a_song_makes_it_no_video() -> None:
+    cover, film = (Mock(disposition=one) for one in (Disposition.attached_pic, Disposition.default))
+    song = Mock()
+    assert audio_conversion._audio_of(Mock(streams=Mock(video=[cover], audio=[song]))) is song
+    with pytest.raises(ValueError, match="no audio"):
+        audio_conversion._audio_of(Mock(streams=Mock(video=[cover, film], audio=[song])))

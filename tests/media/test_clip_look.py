@@ -1,5 +1,6 @@
 """How clips look on a timeline."""
 
+import wave
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ async def test_audio_has_its_loudness(tmp_path: Path) -> None:
     assert found.frames == ()
     assert found.duration_s == pytest.approx(2, abs=0.2)
     assert max(found.levels) == 1
+
+
+async def test_silence_has_no_loudness(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "silence.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(16_000))
+    assert set((await look(tmp_path / "silence.wav")).levels) == {0}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"\x89PNG\r\n\x1a\nbroken"])

@@ -9,6 +9,7 @@ from bot.media.cover import (
     MAX_THUMBNAIL_BYTES,
     MAX_THUMBNAIL_SIDE,
     CoverPictures,
+    _jpeg,
     make_cover,
 )
 from tests.media.test_video_facts import make_video, plain
@@ -108,3 +109,8 @@ async def test_even_noise_fits(tmp_path: Path) -> None:
     found = await make_cover(make_video(tmp_path / "a.mp4", [noise] * 2))
     assert found is not None
     assert len(found.thumbnail) <= MAX_THUMBNAIL_BYTES
+
+
+def test_a_picture_that_is_too_large_loses_quality() -> None:
+    noise = Image.effect_noise((64, 64), 90).convert("RGB")
+    assert len(_jpeg(noise, 1)) < len(_jpeg(noise, 1_000_000))

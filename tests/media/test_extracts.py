@@ -1,4 +1,5 @@
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import av
 import pytest
@@ -58,3 +59,9 @@ async def test_what_is_not_there_is_not_made(tmp_path: Path) -> None:
     for what in Extract:
         with pytest.raises(CannotExtract):
             await extract(what, broken)
+
+
+async def test_an_empty_file_is_no_result(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.media.extracts.run", AsyncMock())
+    with pytest.raises(CannotExtract, match="0 bytes"):
+        await extract(Extract.AUDIO, clip)

@@ -52,6 +52,14 @@ async def test_what_is_transparent_becomes_white(tmp_path: Path) -> None:
         assert made.getpixel((32, 32)) == pytest.approx((255, 255, 255), abs=3)
 
 
+async def test_sixteen_bits_are_scaled_and_no_profile_of_other_colours_stays(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    Image.new("I;16", (64, 64), 32_768).save(path, icc_profile=b"of grey")
+    with await converted(path, "tiff") as made:
+        assert made.getpixel((32, 32)) == pytest.approx((128, 128, 128), abs=3)
+        assert "icc_profile" not in made.info
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00\x00\x00\x20ftypheic" + bytes(100), b"MM\x00*" + bytes(40)])
 async def test_what_can_not_be_opened_is_refused_by_its_kind(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.heic"

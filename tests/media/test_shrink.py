@@ -80,6 +80,12 @@ async def test_sound_stays_and_times_are_kept(tmp_path: Path, monkeypatch: pytes
         assert float(made.duration or 0) / av.time_base == pytest.approx(3, abs=0.15)
 
 
+async def test_a_turned_video_is_left_as_it_is(tmp_path: Path) -> None:
+    source = make_video(tmp_path / "clip.mp4", 1, 160, 90, 10, rotation=90)
+    with pytest.raises(CannotShrink, match="turned"):
+        await shrink_video(source, tmp_path / "small.mp4", shrink.MIN_BYTES, lambda _: None)
+
+
 @pytest.mark.parametrize("content", [b"", b"no video at all"])
 async def test_what_can_not_be_decoded_can_not_be_shrunk(tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "broken.mp4"

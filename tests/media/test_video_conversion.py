@@ -1,10 +1,13 @@
 import io
+import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import av
 import pytest
 
+from bot.media import video_conversion
 from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported
 from bot.media.file_type import sniff
@@ -91,7 +94,7 @@ async def test_the_tape_of_a_camcorder_keeps_its_shape(tmp_path: Path) -> None:
         frames = list(made.decode(video=0))
         assert len(frames) == pytest.approx(50, abs=2)
         # 4:3 on 720 wide pixels.
-        assert frames[0].width / frames[0].height == pytest.approx(4 / 3, abs=0.1)
+        assert frames[0].width / frames[0].height == pytest.approx(4 / 3, abs=0.02)
 
 
 async def test_h264_in_colors_that_few_players_know_is_encoded_anew(tmp_path: Path) -> None:
@@ -106,3 +109,27 @@ async def test_what_holds_no_video_is_refused(tmp_path: Path, kind: str) -> None
     path.write_bytes(b"\x47" * 4000)
     with pytest.raises(FileTypeUnsupported):
         await converted(path, kind)
+
+
+def test_a_video_of_too_many_pixels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_conversion, "_MAX_PIXELS", 64 * 48 - 1)
+    path = make(tmp_path / "large.flv", "flv", "flv")
+    source, target = (
+        os.open(path.with_suffix(ending), os.O_RDWR | os.O_CREAT) for ending in (".flv", ".mp4")
+    )
+    with pytest.raises(ValueError, match="64×48"):
+        video_conversion.convert(source, target, "flv")
+
+
+def test_frames_without_a_time_follow_and_those_that_come_again_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = Mock()
+    monkeypatch.setattr(video_conversion, "VideoEncoder", Mock(return_value=encoder))
+    track = video_conversion._EncodedVideo(
+        MagicMock(),
+        Mock(sample_aspect_ratio=None, codec_context=Mock(sample_aspect_ratio=None), width=64, height=48),
+    )
+    frames = [Mock(pts=pts, duration=2) for pts in (0, None, 1, 4, 4)]
+    track.add(Mock(decode=lambda: frames))
+    assert [call.args[0].pts for call in encoder.encode.call_args_list] == [0, 2, 4]

@@ -79,12 +79,22 @@ def test_uploaded_files() -> None:
                         "new": 1,
                     },
                     {},
+                    {"filename": "b.mov", "error": "unsupported codec"},
+                    {"filename": "c.mov", "status": "failed"},
                     None,
                 ],
             }
         }
     )
-    assert upload == (answers.AcceptedFile("video", 5.5, 1920, 1080),)
+    assert upload == (answers.AcceptedFile("a.mp4", "video", 5.5, 1920, 1080),)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "expires_in_s"), [(604800, 604800), ("60", 60), (-1, None), (1.8e12, None), ("soon", None)]
+)
+def test_how_long_a_claim_token_holds(expires_in: object, expires_in_s: float | None) -> None:
+    claim = answers.read_claim_token({"data": {"claim_token": "clm_1", "expires_in": expires_in}})
+    assert claim == answers.ClaimToken("clm_1", expires_in_s)
 
 
 @pytest.mark.parametrize("payload", [{"code": 0, "data": [1]}, {"code": 0, "data": {}}, {"code": 0}, {}])

@@ -147,6 +147,8 @@ ERRORS = [
     (200, {"code": 987654}, errors.ServiceError),
     (200, {"success": False, "error": "x"}, errors.ServiceError),
     (200, {"error": "x"}, errors.ServiceError),
+    (200, {"status": "error", "message": "x"}, errors.ServiceError),
+    (504, {"code": 504, "message": "upstream timed out"}, errors.ServiceError),
     (302, "", errors.ServiceError),
     (200, "not JSON", errors.UnexpectedAnswer),
     (200, "", errors.UnexpectedAnswer),
@@ -231,6 +233,20 @@ async def test_reading_calls_are_repeated(nemo: NemoClient, service: Service) ->
     with pytest.raises(errors.UnexpectedAnswer):
         await nemo.get_state(WHO, "s")
     assert len(service.requests) == 9
+
+
+async def test_an_answer_that_names_an_error_beside_its_data_is_an_answer(
+    nemo: NemoClient, service: Service
+) -> None:
+    service.will_answer({"data": {"available": 1}, "error": "the cache is cold"})
+    assert (await nemo.get_credits(WHO)).available == 1
+
+
+async def test_a_documented_error_is_not_asked_for_again(nemo: NemoClient, service: Service) -> None:
+    service.will_answer(JSONResponse({"code": 1002, "message": "gone"}, 500))
+    with pytest.raises(errors.SessionGone):
+        await nemo.get_state(WHO, "s")
+    assert len(service.requests) == 1
 
 
 async def test_calls_that_do_something_are_not_repeated(nemo: NemoClient, service: Service) -> None:

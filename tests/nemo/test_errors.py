@@ -57,6 +57,10 @@ def test_an_answer_becomes_its_error(
         ({}, {"data": {"retryAfter": "9"}}, 9),
         ({"retry-after": "-1"}, {}, None),
         ({"retry-after": "100000"}, {}, None),
+        ({"retry-after": "1.5"}, {}, 1.5),
+        ({"retry-after": "soon", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {"retry_after": 9}, 9),
+        ({"retry-after": "Wed, 21 Oct 2026 07:28:40 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {}, 40),
+        ({"retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {}, None),
         ({}, None, None),
     ],
 )
@@ -76,6 +80,8 @@ def test_how_long_to_wait_is_read_from_header_or_answer(
         (UnexpectedAnswer(CALL), True),
         (ServiceError(CALL, status=502), True),
         (ServiceError(CALL, status=502, code=5000), False),
+        (ServiceError(CALL, status=504, code=504), True),
+        (ServiceError(CALL, status=200, code=502), True),
         (ServiceError(CALL, status=400), False),
     ],
 )

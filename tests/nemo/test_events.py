@@ -351,6 +351,10 @@ def test_depth_does_not_break_the_reader() -> None:
             {"file_data": {"file_uri": "https://x/y", "mime_type": "video/mp4"}},
             AgentFile("", "video/mp4", url="https://x/y"),
         ),
+        (
+            {"fileData": {"fileUri": "gs://b/c", "displayName": "c" * 300, "mimeType": "m" * 300}},
+            AgentFile("c" * 200, "m" * 100, url="gs://b/c"),
+        ),
         ({"inlineData": {"mimeType": "image/png", "data": "é"}}, None),
         ({"inlineData": {"mimeType": "image/png", "data": "a"}}, None),
         ({"inlineData": {"mimeType": "image/png"}}, None),

@@ -44,6 +44,8 @@ COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
             Render("r", RenderStatus.UNKNOWN, 90.0, "/a.mp4"),
         ),
         ({"status": "timed_out", "error": "boom"}, Render("r", RenderStatus.FAILED, error="boom")),
+        ({"status": "Timeout"}, Render("r", RenderStatus.FAILED)),
+        ({"data": None, "status": "finished"}, Render("r", RenderStatus.COMPLETED)),
         ({"status": "processing", "progress": "55%"}, Render("r", RenderStatus.PROCESSING, 55.0)),
         (
             {"output": {"url": "https://m/a.mp4"}},

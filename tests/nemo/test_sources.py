@@ -15,6 +15,10 @@ CDN = "https://cdn.example/beach.mp4"
         {"other.mp4": {"duration": 2}, "beach.mp4": {"cdn_url": CDN, "duration": 3}},
         {"files": [{"path": "/mnt/userdata/beach.mp4", "cdn_url": CDN}]},
         [{"name": "beach.mp4", "url": CDN}],
+        [
+            {"name": "https://other.example/beach.mp4", "url": "https://other.example/x"},
+            {"name": "beach.mp4", "url": CDN},
+        ],
     ],
 )
 def test_a_path_of_the_agents_machine_becomes_an_address(infos: Any) -> None:

@@ -1,6 +1,7 @@
 """Accounts, projects and links of chats, over HTTP against NemoVideo's stand-in and with the real store."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import Account, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
+from bot.chats.project_list import ListedProject
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import LocalizedMessage, PrivateMessage
@@ -180,6 +182,17 @@ async def test_a_guest_token_is_renewed_before_it_ends_and_the_project_stays(
     assert after.credentials.token != before.credentials.token
     assert await office.asked("anonymous-token") == 2
     assert len(await office.nemo.accounts()) == 1
+
+
+@pytest.mark.parametrize("expires_at", ["2020-01-01T00:00:00Z", 604800, "soon", None])
+async def test_a_false_end_of_a_guest_token_renews_nothing(office: Office, expires_at: object) -> None:
+    given = {"token": (await office.nemo.add_account()).token, "expires_at": expires_at}
+    body = json.dumps({"code": 0, "data": given})
+    await office.nemo.fault("anonymous-token", times=-1, body=body, content_type="application/json")
+    job, projects = new_job(), office.open(None)
+    await projects.call(job, whole)
+    await projects.call(job, whole)
+    assert await office.asked("anonymous-token") == 1
 
 
 async def test_a_token_that_still_holds_serves_while_there_is_no_new_one(office: Office) -> None:
@@ -564,6 +577,44 @@ async def test_a_link_that_can_not_be_had_is_none(office: Office, fault: dict[st
     assert page.startswith(f"{WEB}/workspace/claim?task={chat.task_id}&session={chat.session_id}&skill_name=")
     assert "nmv_" not in page
     assert await projects.browser_link(job) is not None
+
+
+async def test_a_link_that_takes_too_long_is_none(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    projects = office.open(None)
+    monkeypatch.setattr(projects.nemo, "create_claim_token", AsyncMock(side_effect=TimeoutError))
+    assert await projects.browser_link(new_job()) is None
+
+
+async def test_who_has_no_token_of_their_own_keeps_the_project_when_that_is_forgotten(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    await projects.accounts.clear_own_token(job.chat)
+    assert (await projects.call(job, whole)).session_id == before.session_id
+
+
+async def test_a_project_that_is_there_again_is_lost_no_more(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    project = await projects.call(job, whole)
+    chat = await office.chats.get(job.chat)
+    listed = ListedProject(
+        session_id=project.session_id,
+        task_id=project.task_id,
+        account=chat.account,
+        project_epoch=chat.project_epoch,
+        used_at=office.clock.now(),
+        is_lost=True,
+    )
+    await office.chats.project_list.save(job.chat, listed)
+    assert await projects.go_back(job.chat, listed)
+    assert [one.is_lost for one in await office.chats.project_list.all(job.chat)] == [False]
+
+
+async def test_a_client_id_that_two_jobs_find_refused_is_replaced_once(office: Office) -> None:
+    key, refused = new_job().chat, uuid4()
+    await office.chats.update(key, ChatFields(client_id=refused, user_id="of the old one"))
+    first = await office.chats.replace_client_id(key, refused)
+    assert await office.chats.replace_client_id(key, refused) == first != refused
+    assert (await office.chats.get(key)).user_id is None
 
 
 async def test_a_chat_without_a_project_has_no_page(office: Office) -> None:

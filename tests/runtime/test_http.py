@@ -297,9 +297,22 @@ async def test_an_answer_before_a_forms_end_is_read(client: httpx.AsyncClient) -
             pass
 
     files = {"video": ("a.mp4", io.BytesIO(bytes(20_000_000)))}
-    async with raw_server(talk) as url:
+    async with raw_server(talk) as url, asyncio.timeout(PATIENCE_S):
         answer = await client.post(url, files=files)
     assert (answer.status_code, answer.text) == (413, "large")
+
+
+async def test_where_an_answer_leads_is_for_the_caller_to_check() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(talk) as url:
+        transport = Transport(SSL_CONTEXT)
+        status, _ = await transport.exchange("GET", url, {}, None, httpx.Timeout(PATIENCE_S))
+        assert status == 302
+        await transport.aclose()
 
 
 async def test_leaving_a_response_early_closes_its_connection(client: httpx.AsyncClient) -> None:

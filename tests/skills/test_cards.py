@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.nemovideo.prompts import Background, Generate, Music, Title, Trim, parse
-from bot.skills.body import NEMO_KINDS
+from bot.skills.body import NEMO_KINDS, one_line
 from bot.skills.cards import (
     BUILT_IN_DIR,
     DEFAULT_CARD,
     INSTALL_DIRS,
     LINK_PREFIX,
     SkillCard,
+    _card_files,
     card_mark,
     example_mark,
     link_name,
@@ -286,6 +287,21 @@ def test_folders_that_are_missing_or_odd_are_no_error(tmp_path: Path) -> None:
     (tmp_path / "SKILL.md").mkdir()
     (tmp_path / "loop").symlink_to(tmp_path)
     assert load_cards([tmp_path, tmp_path / "missing"]).problems == ()
+
+
+def test_only_so_many_cards_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.skills.cards._MAX_CARDS", 2)
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "SKILL.md").touch()
+    assert [path.parent.name for path in _card_files([tmp_path])] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "line"), [(True, ""), (None, ""), (1.0, "1.0"), (" two\n lines ", "two lines")]
+)
+def test_a_label_is_a_text_or_a_number(value: object, line: str) -> None:
+    assert one_line(value) == line
 
 
 def test_of_two_cards_of_one_name_the_later_counts(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,12 @@ class Telegram:
             server_dir=self.work_dir.parent / "telegram",
         )
 
-    def responder(self, job: Job, checkpoints: Notebook | None = None) -> TelegramResponder:
+    def responder(
+        self, job: Job, checkpoints: Notebook | None = None, languages: Iterator[str | None] | None = None
+    ) -> TelegramResponder:
+        async def language_of(job: Job) -> str | None:
+            return next(languages) if languages is not None else None
+
         responders = TelegramResponders(
             self.telegram_calls,
             self.sent,
@@ -121,6 +126,7 @@ class Telegram:
             PROGRESS_EDIT_S,
             lambda chat, use, text: f"encrypted {text}",
             self.guest_mode_messages,
+            language_of,
             self.staging_chat,
         )
         return responders.open(job, checkpoints or Notebook())

@@ -21,4 +21,8 @@ async def test_a_new_admin_is_known_as_soon_as_the_list_may_be_fetched_again(
     assert await admins.is_admin(chat, ada.id)
     await clock.advance(0.1)
     assert await admins.is_admin(chat, bo.id)
+    assert await admins.is_admin(chat, group.id)  # Who writes as the group is one of its admins.
     assert len(await telegram.people.calls("getChatAdministrators")) == 2
+    clock.set_wall(-3600)
+    assert not await admins.is_admin(chat, 0)
+    assert len(await telegram.people.calls("getChatAdministrators")) == 3

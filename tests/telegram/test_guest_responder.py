@@ -164,6 +164,14 @@ async def test_of_the_agents_answer_others_see_its_words(scene: Scene) -> None:
     assert "940" in private.text
 
 
+async def test_what_waits_for_one_person_is_not_said_to_others(scene: Scene) -> None:
+    responder = scene.responder
+    await passing(scene.telegram.clock, responder.send("ending", PrivateMessage(FAILED)))
+    await passing(scene.telegram.clock, responder.finish_progress(None))
+    assert "Press the button" in (await scene.answer()).text
+    assert await scene.link() == f"https://t.me/sandbox_bot?start=see_{scene.bo.id}_{scene.job.id}"
+
+
 async def test_what_is_for_one_person_is_not_said_to_others(scene: Scene) -> None:
     await scene.bo.open()
     responder = scene.responder

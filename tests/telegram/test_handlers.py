@@ -4,6 +4,7 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from docket import Docket
@@ -20,7 +21,7 @@ from bot.jobs.checkpoints import UploadUsed, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
-from bot.jobs.queue.job_queue import JobQueue
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
@@ -535,6 +536,22 @@ async def test_erasing_stops_all_that_was_asked_before_though_the_store_goes_awa
     assert left not in [job.id for job in earlier]
 
 
+async def test_erasing_stops_the_last_request_first_and_can_be_asked_for_again(
+    received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, job_queue = ChatKey(PRIVATE["id"]), received.job_queue
+    earlier = [(await received(message("/new", PRIVATE, **{"from": ANN})))[0].id for _ in range(2)]
+    cancel = AsyncMock(wraps=job_queue.cancel)
+    with monkeypatch.context() as watching:
+        watching.setattr(job_queue, "cancel", cancel)
+        (erase,) = await received(press("1:forget", ANN, PRIVATE))
+    # Otherwise the next one would begin meanwhile.
+    assert [call.args[2] for call in cancel.await_args_list] == earlier[::-1]
+    await job_queue.cancel(chat, QueueName.MAIN, erase.id)
+    (again,) = await received(press("1:forget", ANN, PRIVATE))
+    assert again.kind is JobKind.FORGET
+
+
 async def test_erasing_stops_all_that_was_asked_before_and_nothing_that_came_later(
     received: Received,
 ) -> None:
@@ -597,6 +614,22 @@ async def test_a_full_queue_keeps_no_token_in_the_chat_and_no_job_from_being_sto
     [hidden] = [job.id for job in jobs if job.kind is JobKind.DELETE_TOKEN]
     assert len(erase.payload_as(ForgetPayload).quick_job_ids) == 51
     assert hidden not in erase.payload_as(ForgetPayload).quick_job_ids
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+async def test_a_token_is_deleted_though_there_is_room_for_nothing_else(
+    received: Received, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    enqueue, calls = received.job_queue.enqueue, itertools.count()
+
+    async def is_full(*given: Any, **also: Any) -> Any:
+        if next(calls) < refused:
+            raise QueueFull
+        return await enqueue(*given, **also)
+
+    monkeypatch.setattr(received.job_queue, "enqueue", is_full)
+    jobs = await received(message("nmv_tokenofmine", PRIVATE, **{"from": ANN}))
+    assert JobKind.DELETE_TOKEN in {job.kind for job in jobs}
 
 
 async def test_a_reply_to_the_bots_own_video_needs_no_upload_however_large_it_is(

@@ -124,6 +124,28 @@ async def test_a_chat_that_telegram_wants_left_alone_is_by_all_workers(
     assert await booked(one, [1]) == [33]
 
 
+async def test_a_turn_counts_for_one_call_alone_where_telegram_asks_to_wait(
+    rate_limiter: RateLimiter, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")
+    acquired, answers = await rate_limiter.acquire(1, SendPriority.ANSWER), [RetryAfter(5)]
+
+    async def send() -> float:
+        if answers:
+            raise answers.pop()
+        return clock.monotonic_s()
+
+    async def call() -> float:
+        sent_s = await rate_limiter.process_request(send, (), {}, "sendMessage", {"chat_id": 1}, acquired)
+        assert isinstance(sent_s, float)
+        return sent_s
+
+    began_s = clock.monotonic_s()
+    with pytest.raises(RetryAfter):
+        await call()
+    assert await passing(clock, call()) >= began_s + 5
+
+
 async def test_who_had_a_turn_before_the_pause_waits_it_out(redis: Redis, clock: HandClock) -> None:
     one, other = new_rate_limiter(redis, clock), new_rate_limiter(redis, clock)
     await booked(one, [1] * BURST)

@@ -12,7 +12,7 @@ from telegram.ext import TypeHandler
 
 from bot.jobs.messages import LocalizedMessage
 from bot.telegram.receiving.application import AnyApplication, Context, new_application
-from bot.telegram.receiving.receiver import PER_CHAT, POLL_S, UpdateReceiver
+from bot.telegram.receiving.receiver import POLL_S, UpdateReceiver
 from tests.clocks import HandClock, eventually
 from tests.telegram.conftest import Start, Telegram
 
@@ -110,23 +110,42 @@ async def test_order_within_a_chat_and_chats_side_by_side(telegram: Telegram, ha
     assert handler.texts[2:] == ["ada 1", "ada 2"]
 
 
-async def test_others_wait_for_a_part_of_what_one_chat_sends(
+async def test_nobody_waits_for_what_another_chat_has_sent(telegram: Telegram, handler: FakeHandler) -> None:
+    ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
+    asked = [f"ada {number}" for number in range(30)]
+    handler.waits[asked[1]] = asyncio.Event()
+    for text in asked:
+        await ada.say(text)
+    async with receiving(telegram, handler):
+        await eventually(lambda: asked[0] in handler.texts)
+        # While one of Ada's is handled, and after it has been for longer.
+        await bob.say("bob 1")
+        await eventually(lambda: "bob 1" in handler.texts)
+        await bob.say("bob 2")
+        await eventually(lambda: "bob 2" in handler.texts)
+        assert not await telegram.people.confirmed(timeout_s=0)
+        await ada.say("ada at last")
+        handler.waits[asked[1]].set()
+        assert await telegram.people.confirmed()
+    assert [text for text in handler.texts if text.startswith("ada")] == [*asked, "ada at last"]
+    assert [text for text in handler.texts if text.startswith("bob")] == ["bob 1", "bob 2"]
+
+
+async def test_what_was_not_stored_when_polling_ended_comes_again(
     telegram: Telegram, handler: FakeHandler
 ) -> None:
     ada, bob = await telegram.people.person("Ada"), await telegram.people.person("Bob")
-    asked = [f"ada {number}" for number in range(3 * PER_CHAT)]
-    handler.waits[asked[PER_CHAT]] = asyncio.Event()
-    for text in asked:
-        await ada.say(text)
-    await bob.say("bob")
+    handler.waits["ada"] = asyncio.Event()
+    await ada.say("ada")
     async with receiving(telegram, handler):
-        await eventually(lambda: "bob" in handler.texts)
-        assert len(handler.texts) <= PER_CHAT + 1
-        handler.waits[asked[PER_CHAT]].set()
-        await eventually(lambda: asked[-1] in handler.texts)
+        await bob.say("bob 1")
+        await eventually(lambda: "bob 1" in handler.texts)
+    handler.waits["ada"].set()
+    await bob.say("bob 2")
+    async with receiving(telegram, handler):
         assert await telegram.people.confirmed()
-    assert [text for text in handler.texts if text != "bob"] == asked
-    assert handler.texts.count("bob") == 1
+    # The store drops the repeated one.
+    assert sorted(handler.texts) == ["ada", "bob 1", "bob 1", "bob 2"]
 
 
 async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, handler: FakeHandler) -> None:
@@ -134,9 +153,9 @@ async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, han
     application.add_handler(TypeHandler(Update, handler.handle))
     await application.initialize()
     good = {"message_id": 1, "date": 1, "chat": {"id": 5, "type": "private"}, "text": "good"}
-    await UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock()).receive(
-        [{"update_id": 1, "message": {"chat": "nonsense"}}, {"update_id": 2, "message": good}]
-    )
+    receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
+    await receiver.receive_one({"update_id": 1, "message": {"chat": "nonsense"}})
+    await receiver.receive_one({"update_id": 2, "message": good})
     assert handler.texts == ["good"]
 
 
@@ -167,7 +186,7 @@ async def test_a_message_with_content_of_a_newer_kind_is_handled_without_it(
         **odd,
     }
     receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
-    await receiver.receive([{"update_id": 1, "message": message}])
+    await receiver.receive_one({"update_id": 1, "message": message})
     (read,) = got
     assert read is not None
     assert (read.chat.id, read.message_thread_id, read.from_user and read.from_user.id) == (5, 7, 5)

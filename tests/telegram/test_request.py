@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from telegram import Message, User
 
+from bot.telegram.handlers.access import ForwardedCommand
 from bot.telegram.reading.commands import find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, read_request
 
@@ -260,6 +261,8 @@ def test_what_the_agent_knows_is_quoted_only_where_it_was_marked() -> None:
     assert read(message("more", reply_to_message=said), knows_replied=True).context == ""
     request = read(message("this one", quote=marked, reply_to_message=said), knows_replied=True)
     assert (request.prompt, request.context) == ("this one", "A cat")
+    by_itself = {"text": "A cat", "position": 16}
+    assert read(message("more", quote=by_itself, reply_to_message=said), knows_replied=True).context == ""
 
 
 def test_two_links_that_overlap_are_both_read() -> None:
@@ -378,6 +381,28 @@ def test_what_nothing_can_be_done_with_runs_on_no_other_clip(given: Json, key: s
     assert request.is_refused
     assert [said.key for said in request.left_out] == [key]
     assert (request.offered, request.links, request.attachments) == (offered, (), ())
+
+
+def test_words_of_others_are_not_offered_to_be_run() -> None:
+    given = message("watch https://youtu.be/a", forward_origin=forwarded(BO))
+    request = read(given)
+    assert (request.is_refused, request.offered) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("chat", "said", "is_held_back"),
+    [
+        (PRIVATE, "cancel", True),
+        (PRIVATE, "/cancel", True),
+        (PRIVATE, "/edit cut it", False),
+        (PRIVATE, "cut it", False),
+        (GROUP, "cancel", False),  # Words in a group are for its people.
+        (GROUP, "/cancel", True),
+    ],
+)
+def test_what_others_wrote_cancels_nothing(chat: Json, said: str, is_held_back: bool) -> None:
+    given = message(said, chat=chat, forward_origin=forwarded(BO))
+    assert ForwardedCommand().filter(Message.de_json(given, None)) is is_held_back
 
 
 def test_the_moving_part_of_a_live_photo_is_its_file() -> None:

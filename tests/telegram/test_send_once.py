@@ -1,20 +1,22 @@
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from redis.asyncio import Redis
+from telegram import Chat, Message
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import SentMessage
+from bot.jobs.checkpoints import MessageSend, SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
-from bot.telegram.sending.send_once import JobSender
+from bot.telegram.sending.send_once import NEWEST_S, JobSender
 from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
-from tests.clocks import passing
-from tests.jobs.conftest import new_job
+from tests.clocks import PATIENCE_S, passing, settle
+from tests.jobs.conftest import CHAT, new_job
 from tests.telegram.conftest import Died, Notebook, Start, Telegram
 
 
@@ -25,8 +27,9 @@ async def once(
     text: str = "hello",
     key: str = "said",
     acquired: Acquired | None = None,
+    message_id: int | None = None,
 ) -> SentMessage:
-    job = new_job(chat=ChatKey(chat_id), message_id=None)
+    job = new_job(chat=ChatKey(chat_id), message_id=message_id)
     sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
     bot = telegram.bot
     sending = sender.send(key, {"text": text}, bot.send_message, bot.edit_message_text, acquired=acquired)
@@ -108,13 +111,81 @@ async def test_a_lost_answer_is_looked_for_at_once(telegram: Telegram, when: Any
     assert len(await telegram.people.calls("sendMessage")) == sends
 
 
-async def test_an_outcome_that_stays_unknown_is_tried_three_times(telegram: Telegram) -> None:
+async def test_an_outcome_that_stays_unknown_is_tried_three_times(
+    telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ada = await telegram.people.person()
     await ada.start()
     await telegram.people.faults.drop("sendMessage", times=None)
+    acquire = AsyncMock(wraps=telegram.telegram_calls.acquire)
+    acquired = await acquire(ada.chat.id, SendPriority.ANSWER)
+    monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire)
     with pytest.raises(OutcomeUnknown):
-        await once(telegram, ada.chat.id, Notebook())
-    assert len(await telegram.people.calls("sendMessage")) == 3
+        await once(telegram, ada.chat.id, Notebook(), acquired=acquired)
+    assert len(await telegram.people.calls("sendMessage")) == acquire.await_count == 3
+
+
+def a_sender(telegram: Telegram, checkpoints: Notebook) -> JobSender:
+    return JobSender(new_job(message_id=None), checkpoints, telegram.telegram_calls, telegram.sent)
+
+
+def a_message(number: int) -> Message:
+    return Message(number, datetime.now(UTC), Chat(CHAT.chat_id, "private"))
+
+
+async def test_a_message_that_arrives_after_the_first_look_is_found_by_the_second(telegram: Telegram) -> None:
+    looks = []
+
+    async def edit(*, message_id: int, **_: object) -> None:
+        looks.append(message_id)
+        arrived = looks.count(message_id) == 2
+        raise BadRequest("Message is not modified" if arrived else "message to edit not found")
+
+    sender = a_sender(telegram, Notebook({"message:said": {"newest_before": 5}}))
+    send = AsyncMock(side_effect=AssertionError("it is there"))
+    found = await passing(telegram.clock, sender.send("said", {"text": "hello"}, send, edit))
+    assert found.message_id == 6
+
+
+async def test_an_answer_soon_after_an_interruption_is_kept(
+    telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.telegram.sending.send_once.ANSWER_GRACE_S", PATIENCE_S)
+    called, answer = asyncio.Event(), asyncio.Event()
+
+    async def send(*_: object, **__: object) -> Message:
+        called.set()
+        await answer.wait()
+        return a_message(7)
+
+    checkpoints = Notebook()
+    sending = asyncio.create_task(a_sender(telegram, checkpoints).send("said", {"text": "hello"}, send, send))
+    await called.wait()
+    sending.cancel()
+    await settle()
+    answer.set()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert sending.cancelled()
+    saved = checkpoints.load(MessageSend, "said")
+    assert saved is not None
+    assert saved.sent == SentMessage(message_id=7, telegram_chat_id=CHAT.chat_id)
+
+
+async def test_what_came_while_a_send_waited_for_its_turn_is_not_looked_through_later(
+    telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def acquire(*_: object) -> SendPriority:
+        await telegram.clock.advance(2 * NEWEST_S)
+        return SendPriority.FREE
+
+    checkpoints = Notebook()
+    monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire)
+    monkeypatch.setattr(telegram.sent, "newest", AsyncMock(side_effect=[5, 50]))
+    send = AsyncMock(return_value=a_message(51))
+    await a_sender(telegram, checkpoints).send("said", {"text": "hello"}, send, send)
+    saved = checkpoints.load(MessageSend, "said")
+    assert saved is not None
+    assert saved.newest_before == 50
 
 
 async def test_a_send_that_telegram_postpones_twice_waits_each_time_as_long_as_told(start: Start) -> None:
@@ -197,8 +268,14 @@ async def test_a_refusal_is_no_reason_to_look_for_the_message(telegram: Telegram
 async def test_a_supergroups_number_is_noted_where_it_counts(telegram: Telegram) -> None:
     ada = await telegram.people.person()
     group = await telegram.people.new_chat("group", "Group", ada)
+    asked = await ada.say("something", group)
     supergroup = await group.migrate(ada)
-    done = await once(telegram, group.id, Notebook())
+    done = await once(telegram, group.id, Notebook(), message_id=asked.id)
+    calls = await telegram.people.calls("sendMessage")
+    assert ["reply_parameters" in call["params"] for call in calls] == [
+        True,
+        False,
+    ]  # There the number is another message's.
     assert await telegram.sent.newest(supergroup.id) == done.message_id
 
 
@@ -212,6 +289,13 @@ class TestSent:
         assert await sent.newest(5) == 12
         assert await sent.newest(-1001234567890) == 99
         assert await sent.unknown(5, 8) == [10, 11, 13, 14, 15, 16, 17]
+        assert await sent.unknown(5, 12) == [
+            13,
+            14,
+            15,
+            16,
+            17,
+        ]  # The newest known one is that before the lost one.
 
     async def test_only_so_many_are_tried(self, redis: Redis) -> None:
         sent = SentMessageLog(redis)

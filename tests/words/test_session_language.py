@@ -47,6 +47,7 @@ def test_without_words_the_client_tells(code: str, language: str) -> None:
         ("make it shorter", "zh-hans", "zh-CN"),
         ("make it shorter", "de", "de"),
         ("add the title “你好，世界，早上好” at the top", "en", "en"),
+        ("title “我爱北京天安门广场”", "en", "en"),
         ("write 你 on it", "en", "en"),
         ("🎬 2", "fr", "fr"),
     ],

@@ -116,6 +116,8 @@ async def _whole_answer(
         lines = change_lines(before, after) if answered.has_changed else ()
     if answered.failed and answered.has_changed:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
+    if answered.still_generating:
+        lines = (*lines, LocalizedMessage("answer.still_generating"))
     if attempt.load(RenderSkipped) is not None:
         lines = (*lines, LocalizedMessage("answer.render_skipped"))
     buttons = await _buttons(projects, cards, attempt, answered, after)
@@ -162,6 +164,8 @@ def _answer(
 ) -> TextMessage | None:
     if said.text.strip():
         return AgentMessage(said.text, buttons, lines)
+    if answered.still_generating:
+        return ListMessage(lines[0], lines[1:], buttons)
     if lines:
         return ListMessage(LocalizedMessage("answer.silent_edit"), lines, buttons)
     if answered.has_changed:
@@ -186,6 +190,8 @@ async def _buttons(
     projects: Projects, cards: SkillCards, attempt: Attempt, answered: AgentAnswered, after: Draft | None
 ) -> tuple[Button, ...]:
     """Return the buttons under the answer; if a video follows, they are under that."""
+    if answered.still_generating:
+        return (Button("button.export", Export()),)
     if after is None or not after.is_ready:
         return ()
     if not wants_export(answered):

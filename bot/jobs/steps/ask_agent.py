@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -75,6 +75,9 @@ SAVE_TEXT_EVERY_S = 2.0
 RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays above what follows
 RAW_PAUSE_S = 5.0
 """If an answer goes on for this long after a video was made, a second stage is shown."""
+
+GENERATION_READINGS = 10
+"""Looks at the project for a video that was only announced: for almost ten minutes; it usually takes up to five."""
 
 MAX_ANSWER_CHARS = 20_000
 
@@ -223,18 +226,30 @@ class _AgentTurn:
                 await self._progress.learn()
             after, use = await self._after_turn(received)
         return await self._save_answer(
-            received.text.text, after, received.error, received.question_set, received.files, use
+            received.text.text,
+            after,
+            received.error,
+            received.question_set,
+            received.files,
+            use,
+            is_generating=received.is_generating,
         )
 
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
+        has_answer = bool(received.text.text.strip() or received.question_set or received.files)
+        if received.is_generating and received.error is None:
+            draft = await self._draft.read_after_turn(has_answer=has_answer)
+            if not self._draft.is_other(draft):
+                with contextlib.suppress(DraftUnchanged):
+                    draft = await self._draft.wait_for_change(GENERATION_READINGS)
+            use = await self._spending.read_after()  # A generation is charged when it is done.
+            use = use if self._draft.is_other(draft) else replace(use, used=None)
+            await self._spending.record_use(use)
+            return draft, use
         reading = asyncio.create_task(self._spending.read_after())
         try:
-            has_answer = bool(received.text.text.strip() or received.question_set or received.files)
             draft = await self._draft.read_after_turn(has_answer=has_answer)
-            if received.is_generating and received.error is None and not self._draft.is_other(draft):
-                with contextlib.suppress(DraftUnchanged):
-                    draft = await self._draft.wait_for_change()
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
@@ -426,12 +441,16 @@ class _AgentTurn:
         question_set: QuestionSet | None = None,
         files: int = 0,
         use: CreditsUse | None = None,
+        *,
+        is_generating: bool = False,
     ) -> AgentAnswered:
         earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(AgentAsked) or AgentAsked()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
+        has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
         answered = AgentAnswered(
             text=bounded_answer(text),
-            has_changed=self._draft.is_unread or digest_of(after) != first.draft_digest,
+            has_changed=has_changed,
+            still_generating=is_generating and error is None and not has_changed,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,

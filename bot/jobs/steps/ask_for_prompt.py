@@ -31,7 +31,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
     elif (files or links) and await attempt.job_queue.questions.job_id(attempt.job.chat) is not None:
         # What is written next answers that question.
-        key = "upload.spoken_beside_question" if _is_spoken(files) else "upload.beside_question"
+        key = "upload.spoken_beside_question" if is_spoken(files) else "upload.beside_question"
         message = LocalizedMessage(key, {"n": len(files) + len(links)}, offer)
     elif files:
         message = _received_files_message([_facts(file, uploaded.get(file.file_id)) for file in files], card)
@@ -49,13 +49,14 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     await attempt.responder.send("received", message)
 
 
-def _is_spoken(files: Sequence[Attachment]) -> bool:
+def is_spoken(files: Sequence[Attachment]) -> bool:
+    """Return whether files are what a person has said: one voice or round video message."""
     return [file.kind for file in files] in (["voice"], ["video_note"])
 
 
 def _voice_buttons(job: Job, files: Sequence[Attachment]) -> tuple[Button, ...]:
     """Return what a message that a person has spoken may be meant for; it is rarely a file to edit."""
-    if not _is_spoken(files):
+    if not is_spoken(files):
         return ()
     return (
         Button("button.voice_request", UseVoice(as_request=True, job_id=job.id)),

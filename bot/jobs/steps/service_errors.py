@@ -79,7 +79,8 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
         case RateLimited() | WarmingUp():
             message = LocalizedMessage("error.busy", buttons=(retry,))
         case ServiceError() if not error.outcome_unknown:
-            is_busy = failure_kind(error.message) is FailureKind.BUSY
+            # 409, 423: another turn of the project goes on.
+            is_busy = failure_kind(error.message) is FailureKind.BUSY or error.status in (409, 423)
             message = LocalizedMessage("error.busy" if is_busy else "error.refused", buttons=(retry,))
         case _:
             message = LocalizedMessage("error.nemo_down", buttons=(retry,))

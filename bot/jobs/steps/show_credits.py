@@ -1,9 +1,10 @@
 """Show how many credits are left."""
 
 from bot.chats.chats import Account
-from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
+from bot.jobs.buttons import Retry
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.steps.service_errors import register_buttons
-from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Projects
 
 
@@ -26,11 +27,14 @@ class ShowCredits:
             await attempt.responder.send("credits", none_yet)
             return
         credits_ = await projects.get_credits(attempt.job, attempt.lost.report)
+        if credits_.available is None:
+            retry = Button("button.retry", Retry(attempt.job.id))
+            raise JobEnded(LocalizedMessage("credits.unknown", buttons=(retry,)))
         chat = await projects.chats.get(attempt.job.chat)
         balance = {
-            "available": round(credits_.available or 0),
+            "available": round(credits_.available),
             "frozen": round(credits_.frozen or 0),
-            "total": round(credits_.total or 0),
+            "total": round(credits_.total or credits_.available),
         }
         account = "own" if chat.account is Account.NONE else str(chat.account)
         await attempt.responder.send(

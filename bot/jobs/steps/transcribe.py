@@ -1,11 +1,13 @@
 """Transcribe: the request is what a person says in a voice message."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import CONNECTED, Button, LocalizedMessage, Progress
+from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.worker.attempt import Attempt
@@ -40,15 +42,8 @@ class Transcribe:
         payload = attempt.job.payload_as(EditPayload)
         if self._transcriber is None or not payload.voice_job_id:
             return
-        heard = attempt.load(Heard)
-        if heard is None:
-            attempt.responder.report_progress(Progress("progress.listen", fraction=CONNECTED))
-            heard = Heard()
-            with contextlib.suppress(
-                NotTranscribed, FileGone, FileTooLarge, FileTypeUnsupported, AudioTooLong
-            ):
-                heard = Heard(text=await self._listen(attempt, self._transcriber, payload.voice_job_id))
-            await attempt.save(heard)
+        spoken = await attempt.job_queue.find(attempt.job.chat, payload.voice_job_id)
+        heard = await listen(attempt, self._transcriber, spoken.job.files if spoken else ())
         if heard.text:
             edit = Button("button.edit_heard", EditHeard(attempt.job.id))
             message = LocalizedMessage("voice.heard", {"text": heard.text}, (edit,), quiet=True)
@@ -56,17 +51,17 @@ class Transcribe:
             await attempt.clock.sleep(PAUSE_S)
             attempt.job = replace(attempt.job, prompt=heard.text)
 
-    async def _listen(self, attempt: Attempt, transcriber: Transcriber, voice_job_id: str) -> str:
-        """Return what is said in the file of another job.
 
-        Raises:
-            NotTranscribed: The speech can't be transcribed.
-            FileGone: Telegram no longer has the file.
-            FileTooLarge: It is longer than can be transcribed.
-        """
-        spoken = await attempt.job_queue.find(attempt.job.chat, voice_job_id)
-        if spoken is None or not spoken.job.files:
-            raise NotTranscribed
-        async with attempt.responder.open_file(spoken.job.files[0]) as file:
-            content = await file.read(MAX_SPOKEN_BYTES)
-            return await transcriber.transcribe(file.name, file.content_type, content)
+async def listen(attempt: Attempt, transcriber: Transcriber, files: Sequence[Attachment]) -> Heard:
+    """Return what is said in the first of these files; another attempt listens no more."""
+    heard = attempt.load(Heard)
+    if heard is None:
+        attempt.responder.report_progress(Progress("progress.listen", fraction=CONNECTED))
+        heard = Heard()
+        with contextlib.suppress(NotTranscribed, FileGone, FileTooLarge, FileTypeUnsupported, AudioTooLong):
+            if files:
+                async with attempt.responder.open_file(files[0]) as file:
+                    content = await file.read(MAX_SPOKEN_BYTES)
+                    heard = Heard(text=await transcriber.transcribe(file.name, file.content_type, content))
+        await attempt.save(heard)
+    return heard

@@ -88,14 +88,17 @@ class TurnDraft:
             draft = await self.read()
         return draft
 
-    async def wait_for_change(self) -> Draft | None:
+    async def wait_for_change(self, readings: int | None = None) -> Draft | None:
         """Return the draft once it has changed; the one before the message if it can't be read.
+
+        Args:
+            readings: How often to look; as often as for a broken stream by default.
 
         Raises:
             DraftUnchanged: It never did.
         """
         is_read = False
-        for reading in range(self._limits.recovery_readings):
+        for reading in range(readings or self._limits.recovery_readings):
             await self._pause(reading)
             try:
                 draft = await self._read()

@@ -29,6 +29,7 @@ from bot.jobs.messages import (
     Button,
     Bytes,
     LocalizedMessage,
+    OutgoingMessage,
     Param,
     Progress,
     Seconds,
@@ -256,6 +257,7 @@ class _Uploading:
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
                     await self._usual_times.learn(TimedStage.READING, took_s)
+                opened = await self._without_refused(opened, answer)
                 await self._save_uploaded(FILES, size_bytes, _uploaded_files(opened, answer))
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:
@@ -302,10 +304,30 @@ class _Uploading:
                 # A retry would be a second job beside this one.
                 buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
                 message = with_lines(replace(message, buttons=buttons), (goes_on(number),))
-            await self._attempt.responder.send(f"unusable.{len(refused)}", message)
-            refused = (*refused, file.file_id)
-            await self._attempt.save(FilesRefused(file_ids=refused))
+            refused = await self._leave_out(file, message)
         return opened
+
+    async def _leave_out(self, file: Attachment, message: OutgoingMessage) -> tuple[str, ...]:
+        """Say why the job goes on without a file; return all such files."""
+        refused = (self._attempt.load(FilesRefused) or FilesRefused()).file_ids
+        await self._attempt.responder.send(f"unusable.{len(refused)}", message)
+        refused = (*refused, file.file_id)
+        await self._attempt.save(FilesRefused(file_ids=refused))
+        return refused
+
+    async def _without_refused(
+        self, opened: Mapping[str, OpenFile], accepted: Sequence[AcceptedFile]
+    ) -> dict[str, OpenFile]:
+        """Leave out the files that NemoVideo accepted no part of, if it says which it did."""
+        names = {file.name for file in accepted}
+        sent = {file.name: file_id for file_id, file in opened.items()}
+        if not names or not names < sent.keys():
+            return dict(opened)
+        for number, file in enumerate(self._attempt.job.files, 1):
+            if file.file_id in opened and opened[file.file_id].name not in names:
+                message = LocalizedMessage("upload.not_accepted", {"name": file.name})
+                await self._leave_out(file, with_lines(message, (goes_on(number),)))
+        return {file_id: opened[file_id] for name, file_id in sent.items() if name in names}
 
     def _with_distinct_names(
         self, files: Sequence[Attachment], opened: Mapping[str, OpenFile], state: ProjectState

@@ -1,16 +1,20 @@
 """Answers to the agent's questions: pressed options, ticks, and the words of who was asked."""
 
-import re
-
 from telegram import Message, Update
 
 from bot.jobs.buttons import AnswerQuestion
 from bot.jobs.checkpoints import AgentAnswered, MessageSend
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, MessageLocation
-from bot.jobs.question_messages import answered_message, find_question, message_key, question_message
+from bot.jobs.question_messages import (
+    answered_message,
+    find_question,
+    labels_for,
+    message_key,
+    question_message,
+)
 from bot.jobs.queue.open_questions import AnswerOutcome
-from bot.nemo.questions import Question, QuestionSet
+from bot.nemo.questions import QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, action_of, buttons_of
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.handlers.permissions import is_own
@@ -18,7 +22,6 @@ from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.located_messages import View
 from bot.words import Words
-from bot.words.phrases import fold
 
 OVER = PressReply("toast.answered_already", buttons=NO_BUTTONS)
 
@@ -107,7 +110,7 @@ class QuestionHandlers(HandlerFamily):
         if found is None:
             return False
         asked, index = found
-        labels = _labels_for(asked.questions[index], text)
+        labels = labels_for(asked.questions[index], text)
         if only_options and not labels:
             return False
         send = await job_queue.load_checkpoint(job, MessageSend, message_key(number))
@@ -152,28 +155,3 @@ def _replied_question(message: Message) -> AnswerQuestion | None:
     """Return an answer's button under the message that is replied to."""
     actions = map(action_of, buttons_of(message.reply_to_message))
     return next((action for action in actions if isinstance(action, AnswerQuestion)), None)
-
-
-_NUMBER = re.compile("(?:#|no|number|option|选项?|第)?([0-9]{1,2}|[一二三四五六七八九])(?:个|项|号)?")
-_SEPARATORS = re.compile(r"[,，、;；&+\s]+|和|与")
-
-
-def _labels_for(question: Question, text: str) -> list[str]:
-    """Return the options that a person typed, or wrote the numbers of, instead of pressing them."""
-    one = _label_for(question, text)
-    parts = [text] if one is not None or not question.allow_multiple else _SEPARATORS.split(text.strip())
-    labels = [label for part in parts if (label := _label_for(question, part)) is not None]
-    return list(dict.fromkeys(labels)) if len(labels) == len(parts) else []
-
-
-def _label_for(question: Question, text: str) -> str | None:
-    typed = fold(text)
-    for label in question.options:
-        if label.casefold() == text.strip().casefold() or (typed and fold(label) == typed):
-            return label
-    number = _NUMBER.fullmatch(typed)
-    # Where the options are numbers, or have some, a number may be meant as such.
-    if number is None or any(re.search(r"[\d一二两三四五六七八九十]", label) for label in question.options):
-        return None
-    position = "一二三四五六七八九".find(number[1]) + 1 or int(number[1])
-    return question.options[position - 1] if 0 < position <= len(question.options) else None

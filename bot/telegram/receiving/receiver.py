@@ -1,12 +1,15 @@
 """Receiving updates, by polling or webhook; an update counts as received when what it asks for is in Redis.
 
-PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash loses it. Here the next
-``getUpdates``, whose offset confirms, goes out only after every handler of the batch has stored its jobs.
+PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash loses it. Here the offset of each
+``getUpdates``, which confirms, is the first update whose handler has not stored its jobs yet.
+
+A chat's updates are handled one after another, and no chat waits for those of another one: while some are handled, the
+next poll comes after a short pause, and brings them once more with all that is new.
 """
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -20,6 +23,7 @@ from bot.jobs.queue.operator_alerts import SendAlert
 from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
+from bot.runtime.tasks import cancel
 from bot.telegram.receiving.application import AnyApplication
 from bot.telegram.sending.rate_limiter import pause_after_s
 
@@ -31,8 +35,9 @@ ALLOWED_UPDATES = [
     "message", "edited_message", "callback_query", "inline_query", "guest_message", "my_chat_member",
 ]  # fmt: skip
 
-PER_CHAT = 10
-"""Updates of one chat that are handled between two polls, so that one chat can't starve the others."""
+PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
+"""Pauses between two polls while updates are handled, because Telegram answers such a poll at once: the shortest, and
+the longest after some that brought nothing new, with the first update still not done."""
 
 _ENVELOPE = (
     "message_id", "date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message",
@@ -65,6 +70,8 @@ class UpdateReceiver:
         self._application = application
         self._clock = clock
         self._is_alone = True
+        self._chats: dict[int, deque[Update]] = {}  # updates that are not handled yet, the oldest first
+        self._handling: set[asyncio.Task[None]] = set()  # one for each chat
         self.is_answered = False
         """Whether Telegram answered the last poll."""
 
@@ -74,10 +81,17 @@ class UpdateReceiver:
         Raises:
             InvalidToken: Telegram does not know the bot.
         """
-        offset, backoff = 0, Backoff()
-        # Updates behind the offset that were handled before an earlier one of another chat.
-        done: set[int] = set()
         self.is_answered = False
+        try:
+            await self._receive()
+        finally:
+            await cancel(*self._handling)
+            self._chats.clear()
+
+    async def _receive(self) -> None:
+        backoff, pause_s = Backoff(), PAUSE_S
+        offset, after_all = 0, 0
+        seen: set[int] = set()
         while True:
             try:
                 # After a failure, a poll that is answered at once tells that Telegram is back; one that another
@@ -101,11 +115,15 @@ class UpdateReceiver:
                     await self._clear_alert(_ANOTHER_POLLER)
             self.is_answered = self._is_alone = True
             metrics.POLLS.labels("ok").inc()
-            left = await self.receive([item for item in batch if item["update_id"] not in done])
-            if batch:
-                numbers = [item["update_id"] for item in batch]
-                offset = min(left, default=max(numbers) + 1)
-                done = {number for number in numbers if number > offset}.difference(left)
+            new = [item for item in batch if item["update_id"] not in seen]
+            seen = {item["update_id"] for item in batch}
+            after_all = max(seen, default=after_all - 1) + 1
+            self._handle_in_background(new)
+            if self._handling:
+                await asyncio.wait(self._handling, timeout=pause_s)
+            first = min((updates[0].update_id for updates in self._chats.values()), default=after_all)
+            pause_s = PAUSE_S if new or first != offset else min(2 * pause_s, LONGEST_PAUSE_S)
+            offset = first
 
     async def _on_conflict(self, error: Conflict) -> None:
         if "webhook" not in error.message.lower():
@@ -122,24 +140,19 @@ class UpdateReceiver:
         with contextlib.suppress(TelegramError):
             await self._application.bot.delete_webhook()
 
-    async def receive(self, batch: Sequence[dict[str, Any]]) -> list[int]:
-        """Handle updates until they are stored: one after another within a chat, chats side by side.
-
-        Returns:
-            The numbers of those that are left for the next poll, of chats with more than ``PER_CHAT``.
-        """
-        chats: dict[int, list[Update]] = defaultdict(list)
-        left = []
+    def _handle_in_background(self, batch: Sequence[dict[str, Any]]) -> None:
+        """Begin to handle updates: one after another within a chat, chats side by side."""
         for item in batch:
-            if (update := self._parse(item)) is not None:
-                origin = update.effective_chat or update.effective_user  # An inline query has no chat.
-                updates = chats[origin.id if origin else 0]
-                if len(updates) < PER_CHAT:
-                    updates.append(update)
-                else:
-                    left.append(update.update_id)
-        await asyncio.gather(*(self._receive_chat(updates) for updates in chats.values()))
-        return left
+            if (update := self._parse(item)) is None:
+                continue
+            origin = update.effective_chat or update.effective_user  # An inline query has no chat.
+            chat_id = origin.id if origin else 0
+            if chat_id not in self._chats:
+                self._chats[chat_id] = deque()
+                task = asyncio.create_task(self._handle_chat(chat_id))
+                self._handling.add(task)
+                task.add_done_callback(self._handling.discard)
+            self._chats[chat_id].append(update)
 
     async def receive_one(self, item: dict[str, Any]) -> None:
         """Handle an update that the webhook got, once.
@@ -168,10 +181,13 @@ class UpdateReceiver:
         metrics.UPDATES.labels("received").inc()
         return None
 
-    async def _receive_chat(self, updates: Sequence[Update]) -> None:
-        for update in updates:
+    async def _handle_chat(self, chat_id: int) -> None:
+        updates = self._chats[chat_id]
+        while updates:
             metrics.UPDATES.labels("received").inc()
-            await self._handle_until_stored(update)
+            await self._handle_until_stored(updates[0])
+            updates.popleft()
+        del self._chats[chat_id]
 
     async def _handle_until_stored(self, update: Update) -> None:
         backoff = Backoff()

@@ -70,7 +70,7 @@ class GuestProgress(ProgressMessage):
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
-        last = self.last if closing is None else (texts_of(closing, self._words)[0], None)
+        last = self.last if closing is None else (texts_of(closing, self._sender.words)[0], None)
         if last is None or self._is_refused:
             return
         for _ in range(_LOOKS):
@@ -156,7 +156,7 @@ class GuestResponder(TelegramResponder):
             delivered = await self._deliver_to_staging(f"{idempotency_key}.staging", result)
         await self._answer.close()
         answer = None if result.answer is None else _for_others(result.answer)
-        caption = caption_of(answer, Html(""), self._words, MessageLimit.CAPTION_LENGTH).text
+        caption = caption_of(answer, Html(""), self._sender.words, MessageLimit.CAPTION_LENGTH).text
         if delivered.file_id and await self._guests.show_video(
             self._query,
             delivered.file_id,
@@ -197,7 +197,7 @@ class GuestResponder(TelegramResponder):
         self, message: OutgoingMessage, start: str = "", button: str = "button.private_chat"
     ) -> None:
         if not isinstance(message, PrivateMessage):
-            self._answer.last = (texts_of(message, self._words)[0], self._markup(button, start))
+            self._answer.last = (texts_of(message, self._sender.words)[0], self._markup(button, start))
 
     def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
         url = private_chat_url(self._bot.username, start)

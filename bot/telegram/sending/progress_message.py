@@ -69,7 +69,6 @@ class ProgressMessage:
         self._checkpoints = sender.checkpoints
         self._telegram_calls = sender.telegram_calls
         self._rate_limiter = sender.telegram_calls.rate_limiter
-        self._words = sender.words
         self._clock = clock = sender.telegram_calls.clock
         self._edit_every_s = edit_every_s
         self._progress = Progress("progress.queued", {"position": 1})
@@ -78,7 +77,7 @@ class ProgressMessage:
         self._pause: asyncio.Future[None] | None = None
         self._shown = ""
         self._link = ""
-        self._readable = ""
+        self._readable: Progress | None = None
         self._readable_until_s = 0.0
         self._is_refused = False
         self._edits: asyncio.Task[None] | None = None
@@ -113,7 +112,7 @@ class ProgressMessage:
         self._progress = progress
         self._link = progress.link or self._link
         if progress.readable_s:
-            self._readable = str(format_message(self._words, progress.stage, progress.params))
+            self._readable = progress
             self._readable_until_s = self._clock.monotonic_s() + progress.readable_s
         self._mark_changed()
 
@@ -170,7 +169,7 @@ class ProgressMessage:
         async def finish(telegram_chat_id: int) -> object:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
-            text = format_message(self._words, closing.key, closing.params)
+            text = format_message(self._sender.words, closing.key, closing.params)
             return await self._edit(telegram_chat_id, message_id, text, SendPriority.ANSWER, buttons=())
 
         async def remove_buttons(telegram_chat_id: int) -> object:
@@ -229,6 +228,7 @@ class ProgressMessage:
             await self._edit_on()
 
     async def _send(self, acquired: Acquired | None) -> None:
+        await self._sender.renew_language()
         text = self._compose()
         is_known = self._message is not None
         try:
@@ -284,6 +284,7 @@ class ProgressMessage:
                 if await self._has_to_move():
                     self._late_send = asyncio.create_task(self._move(), name=f"move:{self._job.id}")
                     await asyncio.shield(self._late_send)
+                await self._sender.renew_language()
                 text = self._compose()
                 if text != self._shown:
                     wait_s = await self._edit_to(text)
@@ -379,10 +380,11 @@ class ProgressMessage:
 
     def _compose(self) -> str:
         bar = self._bar
-        text = compose(self._words, self._progress, self._age_s, bar.fraction(), bar.left_s())
-        is_readable = self._clock.monotonic_s() < self._readable_until_s
-        is_above = is_readable and not self._progress.readable_s
-        return f"{self._readable}\n{text}" if is_above else text
+        text = compose(self._sender.words, self._progress, self._age_s, bar.fraction(), bar.left_s())
+        above = self._readable
+        if above is None or self._clock.monotonic_s() >= self._readable_until_s or self._progress.readable_s:
+            return text
+        return f"{format_message(self._sender.words, above.stage, above.params)}\n{text}"
 
     @property
     def _buttons(self) -> Sequence[Button]:
@@ -391,7 +393,7 @@ class ProgressMessage:
         return (cancel, *self._progress.buttons, *link)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-        return keyboard(buttons, self._words, self._bot.may_link)
+        return keyboard(buttons, self._sender.words, self._bot.may_link)
 
     async def _edit(
         self,

@@ -70,10 +70,11 @@ class TelegramResponder:
         self._checkpoints = checkpoints
         self._bot = responders.telegram_calls.bot
         self._telegram_calls = responders.telegram_calls
-        self._sender = JobSender(job, checkpoints, responders.telegram_calls, responders.sent)
+        self._sender = JobSender(
+            job, checkpoints, responders.telegram_calls, responders.sent, responders.language_of
+        )
         self._copies_lock = asyncio.Lock()
         self._delivery = responders.delivery
-        self._words = self._sender.words
         self._variation = 0
         self.can_stream_upload = self._delivery.can_stream_upload
         self.send_limit_bytes = self._delivery.max_send_bytes
@@ -180,6 +181,7 @@ class TelegramResponder:
         return True
 
     async def _send_message(self, idempotency_key: str, message: OutgoingMessage) -> None:
+        await self._sender.renew_language()
         if isinstance(message, PrivateMessage):
             if not self._job.chat.is_private:
                 return await self._send_privately(idempotency_key, message)
@@ -187,17 +189,17 @@ class TelegramResponder:
         if isinstance(message, TimelinePicture) and await self._send_picture(idempotency_key, message):
             return
         if isinstance(message, SampleClip):
-            caption, clip = self._words.plain(message.caption.key), SAMPLE_PATH.read_bytes()
+            caption, clip = self._sender.words.plain(message.caption.key), SAMPLE_PATH.read_bytes()
             with contextlib.suppress(BadRequest):  # A group may forbid videos.
                 return await self._send_file(f"{idempotency_key}.clip", SAMPLE.name, clip, "video", caption)
-        texts = texts_of(message, self._words)
+        texts = texts_of(message, self._sender.words)
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
             sent = await self._send_once(
                 f"{idempotency_key}.{number}",
-                text.fields(keyboard(buttons, self._words, self._bot.may_link)),
+                text.fields(keyboard(buttons, self._sender.words, self._bot.may_link)),
                 partial(self._bot.send_message, disable_notification=text.quiet),
                 self._bot.edit_message_text,
                 is_reply=is_reply,
@@ -286,6 +288,7 @@ class TelegramResponder:
             if result.answer is not None:
                 await self.send(f"{idempotency_key}.answer", replace(result.answer, buttons=()))
 
+        await self._sender.renew_language()
         async with in_background(self._activity_signals.show_uploading()):
             return await ResultSender(
                 self._delivery,
@@ -344,7 +347,7 @@ class TelegramResponder:
         """Send a timeline as a photo, and return whether that was possible."""
         from bot.pictures.timeline import draw_timeline  # Here because Pillow is large and few jobs draw.
 
-        words = self._words
+        words = self._sender.words
         caption = format_side_by_side(words, message.parts, message.waiting)
         if visible_length(caption) > MessageLimit.CAPTION_LENGTH:
             return False

@@ -1,6 +1,6 @@
 """Makes the responders of jobs: implements ``ResponderFactory`` of ``jobs/ports.py`` for Telegram."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.chats.key import ChatKey
@@ -28,6 +28,7 @@ class TelegramResponders:
         progress_edit_s: Least pause between two edits of a progress message, in seconds.
         encrypt: Encrypts what is kept for a person's private chat.
         guest_mode_messages: Answers where the bot is a guest.
+        language_of: Reads the language that a job's chat has chosen.
         staging_chat: Id of a chat for results of people who have not begun a private chat; ``None`` if there is none.
     """
 
@@ -38,6 +39,7 @@ class TelegramResponders:
     progress_edit_s: float
     encrypt: Callable[[ChatKey, str, str], str]
     guest_mode_messages: GuestMessages
+    language_of: Callable[[Job], Awaitable[str | None]]
     staging_chat: int | None = None
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:

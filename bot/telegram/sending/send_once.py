@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -22,7 +22,7 @@ from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
-from bot.jobs.model import Job
+from bot.jobs.model import ACKNOWLEDGED, Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
@@ -47,7 +47,7 @@ Call: TypeAlias = Callable[..., Awaitable[Any]]
 """A method of the bot, with the parameters that are the same in each form of a message."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class JobSender:
     """Sends the messages of one job to its chat, each of them once."""
 
@@ -55,6 +55,16 @@ class JobSender:
     checkpoints: Checkpoints  # where its sends are saved
     telegram_calls: TelegramCalls  # makes the calls
     sent: SentMessageLog  # numbers of known messages
+    language_of: Callable[[Job], Awaitable[str | None]] | None = (
+        None  # reads the language that its chat has chosen
+    )
+
+    async def renew_language(self) -> None:
+        """Go on in the language that the chat has chosen while the job runs, or waits; short jobs need no look."""
+        if self.language_of is None or self.job.kind not in ACKNOWLEDGED:
+            return
+        if language := await self.language_of(self.job):
+            self.job = replace(self.job, language=language)
 
     @property
     def words(self) -> Words:

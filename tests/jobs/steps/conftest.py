@@ -24,6 +24,7 @@ from bot.jobs.queue.album import GatheredJob, RequestPart
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
 from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.steps.deliver import Deliver
 from bot.jobs.steps.export import Export, RenderLimits
@@ -53,6 +54,7 @@ class MemoryQuestions:
 
     asking: str | None = None
     asked: list[str] = field(default_factory=list)
+    answers: list[tuple[str, str, list[str]]] = field(default_factory=list)
 
     async def job_id(self, chat: object) -> str | None:
         return self.asking
@@ -65,6 +67,10 @@ class MemoryQuestions:
 
     async def ticked(self, job: Job) -> list[int]:
         return []
+
+    async def answer(self, job: Job, number: str, words: list[str], mark: str) -> AnswerOutcome:
+        self.answers.append((job.id, number, words))
+        return AnswerOutcome.ANSWERED
 
 
 @dataclass

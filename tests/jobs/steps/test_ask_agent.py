@@ -162,6 +162,25 @@ async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, res
     answered = attempt.load(AgentAnswered)
     assert answered is not None
     assert answered.has_changed
+    # What it takes is charged when it is done.
+    read = [one.endpoint for one in await rig.nemo.requests() if one.endpoint in ("state", "credits")]
+    assert read[-1] == "credits"
+
+
+@pytest.mark.parametrize("words", [[], [{"text": "It will be ready in a few minutes."}]])
+async def test_a_video_that_is_not_there_after_all_the_waiting_can_be_fetched_later(
+    rig: Rig, words: Script
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(
+        [{"tool": {"name": "seedance", "args": {}, "result": {"status": "pending"}}}, *words]
+    )
+    await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage | ListMessage)
+    lines = answer.lines if isinstance(answer, AgentMessage) else (answer.heading, *answer.lines)
+    assert [line.key for line in lines] == ["answer.still_generating"]
+    assert [button.label for button in answer.buttons] == ["button.export"]
 
 
 @pytest.mark.parametrize(
@@ -438,6 +457,7 @@ async def test_an_error_before_any_word_that_is_no_refusal_is_told_and_not_asked
         ({"code": 2999, "message": "KeyError: 'x'"}, "error.turn_unknown"),
         ({"code": 2999, "message": "real people are not supported"}, "error.turn_person"),
         ({"status": 400, "message": "KeyError: 'x'"}, "error.refused"),
+        ({"status": 409, "message": "A turn is running already"}, "error.busy"),
     ],
 )
 async def test_a_refused_message_is_told_by_its_kind_where_it_has_a_code(

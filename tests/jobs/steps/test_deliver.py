@@ -6,7 +6,7 @@ import pytest
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Exported, HeldAnswer
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.messages import AgentMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
 from bot.jobs.steps.deliver import ReplacingResult
@@ -29,8 +29,14 @@ async def test_without_a_result_nothing_is_sent(rig: Rig) -> None:
 async def test_a_fetched_result_is_sent_and_remembered(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     rig.responder.result_path.write_bytes(b"mp4")
-    await deliver(rig, Exported(digest="of a draft", is_fetched=True, size_bytes=3))
+    exported = Exported(digest="of a draft", is_fetched=True, size_bytes=3)
+    attempt = rig.attempt(
+        rig.job(kind=JobKind.EXPORT), exported, HeldAnswer(message=AgentMessage("I cut it."))
+    )
+    await rig.deliver(attempt)
+    assert attempt.load(HeldAnswer) is None  # Otherwise the job's end would send it once more.
     ((idempotency_key, result),) = rig.responder.delivered
+    assert result.answer == AgentMessage("I cut it.")
     assert (idempotency_key, result.path, result.exported.size_bytes) == (
         "delivered",
         rig.responder.result_path,

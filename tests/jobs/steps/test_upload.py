@@ -294,6 +294,21 @@ async def test_an_answer_about_other_files_than_were_sent_counts_all_the_same(ri
     assert [one and (one.name, one.kind) for one in uploaded.sources.values()] == [("tone1.mp3", "")]
 
 
+async def test_a_file_that_is_not_among_the_accepted_ones_is_named(rig: Rig, sound: bytes) -> None:
+    files = sounds(2)
+    rig.responder.files = {file.file_id: sound for file in files}
+    body = '{"code": 0, "data": {"files": [{"filename": "tone2.mp3", "file_type": "audio"}]}}'
+    await rig.nemo.fault("upload", status=200, body=body, content_type="application/json")
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    refused = LocalizedMessage("upload.not_accepted", {"name": "tone1.mp3"})
+    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (goes_on(1),))
+    uploaded = attempt.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert {one and one.name: one and one.kind for one in uploaded.sources.values()} == {"tone2.mp3": "audio"}
+    assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 1
+
+
 async def test_a_file_as_large_as_the_limit_is_taken(rig: Rig) -> None:
     (file,) = sounds(1)
     rig.projects.options = replace(rig.projects.options, size_limit=1000)

@@ -1,0 +1,65 @@
+"""A voice message answers the agent's open question where speech can be transcribed."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.jobs.checkpoints import AgentAnswered, MessageSend, SentMessage, field_of
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import JobState
+from bot.jobs.question_messages import message_key
+from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.steps.spoken_answer import SpokenAnswer
+from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.questions import Question, QuestionSet
+from tests.jobs.steps.conftest import Rig, a_file, queue_of
+from tests.jobs.steps.test_transcribe import Ears
+
+NUMBER, QUESTION_ID, VOICE_ID = "1.0", 5, 6
+
+
+def spoken(rig: Rig, **fields: object) -> Attempt:
+    """Begin an attempt at a voice message below an open question with the options A and B."""
+    rig.responder.files = {"file-1": b"sound"}
+    given = {"files": (a_file(1, kind="voice"),), "message_id": VOICE_ID, "prompt": ""}
+    attempt = rig.attempt(rig.job(**given | fields))
+    queue = queue_of(attempt)
+    asking = replace(rig.job(), id="0123456789abcdef")
+    queue.waiting[asking.id] = JobStatus(asking, JobState.ASKING, position=0)
+    queue.questions.asking, queue.questions.asked = asking.id, [NUMBER]
+    asked = QuestionSet((Question("Which?", options=("Cinematic", "Cartoon")),))
+    sent = SentMessage(message_id=QUESTION_ID, telegram_chat_id=asking.telegram_chat_id)
+    queue.saved |= {
+        field_of(AgentAnswered): AgentAnswered(turn=1, question_set=asked).model_dump(mode="json"),
+        field_of(MessageSend, message_key(NUMBER)): MessageSend(sent=sent).model_dump(mode="json"),
+    }
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [("cartoon.", "Cartoon"), ("number one", "number one"), ("Neither", "Neither")]
+)
+async def test_what_is_said_is_the_answer(rig: Rig, said: str, words: str) -> None:
+    attempt = spoken(rig)
+    with pytest.raises(JobEnded) as end:
+        await SpokenAnswer(Ears(said))(attempt)
+    assert end.value.state is JobState.DONE
+    assert isinstance(end.value.message, LocalizedMessage)
+    assert (end.value.message.key, end.value.message.params) == ("voice.answered", {"text": words})
+    assert queue_of(attempt).questions.answers == [("0123456789abcdef", NUMBER, [words])]
+    assert [message_id for _, message_id, _ in rig.responder.deleted] == [QUESTION_ID]
+
+
+@pytest.mark.parametrize(
+    "case", ["no endpoint", "silence", "words", "a photo", "another person", "before it"]
+)
+async def test_everything_else_goes_on_as_a_file(rig: Rig, case: str) -> None:
+    cases: dict[str, dict[str, object]] = {
+        "words": {"prompt": "trim it"},
+        "a photo": {"files": (a_file(1, kind="photo"),)},
+        "another person": {"requester_id": 4242},
+        "before it": {"message_id": QUESTION_ID - 1},
+    }
+    attempt = spoken(rig, **cases.get(case, {}))
+    await SpokenAnswer(None if case == "no endpoint" else Ears("" if case == "silence" else "A"))(attempt)
+    assert queue_of(attempt).questions.answers == []
