@@ -98,7 +98,8 @@ def goes_on(*numbers: int) -> LocalizedMessage:
     Args:
         numbers: Which of its files are left out, from 1.
     """
-    return LocalizedMessage("upload.goes_on", {"numbers": Names(tuple(map(str, numbers)))})
+    files = Names(tuple(LocalizedMessage("clip.file", {"n": number}) for number in numbers))
+    return LocalizedMessage("upload.goes_on", {"files": files})
 
 
 def file_gone(job: Job, error: FileGone) -> LocalizedMessage:

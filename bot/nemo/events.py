@@ -16,6 +16,7 @@ from bot.nemo.failures import is_normal_end
 from bot.nemo.questions import (
     QuestionSet,
     asks,
+    in_snake_case,
     read_confirmations,
     read_logins,
     read_questions,
@@ -28,6 +29,8 @@ _NO_WORDS = frozenset(
     {"", "ok", "success", "done", "end", "eof", "null", "none", "true", "false", "connected"}
 )
 _TEXT_TYPES = ("text/plain", "text/markdown")
+_TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
+_TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
 
 
 class Completeness(Enum):
@@ -63,6 +66,7 @@ class ToolCall:
 
     name: str
     args: Mapping[str, Any]
+    is_long_running: bool = False  # whether its result may come after the turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,8 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if type_.lower() in _KEEP_ALIVE_NAMES:
         yield KeepAlive()
         return
-    if (typed := _TYPED.get(type_.lower(), _typed_question if asks(type_) else None)) is not None:
+    kind = in_snake_case(type_)
+    if (typed := _TYPED.get(kind, _typed_question if asks(type_) else None)) is not None:
         yield from typed(payload)
         return
     # A flat event of an undocumented type is not the agent's answer, whatever text it holds.
@@ -361,11 +366,13 @@ def _finish_reason(payload: Mapping[str, Any]) -> str | None:
 
 
 def _typed_text(payload: Mapping[str, Any]) -> Iterator[Event]:
-    payload = {**payload, **read.mapping(payload.get("message"))}
-    if isinstance(payload.get("content"), dict | list):
-        yield from _adk(payload)
+    content = read.first_of(payload, _TEXT_KEYS)
+    if isinstance(content, dict) and (inner := read.first_of(content, _TEXT_KEYS)) is not None:
+        payload, content = {**payload, **content}, inner
+    if isinstance(content, dict | list):
+        yield from _adk({**payload, "content": content})
     else:
-        yield from _bare(payload)
+        yield from _bare({**payload, "text": content, "content": None})
 
 
 def _typed_thought(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -377,7 +384,8 @@ def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
-    call = ToolCall(_tool_name(source), read.mapping(read.first_of(source, ("args", "arguments", "input"))))
+    args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
+    call = ToolCall(_tool_name(source), args, is_long_running)
     asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)
 
@@ -404,6 +412,7 @@ def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
+    payload = {**read.mapping(payload.get("data")), **payload}
     error = _parse_error(payload, is_error=True) or StreamError(None, "")
     if not error.message and (text := read.text(payload.get("content"))):
         error = StreamError(error.code, message_of({"message": text}), error.reason)
@@ -415,12 +424,12 @@ _TYPED = {
         ("thought", "thinking", "thinking_start", "thinking_delta", "thinking_end", "status"), _typed_thought
     ),
     **dict.fromkeys(("text_delta", "chunk"), _typed_chunk),
-    **dict.fromkeys(("tool_call", "tool_start", "toolcall_start"), _typed_call),
+    **dict.fromkeys(("tool_call", "tool_start", "toolcall_start", "tool_use", "function_call"), _typed_call),
     **dict.fromkeys(
         ("text", "message", "content", "answer", "response", "assistant", "final", "output_text"), _typed_text
     ),
     "text_end": _typed_text_end,
-    "tool_result": _typed_result,
+    **dict.fromkeys(("tool_result", "tool_response", "function_response"), _typed_result),
     "error": _typed_error,
 }
 
@@ -431,7 +440,7 @@ def _tool_result(source: Mapping[str, Any]) -> ToolResult:
 
 def _tool_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the part of a typed event that names the tool."""
-    inner = (read.mapping(payload.get(name)) for name in ("data", "function", "tool", "tool_call", "payload"))
+    inner = (read.mapping(payload.get(name)) for name in _TOOLS)
     return payload if _tool_name(payload) else next((one for one in inner if _tool_name(one)), payload)
 
 

@@ -99,7 +99,12 @@ class QuestionSet:
 
 def asks(name: str) -> bool:
     """Return whether a tool, or a type of event, may be a question, by its name."""
-    return _ASKS.search(_CAMEL.sub("_", name).lower()) is not None
+    return _ASKS.search(in_snake_case(name)) is not None
+
+
+def in_snake_case(name: str) -> str:
+    """Return a name as ADK writes it, also one in camel case or with hyphens."""
+    return _CAMEL.sub("_", name).lower().replace("-", "_")
 
 
 def read_tool_question(

@@ -30,18 +30,27 @@ _MIN_SIZE_LIMIT_BYTES = 20 * 1024**2
 
 HEADING = re.compile(r"#{1,6}[ \t]+(.+)")
 ITEM = re.compile(r"[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+){1,3}(.+)")
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+|(?<=##))([^#\s].*?)(?:[ \t]+#+)?[ \t]*")
+_SETEXT = re.compile(r" {0,3}(?:={3,}|-{3,})[ \t]*")
+_SETEXT_TEXT = re.compile(r" {0,3}[^\s#>|`*+<-].{0,80}")
+_BOLD_HEADING = re.compile(r"^\s*(\*\*|__)([^*_]{2,60}?)[:：]?\1[:：]?\s*$")
+_FENCES = ("```", "~~~")
+_ROW = re.compile(r"[ \t]*\|[ \t]*([^|]+)")
+_RULE = re.compile(r"[ \t]*\|[ \t]*:?-+")
+_CHECKBOX = re.compile(r"^\[[ xX]\][ \t]+")
 _VERSION = re.compile(r"[^\w\n]{0,8}version[^\w\n]{1,8}v?(\d[\w.+-]{0,31})", re.IGNORECASE)
 _TRY = re.compile(
     r"try (?:saying|asking|these|it|this)|things to (?:try|say)|(?:example|sample)s?\b"
     r"|what (?:you can|to) say|(?:prompt|request|idea)s to try"
-    r"|试着说|试试|尝试说|可以这样说|这样说|示例|例子",
+    r"|试着说|试试|尝试说|可以这样说|这样说|示例|例子|試試|試著說|範例"
+    r"|prueba (?:a )?deci|\bejemplos?\b|\bexemp(?:le|lo)s?\b|\bbeispiele?\b|^#+ 例$|예시|пример",
     re.IGNORECASE,
 )
-_SIZE = r"(\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|megabytes?|GB|GiB|gigabytes?|M|G|兆)(?![A-Za-z/])"
+_SIZE = r"(\d{1,3},\d{3}|\d{1,5}(?:\.\d{1,3})?)\s?(MB|MiB|megabytes?|GB|GiB|gigabytes?|M|G|兆)(?![A-Za-z/])"
 _LIMIT_BEFORE = (
     r"(?:\bmax(?:imum)?\b\.?|\blimit|\bup to\b|\bat most\b|\bno (?:larger|bigger|more) than\b"
     r"|\b(?:(?:must|should|has to|have to) be|keep (?:\w+ ){1,3})\s?(?:under|below|less than|smaller than)\b"
-    r"|最大|最多|上限|不超过|限制)"
+    r"|\bas large as\b|\bm[aá]xim[oa]\b|最大|最多|上限|不超过|限制)"
 )
 _LIMIT_BEHIND = r"(?:max(?:imum)?\b|at most\b|limit|or (?:less|smaller)\b|以内|以下|上限)"
 _REFUSED = r"(?:is|are|get|will be) (?:rejected|refused|not (?:accepted|supported|allowed))"
@@ -131,7 +140,7 @@ def size_limit_bytes(body: str) -> int:
             continue
         for size in (match for pattern in _SIZE_LIMITS for match in pattern.finditer(line)):
             factor = 1024**3 if size.group(2).upper().startswith("G") else 1024**2
-            limit = int(float(size.group(1)) * factor)
+            limit = int(float(size.group(1).replace(",", "")) * factor)
             if limit > _MIN_SIZE_LIMIT_BYTES:
                 return min(limit, _MAX_SIZE_LIMIT_BYTES)
     return DEFAULT_SIZE_LIMIT_BYTES
@@ -193,18 +202,57 @@ def bounded_text(value: object) -> str:
 
 
 def card_lines(body: str) -> list[str]:
-    """Return the lines of a body, within limits."""
-    return [line[:_MAX_LINE_CHARS] for line in body.split("\n", _MAX_LINES)[:_MAX_LINES]]
+    """Return the lines of a body, within limits, with all headings as ``## …``."""
+    lines: list[str] = []
+    is_code = False
+    for line in body.split("\n", _MAX_LINES)[:_MAX_LINES]:
+        line = line[:_MAX_LINE_CHARS].rstrip("\r")
+        is_code ^= line.lstrip().startswith(_FENCES)
+        is_below_text = bool(lines) and _SETEXT_TEXT.fullmatch(lines[-1]) and not any(lines[-2:-1])
+        if is_code and line.startswith("#"):
+            line = f" {line}"  # a comment
+        elif not is_code and (heading := _ATX.fullmatch(line)):
+            line = f"{heading.group(1)} {heading.group(2)}"
+        elif not is_code and is_below_text and _SETEXT.fullmatch(line):
+            line = f"## {lines.pop().strip()}"
+        lines.append(line)
+    if not any(map(HEADING.match, lines)):
+        lines = [_BOLD_HEADING.sub(r"## \2", line) for line in lines]
+    return lines
+
+
+def section_items(lines: list[str]) -> list[str]:
+    """Return the items of lists, and the first cells of tables, below their heads."""
+    found = [_item_of(line) for line in lines]
+    return [
+        item for item, line in zip(found, [*lines[1:], ""], strict=True) if item and not _RULE.match(line)
+    ]
+
+
+def _item_of(line: str) -> str:
+    match = ITEM.match(line)
+    if match is None and not _RULE.match(line):
+        match = _ROW.match(line)
+    return _CHECKBOX.sub("", match.group(1)).strip() if match else ""
 
 
 def _items_below(lines: list[str]) -> Iterator[str]:
-    """Yield the items of the list that begins at once."""
+    """Yield the items of the list, the quote, the code or the table that begins at once."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), 0)
+    block = list(takewhile(lambda line: line.strip(), lines[first:]))
+    if block and block[0].startswith(_FENCES):
+        yield from takewhile(lambda line: not line.startswith(_FENCES), lines[first + 1 :])
+        return
+    if len(block) > 1 and block[0].startswith((">", "|")):
+        marked = [line for line in block if line.startswith((">", "|"))]
+        yield from section_items(marked) or (line[1:].strip() for line in marked)
+        return
     is_list = False
     for line in lines:
         item = ITEM.match(line)
         if item is not None:
             is_list = True
-            yield item.group(1)
+            yield _item_of(line)
         elif line.strip() and not (is_list and line.startswith(" ")):
             return
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from bot.skills.body import ABOUT_RESULTS, HEADING, ITEM, card_lines, has_size, one_line
+from bot.skills.body import ABOUT_RESULTS, HEADING, card_lines, has_size, one_line, section_items
 from bot.words import bounded
 
 MAX_TIPS: Final = 3
@@ -13,19 +13,27 @@ _MAX_DETAILS_CHARS: Final = 3500  # of one message's 4096, with room for the car
 _MAX_TIME_S: Final = 3600
 _CHARS_BEFORE, _CHARS_BEHIND = 60, 12  # of a line around its times, that tell what those are about
 
-_TIPS = re.compile(r"\btips?\b|提示|技巧|窍门", re.IGNORECASE)
+_TIPS = re.compile(
+    r"\btips?\b|提示|技巧|窍门|訣竅|竅門"
+    r"|\bconsejos\b|\bdicas\b|\bastuces\b|\bconseils\b|\btipps\b|コツ|ヒント|팁|совет",
+    re.IGNORECASE,
+)
 _DETAILS = re.compile(
     r"what to (?:describe|mention|say about)|practices?\b|performance|workflows?\b|ways to work|\bfaq\b|questions"
-    r"|描述什么|实践|做法|性能|工作流|用法|常见问题|问答",
+    r"|描述什么|实践|做法|性能|工作流|用法|常见问题|问答|實踐|常見問題|問答"
+    r"|\bpreguntas\b|\bperguntas\b|foire aux|häufige fragen|よくある質問|자주 묻는|вопрос",
     re.IGNORECASE,
 )
 _UNIT_S: Final = {"s": 1, "m": 60, "秒": 1, "分": 60}
+_UNIT = r"(s(?:ec(?:ond)?s?|egundos|ekunden)?|min(?:ut[eo]s?|uten|s)?|秒|分)"
 _TIMES = re.compile(
-    r"(\d{1,3})\s?(?:-|–|—|~|to|至|到)\s?(\d{1,3})[\s-]?(s(?:ec(?:ond)?s?)?|min(?:ute)?s?|秒|分)(?![a-z])",
+    rf"(\d{{1,3}})(?:[\s-]?{_UNIT})?\s?(?:-|–|—|~|〜|～|to|and|a|bis|至|到)\s?(\d{{1,3}})[\s-]?{_UNIT}(?![a-z])",
     re.IGNORECASE,
 )
 _ABOUT_TIMES = re.compile(
-    r"\btakes?\b|\busual|\bwait|\bprocess|\blater\b|\bready in\b|通常|需要|约需|等待|处理|耗时", re.IGNORECASE
+    r"\btakes?\b|\busual|\bwait|\bprocess|\blater\b|\bready in\b|通常|需要|约需|等待|处理|耗时"
+    r"|\btarda|\bdauert|かかり",
+    re.IGNORECASE,
 )
 
 
@@ -39,8 +47,8 @@ def tips(body: str) -> tuple[str, ...]:
     """Return the first tips: the items of such a section, or its paragraphs. Limits are shown elsewhere."""
     for section in _sections(body):
         if _TIPS.search(section.heading):
-            items = [match.group(1) for match in map(ITEM.match, section.lines) if match]
-            found = [one_line(tip) for tip in items or section.lines if not has_size(tip)]
+            items = section_items(section.lines) or section.lines
+            found = [one_line(tip) for tip in items if not has_size(tip)]
             return tuple(tip for tip in found if tip)[:MAX_TIPS]
     return ()
 
@@ -64,8 +72,9 @@ def usual_times_s(body: str) -> tuple[int, int] | None:
         around = line[max(0, times.start() - _CHARS_BEFORE) : times.end() + _CHARS_BEHIND]
         if not _ABOUT_TIMES.search(around) or ABOUT_RESULTS.search(around):
             continue
-        unit_s = _UNIT_S[times.group(3)[0].lower()]
-        shortest, longest = int(times.group(1)) * unit_s, int(times.group(2)) * unit_s
+        unit = times.group(4)
+        shortest = int(times.group(1)) * _UNIT_S[(times.group(2) or unit)[0].lower()]
+        longest = int(times.group(3)) * _UNIT_S[unit[0].lower()]
         if 0 < shortest <= longest <= _MAX_TIME_S:
             return shortest, longest
     return None

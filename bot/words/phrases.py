@@ -99,6 +99,11 @@ def is_bare_answer(text: str) -> bool:
     return len(text) <= MAX_PHRASE_CHARS and _grammar().answer.fullmatch(fold(text)) is not None
 
 
+def says_nothing(text: str) -> bool:
+    """Return whether a text has neither letters nor digits, such as ``.``; Hangul's blanks only count as letters."""
+    return not any(c.isalnum() and c not in "\u115f\u1160\u3164\uffa0" for c in text)
+
+
 def requested_output(text: str) -> tuple[str, ...]:
     """Return the resolutions and formats that a message for an export asks for: ``1080p``, ``mov``."""
     return tuple(dict.fromkeys(match.group() for match in _grammar().output.finditer(fold(text))))

@@ -49,7 +49,7 @@ def test_a_whole_turn_of_a_real_server() -> None:
         AgentText("Hel", Completeness.PARTIAL, "scripted"),
         AgentText("lo 🎬 你好\nline2", Completeness.PARTIAL, "scripted"),
         AgentText("Hello 🎬 你好\nline2", Completeness.COMPLETE, "scripted"),
-        ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}),
+        ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}, True),
         ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}),
         StateDelta({"draft": {"tracks": []}}),
         AgentText("All done", Completeness.COMPLETE, "scripted"),
@@ -195,6 +195,16 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             {"type": "message", "message": {"role": "assistant", "content": "Hi"}},
             [AgentText("Hi", Completeness.UNMARKED)],
         ),
+        ({"type": "text", "delta": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"type": "text", "data": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
+        (
+            {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "Hi"}},
+            [AgentText("Hi", Completeness.PARTIAL)],
+        ),
+        ({"type": "toolCall", "toolCall": {"name": "ask_question", "args": ASKED}}, [QUESTION]),
+        ({"type": "tool_use", "name": "ask_question", "input": ASKED}, [QUESTION]),
+        ({"type": "function-call", "name": "trim", "arguments": "{}"}, [ToolCall("trim", {})]),
+        ({"type": "error", "data": {"code": 2001, "message": "no"}}, [StreamError(2001, "no")]),
         # a model's own answers, passed on as they are
         (
             {

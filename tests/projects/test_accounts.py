@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from bot.chats.key import ChatKey
 from bot.jobs.model import STORED_JOB
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.packed_request import unpack
-from bot.runtime.clock import SystemClock
 from bot.sandbox.botapi.client import ChatHandle, People, Person, Seen
 from bot.sandbox.nemovideo.accounts import Account
 from bot.sandbox.nemovideo.client import NemoControl
 from bot.sandbox.running import running_bot
 from bot.sandbox.services import Services, serve_services
+from bot.sandbox.skipping_clock import SkippingClock
+from bot.sandbox.stage import until
 from bot.store import keys
 from bot.store.connect import Store
 from tests.clocks import PATIENCE_S
@@ -35,6 +37,7 @@ OPERATOR = "nmv_usr_the-secret-of-the-operator"
 class Town:
     """Two people, both services, and a store that bots come and go on."""
 
+    clock: SkippingClock
     services: Services
     people: People
     nemo: NemoControl
@@ -49,10 +52,8 @@ class Town:
         async with running_bot(
             self.services,
             self.directory,
-            SystemClock(),
+            self.clock,
             redis_url=url,
-            progress_edit_s=0.1,
-            render_poll_s=0.1,
             **settings,
         ):
             yield
@@ -61,13 +62,14 @@ class Town:
         self, person: Person, *pieces: str, chat: ChatHandle | None = None, count: int = 1
     ) -> Seen:
         """Wait for the bot's latest message that has all the pieces."""
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                there = await (chat or person.chat).messages(from_bots=True, deleted=True)
-                fitting = [seen for seen in there if all(piece in seen.text for piece in pieces)]
-                if len(fitting) >= count:
-                    return fitting[-1]
-                await asyncio.sleep(0.02)
+
+        def latest(there: list[Seen]) -> Seen | None:
+            fitting = [seen for seen in there if all(piece in seen.text for piece in pieces)]
+            return fitting[-1] if len(fitting) >= count else None
+
+        return await until(
+            chat or person.chat, self.services.telegram.shown, latest, PATIENCE_S, " ".join(pieces)
+        )
 
     async def gone(self, message: Seen, chat: ChatHandle) -> None:
         """Wait until a message of somebody's is deleted."""
@@ -110,8 +112,10 @@ _READ: dict[str, Any] = {
 
 @pytest.fixture
 async def town(store: Store, store_url: str, tmp_path: Path) -> AsyncIterator[Town]:
+    clock = SkippingClock(5, starts_at=datetime.now(UTC).replace(hour=12))
     async with (
-        serve_services(tmp_path / "services", flood_limits=None) as services,
+        clock.running(store.redis.ping),
+        serve_services(tmp_path / "services", clock, flood_limits=None) as services,
         People(services.people_url, app=services.telegram_app) as people,
         NemoControl(services.nemo_control_url, services.nemo_app) as nemo,
     ):
@@ -119,7 +123,7 @@ async def town(store: Store, store_url: str, tmp_path: Path) -> AsyncIterator[To
         ada, bo = await people.person("Ada"), await people.person("Bo", language_code="zh-hans")
         await ada.open()
         await bo.open()
-        yield Town(services, people, nemo, ada, bo, store_url, tmp_path / "bot")
+        yield Town(clock, services, people, nemo, ada, bo, store_url, tmp_path / "bot")
         await nemo.reset()
 
 

@@ -23,7 +23,7 @@ from bot.skills.cards import (
 )
 from bot.skills.files import Unreadable, read_card_file
 from bot.skills.mojibake import repair
-from bot.skills.sections import usual_times_s
+from bot.skills.sections import details, tips, usual_times_s
 from bot.words.phrases import PhraseAction, action_for
 from tests.cards import built_in_cards
 
@@ -486,6 +486,9 @@ def test_which_files_a_card_takes(tmp_path: Path, lines: str, kinds: tuple[str, 
         ("Keep each clip below 150MB.", 150),
         ("Videos larger than 400 MB are rejected.", 400),
         ("Maximum upload: 200 megabytes", 200),
+        ("Files can be as large as 200MB.", 200),
+        ("Max upload size is 1,024 MB.", 1024),
+        ("Tamaño máximo: 200 MB", 200),
         ("Max. file size 0.25 GB", 256),
         ("Max. file size 900 GB", 4096),
         ("上传限制 200 兆", 200),
@@ -608,11 +611,37 @@ def test_whatever_was_encoded_twice_comes_back(text: str) -> None:
         "### Example 1\nmake it loud\n\n### Example 2\nmake it quiet",
         "## Prompts to try\n\n- make it loud\n- make it quiet",
         "For example, this is prose.\n\n## Try saying\n\n1. make it loud\n2. **make it quiet**",
+        "## Try saying\n> make it loud\n> make it quiet",
+        "Try saying:\n\n```\nmake it loud\nmake it quiet\n```",
+        "## Try saying\n| Say | Get |\n|---|---|\n| make it loud | 1 |\n| make it quiet | 2 |",
+        "## Prueba a decir\n- [ ] make it loud\n- [x] make it quiet",
+        "## 例\r\n\r\n- 「make it loud」\r\n- 「make it quiet」\r\n",
         "### 示例\n\n「make it loud」\n\n### 示例二\n\n「make it quiet」",
     ],
 )
 def test_examples_are_found_in_every_shape(tmp_path: Path, body: str) -> None:
     assert read(tmp_path, f"---\nname: some\n---\n{body}\n").examples == ("make it loud", "make it quiet")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "# A\n## Tips\n- one\n- two\n## FAQ\nIs it? Yes.",
+        "A\n===\n\nTips and Tricks\n---------------\n- one\n- two\n\nFAQ\n---\nIs it? Yes.",
+        "**A**\n\n**Tips:**\n- one\n- two\n\n__FAQ__\nIs it? Yes.",
+        "#A\n##Tips\n- one\n- two\n##常见问题\nIs it? Yes.",
+        "# A #\n  ## Tips ##\n- one\n- two\n## FAQ ##\nIs it? Yes.",
+        "# A\n## 💡 Consejos\n* [ ] one\n* [x] two\n## Preguntas frecuentes\nIs it? Yes.",
+        "# A\n## Tips\n| Tip | Why |\n|:--|--:|\n| one | 1 |\n| two | 2 |\n## FAQ\nIs it? Yes.",
+        "# A\n```bash\n# Tips for the shell\ncurl x\n```\n## Tips\n- one\n- two\n\n# FAQ\nIs it? Yes.",
+        "# A\r\n\r\n## Tips\r\n- one\r\n- two\r\n\r\n## FAQ\r\nIs it? Yes.\r\n",
+        "# A\n## コツ\n- one\n- two\n## よくある質問\nIs it? Yes.",
+        "# A\n## 小訣竅\n- one\n- two\n## 常見問題\nIs it? Yes.",
+    ],
+)
+def test_sections_are_found_however_their_headings_are_written(body: str) -> None:
+    assert tips(body) == ("one", "two")
+    assert details(body).endswith("**\nIs it? Yes.")
 
 
 @pytest.mark.parametrize(
@@ -636,6 +665,11 @@ def test_a_greeting_is_a_quote_and_no_list_of_search_words(tmp_path: Path, quote
         ("ask for a new background, and about 30-60 seconds later you've got a file", (30, 60)),
         ("the backend processes it in about 1-3 minutes and hands you a 1080p MP4", (60, 180)),
         ("上传 → 等待约20-40秒 → 下载MP4", (20, 40)),
+        ("Usually takes 30s–90s.", (30, 90)),
+        ("Takes between 30 and 60 seconds.", (30, 60)),
+        ("Takes 30 seconds to 2 minutes.", (30, 120)),
+        ("Tarda de 20 a 40 segundos.", (20, 40)),
+        ("通常20〜40秒かかります", (20, 40)),
         ("后端大约在1-3分钟内处理完成", (60, 180)),
         ("Each export job takes 30-90 seconds.", None),
         ("Choose 15-30 seconds for a reel.", None),

@@ -20,6 +20,8 @@ from tests.store.conftest import kill_server
 
 # Uses the store as the bot does, prints its server's process ID, and stops when its input ends.
 BOT = """
+from bot.runtime.lean_imports import import_lean
+import_lean()
 import asyncio, sys
 from pathlib import Path
 from bot.store.connect import open_store

@@ -299,6 +299,57 @@ async def test_ones_own_forwarded_command_is_obeyed(received: Received) -> None:
     assert job.kind is JobKind.NEW
 
 
+@pytest.mark.parametrize("said", [".", "/", "…", "!!!", "\u200b", "\u3164", "^_^ :"])
+async def test_a_message_that_says_nothing_costs_nothing(received: Received, said: str) -> None:
+    (job,) = await received(message(said, PRIVATE, entities=[], **{"from": ANN}))
+    assert job.kind is not JobKind.EDIT
+    (stored,) = await received(message("", PRIVATE, message_id=8, video=VIDEO, caption=said, **{"from": ANN}))
+    assert (await received.job_queue.gathered(stored)).job.prompt == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "is_about_words", "kind"),
+    [
+        ("yes", False, JobKind.MESSAGE),
+        ("yes https://samples.example.com/a.mp4", False, JobKind.EDIT),
+        ("yes", True, JobKind.EDIT),
+    ],
+)
+async def test_a_bare_answer_is_for_the_agent_if_there_is_more_to_it(
+    received: Received, said: str, is_about_words: bool, kind: JobKind
+) -> None:
+    asked = {"message_id": 3, "date": 1, "chat": PRIVATE, "from": ANN, "text": "make it vertical?"}
+    about = {"reply_to_message": asked} if is_about_words else {}
+    (job,) = await received(message(said, PRIVATE, **{"from": ANN}, **about))
+    assert job.kind is kind
+
+
+@pytest.mark.parametrize("said", ["\\credits", "、credits", "/ credits"])
+async def test_a_command_may_begin_with_what_is_on_the_slashs_key(received: Received, said: str) -> None:
+    (job,) = await received(message(said, PRIVATE, entities=[], **{"from": ANN}))
+    assert job.kind is JobKind.CREDITS
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        {"contact": {"phone_number": "1", "first_name": "Bo"}},
+        {"location": {"longitude": 1, "latitude": 1}},
+        {"dice": {"emoji": "🎲", "value": 3}},
+    ],
+    ids=lambda answered: next(iter(answered)),
+)
+@pytest.mark.parametrize("is_elsewhere", [False, True])
+async def test_a_request_about_what_is_no_material_says_so(
+    received: Received, answered: Json, *, is_elsewhere: bool
+) -> None:
+    body = {"message_id": 3, "date": 1, "chat": PRIVATE, "from": ANN, **answered}
+    origin = {"type": "user", "date": 1, "sender_user": BO}
+    about = {"external_reply": {"origin": origin, **answered}} if is_elsewhere else {"reply_to_message": body}
+    (job,) = await received(message("make a video of this", PRIVATE, **{"from": ANN}, **about))
+    assert (job.kind, said_key(job)) == (JobKind.MESSAGE, "error.unsupported")
+
+
 LINK = "https://samples.example.com/beach.mp4"
 
 

@@ -396,7 +396,9 @@ class _AgentTurn:
                 )
             case ToolCall(name=name):
                 received.events += 1
-                self._show(*stage_of(name), received)
+                stage, work = stage_of(name)
+                received.is_generating |= event.is_long_running and stage == GENERATING
+                self._show(stage, work, received)
             case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
                 received.is_generating = is_pending(result)
                 if has_succeeded(result):

@@ -181,7 +181,7 @@ class JobSubmitter:
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
-    async def answers_bot(self, message: Message) -> str | None:
+    async def answers_bot(self, message: Message, request: Request) -> str | None:
         """Return the key of the reply to a bare answer that isn't for the agent; ``None`` if it may be.
 
         The agent would be paid for what was said to the bot, or to nobody.
@@ -192,7 +192,8 @@ class JobSubmitter:
             return "confirm.press"
         chat = await self.chats.get(key)
         has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id
-        return None if has_spoken and before is None else "confirm.nothing"
+        is_for_agent = bool(request.context) or (has_spoken and before is None)
+        return None if is_for_agent else "confirm.nothing"
 
     async def record_decision(self, message: Message) -> None:
         """Record that a message of the bot asks for no decision any more."""

@@ -39,6 +39,7 @@ from bot.words.phrases import (
     action_for,
     is_bare_answer,
     requested_output,
+    says_nothing,
     small_talk,
 )
 
@@ -142,8 +143,8 @@ class RequestHandlers(HandlerFamily):
             if answer and await QuestionHandlers(self._services).answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
-        is_answer = is_words_alone and is_bare_answer(request.prompt)
-        if is_answer and (key := await self._submitter.answers_bot(message)) is not None:
+        is_answer = is_words_alone and not request.links and is_bare_answer(request.prompt)
+        if is_answer and (key := await self._submitter.answers_bot(message, request)) is not None:
             return await self._submitter.reply(update, LocalizedMessage(key))
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
@@ -151,7 +152,7 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None:
+        if talk is not None or (says_nothing(request.prompt) and not request.context):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._refusals.checked(request.part, card)

@@ -207,9 +207,9 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
     if command is not None and command.name != EDIT and message.caption:
         # The agent would charge for the command; the file is used all the same.
         left_out += (LocalizedMessage("error.command_in_caption", {"command": command.written}),)
-    unreadable = _unreadable(message) or (
-        _unreadable(message.reply_to_message) if message.reply_to_message and is_reply(message) else None
-    )
+    unreadable = _unreadable(message)
+    if unreadable is None and message.reply_to_message is not None and is_reply(message):
+        unreadable = _unreadable(message.reply_to_message, is_answered=True)
     if unreadable is not None and not has_file:
         left_out, links = (
             (unreadable,),
@@ -230,13 +230,18 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
     )
 
 
-def _unreadable(message: Message) -> LocalizedMessage | None:
+_WITHOUT_WORDS = ("contact", "dice", "game", "giveaway", "invoice", "location", "poll", "venue")
+"""Contents without words or a file. By itself such a message may be meant for anybody."""
+
+
+def _unreadable(message: Message, *, is_answered: bool = False) -> LocalizedMessage | None:
     """Name the content of a message that Telegram hides from bots, or that can't be a request; else ``None``."""
-    elsewhere = message.external_reply
-    for holder in (message, elsewhere) if elsewhere is not None else (message,):
+    for holder, is_subject in ((message, is_answered), (message.external_reply, True)):
         for kind in ("story", "paid_media", "checklist"):
-            if getattr(holder, kind) is not None:
+            if getattr(holder, kind, None) is not None:
                 return LocalizedMessage(f"error.{kind}")
+        if is_subject and any(getattr(holder, kind, None) is not None for kind in _WITHOUT_WORDS):
+            return LocalizedMessage("error.unsupported")
     return LocalizedMessage("error.story") if message.reply_to_story is not None else None
 
 

@@ -211,6 +211,10 @@ class UpdateReceiver:
         except Exception:
             metrics.UPDATES.labels("failed").inc()
             log.exception("receiver.handler_failed", update_id=update.update_id)
+            # Its sender would wait for an answer; what is stored of the update already makes this a repetition.
+            with contextlib.suppress(Exception):
+                bare = Update.de_json(_without_content(update.to_dict()), self._application.bot)
+                await self._application.process_update(bare)
 
     async def _poll(self, offset: int, hold_s: int) -> list[dict[str, Any]]:
         # Raw, because an update that PTB can't read must not make the rest of its batch fail.
@@ -223,7 +227,7 @@ class UpdateReceiver:
 
 
 def _without_content(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an update that can't be read with no more than who sent it where, so that its sender gets an answer.
+    """Return an update that can't be read or handled with who sent it where alone, so that its sender gets an answer.
 
     What else can be read of a message would be another request.
     """

@@ -170,13 +170,24 @@ async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, res
 
 
 @pytest.mark.parametrize("words", [[], [{"text": "It will be ready in a few minutes."}]])
+@pytest.mark.parametrize(
+    "work",
+    [
+        {"tool": {"name": "seedance", "args": {}, "result": {"status": "pending"}}},
+        {
+            "json": {
+                "content": {"parts": [{"functionCall": {"id": "f", "name": "generate_video", "args": {}}}]},
+                "longRunningToolIds": ["f"],
+            }
+        },
+    ],
+    ids=["pending", "long-running"],
+)
 async def test_a_video_that_is_not_there_after_all_the_waiting_can_be_fetched_later(
-    rig: Rig, words: Script
+    rig: Rig, words: Script, work: dict[str, Any]
 ) -> None:
     await rig.open_project(a_draft(VIDEO))
-    await rig.nemo.script(
-        [{"tool": {"name": "seedance", "args": {}, "result": {"status": "pending"}}}, *words]
-    )
+    await rig.nemo.script([work, *words])
     await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
     answer = rig.responder.sent["answer"]
     assert isinstance(answer, AgentMessage | ListMessage)
