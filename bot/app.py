@@ -209,10 +209,8 @@ class App:
             runner = None
             if self._role is not Role.INTAKE:
                 runner, supervisor = await self._start_worker(stack, parts, health)
-                tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
-                tasks.append(asyncio.create_task(runner.listen(), name="cancellations"))
-                tasks.append(asyncio.create_task(runner.sweep(), name="sweep"))
-                tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
+                forever = (supervisor.run(), runner.listen(), runner.sweep(), self._keep_alerts(parts))
+                tasks += map(asyncio.create_task, forever)
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
                 receiving = (

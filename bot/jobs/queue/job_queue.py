@@ -22,8 +22,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import Job, JobKind, JobState, QueueName, message_job
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
@@ -40,7 +39,6 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 from bot.store.schema import SCHEMA_VERSION, newer_store
-from bot.words import language_of
 
 log = structlog.get_logger(__name__)
 
@@ -109,12 +107,7 @@ class ClaimedJob:
 
 
 def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: int) -> ClaimedJob:
-    """Read what is stored of a job.
-
-    Raises:
-        ValueError: It is not what the bot stores.
-        KeyError: Some of it is missing.
-    """
+    """Read what is stored of a job; raise a ``ValueError`` or ``KeyError`` if it is not what the bot stores."""
     gathered = read_gathered_job(fields)
     if gathered.job.id != job_id:
         raise ValueError("the stored job has another ID than its key")
@@ -322,21 +315,11 @@ class JobQueue(JobReader):
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
-            await self._send_unreadable(chat, fields.get(JobField.LANGUAGE, ""))
+            with contextlib.suppress(QueueFull):  # Once an hour: after an update it may be all that waits.
+                mark = f"unreadable:{self._now_s() // 3600}"
+                await self.enqueue([self._apology_for(chat, fields, self._clock.now())], mark)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
-
-    async def _send_unreadable(self, chat: ChatKey, language: str) -> None:
-        """Ask a chat to send again what can't be read; once an hour, as after an update that may be all that waits."""
-        message = message_job(
-            chat,
-            LocalizedMessage("error.unreadable_job"),
-            requester_id=chat.chat_id,
-            language=language_of(language),
-            asked_at=self._clock.now(),
-        )
-        with contextlib.suppress(QueueFull):
-            await self.enqueue([message], f"unreadable:{self._now_s() // 3600}")
 
     async def save(self, claimed: ClaimedJob, values: Mapping[str, Any]) -> SaveOutcome:
         """Save checkpoints of a running job, by their names."""

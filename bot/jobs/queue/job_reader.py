@@ -1,6 +1,7 @@
 """What is stored of the chats' jobs, for everyone who only reads it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -11,11 +12,13 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, StoredCheckpoints, field_of
-from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName, message_job
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
+from bot.words import language_of
 
 log = structlog.get_logger(__name__)
 
@@ -63,6 +66,16 @@ class JobReader:
             return None
         index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
         return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
+
+    def _apology_for(self, chat: ChatKey, fields: Mapping[str, str], now: datetime) -> Job:
+        """Return the job that asks a chat to send again what this release can't read."""
+        return message_job(
+            chat,
+            LocalizedMessage("error.unreadable_job"),
+            requester_id=chat.chat_id,
+            language=language_of(fields.get(JobField.LANGUAGE)),
+            asked_at=now,
+        )
 
     async def find_position_message(self, job: Job) -> MessageLocation | None:
         """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
