@@ -436,7 +436,7 @@ class JobQueue(JobReader):
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""
-        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat_id}*")]
+        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, f"{chat_id}*", count=1000)]
         for chat, queue in map(parse_queue_id, ids):
             if chat.chat_id == chat_id:
                 for job_id in await self.current(chat, queue):
