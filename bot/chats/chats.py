@@ -31,11 +31,12 @@ from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.chats.versions import Versions
+from bot.chats.versions import ResultKind, Versions
 from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store import keys
 from bot.store.chat_values import from_stored, to_stored
 from bot.store.lua_script import LuaScript
+from bot.store.stored_model import StoredModel
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -60,7 +61,7 @@ Secret = Annotated[str | None, Field(repr=False)]
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
-class SharedFields(BaseModel):
+class SharedFields(StoredModel):
     """What all topics of a chat share: the account and the settings.
 
     Attributes:
@@ -81,7 +82,7 @@ class SharedFields(BaseModel):
     """
 
     # The aliases are the names in the store: there may be a million chats.
-    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, loc_by_alias=False)
+    model_config = ConfigDict(populate_by_name=True, loc_by_alias=False)
 
     client_id: Annotated[UUID | None, Field(alias="c")] = None
     own_token: Annotated[Secret, Field(alias="o")] = None
@@ -184,7 +185,7 @@ class Chat(ChatFields):
         """Return whether an edit is followed by an export that nobody asked for."""
         return self.auto_export and not self.lacks_export(now)
 
-    def listed(self, session_id: str, now: datetime, **facts: Any) -> ListedProject:
+    def as_listed_project(self, session_id: str, now: datetime, **facts: Any) -> ListedProject:
         """Return its project as it stands in the list of those that it can go back to.
 
         Args:
@@ -211,21 +212,19 @@ class Chat(ChatFields):
         return (self.result_chat_id, self.result_message_id) == (telegram_chat_id, message_id)
 
 
-class CachedResult(BaseModel):
+class CachedResult(StoredModel):
     """A video that was delivered to a chat.
 
     Attributes:
         draft_digest: The digest of the draft it was made from.
         file_id: Telegram's id, with which it is sent again without an upload.
-        kind: What it was sent as, such as ``video`` or ``document``: the id keeps its media type.
+        kind: What it was sent as.
         as_file: Whether a file was asked for.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
     draft_digest: str
     file_id: str
-    kind: str
+    kind: ResultKind
     as_file: bool = False
 
 
@@ -348,7 +347,7 @@ class Chats:
 
         def changed(chat: Chat) -> Chat:
             default = {name: Chat.model_fields[name].default for name, value in new.items() if value is None}
-            return chat.model_copy(update=new | default)
+            return chat.changed(**new | default)
 
         with self._readings.changing(key, changed):
             await self._write(key, values)
@@ -363,7 +362,7 @@ class Chats:
             return True
         return await self.project_list.find(chat.key, project_mark(chat.session_id)) is not None
 
-    async def list_project(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
+    async def add_to_project_list(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
         """Put a chat's current project, if it has content, into the list of those that the chat can go back to.
 
         Args:
@@ -372,7 +371,9 @@ class Chats:
             is_lost: Whether NemoVideo no longer has it.
         """
         if chat.session_id is not None and await self.has_content(chat):
-            await self.project_list.save(chat.key, chat.listed(chat.session_id, now, is_lost=is_lost))
+            await self.project_list.save(
+                chat.key, chat.as_listed_project(chat.session_id, now, is_lost=is_lost)
+            )
 
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
         """Save which message holds the latest finished video, of the chat's current project.

@@ -3,31 +3,26 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from bot.chats.brand import BrandPart
-from bot.jobs.buttons import ExtractKind
+from bot.jobs.buttons import ExtractKind, VariationAspect
 from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.store.stored_model import StoredModel
 
 
-class Payload(BaseModel):
+class Payload(StoredModel):
     """Base of all payloads. An unknown field of a later release is ignored."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
 
 class EditPayload(Payload):
     """A request to the agent."""
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
-    others_words: str = (
-        ""  # of forwarded messages and late parts of an album, which ask for nothing by themselves
-    )
+    # Words of forwarded messages and late parts of an album, which ask for nothing by themselves.
+    text_not_asked_for: str = ""
     is_late: bool = False  # whether its files came after the request that they belong to was begun
     lost_project_decided: bool = False  # whether a person decided what becomes of a lost project's files
-    restored_file_ids: tuple[
-        str, ...
-    ] = ()  # files of a lost project that are put back, or of the chat's brand, which are not its subject
+    # Files of a lost project that are put back, or of the chat's brand, which are not its subject.
+    restored_file_ids: tuple[str, ...] = ()
     needs_clip: bool = False  # whether it is an example that edits a clip
     may_use_last_credits: bool = False  # whether a person agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs
@@ -50,7 +45,7 @@ class ExportPayload(Payload):
 class VariationsPayload(Payload):
     """A request for versions of the project that differ in one thing."""
 
-    aspect: str = ""  # a ``variations.VariationAspect``; empty while it is not chosen
+    aspect: VariationAspect | None = None  # in what; ``None`` while it is not chosen
 
 
 class ExtractPayload(Payload):

@@ -44,11 +44,11 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
     words = Words(job.language)
     said = "".join(f"\n\n{words.plain(f'prompt.brand_{part}', name=file.name)}" for part, file in named)
     payload = job.payload_as(EditPayload)
-    # What the request is about is something else.
+    # Brand files aren't what the request is about.
     beside = (*payload.restored_file_ids, *(file.file_id for file in added))
     attempt.job = replace(
         job,
         prompt=f"{job.prompt[: MAX_PROMPT_CHARS - len(said)]}{said}",
         files=(*job.files, *added),
-        payload=payload.model_copy(update={"restored_file_ids": beside}),
+        payload=payload.changed(restored_file_ids=beside),
     )

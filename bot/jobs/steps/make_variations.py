@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import RestoreVersion, ShowVersion
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
-from bot.jobs.messages import FETCHED, Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import Button, DoneFraction, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
 from bot.jobs.steps.ask_agent import AskAgent
@@ -16,7 +16,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.deliver import keep_video
 from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
 from bot.jobs.steps.save_version import SaveVersion
-from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
+from bot.jobs.variations import style_name, styles, variation_prompt
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
@@ -70,9 +70,10 @@ class MakeVariations:
         self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         base = await self._base(attempt)
-        aspect = VariationAspect(attempt.job.payload_as(VariationsPayload).aspect)
+        aspect = attempt.job.payload_as(VariationsPayload).aspect
+        if aspect is None:
+            raise AssertionError("the button named it")
         chosen = styles(aspect, base)
         names = [style_name(aspect, style) for style in chosen]
         last: OutgoingMessage | None = None
@@ -90,9 +91,12 @@ class MakeVariations:
                 except JobEnded as end:
                     last, ended = end.message, VariationEnded(failure=_reason(end.message))
                 answered = attempt.load(AgentAnswered) or AgentAnswered()
-                fields = ("has_changed", "credits_used", "credits_left")
-                told = {field: getattr(answered, field) for field in fields}
-                await attempt.save(ended.model_copy(update=told), str(number))
+                ended = ended.changed(
+                    has_changed=answered.has_changed,
+                    credits_used=answered.credits_used,
+                    credits_left=answered.credits_left,
+                )
+                await attempt.save(ended, str(number))
             await self._hold(attempt, _made(attempt, names), names)
         await self._deliver(attempt, names, last)
 
@@ -188,7 +192,7 @@ class MakeVariations:
             with attempt.in_variation(number, len(names), names[number - 1]):
                 results.append(result_of(attempt, await self._render(attempt, one)))
         lines = [_line(one, names[number - 1]) for number, one in made.items()]
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=DoneFraction.FETCHED))
         album = ListMessage(lines[0], tuple(lines[1:]))
         sent = await attempt.responder.deliver_album("album", results, album)
         if sent is None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import CONNECTED, Button, LocalizedMessage, Progress
+from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
@@ -38,7 +38,6 @@ class Transcribe:
         self._transcriber = transcriber
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(EditPayload)
         if self._transcriber is None or not payload.voice_job_id:
             return
@@ -56,7 +55,7 @@ async def listen(attempt: Attempt, transcriber: Transcriber, files: Sequence[Att
     """Return what is said in the first of these files; another attempt listens no more."""
     heard = attempt.load(Heard)
     if heard is None:
-        attempt.responder.report_progress(Progress("progress.listen", fraction=CONNECTED))
+        attempt.responder.report_progress(Progress("progress.listen", fraction=DoneFraction.CONNECTED))
         heard = Heard()
         with contextlib.suppress(NotTranscribed, FileGone, FileTooLarge, FileTypeUnsupported, AudioTooLong):
             if files:

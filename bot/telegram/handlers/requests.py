@@ -9,7 +9,7 @@ from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunHeld, VariationAspect
 from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
@@ -97,7 +97,7 @@ class RequestHandlers(HandlerFamily):
             questions = QuestionHandlers(self._services)
             if await questions.answer(update, context, text, only_options=True):
                 return None
-        if phrase is not None and not await self._goes_on(update, message):
+        if phrase is not None and not await self._may_continue_cut_text(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
@@ -120,7 +120,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.NEW:
                 await ProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
-                chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
+                chosen = VariationsPayload(aspect=VariationAspect(phrase.removeprefix("vary_")))
                 await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]
@@ -208,14 +208,14 @@ class RequestHandlers(HandlerFamily):
             update, [replace(job, payload=MessagePayload(message=message_for(job)))]
         )
 
-    async def _goes_on(self, update: Update, message: Message) -> bool:
+    async def _may_continue_cut_text(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
         return await self._job_queue.is_being_pasted(chat_key_of(message), requester_id_of(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
         part, words, message = request.part, PartText(), message_of(update)
-        if message.text and await self._goes_on(update, message):
+        if message.text and await self._may_continue_cut_text(update, message):
             words = PartText(request.prompt, request.links)
         elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.record(message)

@@ -13,6 +13,7 @@ from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocume
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot.chats.versions import ResultKind
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
@@ -38,7 +39,7 @@ class VideoView:
     """A video that Telegram has."""
 
     file_id: str  # Telegram's id of it
-    kind: str  # what it was sent as: ``video``, ``animation`` or ``document``
+    kind: ResultKind  # what it was sent as
     caption: ListMessage
     buttons: tuple[Button, ...] = ()
 

@@ -114,7 +114,7 @@ class JobSender:
                     found = await self._find(chat_id, saved.newest_before, edit, fields)
                 if found is not None:
                     log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
-                    await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
+                    await self.checkpoints.save(saved.changed(sent=found), idempotency_key)
                     # Noted last: if this attempt dies in between, the next one has to find the message again.
                     await self.record(found)
                     return found
@@ -163,8 +163,9 @@ class JobSender:
     async def _reply_to(self, telegram_chat_id: int) -> ReplyParameters | None:
         """Return how to quote the request.
 
-        Not in a private chat where nothing else came in between; if the request has no message; and if it was made
-        before the group became this supergroup.
+        Returns:
+            ``None`` in a private chat if nothing else came in between, if the request has no message, and if it was
+            made before the group became this supergroup.
         """
         job = self.job
         if job.message_id is None or job.telegram_chat_id != telegram_chat_id:
@@ -206,7 +207,7 @@ class JobSender:
             await self.checkpoints.delete(MessageSend, idempotency_key)
             raise
         done = sent_message(message)
-        await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
+        await self.checkpoints.save(saved.changed(sent=done), idempotency_key)
         await self.record(done)
         return done
 
@@ -255,5 +256,5 @@ def sent_message(message: Message) -> SentMessage:
         if media is not None:
             pictures = [media.thumbnail, *(getattr(media, "cover", None) or ())]
             picture_id = next((one.file_id for one in reversed(pictures) if one is not None), "")
-            return sent.model_copy(update={"file_id": media.file_id, "kind": kind, "picture_id": picture_id})
+            return sent.changed(file_id=media.file_id, kind=kind, picture_id=picture_id)
     return sent
