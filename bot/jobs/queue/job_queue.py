@@ -129,8 +129,8 @@ class JobQueue(JobReader):
         redis: With ``decode_responses``.
         docket: Where tickets are added.
         quick_docket: Where those of quick queues are added; without, with the others.
-        clock: For what ages out.
-        quotas: What a day allows; without, everything.
+        clock: Source of time for what ages out.
+        quotas: What a day allows; everything by default.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
         total_limit: How many jobs may wait in the main queues of all chats.
         finished_ttl_s: How long a finished job is kept, for buttons that refer to it; whole for a day.
@@ -177,7 +177,7 @@ class JobQueue(JobReader):
     async def sweep(self) -> int:
         """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
         for stored, job in (await self.scheduled.due(self._clock.now())).items():
-            with contextlib.suppress(QueueFull):  # Anyone who has so much waiting needs it no more.
+            with contextlib.suppress(QueueFull):  # Dropped: so much is waiting already.
                 await self.enqueue([job], f"later:{job.id}")
             await self.scheduled.remove(stored)
         await self._ended.shorten()
@@ -443,7 +443,7 @@ class JobQueue(JobReader):
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""
-        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat_id}*")]
+        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, f"{chat_id}*", count=1000)]
         for chat, queue in map(parse_queue_id, ids):
             if chat.chat_id == chat_id:
                 for job_id in await self.current(chat, queue):

@@ -154,7 +154,7 @@ class JobReader:
 
     async def is_other_topic_busy(self, chat: ChatKey) -> bool:
         """Return whether a request runs in another topic of a chat; those that change the account don't count."""
-        async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat.chat_id}*"):
+        async for name, _ in self._redis.zscan_iter(keys.QUEUES, f"{chat.chat_id}*", count=1000):
             topic, queue = parse_queue_id(name)
             if topic.of_account != chat.of_account or topic == chat or queue is not QueueName.MAIN:
                 continue

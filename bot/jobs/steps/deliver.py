@@ -11,7 +11,7 @@ from bot.chats.chats import CachedResult, Chat, Chats
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, SentMessage
-from bot.jobs.messages import FETCHED, Button, LocalizedMessage, Progress, with_lines
+from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
@@ -67,7 +67,7 @@ class Deliver:
         exported = attempt.load(Exported)
         if exported is None:
             return
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=DoneFraction.FETCHED))
         is_here = attempt.arriving is not None or attempt.responder.result_path.exists()
         if exported.is_fetched and not is_here:
             # Fetched by an attempt on another machine, or cleaned away.
