@@ -23,6 +23,9 @@ from bot.runtime.arriving_file import NeverArrived
 
 log = structlog.get_logger(__name__)
 
+TRIES = 3
+"""An earlier result that Telegram no longer has, its new video of which the rest does not come, and all of that."""
+
 
 class ReplacingResult(Checkpoint):
     """Saved right before the project's earlier result is deleted: an attempt that was superseded stops here.
@@ -69,17 +72,7 @@ class Deliver:
         if exported.is_fetched and not is_here:
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)
-        try:
-            delivered = await self._deliver(attempt, exported)
-        except NeverArrived:
-            log.warning("deliver.fetch_failed")
-            attempt.arriving = None
-            exported = await self._export_again(attempt)
-            delivered = await self._deliver(attempt, exported)
-        except FileGone:
-            await attempt.save(CachedResultUnusable())
-            exported = await self._export_again(attempt)
-            delivered = await self._deliver(attempt, exported, "delivered_anew")
+        exported, delivered = await self._deliver(attempt, exported)
         if attempt.fetching is not None:
             await asyncio.wait({attempt.fetching})  # It is whole, and is yet to be moved to its place.
         chat = await self._projects.chats.get_for(attempt.job)
@@ -97,8 +90,23 @@ class Deliver:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
             await self._usual_times.learn(TimedStage.REQUEST, took_s)
 
-    async def _deliver(self, attempt: Attempt, exported: Exported, name: str = "delivered") -> SentMessage:
-        return await attempt.responder.deliver(name, await self._result(attempt, exported))
+    async def _deliver(self, attempt: Attempt, exported: Exported) -> tuple[Exported, SentMessage]:
+        """Send the result, made again where it can't be sent as it is; return what was sent, and the message."""
+        tries = 0
+        while True:
+            tries += 1
+            name = "delivered" if attempt.load(CachedResultUnusable) is None else "delivered_anew"
+            try:
+                return exported, await attempt.responder.deliver(name, await self._result(attempt, exported))
+            except (NeverArrived, FileGone) as error:
+                if tries == TRIES:
+                    raise
+                if isinstance(error, FileGone):
+                    await attempt.save(CachedResultUnusable())
+                else:
+                    log.warning("deliver.fetch_failed")
+            attempt.arriving = None
+            exported = await self._export_again(attempt)
 
     async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
         """Return what is said of the version that the result is of, and its buttons."""

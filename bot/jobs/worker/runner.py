@@ -43,6 +43,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.tasks import cancel
 from bot.runtime.tracing import traced
 from bot.store import keys
+from bot.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +127,9 @@ class JobRunner:
                 log.warning("job.store_unreachable", queue=queue, exc_info=True)
                 if self._draining:
                     return None
+            except StoreError:
+                # ``watch_schema`` ends this process. Its drain adds the ticket again, for one of the later release.
+                log.warning("job.of_later_release", queue=queue)
             await self._clock.sleep(STORE_PAUSE_S)
 
     def drain(self) -> None:

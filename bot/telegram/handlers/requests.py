@@ -147,8 +147,7 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        answers_agent = talk is None and not request.is_edit and small_talk(request.prompt) is not None
-        if talk is not None or (says_nothing(request.prompt) and not (request.context or answers_agent)):
+        if talk is not None or _asks_nothing(request):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._services.refusals.checked(request.part, card)
@@ -225,6 +224,12 @@ class RequestHandlers(HandlerFamily):
         arrival = ArrivedPart(self._services.refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
+
+
+def _asks_nothing(request: Request) -> bool:
+    """Return whether words say nothing; an emoji that was not taken for small talk answers what the agent asked."""
+    answers = not request.is_edit and small_talk(request.prompt) is not None
+    return says_nothing(request.prompt) and not (request.context or answers)
 
 
 def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:
