@@ -7,13 +7,11 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from docket import Docket, Worker
 from redis.asyncio import Redis
 from telegram.error import BadRequest, InvalidToken
 
@@ -23,6 +21,7 @@ from bot.chats.telegram_ids import TelegramIds
 from bot.chats.token_cipher import TokenCipher
 from bot.job_types import JOB_TYPES, StepDependencies
 from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import QueueName
 from bot.jobs.queue.alert_checks import AlertChecks
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
 from bot.jobs.queue.erase_chat import ChatEraser
@@ -37,7 +36,7 @@ from bot.jobs.worker.position_messages import PositionMessages
 from bot.jobs.worker.runner import JobRunner
 from bot.jobs.worker.store_metrics import update_metrics
 from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
-from bot.jobs.worker.supervisor import WorkerSupervisor, worker_name
+from bot.jobs.worker.supervisor import WorkerSupervisor, new_worker
 from bot.media.transcription import Transcriber
 from bot.nemo.answers import tokens_link
 from bot.nemo.client import MediaSource, NemoClient
@@ -97,7 +96,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-RECONNECT_PAUSE = timedelta(seconds=1)
+QUICK_JOBS = 100
+"""Quick jobs that one process runs concurrently, beside those of ``WORKER_JOBS``."""
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
 
@@ -109,7 +109,6 @@ class _Parts:
     redis: Redis
     tls: ssl.SSLContext
     bot: TelegramBot
-    docket: Docket
     job_queue: JobQueue
     chats: Chats
     cards: SkillCards
@@ -164,7 +163,7 @@ class App:
             token_cipher = await TokenCipher.of_store(
                 store.redis, settings.encryption_keys, settings.data_dir
             )
-            docket, job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
+            job_queue = await stack.enter_async_context(open_job_queue(store, settings, self._clock))
             if self._paused:
                 await job_queue.pause(also_running=True)
             # No step waits longer for one thing than for an answer of the agent or for a render.
@@ -187,7 +186,6 @@ class App:
                 redis=store.redis,
                 tls=tls,
                 bot=bot,
-                docket=docket,
                 job_queue=job_queue,
                 chats=chats,
                 cards=await asyncio.to_thread(load_skill_cards, settings),
@@ -206,8 +204,8 @@ class App:
             ]
             runner = None
             if self._role is not Role.INTAKE:
-                runner, supervisor = await self._start_worker(stack, parts, health)
-                tasks.append(asyncio.create_task(supervisor.run(), name="worker"))
+                runner, supervisors = await self._start_workers(stack, parts, health)
+                tasks += [asyncio.create_task(supervisor.run(), name="worker") for supervisor in supervisors]
                 tasks.append(asyncio.create_task(runner.listen(), name="cancellations"))
                 tasks.append(asyncio.create_task(runner.sweep(), name="sweep"))
                 tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
@@ -227,20 +225,28 @@ class App:
             await _end(tasks, runner)
         log.info("app.stopped", role=self._role)
 
-    async def _start_worker(
+    async def _start_workers(
         self, stack: contextlib.AsyncExitStack, parts: _Parts, health: Health
-    ) -> tuple[JobRunner, WorkerSupervisor]:
+    ) -> tuple[JobRunner, list[WorkerSupervisor]]:
         menu = CommandMenu(parts.bot, parts.redis, self._clock, self._settings.admins)
         await stack.enter_async_context(in_background(menu.run()))
         runner = await self._runner(stack, parts)
+        settings = self._settings
+        places = {QueueName.MAIN: settings.worker_jobs, QueueName.QUICK: QUICK_JOBS}
         # In real time, as docket's heartbeats are, whatever the clock is.
-        supervisor = WorkerSupervisor(
-            parts.docket, lambda: self._worker(parts.docket), partial(answers, parts.redis), SystemClock()
-        )
-        health.worker = lambda: supervisor.is_alive
-        metrics.WORKER.set_function(lambda: supervisor.is_alive)
-        health.hangs = lambda: supervisor.hangs
-        return runner, supervisor
+        supervisors = [
+            WorkerSupervisor(
+                docket,
+                partial(new_worker, docket, places[name], settings.dead_worker_s),
+                partial(answers, parts.redis),
+                SystemClock(),
+            )
+            for name, docket in parts.job_queue.tickets.dockets.items()
+        ]
+        health.worker = lambda: all(supervisor.is_alive for supervisor in supervisors)
+        metrics.WORKER.set_function(health.worker)
+        health.hangs = lambda: any(supervisor.hangs for supervisor in supervisors)
+        return runner, supervisors
 
     async def _keep_alerts(self, parts: _Parts) -> None:
         settings = self._settings
@@ -436,8 +442,7 @@ class App:
         )
 
     async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
-        settings, bot, sent = self._settings, parts.bot, parts.sent
-        telegram_calls = parts.telegram_calls
+        settings, telegram_calls = self._settings, parts.telegram_calls
         proxy = revealed(settings.telegram_proxy)
         files_http = await stack.enter_async_context(new_client(parts.tls, proxy=proxy))
         now_s = self._clock.now().timestamp()
@@ -445,9 +450,8 @@ class App:
         local, server_dir = settings.telegram_local_mode, settings.server_dir
         return TelegramResponders(
             telegram_calls,
-            sent,
+            parts.sent,
             FileDownloads(
-                bot,
                 telegram_calls,
                 files_http,
                 local=local,
@@ -455,7 +459,6 @@ class App:
                 send_alert=parts.alerts.send,
             ),
             DeliveryOptions(
-                bot,
                 local_mode=local,
                 max_send_bytes=attachments.LOCAL_SEND_LIMIT if local else attachments.CLOUD_SEND_LIMIT,
                 work_dir=settings.results_dir,
@@ -465,16 +468,6 @@ class App:
             parts.guest_mode_messages,
             parts.chats.language_for,
             settings.staging_chat,
-        )
-
-    def _worker(self, docket: Docket) -> Worker:
-        return Worker(
-            docket,
-            name=worker_name(),
-            concurrency=self._settings.worker_jobs,
-            redelivery_timeout=timedelta(seconds=self._settings.dead_worker_s),
-            reconnection_delay=RECONNECT_PAUSE,
-            schedule_automatic_tasks=False,
         )
 
 

@@ -260,7 +260,10 @@ class Settings(BaseSettings):
         500, ge=1, le=2000, description="The largest file that NemoVideo accepts, in MB."
     )
     worker_jobs: int = Field(
-        1000, ge=1, le=100_000, description="Jobs that one worker process runs concurrently."
+        1000,
+        ge=1,
+        le=100_000,
+        description="Requests that one worker process runs concurrently; questions are answered beside them.",
     )
     queue_limit: int = Field(
         50,

@@ -1,14 +1,15 @@
 """What a chat's videos have in common: a logo, an intro, an outro, and the format of new projects."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
 from bot.store.expiring_hash import ExpiringHash
 from bot.store.keys import brand_key
+from bot.store.stored_model import StoredModel
 
 
 class BrandPart(StrEnum):
@@ -22,7 +23,7 @@ class BrandPart(StrEnum):
 _RATIO = "ratio"
 
 
-class Brand(BaseModel):
+class Brand(StoredModel):
     """A chat's brand.
 
     Attributes:
@@ -30,10 +31,8 @@ class Brand(BaseModel):
         files: Those of its files that are set; they belong to no project yet.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
     ratio: str = ""
-    files: dict[BrandPart, ProjectFile] = {}
+    files: Mapping[BrandPart, ProjectFile] = {}
 
 
 class Brands:

@@ -31,11 +31,12 @@ from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.chats.versions import Versions
+from bot.chats.versions import ResultKind, Versions
 from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store import keys
 from bot.store.chat_values import from_stored, to_stored
 from bot.store.lua_script import LuaScript
+from bot.store.stored_model import StoredModel
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -60,7 +61,7 @@ Secret = Annotated[str | None, Field(repr=False)]
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda time: time.astimezone(UTC))]
 
 
-class SharedFields(BaseModel):
+class SharedFields(StoredModel):
     """What all topics of a chat share: the account and the settings.
 
     Attributes:
@@ -81,7 +82,7 @@ class SharedFields(BaseModel):
     """
 
     # The aliases are the names in the store: there may be a million chats.
-    model_config = ConfigDict(frozen=True, defer_build=True, populate_by_name=True, loc_by_alias=False)
+    model_config = ConfigDict(populate_by_name=True, loc_by_alias=False)
 
     client_id: Annotated[UUID | None, Field(alias="c")] = None
     own_token: Annotated[Secret, Field(alias="o")] = None
@@ -211,21 +212,19 @@ class Chat(ChatFields):
         return (self.result_chat_id, self.result_message_id) == (telegram_chat_id, message_id)
 
 
-class CachedResult(BaseModel):
+class CachedResult(StoredModel):
     """A video that was delivered to a chat.
 
     Attributes:
         draft_digest: The digest of the draft it was made from.
         file_id: Telegram's id, with which it is sent again without an upload.
-        kind: What it was sent as, such as ``video`` or ``document``: the id keeps its media type.
+        kind: What it was sent as.
         as_file: Whether a file was asked for.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
     draft_digest: str
     file_id: str
-    kind: str
+    kind: ResultKind
     as_file: bool = False
 
 
@@ -348,7 +347,7 @@ class Chats:
 
         def changed(chat: Chat) -> Chat:
             default = {name: Chat.model_fields[name].default for name, value in new.items() if value is None}
-            return chat.model_copy(update=new | default)
+            return chat.changed(**new | default)
 
         with self._readings.changing(key, changed):
             await self._write(key, values)

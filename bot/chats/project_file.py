@@ -1,9 +1,9 @@
 """A file that a chat can bring into a project again."""
 
-from pydantic import BaseModel, ConfigDict
+from bot.store.stored_model import StoredModel
 
 
-class ProjectFile(BaseModel):
+class ProjectFile(StoredModel):
     """A file that was uploaded to one of a chat's projects.
 
     Attributes:
@@ -17,8 +17,6 @@ class ProjectFile(BaseModel):
         content_type: Its MIME type as declared.
         unique_id: Telegram's name for its content; another one if the message was edited to hold another file.
     """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     telegram_chat_id: int
     message_id: int

@@ -4,12 +4,13 @@ import hashlib
 from operator import attrgetter
 from typing import Any, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.store.keys import projects_key, versions_key
 from bot.store.lua_script import LuaScript
+from bot.store.stored_model import StoredModel
 
 MAX_PROJECTS = 30  # kept for each chat; those that were used longest ago go first
 MAX_NAME_CHARS = 40
@@ -17,7 +18,7 @@ MAX_NAME_CHARS = 40
 _MARK_DIGITS = 10
 
 
-class ListedProject(BaseModel):
+class ListedProject(StoredModel):
     """A project that its chat has, or had. ``ProjectList.save`` saves the fields that an instance was created with.
 
     Attributes:
@@ -31,8 +32,6 @@ class ListedProject(BaseModel):
         is_lost: Whether NemoVideo no longer had it when it was last asked.
         topic_id: The topic where it was last used; ``save`` sets it.
     """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     session_id: str
     task_id: str | None = None
@@ -84,7 +83,7 @@ class ProjectList:
         Returns:
             Whether that has become its name.
         """
-        change = change.model_copy(update={"topic_id": key.topic_id})
+        change = change.changed(topic_id=key.topic_id)
         is_named = await self._save(
             [_name(key)],
             mark=change.mark,

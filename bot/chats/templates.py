@@ -2,12 +2,13 @@
 
 import hashlib
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.store.expiring_hash import ExpiringHash
 from bot.store.keys import templates_key
+from bot.store.stored_model import StoredModel
 
 MAX_TEMPLATES = 20  # kept for each chat
 MAX_TEMPLATE_NAME_CHARS = 40
@@ -16,7 +17,7 @@ MAX_TEMPLATE_PROMPT_CHARS = 2000
 _MARK_DIGITS = 10
 
 
-class Template(BaseModel):
+class Template(StoredModel):
     """A saved request.
 
     Attributes:
@@ -24,8 +25,6 @@ class Template(BaseModel):
         prompt: The request, with the answers to the agent's questions.
         saved_at: When, UTC.
     """
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str
     prompt: str

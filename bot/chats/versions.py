@@ -3,15 +3,19 @@
 import base64
 import json
 import zlib
-from typing import Any, cast
+from typing import Any, Literal, TypeAlias, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.nemo.drafts import Draft, read_draft
 from bot.store.keys import versions_key
 from bot.store.lua_script import LuaScript
+from bot.store.stored_model import StoredModel
+
+ResultKind: TypeAlias = Literal["video", "animation", "document"]
+"""What Telegram made of a result: a file id keeps its media type."""
 
 MAX_VERSIONS = 20  # kept for each project; the oldest go first
 MAX_WORDS_CHARS = 60
@@ -20,7 +24,7 @@ MAX_DRAFT_BYTES = 65_536
 """The largest packed draft that is kept. One that was cut down before holds digests, and packs to more than this."""
 
 
-class Version(BaseModel):
+class Version(StoredModel):
     """A version of a project.
 
     Attributes:
@@ -36,8 +40,6 @@ class Version(BaseModel):
         restored: The number of the version that it was to bring back; ``None`` for any other request.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
     number: int = 0
     job_id: str = ""
     words: str = ""
@@ -45,7 +47,7 @@ class Version(BaseModel):
     draft_digest: str
     packed_draft: str = ""
     file_id: str = ""
-    kind: str = "video"
+    kind: ResultKind = "video"
     picture_id: str = ""
     restored: int | None = None
 
@@ -82,8 +84,7 @@ class Versions:
         """
         texts: dict[str, str] = await cast(Any, self._redis.hgetall(_name(key, mark)))
         versions = [
-            Version.model_validate_json(text).model_copy(update={"number": int(number)})
-            for number, text in texts.items()
+            Version.model_validate_json(text).changed(number=int(number)) for number, text in texts.items()
         ]
         return sorted(versions, key=lambda version: version.number)
 
@@ -104,7 +105,7 @@ class Versions:
         await self._add([_name(key, mark)], versions=entries, kept=MAX_VERSIONS, ttl_s=self._ttl_s)
 
     async def save_video(
-        self, key: ChatKey, mark: str, draft_digest: str, file_id: str, kind: str, picture_id: str
+        self, key: ChatKey, mark: str, draft_digest: str, file_id: str, kind: ResultKind, picture_id: str
     ) -> None:
         """Save the video of all versions with a draft.
 

@@ -49,17 +49,11 @@ class CannotInit(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Who has sent the code.
+    """Who has sent the code."""
 
-    Args:
-        name: The person's, or the group's.
-        user_id: The person.
-        group_id: The group in which it was sent, if any.
-    """
-
-    name: str
-    user_id: int
-    group_id: int | None
+    name: str  # the person's, or the group's
+    user_id: int  # the person
+    group_id: int | None  # the group in which it was sent, if any
 
 
 class SetUp:

@@ -322,7 +322,7 @@ async def open_job_admin(settings: Settings, clock: Clock) -> AsyncIterator[JobA
         store = await stack.enter_async_context(open_store(revealed(settings.redis_url), settings.data_dir))
         await ensure_schema(store.redis, STORED_NAMES)
         token_cipher = await TokenCipher.of_store(store.redis, settings.encryption_keys, settings.data_dir)
-        _, job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
+        job_queue = await stack.enter_async_context(open_job_queue(store, settings, clock))
         yield JobAdmin(
             store.redis, job_queue, Chats(store.redis, token_cipher, settings.chat_ttl_days), clock
         )

@@ -250,14 +250,22 @@ class RestoreVersion(VersionButton, name="restore_version"):
     """Go back to a version of the project with a mark."""
 
 
+class VariationAspect(StrEnum):
+    """What versions of a project differ in; the values are in catalogue keys."""
+
+    MUSIC = "music"
+    TITLE = "title"
+    FORMAT = "format"
+
+
 class OfferVariations(ButtonAction, name="offer_variations"):
     """Ask what several versions of the project should differ in."""
 
 
 class MakeVariations(ButtonAction, name="make_variations"):
-    """Make versions of the project that differ in their ``music``, ``title`` or ``format``."""
+    """Make versions of the project that differ in one thing."""
 
-    aspect: str
+    aspect: VariationAspect
 
 
 class Compare(VersionButton, name="compare"):

@@ -21,13 +21,13 @@ checkpoint            saved by                                             read 
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
+from bot.chats.versions import ResultKind
 from bot.jobs.messages import AgentMessage, LocalizedMessage, TextMessage
 from bot.nemo.drafts import Draft, bounded_draft, digest, read_draft
 from bot.nemo.questions import QuestionSet
+from bot.store.stored_model import StoredModel
 
 C = TypeVar("C", bound="Checkpoint")
 
@@ -40,27 +40,25 @@ FILES, LINKS = "files", "links"
 """The keys of ``UploadStarted`` and ``Uploaded``: files and links go to NemoVideo in requests of their own."""
 
 
-class Checkpoint(BaseModel):
+class Checkpoint(StoredModel):
     """Base of all checkpoints.
 
     ``name`` is what it is called in Redis, whatever the class is called. An unknown field of a later release is
     ignored, and a new field has a default.
     """
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: ClassVar[str]
     is_shared: ClassVar[bool] = False
     """Whether all variations of a job share it, see ``Attempt.in_variation``."""
 
 
-class SentMessage(BaseModel):
+class SentMessage(StoredModel):
     """A message that is in the chat."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     message_id: int = 0  # valid only in ``telegram_chat_id``: a supergroup has new ones; 0 if unknown
     telegram_chat_id: int = 0  # the id that the chat had in Telegram when the message was sent
     file_id: str = ""  # Telegram's handle of the video or file in it; empty if there is none
-    kind: str = "video"  # what that became: ``video``, ``animation`` or ``document``
+    kind: ResultKind = "video"  # what that became
     picture_id: str = ""  # Telegram's handle of its cover or thumbnail; empty if there is none
 
 
@@ -115,10 +113,9 @@ class UploadUsed(Checkpoint):
     name = "upload_used"
 
 
-class UploadedFile(BaseModel):
+class UploadedFile(StoredModel):
     """What NemoVideo said of an uploaded file."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str = ""  # the name it was uploaded under
     size_bytes: int = 0  # its size
     kind: str | None = ""  # its type as NemoVideo calls it; empty if it said nothing
@@ -257,10 +254,9 @@ class QuestionAnswer(Checkpoint):
     ] = ()  # the chosen labels, or the person's own words; empty if the options have none
 
 
-class StepTime(BaseModel):
+class StepTime(StoredModel):
     """When a job took a step, in seconds by the wall clock."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
     name: str
     began_at: float
     ended_at: float | None = None
@@ -317,7 +313,7 @@ class Exported(Checkpoint):
     name = "exported"
     digest: str = ""
     file_id: str = ""
-    kind: str = "video"
+    kind: ResultKind = "video"
     link: str = ""
     why_link: LinkReason = LinkReason.TOO_LARGE
     spare_link: str = ""
@@ -348,29 +344,8 @@ def field_of(checkpoint: type[Checkpoint], key: str = "") -> str:
     return f"{checkpoint.name}:{key}" if key else checkpoint.name
 
 
-class Checkpoints(Protocol):
-    """The checkpoints of one job."""
-
-    def load(self, checkpoint: type[C], key: str = "") -> C | None:
-        """Return what was saved, or ``None``.
-
-        Args:
-            checkpoint: The class to load.
-            key: Distinguishes several of one class, such as an idempotency key.
-        """
-        ...
-
-    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
-        """Save a checkpoint; it is in the store when this returns."""
-        ...
-
-    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        """Delete a checkpoint."""
-        ...
-
-
-class StoredCheckpoints:
-    """Implements ``Checkpoints`` over what the store had; a subclass writes what changes back."""
+class Checkpoints:
+    """The checkpoints of one job, as the store had them; a subclass writes what changes back."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
@@ -387,12 +362,17 @@ class StoredCheckpoints:
         raise NotImplementedError
 
     def load(self, checkpoint: type[C], key: str = "") -> C | None:
-        """See ``Checkpoints``."""
+        """Return what was saved, or ``None``.
+
+        Args:
+            checkpoint: The class to load.
+            key: Distinguishes several of one class, such as an idempotency key.
+        """
         value = self._values.get(self._field(checkpoint, key))
         return None if value is None else checkpoint.model_validate(value)
 
     async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
-        """See ``Checkpoints``."""
+        """Save a checkpoint; it is in the store when this returns."""
         await self.save_all((checkpoint, key))
 
     async def save_all(self, *checkpoints: tuple[Checkpoint, str]) -> None:
@@ -411,5 +391,5 @@ class StoredCheckpoints:
         )
 
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        """See ``Checkpoints``."""
+        """Delete a checkpoint."""
         await self._write({self._field(checkpoint, key): None})

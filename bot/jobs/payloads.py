@@ -3,17 +3,14 @@
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
-
 from bot.chats.brand import BrandPart
-from bot.jobs.buttons import ExtractKind
+from bot.jobs.buttons import ExtractKind, VariationAspect
 from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.store.stored_model import StoredModel
 
 
-class Payload(BaseModel):
+class Payload(StoredModel):
     """Base of all payloads. An unknown field of a later release is ignored."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True, extra="ignore")
 
 
 class EditPayload(Payload):
@@ -50,7 +47,7 @@ class ExportPayload(Payload):
 class VariationsPayload(Payload):
     """A request for versions of the project that differ in one thing."""
 
-    aspect: str = ""  # a ``variations.VariationAspect``; empty while it is not chosen
+    aspect: VariationAspect | None = None  # in what; ``None`` while it is not chosen
 
 
 class ExtractPayload(Payload):

@@ -1,22 +1,14 @@
 """Versions of a project that differ in one thing: what they are called, and how the agent is asked for each."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from math import isclose
 
+from bot.jobs.buttons import VariationAspect
 from bot.jobs.messages import LocalizedMessage
 from bot.nemo.drafts import Draft
 from bot.words import Words
 
 VARIATIONS = 3
-
-
-class VariationAspect(StrEnum):
-    """What the versions differ in."""
-
-    MUSIC = "music"
-    TITLE = "title"
-    FORMAT = "format"
 
 
 _STYLES = {

@@ -34,7 +34,7 @@ from bot.nemo.errors import (
     message_of,
 )
 from bot.nemo.events import Event, KeepAlive, Unknown, read_event
-from bot.nemo.render_answers import Render, read_render
+from bot.nemo.render_answers import Render, RenderStatus, has_status, read_render
 from bot.nemo.stream import OVERSIZED, SseReader
 from bot.nemo.uploads import FileToUpload, MultipartBody
 from bot.nemo.wire import (
@@ -60,6 +60,7 @@ from bot.nemo.wire import (
 _TIMEOUTS = Timeouts()
 _RETRIES = Retries()
 _APP = "nemo_agent"
+_TURN_PATH = "/run_sse"
 _RENDERS = f"{RENDERS}/lambda"
 MAX_REDIRECTS = 5
 EVENTS_A_STEP = 20
@@ -126,6 +127,8 @@ class NemoClient:
         self._timeouts = timeouts
         self._media = media
         self._wire = Wire(http, base_url, timeouts, retries)
+        # In place of each turn's request, whose headers and body would stay in memory as long as the stream.
+        self._any_turn = httpx.Request("POST", self._wire.url(_TURN_PATH))
 
     async def create_anonymous_token(
         self, client_id: str, attribution: Attribution
@@ -188,16 +191,15 @@ class NemoClient:
             ServiceError: The message was refused. Refusals inside the stream are yielded as
                 :class:`~bot.nemo.events.StreamError` events.
         """
-        call = Call("POST", "/run_sse")
+        call = Call("POST", _TURN_PATH)
         response = await self._open_turn(call, credentials, session_id, text)
-        # Otherwise the request's headers and body stay in memory as long as the stream.
-        response.request = httpx.Request(call.method, response.url)
+        response.request = self._any_turn
         reader = SseReader()
         async with contextlib.aclosing(response):
             if not response.is_success or media_type(response).endswith("json"):
                 content = await read_body(call, response)
                 payload = await check_answer(call, response, content, credentials.token, empty_ok=True)
-                words = content.decode("utf-8", "replace").strip()
+                words = content.decode("utf-8-sig", "replace").strip()
                 if payload is None and words and not read.parse_several(words):
                     raise UnexpectedAnswer(call, "no JSON", status=response.status_code)
                 for event in read_event(words):
@@ -337,9 +339,17 @@ class NemoClient:
         return read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
 
     async def get_render(self, credentials: Credentials, render_id: str) -> Render:
-        """Return a render. A failed one is an answer, not an error."""
-        call = Call("GET", f"{_RENDERS}/{_path_part(render_id)}")
-        return await self._wire.get(call, credentials, lambda payload: read_render(payload, render_id))
+        """Return a render. A failed one is an answer, not an error.
+
+        Raises:
+            UnexpectedAnswer: The answer describes no render. As an unknown status, it would be asked for ever again.
+        """
+
+        def parse(payload: Any) -> Render | None:
+            render = read_render(payload, render_id)
+            return render if has_status(payload) or render.status is not RenderStatus.UNKNOWN else None
+
+        return await self._wire.get(Call("GET", f"{_RENDERS}/{_path_part(render_id)}"), credentials, parse)
 
     async def cancel_render(self, credentials: Credentials, render_id: str) -> None:
         """Cancel a render."""
@@ -400,18 +410,27 @@ class NemoClient:
             response = await stack.enter_async_context(
                 contextlib.aclosing(await self._open_media(call, url, credentials))
             )
-            if not response.has_redirect_location:
+            content_type = media_type(response)
+            is_file = response.is_success and not content_type.endswith(("json", "xml", "html"))
+            if is_file and not response.has_redirect_location:
                 break
+            target = response.headers.get("location") if response.has_redirect_location else None
+            if target is None:
+                body = await read_body(call, response)
+                payload = await check_answer(call, response, body, credentials.token)
+                target = read_render(payload, "").url or read.text_at(
+                    answers.data_of(payload), "download_url", "downloadUrl"
+                )
+            if target is None:
+                raise UnexpectedAnswer(
+                    call, f"{content_type} instead of a video", status=response.status_code
+                )
             try:
-                url = url.join(response.headers["location"])
+                url = url.join(target)
             except (httpx.InvalidURL, ValueError) as error:
                 raise UnexpectedAnswer(call, "a redirect to nowhere", status=response.status_code) from error
         else:
             raise UnexpectedAnswer(call, "too many redirects", status=response.status_code)
-        content_type = media_type(response)
-        if not response.is_success or content_type.endswith(("json", "xml", "html")):
-            await check_answer(call, response, await read_body(call, response), credentials.token)
-            raise UnexpectedAnswer(call, f"{content_type} instead of a video", status=response.status_code)
         size = content_length(response) if encoding_of(response) == "identity" else None
         if size == 0 or response.status_code == httpx.codes.NO_CONTENT:
             raise UnexpectedAnswer(call, "an empty file", status=response.status_code)

@@ -355,6 +355,11 @@ _PLAN = re.compile(
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版",
     re.IGNORECASE,
 )
+_NEEDS_PLAN = re.compile(
+    r"upgrade (?:your|the|to) |(?:free|current|your) (?:plan|tier)|plan (?:limit|upgrade)|\bsubscri(?:be|ption)\b"
+    r"|payment.?required|套餐|会员",
+    re.IGNORECASE,
+)
 _STATUS_WORDS = re.compile(r"payment.?required", re.IGNORECASE)
 """What any 402 says."""
 _TOKEN_REFUSED = re.compile(
@@ -400,11 +405,16 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
     if "/upload" in call.path and (_TOO_LARGE.search(said) or _KIND_REFUSED.search(said)):
         return FileSizeRefused if _TOO_LARGE.search(said) else FileTypeRefused
     if 403 not in codes:
-        is_plan = "/render/" in call.path and _PLAN.search(said)
+        is_plan = _PLAN.search(said) if "/render/" in call.path else _says_plan_in_stream(codes, said)
         return ExportNotInPlan if is_plan else ServiceError
     if _PLAN.search(said) or ("/render/" in call.path and _LACKS_SCOPE.search(said)):
         return ExportNotInPlan
     return AuthError if _TOKEN_REFUSED.search(said) else AccessRefused
+
+
+def _says_plan_in_stream(codes: tuple[int | None, int | None], said: str) -> bool:
+    """Return whether an error within a stream, which has no code, is about the account's plan."""
+    return codes == (None, None) and bool(_NEEDS_PLAN.search(said)) and not LACKS_CREDITS.search(said)
 
 
 def _all_words(payload: Any, depth: int = 4) -> str:

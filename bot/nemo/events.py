@@ -28,6 +28,8 @@ _MAX_ENVELOPES = 4
 _NO_WORDS = frozenset(
     {"", "ok", "success", "done", "end", "eof", "null", "none", "true", "false", "connected"}
 )
+_OTHERS = ("user", "tool", "function", "system", "developer")
+"""Roles of what is no answer: the person's own words, and what tools return."""
 _TEXT_TYPES = ("text/plain", "text/markdown")
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
 _TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
@@ -251,7 +253,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
         if isinstance(text, str) and text:
             if _is_thought(source):
                 yield Thought(text)
-            elif read.mapping(content).get("role") != "user":  # that role also has what tools return
+            elif read.mapping(content).get("role") not in _OTHERS:
                 texts.append(text)
     if texts:
         # Texts of one event are one text: the complete event repeats the partial ones joined.
@@ -315,7 +317,7 @@ def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
     if isinstance(text, str) and text:
         if _is_thought(payload):
             yield Thought(text)
-        elif payload.get("author") != "user":
+        elif payload.get("author") != "user" and payload.get("role") not in _OTHERS:
             yield AgentText(text, _completeness(payload), read.text(payload.get("author")) or "")
 
 

@@ -41,11 +41,12 @@ _WORDS = {
     FailureKind.PERSON: (
         r"real.?(?:world )?(?:person|people|individual)",
         r"(?:named|identifiable|public) (?:person|people|figure|individual)",
-        r"celebrit|likeness|PERSON_GENERATION|真人|真实(?:的)?人物|公众人物|名人|肖像",
+        r"celebrit|likeness|PERSON.?GENERATION|human face|人脸|真人|真实(?:的)?人物|公众人物|名人|肖像",
     ),
     FailureKind.POLICY: (
         r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|\bblocked\b|flagged|NSFW|responsible ai|copyright",
         r"(?:content|usage) (?:polic|filter)|violat\w+|moderat\w+|sensitive|not allowed to generate",
+        r"\bunsafe\b|\bharmful\b|trademark|terms of (?:service|use)|审核",
         r"\bminors\b|\b(?:of|depicts?|involves?|involving) (?:a )?minor\b|child safety|underage",
         r"sexual|nudity|violen(?:ce|t)|违规|违反|敏感|不合规|版权|侵权|色情|暴力|政治|未成年",
     ),
@@ -55,11 +56,11 @@ _WORDS = {
     ),
     FailureKind.BUSY: (
         r"\b(?:429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
-        r"quota|capacity|try again later|\bbusy\b|concurrency|throttl|per minute",
+        r"quota|capacity|try again later|\bbusy\b|concurren|并发|throttl|per minute",
         r"high (?:demand|load)|繁忙|频繁|限流|过载|排队|稍后",
     ),
     FailureKind.UNAVAILABLE: (
-        r"\b50[0-4]\b|UNAVAILABLE|DEADLINE.EXCEEDED|INTERNAL\b|hang up|\bECONN|upstream",
+        r"\b50[0-4]\b|UNAVAILABLE|DEADLINE.EXCEEDED|INTERNAL\b|hang up|\bECONN|\bENOTFOUND|bad gateway|upstream",
         r"timed? ?out|timeout|connection|temporarily|unreachable|超时|不可用|网络|服务器.{0,4}错误",
     ),
 }

@@ -365,6 +365,8 @@ async def check_answer(
             headers=headers,
             payload=body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace") if payload is None else payload,
         )
+    if not body and status in (202, 204):
+        return {}
     if not isinstance(payload, dict) and not empty_ok:
         raise UnexpectedAnswer(call, "no JSON object", status=status)
     return payload

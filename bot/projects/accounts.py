@@ -56,11 +56,11 @@ class ProjectRequest(ChatReader, Protocol):
         ...
 
 
-class GuestAccountsUsedUp(NemoError):
+class NoGuestAccountsLeft(NemoError):
     """The service gives no more guest accounts to this address this week."""
 
 
-class GuestAccountOfPersonUsed(NemoError):
+class PersonHasGuestAccount(NemoError):
     """The person got a guest account this week already, for another chat or before it was erased.
 
     Args:
@@ -98,7 +98,7 @@ class Accounts:
     async def can_see(self, chat: Chat, project: ListedProject) -> bool:
         """Return whether a chat's present account owns a project in its list."""
         project_of = {"account": project.account, "project_epoch": project.project_epoch}
-        return _can_see_project(await self.account_kind_for(chat), chat.model_copy(update=project_of))
+        return _can_see_project(await self.account_kind_for(chat), chat.changed(**project_of))
 
     async def token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """Return the token for a chat's calls, and the chat as it is stored once it has that token.
@@ -109,8 +109,8 @@ class Accounts:
             attribution: What the calls name as their origin.
 
         Raises:
-            GuestAccountsUsedUp: There are no guest tokens left.
-            GuestAccountOfPersonUsed: The person got one this week.
+            NoGuestAccountsLeft: There are no guest tokens left.
+            PersonHasGuestAccount: The person got one this week.
             NemoError: The service did not give one.
         """
         account = await self.account_kind_for(chat)
@@ -143,7 +143,7 @@ class Accounts:
             Whether the chat lost its project: the new account can't see another user's.
 
         Raises:
-            GuestAccountsUsedUp: There are none left.
+            NoGuestAccountsLeft: There are none left.
             NemoError: The service did not give one.
         """
         async with self._chats.account_lock(job.chat):
@@ -162,7 +162,7 @@ class Accounts:
                 used=await self._guest_accounts.used_this_week(),
                 code=error.code,
             )
-            raise GuestAccountsUsedUp(
+            raise NoGuestAccountsLeft(
                 error.call, error.message, code=error.code, status=error.status
             ) from None
         await self._save_account(job.chat, given)
@@ -176,7 +176,7 @@ class Accounts:
         """Forget a chat's own token; the next account in order takes its place. Idempotent."""
         chat = await self._chats.get(key)
         if chat.own_token is not None:
-            account = await self.account_kind_for(chat.model_copy(update={"own_token": None}))
+            account = await self.account_kind_for(chat.changed(own_token=None))
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
     async def _ensure_guest_token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> bool:
@@ -223,7 +223,7 @@ class Accounts:
         free_in_s = 0.0 if person is None else await self._guest_accounts.claim(person, client_id)
         if free_in_s:
             log.warning("account.guest_of_person_used")
-            raise GuestAccountOfPersonUsed(free_in_s)
+            raise PersonHasGuestAccount(free_in_s)
 
     async def _release(self, person: str | None, client_id: UUID) -> None:
         if person is not None:

@@ -108,7 +108,7 @@ class Projects:
         """Return the chat's project; create it if there is none. Repairs nothing, unlike :meth:`ensure_open`.
 
         Raises:
-            GuestAccountsUsedUp: There are no guest tokens left.
+            NoGuestAccountsLeft: There are no guest tokens left.
             NemoError: The service did not make one.
         """
         chat = await self.chats.get_for(job)

@@ -105,6 +105,7 @@ usual_times_key = _of(f"{NAMESPACE}usual_times:")
 GIVEN_UP = f"{NAMESPACE}given_up"  # GIVEN_UP_TTL_S after the last one: jobs that were given up, a list
 CANCEL_CHANNEL = f"{NAMESPACE}cancel"  # not a key: the channel on which ids of cancelled jobs are published
 DOCKET = f"{NAMESPACE}docket"  # docket's own keys begin so; they live as long as their tickets
+QUICK_DOCKET = f"{DOCKET}-quick"  # the same for tickets of quick queues
 
 WAITING_OF_TTL_S = 86_400
 UPDATE_TTL_S = 2 * 86_400  # Telegram keeps unconfirmed updates for a day

@@ -14,25 +14,15 @@ Check = Callable[[], bool | Awaitable[bool]]
 
 @dataclass(slots=True)
 class Health:
-    """What must work for this process to be ready.
+    """What must work for this process to be ready."""
 
-    Args:
-        store: Whether the store answers.
-        telegram: Whether Telegram answers.
-        started: Whether updates and jobs are being taken.
-        worker: Whether the worker lives; ``None`` in a process without.
-        webhook: Whether Telegram has the webhook; ``None`` without one.
-        before_metrics: Updates the metrics that come from the store, for each ``/metrics``.
-        hangs: Whether only a restart helps this process.
-    """
-
-    store: Check = lambda: False
-    telegram: Check = lambda: False
-    started: Check = lambda: False
-    worker: Check | None = None
-    webhook: Check | None = None
-    before_metrics: Callable[[], Awaitable[None]] | None = None
-    hangs: Callable[[], bool] = lambda: False
+    store: Check = lambda: False  # whether the store answers
+    telegram: Check = lambda: False  # whether Telegram answers
+    started: Check = lambda: False  # whether updates and jobs are being taken
+    worker: Check | None = None  # whether the worker lives; ``None`` in a process without
+    webhook: Check | None = None  # whether Telegram has the webhook; ``None`` without one
+    before_metrics: Callable[[], Awaitable[None]] | None = None  # updates the metrics from the store
+    hangs: Callable[[], bool] = lambda: False  # whether only a restart helps this process
 
     async def check(self) -> dict[str, bool]:
         """Run all checks at once; return which of them pass, by name."""

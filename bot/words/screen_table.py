@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+
+from pydantic import BaseModel
 
 from bot.words.texts import languages
 
@@ -25,61 +26,49 @@ class ScreenAction(StrEnum):
     EDIT = "edit"  # offer to send the instruction as a message
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(BaseModel, frozen=True):
     """One kind of screen talk."""
 
     words: tuple[str, ...]  # every text that the pattern can match contains one of them
     pattern: re.Pattern[str]  # matches a clause of screen talk
-    unless: re.Pattern[str] | None  # matches exceptions
-    action: ScreenAction | None  # the action it stands for, if any
-    named: bool  # whether the name of a button or place can change the action
+    unless: re.Pattern[str] | None = None  # matches exceptions
+    action: ScreenAction | None = None  # the action it stands for, if any
+    named: bool = False  # whether the name of a button or place can change the action
+
+
+class _LanguageTable(BaseModel):
+    clauses: dict[str, str]
+    names: dict[ScreenAction, re.Pattern[str]]
+    row: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All languages' tables in one.
+    """All languages' tables in one."""
 
-    Args:
-        rows: The kinds of screen talk.
-        names: The action of a button's or place's name; the first match counts.
-        breaks: Matches separators of clauses.
-        opens: Matches a clause that belongs to the next one.
-        continues: Matches a clause that belongs to the previous one.
-        content: Matches a clause that is never screen talk.
-        follows: Matches a sentence that continues the previous one.
-        leads: Matches a sentence that only introduces the next one.
-        presses: Matches an instruction to press a button; its group is the name, or quotations of several.
-        before_edit: Match what is cut off before an instruction that is offered as a message.
-    """
-
-    rows: tuple[Row, ...]
-    names: tuple[tuple[re.Pattern[str], ScreenAction], ...]
-    breaks: re.Pattern[str]
-    opens: re.Pattern[str]
-    continues: re.Pattern[str]
-    content: re.Pattern[str]
-    follows: re.Pattern[str]
-    leads: re.Pattern[str]
-    presses: re.Pattern[str]
-    before_edit: tuple[re.Pattern[str], ...]
+    rows: tuple[Row, ...]  # the kinds of screen talk
+    names: tuple[tuple[re.Pattern[str], ScreenAction], ...]  # of buttons and places; the first match counts
+    breaks: re.Pattern[str]  # matches separators of clauses
+    opens: re.Pattern[str]  # matches a clause that belongs to the next one
+    continues: re.Pattern[str]  # matches a clause that belongs to the previous one
+    content: re.Pattern[str]  # matches a clause that is never screen talk
+    follows: re.Pattern[str]  # matches a sentence that continues the previous one
+    leads: re.Pattern[str]  # matches a sentence that only introduces the next one
+    presses: re.Pattern[str]  # matches an instruction to press a button; its group: the name, or quotations
+    before_edit: tuple[re.Pattern[str], ...]  # match what is cut off before an instruction that is offered
 
 
 @cache
 def table() -> Table:
     """Return the tables of all languages that have one."""
-    tables = [content for language in languages() if (content := _read(language))]
+    tables = [content for language in languages() if (content := _read(language)) is not None]
     clauses = {
-        name: "|".join(f"(?:{content['clauses'][name]})" for content in tables)
+        name: "|".join(f"(?:{content.clauses[name]})" for content in tables)
         for name in ("breaks", "opens", "continues", "content", "follows", "leads", "presses")
     }
     return Table(
-        rows=tuple(_row(row) for content in tables for row in content["row"]),
-        names=tuple(
-            (re.compile(pattern), ScreenAction(action))
-            for content in tables
-            for action, pattern in content["names"].items()
-        ),
+        rows=tuple(row for content in tables for row in content.row),
+        names=tuple((name, action) for content in tables for action, name in content.names.items()),
         breaks=re.compile(clauses["breaks"], re.IGNORECASE),
         opens=re.compile(clauses["opens"]),
         continues=re.compile(clauses["continues"]),
@@ -88,26 +77,17 @@ def table() -> Table:
         leads=re.compile(clauses["leads"]),
         presses=re.compile(clauses["presses"]),
         before_edit=tuple(
-            re.compile(f"^(?:{content['clauses']['before_edit']})", re.IGNORECASE) for content in tables
+            re.compile(f"^(?:{content.clauses['before_edit']})", re.IGNORECASE) for content in tables
         ),
     )
 
 
-def _row(row: dict[str, Any]) -> Row:
-    return Row(
-        words=tuple(row["words"]),
-        pattern=re.compile(row["pattern"]),
-        unless=re.compile(row["unless"]) if "unless" in row else None,
-        action=ScreenAction(row["action"]) if "action" in row else None,
-        named=row.get("named", False),
-    )
-
-
-def _read(language: str) -> dict[str, Any]:
+def _read(language: str) -> _LanguageTable | None:
     file = files("bot.words") / "locale" / language / "screen_talk.toml"
     if not file.is_file():
-        return {}
+        return None
     text = file.read_text("utf-8")
     parts: dict[str, str] = tomllib.loads(text).get("parts", {})
     # "<lead>" in a pattern is replaced by the part of that name.
-    return tomllib.loads(re.sub(r"<(\w+)>", lambda m: f"(?:{parts[m[1]]})" if m[1] in parts else m[0], text))
+    text = re.sub(r"<(\w+)>", lambda m: f"(?:{parts[m[1]]})" if m[1] in parts else m[0], text)
+    return _LanguageTable.model_validate(tomllib.loads(text))

@@ -17,19 +17,12 @@ __all__ = ["CleanedAnswer", "ScreenAction", "remove_screen_talk"]
 
 @dataclass(frozen=True, slots=True)
 class CleanedAnswer:
-    """An answer without screen talk.
+    """An answer without screen talk."""
 
-    Args:
-        text: The remaining text; empty if all of it was screen talk.
-        actions: What the removed instructions stand for.
-        buttons: Names of buttons that stand for nothing the bot does: pressing one is a word to the agent.
-        edits: For :attr:`ScreenAction.EDIT`, the instructions that can be sent to the agent, in its own words.
-    """
-
-    text: str
-    actions: frozenset[ScreenAction] = frozenset()
-    edits: tuple[str, ...] = ()
-    buttons: tuple[str, ...] = ()
+    text: str  # the remaining text; empty if all of it was screen talk
+    actions: frozenset[ScreenAction] = frozenset()  # what the removed instructions stand for
+    edits: tuple[str, ...] = ()  # for ``EDIT``, the instructions in the agent's own words, to be sent to it
+    buttons: tuple[str, ...] = ()  # names of buttons that stand for nothing: pressing is a word to the agent
 
 
 MAX_CLAUSE_CHARS = 300

@@ -31,7 +31,7 @@ class Crowd:
     """Many people who write to one bot, and the agent that works for all of them.
 
     Attributes:
-        streams: Turns whose agent is at work, the oldest first.
+        streams: Turns whose agent is at work and whose job listens, the oldest first.
         answered: Chats that were told the agent's answer.
         ended: Chats whose progress message was taken away after it: the last that a job does.
         delays_s: Of all presses that were answered, in their order.
@@ -135,6 +135,12 @@ class Crowd:
             line.send_json({"ok": True, "result": self._of_telegram(method, _form(body))})
         self._changed.set()
 
+    def lose(self, line: _Line) -> None:
+        """Forget a connection that the bot has closed, perhaps within an answer."""
+        if line in self.streams:
+            self.streams.remove(line)
+            self._changed.set()
+
     def _of_nemo(self, path: str) -> dict[str, Any]:
         number = next(self._session_ids)
         match path.split("/")[1:]:
@@ -203,6 +209,9 @@ class _Line(asyncio.Protocol):
             self._received = b""
             path = head.split(b" ", 2)[1].decode().partition("?")[0]
             self._crowd.take(self, path, rest)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.lose(self)
 
     def send_json(self, body: object) -> None:
         """Answer a request."""

@@ -64,7 +64,8 @@ async def measure() -> list[Figure]:
                     may_end.clear()
                     for chat in itertools.islice(chats, WORKER_JOBS):
                         crowd.write(chat, PROMPT)
-                    await crowd.until(lambda: len(crowd.streams) == WORKER_JOBS, PATIENCE_S)
+                    # A job of the greedy chat may be among them until its chat has left.
+                    await crowd.until(lambda: len(crowd.streams) >= WORKER_JOBS, PATIENCE_S)
                     return await _latest_s(crowd, chats, may_end)
 
                 await _come(crowd, list(itertools.islice(chats, WARMING_UP)), may_end)
@@ -101,9 +102,13 @@ async def _come(crowd: Crowd, chats: list[int], may_end: asyncio.Event) -> None:
     for chat in chats:
         crowd.write(chat, PROMPT)
         await asyncio.sleep(1 / PER_S)
-    await crowd.until(lambda: crowd.signs_s.keys() >= set(chats), PATIENCE_S)
-    may_end.set()
-    await crowd.until(lambda: crowd.answered.issuperset(chats), PATIENCE_S)
+    try:
+        await crowd.until(lambda: crowd.signs_s.keys() >= set(chats), PATIENCE_S)
+        may_end.set()
+        await crowd.until(lambda: crowd.answered.issuperset(chats), PATIENCE_S)
+    except TimeoutError as error:
+        unseen, unanswered = set(chats) - crowd.signs_s.keys(), set(chats) - crowd.answered
+        raise RuntimeError(f"no sign for {unseen}, no answer for {unanswered} of {chats}") from error
 
 
 @contextlib.asynccontextmanager
@@ -115,7 +120,7 @@ async def _turns_end(crowd: Crowd, may_end: asyncio.Event) -> AsyncIterator[None
         while True:
             await may_end.wait()
             await asyncio.sleep(1 / (2 * PER_S))
-            if crowd.streams:
+            if crowd.streams and may_end.is_set():
                 crowd.end_turn()
 
     ending = asyncio.create_task(end())

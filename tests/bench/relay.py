@@ -114,7 +114,7 @@ async def relay(
     )
     async with bot, new_client(proxy=proxy) as cloud, new_client(proxy=proxy) as http:
         telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
-        files = FileDownloads(bot, telegram_calls, cloud, local=local, server_dir=server_dir)
+        files = FileDownloads(telegram_calls, cloud, local=local, server_dir=server_dir)
         nemo = NemoClient(http, nemo_url)
 
         async def once() -> float:

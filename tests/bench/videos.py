@@ -168,7 +168,6 @@ async def _delivery(url: str, work_dir: Path, *, local: bool) -> AsyncIterator[S
         await stack.enter_async_context(bot)
         telegram_calls = TelegramCalls(bot, clock, TelegramIds(redis), rate_limiter)
         delivery = DeliveryOptions(
-            bot,
             local_mode=local,
             max_send_bytes=LOCAL_SEND_LIMIT,
             work_dir=work_dir,

@@ -21,7 +21,7 @@ from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject
 from bot.chats.templates import Template
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
-from bot.chats.versions import Version
+from bot.chats.versions import ResultKind, Version
 from bot.settings import DEFAULT_CHAT_TTL_DAYS
 from bot.store.keys import chat_key, results_key, uploads_key
 
@@ -40,7 +40,7 @@ def chats(redis: Redis, token_cipher: TokenCipher) -> Chats:
     return Chats(redis, token_cipher)
 
 
-def result(draft_digest: str, file_id: str, kind: str, *, as_file: bool = False) -> CachedResult:
+def result(draft_digest: str, file_id: str, kind: ResultKind, *, as_file: bool = False) -> CachedResult:
     return CachedResult(draft_digest=draft_digest, file_id=file_id, kind=kind, as_file=as_file)
 
 

@@ -18,13 +18,14 @@ from bot.chats.token_cipher import KEY_FILE, TokenCipher
 from bot.commands.jobs import CommandRefused, JobAdmin
 from bot.commands.printing import print_job, print_jobs
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage, field_of
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, AgentAnswered, MessageSend, SentMessage
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.worker.attempt import Attempt
 from bot.store import keys
 from bot.store.connect import Store
@@ -209,8 +210,7 @@ async def test_a_waiting_job_is_taken_out_and_its_message_closed_once(
     waiting = new_job(1)
     await job_queue.enqueue([waiting], 2)
     sent = SentMessage(message_id=77, telegram_chat_id=CHAT.chat_id)
-    name = field_of(MessageSend, PROGRESS_MESSAGE)
-    await job_queue.save_waiting(waiting, {name: MessageSend(sent=sent).model_dump(mode="json")})
+    await WaitingCheckpoints(job_queue, waiting).save(MessageSend(sent=sent), PROGRESS_MESSAGE)
 
     for _ in range(2):
         assert (await admin.cancel(waiting.id)).state is JobState.CANCELLED

@@ -18,7 +18,7 @@ from bot.store.connect import Store
 pytestmark = pytest.mark.heavy
 
 PATIENCE_S = 60.0
-BOUNDED = {keys.ENDED_JOBS, keys.QUEUES, f"{keys.DOCKET}:stream"}
+BOUNDED = {keys.ENDED_JOBS, keys.QUEUES, f"{keys.DOCKET}:stream", f"{keys.QUICK_DOCKET}:stream"}
 """What grows to a bound: the sweep takes out ended jobs after `WHOLE_JOB_TTL_S`, and empty queues; workers take
 out their tickets."""
 

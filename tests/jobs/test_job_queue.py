@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id, queue_id
 from bot.nemo.drafts import read_draft
 from bot.store import keys
+from bot.store.connect import Store
+from bot.store.docket_json import open_docket
 from tests.clocks import PATIENCE_S, HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
 
@@ -546,7 +549,7 @@ class TestSweep:
     ) -> None:
         await job_queue.enqueue([new_job()], 1)
         await take(job_queue, "over")
-        await redis.hset(job_queue.tickets.state_key("over"), "state", state)
+        await redis.hset(job_queue.tickets.state_key(QueueName.MAIN, "over"), "state", state)
         assert await job_queue.sweep() == 1
 
     async def test_a_job_that_kills_its_tickets_uses_up_its_tries(
@@ -563,6 +566,23 @@ class TestSweep:
         await take(job_queue, ticket)
         assert await job_queue.sweep() == 0
         assert await job_queue.claim(EDIT, "another") is None
+
+    async def test_so_does_one_of_a_quick_queue_in_a_docket_of_its_own(
+        self, store: Store, docket: Docket, clock: HandClock
+    ) -> None:
+        name = queue_id(CHAT, QueueName.QUICK)
+        async with open_docket(keys.QUICK_DOCKET, store.url, timedelta(minutes=1)) as quick_docket:
+            job_queue = JobQueue(store.redis, docket, clock, quick_docket=quick_docket)
+            await job_queue.enqueue([new_job(queue=QueueName.QUICK, kind=JobKind.CREDITS)], 1)
+            assert await tickets(docket) == []
+            ((queue, _, ticket),) = await tickets(quick_docket)
+            assert queue == name
+            await take(job_queue, ticket, name)
+            assert await job_queue.sweep() == 0
+            await store.redis.delete(job_queue.tickets.state_key(QueueName.QUICK, ticket))
+            await clock.advance(SWEEP_EVERY_S)
+            assert await job_queue.sweep() == 1
+            assert await tickets(docket) == []
 
     async def test_only_queues_in_use_are_looked_at(
         self, job_queue: JobQueue, redis: Redis, clock: HandClock, docket: Docket

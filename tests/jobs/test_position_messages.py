@@ -9,12 +9,13 @@ from redis.asyncio import Redis
 from bot.chats.chats import ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, RenderLastOnly
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage, field_of
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.position_messages import PositionMessages
 from tests.clocks import PATIENCE_S, HandClock, eventually
@@ -35,7 +36,7 @@ async def wait_in_line(job_queue: JobQueue, *jobs: Job) -> ClaimedJob:
     await job_queue.enqueue(jobs, 1)
     for number, job in enumerate(jobs[1:], 1):
         send = MessageSend(sent=SentMessage(message_id=number, telegram_chat_id=CHAT.chat_id))
-        await job_queue.save_waiting(job, {field_of(MessageSend, PROGRESS_MESSAGE): send.model_dump()})
+        await WaitingCheckpoints(job_queue, job).save(send, PROGRESS_MESSAGE)
     return await begin(job_queue)
 
 

@@ -14,12 +14,12 @@ from bot.jobs.checkpoints import (
     ProjectLost,
     Turn,
     Uploaded,
-    field_of,
 )
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job
 
@@ -34,9 +34,7 @@ async def retried(job_queue: JobQueue, redis: Redis, project: str, *saved: tuple
     chats = Chats(redis, TokenCipher([Fernet.generate_key().decode()]))
     await job_queue.enqueue([JOB], 1)
     for checkpoint, key in saved:
-        await job_queue.save_waiting(
-            JOB, {field_of(type(checkpoint), key): checkpoint.model_dump(mode="json")}
-        )
+        await WaitingCheckpoints(job_queue, JOB).save(checkpoint, key)
     await chats.update(CHAT, ChatFields(session_id=project))
     again = await make_retry_job(job_queue, chats, JOB, HandClock().now())
     assert again is not None
@@ -103,8 +101,7 @@ async def test_files_are_put_back_once_and_only_a_request_that_waited_is_sent_ag
     await job_queue.enqueue([JOB], 1)
     lost = ProjectLost(session_id="lost", is_waiting=is_waiting)
     checkpoints = [lost, *([saved] if saved else [])]
-    values = {field_of(type(one)): one.model_dump(mode="json") for one in checkpoints}
-    await job_queue.save_waiting(JOB, values)
+    await WaitingCheckpoints(job_queue, JOB).save_all(*((one, "") for one in checkpoints))
     for number, name in enumerate(("song", "clip")):
         file = ProjectFile(
             telegram_chat_id=1, message_id=number, session_id="lost", name=name, file_id=name, kind="video"

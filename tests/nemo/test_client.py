@@ -345,7 +345,7 @@ async def test_ids_and_names_from_anywhere_stay_in_their_place(
     http: httpx.AsyncClient, nemo: NemoClient, service: Service
 ) -> None:
     who = Credentials(TOKEN, Attribution("名前\r\nX-Evil: 1", "1"))
-    service.will_answer({"code": 0, "data": {"state": {}}})
+    service.will_answer({"code": 0, "data": {"state": {}}}, {"status": "pending"})
     await nemo.get_state(who, "../../etc?x#y")
     await nemo.get_render(who, "..")
     first, second = service.requests
@@ -358,6 +358,15 @@ async def test_ids_and_names_from_anywhere_stay_in_their_place(
 async def test_a_failed_render_is_an_answer(nemo: NemoClient, service: Service) -> None:
     service.will_answer({"success": False, "data": {"status": "failed"}, "error": "boom"})
     assert await nemo.get_render(WHO, "r") == Render("r", RenderStatus.FAILED, error="boom")
+
+
+@pytest.mark.parametrize("answer", [{"code": 0, "data": None}, {"data": {"id": "r", "status": None}}, {}])
+async def test_an_answer_without_a_status_is_no_render(
+    nemo: NemoClient, service: Service, answer: dict[str, Any]
+) -> None:
+    service.will_answer(*[JSONResponse(answer)] * 3)
+    with pytest.raises(errors.UnexpectedAnswer):
+        await nemo.get_render(WHO, "r")
 
 
 async def test_cancelling_needs_no_words(nemo: NemoClient, service: Service) -> None:
@@ -405,6 +414,29 @@ async def test_a_link_that_leads_on(nemo_and_media: NemoClient, service: Service
     assert await fetch(nemo_and_media, "/files/a.mp4") == (VIDEO, len(VIDEO))
     assert service.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert "authorization" not in media.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"code": 0, "data": {"url": "{}"}}, {"download_url": "{}"}, {"data": {"output": {"url": "{}"}}}],
+)
+async def test_a_download_call_that_answers_with_the_link(
+    nemo_and_media: NemoClient, service: Service, media: Service, answer: dict[str, Any]
+) -> None:
+    service.will_answer(
+        Response(json.dumps(answer).replace("{}", f"{media.url}/a.mp4"), media_type="application/json")
+    )
+    media.will_answer(Response(VIDEO, media_type=MP4))
+    assert await fetch(nemo_and_media, None) == (VIDEO, len(VIDEO))
+    assert "authorization" not in media.requests[0].headers
+
+
+@pytest.mark.parametrize("status", [202, 204])
+async def test_an_upload_that_is_accepted_without_a_word(
+    nemo: NemoClient, service: Service, status: int
+) -> None:
+    service.will_answer(Response(status_code=status))
+    assert await nemo.upload_urls(WHO, "s", ["https://x/a.mp4"]) == ()
 
 
 @pytest.mark.parametrize(

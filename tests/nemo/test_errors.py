@@ -211,5 +211,19 @@ def test_only_what_the_service_says_of_the_plan_is_told(said: str, says_plan: bo
     assert made.says_plan is says_plan
 
 
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ("upgrade your plan to generate videos", PaymentRequired),
+        ("402 Payment Required", PaymentRequired),
+        ("当前套餐不支持", PaymentRequired),
+        ("insufficient credits, upgrade your plan", ServiceError),  # told as missing credits
+        ("failed to plan the edit", ServiceError),
+    ],
+)
+def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[ServiceError]) -> None:
+    assert type(error_for(Call("POST", "/run_sse"), status=None, code=None, message=said)) is error
+
+
 def test_a_documented_code_counts_more() -> None:
     assert type(error_for(CALL, status=403, code=1001, message="sandbox is starting")) is AuthError

@@ -107,6 +107,8 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"content": {"parts": [{"text": "cut it"}], "role": "user"}, "author": "user"}, [Unknown()]),
         ({"text": "cut it", "author": "user"}, [Unknown()]),
         ({"content": {"parts": [{"text": "cut it"}], "role": "user"}}, [Unknown()]),
+        ({"content": "cut it", "role": "user"}, [Unknown()]),
+        ({"type": "message", "message": {"role": "tool", "content": "{}"}}, [Unknown()]),
         ({"actions": {"state_delta": {"x": 1}}}, [StateDelta({"x": 1})]),
         (
             {"content": {"parts": [{"text": "cut"}]}, "errorCode": "MAX_TOKENS"},

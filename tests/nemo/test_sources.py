@@ -16,8 +16,8 @@ CDN = "https://cdn.example/beach.mp4"
         {"files": [{"path": "/mnt/userdata/beach.mp4", "cdn_url": CDN}]},
         [{"name": "beach.mp4", "url": CDN}],
         [
-            {"name": "https://other.example/beach.mp4", "url": "https://other.example/x"},
             {"name": "beach.mp4", "url": CDN},
+            {"name": "https://other.example/beach.mp4", "url": "https://other.example/x"},
         ],
     ],
 )

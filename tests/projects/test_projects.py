@@ -42,7 +42,7 @@ from bot.nemo.errors import (
     TransportError,
     WarmingUp,
 )
-from bot.projects.accounts import RENEW_AHEAD, GuestAccountOfPersonUsed, GuestAccountsUsedUp
+from bot.projects.accounts import RENEW_AHEAD, NoGuestAccountsLeft, PersonHasGuestAccount
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import LINK_MARGIN, LossReason, Project, ProjectLoss, ProjectOptions, Projects
@@ -397,7 +397,7 @@ async def test_a_chat_learns_when_the_addresss_tokens_are_used_up(
 ) -> None:
     job, projects = new_job(chat=chat), office.open(None)
     await office.nemo.set(anonymous_per_address=0)
-    with structlog.testing.capture_logs() as logs, pytest.raises(GuestAccountsUsedUp) as caught:
+    with structlog.testing.capture_logs() as logs, pytest.raises(NoGuestAccountsLeft) as caught:
         await projects.call(job, whole)
     message = (await ended_by(projects, job, caught.value)).message
     assert isinstance(message, LocalizedMessage)
@@ -429,7 +429,7 @@ async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_e
     for other in (ChatKey(-100500), ChatKey(1)):
         await redis.delete(keys.chat_key(str(other)))
         ann = replace(ann, id=new_job_id())
-        with pytest.raises(GuestAccountOfPersonUsed) as caught:
+        with pytest.raises(PersonHasGuestAccount) as caught:
             await projects.call(replace(ann, chat=other), whole)
         message = (await ended_by(projects, replace(ann, chat=other), caught.value)).message
         assert isinstance(message, LocalizedMessage)
@@ -447,7 +447,7 @@ async def test_a_person_gets_one_guest_account_a_week_and_no_other_after_being_e
 async def test_a_guest_account_that_was_not_given_is_not_counted(office: Office) -> None:
     projects, job = office.open(None), new_job()
     await office.nemo.set(anonymous_per_address=0)
-    with pytest.raises(GuestAccountsUsedUp):
+    with pytest.raises(NoGuestAccountsLeft):
         await projects.call(job, whole)
     await office.nemo.set(anonymous_per_address=10)
     other = replace(job, chat=ChatKey(4712))
@@ -455,7 +455,7 @@ async def test_a_guest_account_that_was_not_given_is_not_counted(office: Office)
     with pytest.raises(TransportError):
         await projects.call(other, whole)
     await projects.call(other, whole)  # Whether it was given is unknown: this chat may ask for it again.
-    with pytest.raises(GuestAccountOfPersonUsed):
+    with pytest.raises(PersonHasGuestAccount):
         await projects.call(job, whole)
 
 
@@ -513,6 +513,17 @@ async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
     assert isinstance(message, LocalizedMessage)
     assert message.key == f"{group}_{kind}"
     assert "".join(button.url for button in message.buttons) == link
+
+
+@pytest.mark.parametrize(
+    ("account", "is_private"), [(Account.OWN, True), (Account.OPERATOR, True), (Account.GUEST, False)]
+)
+async def test_a_refused_token_is_told_to_those_alone_whom_it_concerns(
+    office: Office, account: Account, is_private: bool
+) -> None:
+    await office.chats.update(GROUP, ChatFields(account=account))
+    ended = await ended_by(office.open(None), new_job(chat=GROUP), AuthError(CALL))
+    assert isinstance(ended.message, PrivateMessage) is is_private
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 import gc
 import resource
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from structlog.testing import capture_logs
 
+from bot.runtime.disk import RESERVED_BYTES, has_room
 from bot.runtime.process import (
     FILES_PER_JOB,
     OTHER_FILES,
@@ -89,3 +92,11 @@ def test_a_limit_that_is_too_low_is_logged() -> None:
         raise_open_files((hard - OTHER_FILES) // FILES_PER_JOB)
         raise_open_files(hard)
     assert [line["event"] for line in logs] == ["app.few_open_files"]
+
+
+@pytest.mark.parametrize(("size_bytes", "fits"), [(10, True), (11, False)])
+def test_a_file_leaves_room_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_bytes: int, fits: bool
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Mock(free=RESERVED_BYTES + 10))
+    assert has_room(tmp_path, size_bytes) is fits

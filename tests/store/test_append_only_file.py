@@ -2,8 +2,11 @@
 
 import asyncio
 from pathlib import Path
+from unittest.mock import AsyncMock
 
+import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from bot.store import keys
 from bot.store.embedded import rewrite_if_due
@@ -48,3 +51,12 @@ async def test_it_is_rewritten_daily_and_after_an_erasure_at_most_once_an_hour(r
     await redis.set(keys.REWRITTEN_WITHIN_HOUR, 1)
     assert not await rewrite_if_due(redis)
     assert await redis.exists(keys.AOF_REWRITE_DUE)
+
+
+async def test_what_the_server_can_not_rewrite_now_is_soon_due_again(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [ResponseError("a snapshot is under way"), None]
+    monkeypatch.setattr(redis, "bgrewriteaof", AsyncMock(side_effect=answers))
+    assert not await rewrite_if_due(redis)
+    assert await rewrite_if_due(redis)

@@ -2,8 +2,8 @@
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.chats.telegram_ids import TelegramIds
-from bot.jobs.checkpoints import C, Checkpoint, Exported, field_of
+from bot.jobs.checkpoints import Checkpoints, Exported
 from bot.jobs.model import Job
 from bot.jobs.ports import Result
 from bot.runtime.http import Transport, new_client
@@ -45,27 +45,23 @@ def new_rate_limiter(redis: Redis, clock: HandClock, limits: RateLimits | None =
     return RateLimiter(redis, clock, limits, time_ms=lambda: clock.now().timestamp() * 1000)
 
 
-@dataclass
-class Notebook:
+class Notebook(Checkpoints):
     """A job's checkpoints, in memory; the process may "die" at one of them."""
 
-    kept: dict[str, Any] = field(default_factory=dict)
-    dies_at: Callable[[str, Any], bool] | None = None
+    def __init__(
+        self, kept: Mapping[str, Any] | None = None, dies_at: Callable[[str, Any], bool] | None = None
+    ) -> None:
+        super().__init__(kept or {})
+        self.dies_at = dies_at
 
-    def load(self, checkpoint: type[C], key: str = "") -> C | None:
-        value = self.kept.get(field_of(checkpoint, key))
-        return None if value is None else checkpoint.model_validate(value)
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        return self._values
 
-    async def save(self, checkpoint: Checkpoint, key: str = "") -> None:
-        await self._save(field_of(type(checkpoint), key), checkpoint.model_dump(mode="json"))
-
-    async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
-        await self._save(field_of(checkpoint, key), None)
-
-    async def _save(self, name: str, value: Any) -> None:
-        if self.dies_at is not None and self.dies_at(name, value):
+    async def _write(self, values: Mapping[str, Any]) -> None:
+        if self.dies_at is not None and any(self.dies_at(name, value) for name, value in values.items()):
             raise Died
-        self.kept[name] = value
+        self._values |= values
 
 
 def a_result(path: Path | None = None, **fields: Any) -> Result:
@@ -97,7 +93,6 @@ class Telegram:
 
     def delivery(self, max_send_bytes: int = media.CLOUD_SEND_LIMIT) -> DeliveryOptions:
         return DeliveryOptions(
-            self.bot,
             local_mode=self.local,
             max_send_bytes=max_send_bytes,
             work_dir=self.work_dir,
@@ -105,7 +100,6 @@ class Telegram:
 
     def files(self) -> FileDownloads:
         return FileDownloads(
-            self.bot,
             self.telegram_calls,
             self.http,
             local=self.local,

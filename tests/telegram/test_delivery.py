@@ -139,14 +139,14 @@ async def test_a_video_that_broke_off_before_its_turn_to_be_sent_is_not_sent(
 ) -> None:
     ada, whole = await ada_of(telegram), padded(tmp_path / "whole.mp4", clip)
     arriving = Growing(whole, 1_000_000, comes=False)
-    acquire = telegram.telegram_calls.acquire
+    acquire = telegram.telegram_calls.rate_limiter.acquire
 
     async def acquire_late(*args: Any) -> Any:
         arriving.end()
         arriving.path.unlink()
         return await acquire(*args)
 
-    monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire_late)
+    monkeypatch.setattr(telegram.telegram_calls.rate_limiter, "acquire", acquire_late)
     with pytest.raises(NeverArrived):
         await deliver(
             telegram, ada, a_result(arriving.whole_path, arriving=arriving, size_bytes=arriving.size_bytes)

@@ -294,7 +294,7 @@ async def test_a_path_that_is_not_visible_here_is_gone(
         serve(Starlette(routes=routes)) as url,
         new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), rate_limiter, local=True) as bot,
     ):
-        files = FileDownloads(bot, telegram.telegram_calls, telegram.http, local=True)
+        files = FileDownloads(replace(telegram.telegram_calls, bot=bot), telegram.http, local=True)
         with pytest.raises(FileGone) as caught:
             async with files.open(1, Attachment("id", "video", "clip.mp4", None, "")):
                 pass
@@ -341,7 +341,7 @@ async def test_nothing_is_deleted_outside_of_the_servers_directory(
         case "directory":
             copy = str(inside)
         case "no directory known":
-            files = FileDownloads(telegram.bot, telegram.telegram_calls, telegram.http, local=True)
+            files = FileDownloads(telegram.telegram_calls, telegram.http, local=True)
             copy = str(outside)
         case _:
             copy = str(outside)
@@ -405,7 +405,7 @@ async def test_a_file_whose_length_nobody_tells(
         serve(Starlette(routes=routes, middleware=layers)) as url,
         new_bot(DEFAULT_TOKEN, url, lambda: Transport(tls), rate_limiter, local=False) as bot,
     ):
-        files = FileDownloads(bot, telegram.telegram_calls, telegram.http, local=False)
+        files = FileDownloads(replace(telegram.telegram_calls, bot=bot), telegram.http, local=False)
         async with files.open(1, file) as opened:
             assert opened.size == len(clip_bytes)
             assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes

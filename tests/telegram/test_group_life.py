@@ -11,11 +11,12 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.buttons import RunEdited, RunHeld, pack
-from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded, field_of
+from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import MessagePayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.words import Words
 from tests.telegram.test_handlers import (
     ANN,
@@ -161,6 +162,30 @@ async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received:
     assert job.kind is JobKind.NEW
 
 
+@pytest.mark.parametrize(
+    ("said", "session_id", "is_request"),
+    [
+        ("Shall I go on?", "s", True),
+        ("要继续吗？", "s", True),
+        ("It is done.", "s", False),
+        ("Shall I?", "old", False),
+    ],
+)
+async def test_a_thumb_is_a_request_only_where_the_agent_asks_in_this_project(
+    received: Received, said: str, session_id: str, is_request: bool
+) -> None:
+    (edit,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
+    claimed = await received.job_queue.claim(queue_id(edit.chat, edit.queue), "t")
+    assert claimed is not None
+    answered = AgentAnswered(text=said)
+    await WaitingCheckpoints(received.job_queue, edit).save(answered)
+    await received.job_queue.finish(claimed, JobState.DONE)
+    fields = ChatFields(session_id="s", answer_job_id=edit.id, answer_session_id=session_id)
+    await received.chats.update(edit.chat, fields)
+    (job,) = await received(message("👍", PRIVATE, **{"from": ANN}))
+    assert (job.kind is JobKind.EDIT) is is_request
+
+
 async def test_a_request_that_an_admin_runs_stays_its_askers(received: Received) -> None:
     group, ann, bo, _ = await club(received)
     (held,) = await received(message("/edit a cat", group, **{"from": bo}))
@@ -176,9 +201,7 @@ async def test_an_edited_request_that_an_admin_runs_stays_its_askers_and_uploads
     (asked,) = await received(message("", group, caption="/edit a cat", **said_by_bo))
     await received.chats.update(asked.chat, ChatFields(session_id="first"))
     uploaded = Uploaded(session_id="first", sources={VIDEO["file_id"]: None})
-    await received.job_queue.save_waiting(
-        asked, {field_of(Uploaded, FILES): uploaded.model_dump(mode="json")}
-    )
+    await WaitingCheckpoints(received.job_queue, asked).save(uploaded, FILES)
     await received.job_queue.cancel(asked.chat, asked.queue, asked.id)
     edit = message("", group, caption="/edit a dog", edit_date=60, **said_by_bo)
     (offer,) = await received({"edited_message": edit["message"]})

@@ -12,8 +12,8 @@ from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, PrivateMes
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import Result
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
-from bot.telegram.sending.formatting import Text
 from bot.telegram.sending.guest_responder import GuestResponder
+from bot.telegram.sending.message_fields import html_text
 from bot.telegram.sending.responder import TelegramResponder
 from bot.words import Html, Words
 from tests.clocks import passing
@@ -91,7 +91,7 @@ async def test_an_answer_that_says_it_already_counts_as_edited(scene: Scene) -> 
         "editMessageText", code=400, description="Bad Request: message is not modified", times=1
     )
     assert scene.job.guest_query is not None
-    edit = scene.telegram.guest_mode_messages.edit(scene.job.guest_query, Text("At work"), None)
+    edit = scene.telegram.guest_mode_messages.edit(scene.job.guest_query, html_text("At work"))
     assert await passing(scene.telegram.clock, edit)
 
 

@@ -17,7 +17,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.buttons import RunHeld, pack
-from bot.jobs.checkpoints import UploadUsed, field_of
+from bot.jobs.checkpoints import UploadUsed
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload, EditPayload, ExportPayload, ForgetPayload, MessagePayload
@@ -25,6 +25,7 @@ from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.store import keys
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -425,8 +426,7 @@ async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> 
 
 async def test_a_request_that_has_its_upload_from_the_browser_is_not_sent_twice(received: Received) -> None:
     (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
-    used = {field_of(UploadUsed): UploadUsed().model_dump(mode="json")}
-    await received.job_queue.save_waiting(held, used)
+    await WaitingCheckpoints(received.job_queue, held).save(UploadUsed())
     assert await received(press(pack(RunHeld(held.id)), ANN, PRIVATE)) == []
     assert await received.toast() == Words("en").plain("toast.sent_already")
 

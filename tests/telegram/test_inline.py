@@ -9,7 +9,7 @@ from telegram import InlineKeyboardButton
 
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
-from bot.chats.versions import Version
+from bot.chats.versions import ResultKind, Version
 from bot.jobs.messages import Button
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import EditPayload
@@ -25,7 +25,7 @@ MARK = project_mark("session")
 BO: Json = {"id": 4712, "is_bot": False, "first_name": "Bo"}
 
 
-async def a_project(received: Received, key: ChatKey, *kinds: str, session: str = "session") -> None:
+async def a_project(received: Received, key: ChatKey, *kinds: ResultKind, session: str = "session") -> None:
     """Let a chat have a project with a video for each of these kinds."""
     await received.chats.project_list.save(key, ListedProject(session_id=session, name="Beach", used_at=NOW))
     for number, kind in enumerate(kinds, 1):

@@ -13,10 +13,11 @@ from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.job_queue import ClaimedJob
 from bot.jobs.queue.tickets import queue_id
 from bot.nemo.questions import Question, QuestionSet
+from bot.words import Words
 from tests.jobs.conftest import docket as docket_fixture
 from tests.jobs.conftest import new_job
 from tests.telegram import test_handlers
-from tests.telegram.test_handlers import ANN, GROUP, Json, Received, message
+from tests.telegram.test_handlers import ANN, GROUP, Json, Received, message, press
 
 docket, received = docket_fixture, test_handlers.received
 
@@ -73,6 +74,16 @@ async def test_only_words_written_after_a_question_answer_it(
     assert await answer_to(received, asking) == (
         QuestionAnswer(words=("and add music",)) if is_answer else None
     )
+
+
+@pytest.mark.parametrize(("option", "words"), [("1", ("Cartoon",)), ("2", None), ("x", None)])
+async def test_a_pressed_option_is_one_of_those_that_were_shown(
+    received: Received, option: str, words: tuple[str, ...] | None
+) -> None:
+    asking = await ask(received, shown())
+    await received(press(pack(AnswerQuestion(asking.job.id, "1.0", option)), ANN, PRIVATE))
+    assert await answer_to(received, asking) == (QuestionAnswer(words=words) if words else None)
+    assert words or await received.toast() == Words("en").plain("toast.answered_already")
 
 
 @pytest.mark.parametrize(

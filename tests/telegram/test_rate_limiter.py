@@ -19,6 +19,7 @@ from bot.runtime.http import Transport
 from bot.sandbox.botapi import DEFAULT_TOKEN, FloodLimits
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import new_bot
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import (
     EDITS_PER_S,
     STORE_RETRY_S,
@@ -369,6 +370,6 @@ async def test_two_workers_in_many_chats_are_never_told_to_wait(
 async def say(worker: Telegram, chat_id: int, text: str, priority: SendPriority) -> int:
     job = new_job(chat=ChatKey(chat_id), message_id=None)
     done = await JobSender(job, Notebook(), worker.telegram_calls, worker.sent).send(
-        text, {"text": text}, worker.bot.send_message, worker.bot.edit_message_text, priority=priority
+        text, MessageFields(text), worker.bot.send_message, worker.bot.edit_message_text, priority=priority
     )
     return done.message_id

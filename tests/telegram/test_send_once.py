@@ -12,6 +12,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import MessageSend, SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_once import NEWEST_S, JobSender
 from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
@@ -32,7 +33,9 @@ async def once(
     job = new_job(chat=ChatKey(chat_id), message_id=message_id)
     sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
     bot = telegram.bot
-    sending = sender.send(key, {"text": text}, bot.send_message, bot.edit_message_text, acquired=acquired)
+    sending = sender.send(
+        key, MessageFields(text), bot.send_message, bot.edit_message_text, acquired=acquired
+    )
     return await passing(telegram.clock, sending)
 
 
@@ -59,7 +62,7 @@ async def test_a_place_that_was_waited_for_is_not_waited_for_again(
     ada = await telegram.people.person()
     await ada.start()
     acquired = await telegram.telegram_calls.acquire(ada.chat.id, SendPriority.ANSWER)
-    monkeypatch.setattr(telegram.telegram_calls, "acquire", None)  # cannot be called
+    monkeypatch.setattr(telegram.telegram_calls.rate_limiter, "acquire", None)  # cannot be called
     await once(telegram, ada.chat.id, Notebook(), acquired=acquired)
     assert await said(ada.chat) == ["hello"]
 
@@ -143,7 +146,7 @@ async def test_a_message_that_arrives_after_the_first_look_is_found_by_the_secon
 
     sender = a_sender(telegram, Notebook({"message:said": {"newest_before": 5}}))
     send = AsyncMock(side_effect=AssertionError("it is there"))
-    found = await passing(telegram.clock, sender.send("said", {"text": "hello"}, send, edit))
+    found = await passing(telegram.clock, sender.send("said", MessageFields("hello"), send, edit))
     assert found.message_id == 6
 
 
@@ -159,7 +162,9 @@ async def test_an_answer_soon_after_an_interruption_is_kept(
         return a_message(7)
 
     checkpoints = Notebook()
-    sending = asyncio.create_task(a_sender(telegram, checkpoints).send("said", {"text": "hello"}, send, send))
+    sending = asyncio.create_task(
+        a_sender(telegram, checkpoints).send("said", MessageFields("hello"), send, send)
+    )
     await called.wait()
     sending.cancel()
     await settle()
@@ -182,7 +187,7 @@ async def test_what_came_while_a_send_waited_for_its_turn_is_not_looked_through_
     monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire)
     monkeypatch.setattr(telegram.sent, "newest", AsyncMock(side_effect=[5, 50]))
     send = AsyncMock(return_value=a_message(51))
-    await a_sender(telegram, checkpoints).send("said", {"text": "hello"}, send, send)
+    await a_sender(telegram, checkpoints).send("said", MessageFields("hello"), send, send)
     saved = checkpoints.load(MessageSend, "said")
     assert saved is not None
     assert saved.newest_before == 50

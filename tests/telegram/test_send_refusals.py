@@ -1,9 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of, without
 
 
@@ -68,22 +70,21 @@ def test_the_reason_of_a_refusal(error: TelegramError, refusal: SendRefusal) -> 
 
 LINK = InlineKeyboardButton("Open", url="http://localhost/x")
 ACTION = InlineKeyboardButton("Export", callback_data="e")
-FIELDS = {
-    "reply_markup": InlineKeyboardMarkup([[LINK], [LINK, ACTION]]),
-    "message_thread_id": 5,
-    "reply_parameters": ReplyParameters(7),
-    "parse_mode": "HTML",
-    "entities": None,
-    "text": '<b>At last</b>: <a href="https://x.example/1?a&amp;b">nemovideo.mp4</a>',
-    "caption": "",
-    "cover": b"c",
-    "thumbnail": b"t",
-}
+FIELDS = MessageFields(
+    text='<b>At last</b>: <a href="https://x.example/1?a&amp;b">nemovideo.mp4</a>',
+    caption="",
+    parse_mode="HTML",
+    reply_markup=InlineKeyboardMarkup([[LINK], [LINK, ACTION]]),
+    thumbnail=b"t",
+    cover=b"c",
+    message_thread_id=5,
+    reply_parameters=ReplyParameters(7),
+)
 
 
 @pytest.mark.parametrize("refusal", SendRefusal)
 def test_each_refusal_leaves_something_out_until_nothing_of_it_is_left(refusal: SendRefusal) -> None:
-    rest: dict[str, Any] = FIELDS
+    rest = FIELDS
     for _ in range(2):
         rest = without(refusal, rest)
     assert without(refusal, rest) == rest
@@ -100,11 +101,11 @@ PLAIN = "At last: nemovideo.mp4: https://x.example/1?a&b"
         ("Message to be replied not found", {"reply_parameters": None}),
         (
             "Can't parse entities",
-            {"parse_mode": None, "entities": (), "text": PLAIN, "caption": ""},
+            {"parse_mode": None, "text": PLAIN},
         ),
         (
             "Message is too long",
-            {"parse_mode": None, "entities": (), "caption": "", "text": PLAIN},
+            {"parse_mode": None, "text": PLAIN},
         ),
         ("VIDEO_COVER_INVALID", {"cover": None, "thumbnail": None}),
     ],
@@ -119,7 +120,7 @@ async def test_what_was_refused_is_left_out(message: str, changed: dict[str, Any
         return "sent"
 
     assert await send_in_best_form(send, FIELDS) == "sent"
-    assert sent == [FIELDS, {**FIELDS, **changed}]
+    assert sent == [FIELDS.as_kwargs(), replace(FIELDS, **changed).as_kwargs()]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ async def test_against_an_unknown_refusal_the_plainest_form_is_tried_once() -> N
         await send_in_best_form(send, FIELDS, plain_in_the_end=True)
     assert len(sent) == 2
     plain = sent[1]
-    assert (plain["text"], plain["message_thread_id"], plain["reply_markup"]) == (PLAIN, 5, None)
+    assert (plain["text"], plain["message_thread_id"], plain.get("reply_markup")) == (PLAIN, 5, None)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,7 @@ async def test_the_plainest_form_helps_against_no_known_refusal(message: str) ->
         raise BadRequest(message)
 
     with pytest.raises(BadRequest):
-        await send_in_best_form(send, {"text": "Hi", "parse_mode": "HTML"}, plain_in_the_end=True)
+        await send_in_best_form(send, MessageFields("Hi", parse_mode="HTML"), plain_in_the_end=True)
     assert len(sent) == 1
 
 
@@ -184,5 +185,7 @@ async def test_a_part_that_is_not_there_is_not_left_out_again() -> None:
         raise BadRequest("BUTTON_URL_INVALID")
 
     with pytest.raises(BadRequest):
-        await send_in_best_form(send, {"caption": "Hi", "reply_markup": InlineKeyboardMarkup([[ACTION]])})
-    assert [fields["reply_markup"] is None for fields in sent] == [False, True]
+        await send_in_best_form(
+            send, MessageFields(caption="Hi", reply_markup=InlineKeyboardMarkup([[ACTION]]))
+        )
+    assert ["reply_markup" not in fields for fields in sent] == [False, True]

@@ -39,7 +39,6 @@ async def test_the_operator_learns_why_and_the_person_is_told_in_plain_words(
         alerts.append((name, message))
 
     files = FileDownloads(
-        telegram.bot,
         telegram.telegram_calls,
         telegram.http,
         local=True,

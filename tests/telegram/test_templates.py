@@ -8,10 +8,11 @@ import pytest
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.templates import MAX_TEMPLATE_PROMPT_CHARS, MAX_TEMPLATES, Template
-from bot.jobs.buttons import RunTemplate, pack
-from bot.jobs.checkpoints import Turn, field_of
+from bot.jobs.buttons import RunTemplate, VariationAspect, pack
+from bot.jobs.checkpoints import Turn
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import EditPayload, VariationsPayload
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.words import Words
 from tests.telegram.test_group_life import club, said
 from tests.telegram.test_handlers import ANN, PRIVATE, Received, docket, message, press, received
@@ -29,7 +30,7 @@ async def test_the_latest_request_is_saved_with_the_answers_to_the_agents_questi
     assert not edit.is_press
     await received.chats.update(KEY, ChatFields(answer_job_id=edit.id))
     turn = Turn(number=2, prompt="1. Which look?: Film")
-    await received.job_queue.save_waiting(edit, {field_of(Turn): turn.model_dump(mode="json")})
+    await WaitingCheckpoints(received.job_queue, edit).save(turn)
     (answer,) = await received(message("/save  my  shorts", PRIVATE, message_id=8, **{"from": ANN}))
     assert said(answer.payload) == "templates.saved"
     (saved,) = await received.chats.templates.all(KEY)
@@ -58,7 +59,7 @@ async def test_what_is_not_saved(received: Received, text: str, prompt: str, key
 
 async def test_only_an_edits_words_are_saved(received: Received) -> None:
     (edit,) = await received(message("trim it", PRIVATE, **{"from": ANN}))
-    payload = VariationsPayload(aspect="music")
+    payload = VariationsPayload(aspect=VariationAspect.MUSIC)
     versions = replace(edit, id="b" * 16, kind=JobKind.VARIATIONS, prompt="3 versions", payload=payload)
     await received.job_queue.enqueue([versions], "versions")
     await received.chats.update(KEY, ChatFields(answer_job_id=versions.id))

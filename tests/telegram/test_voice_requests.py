@@ -3,10 +3,11 @@
 import pytest
 
 from bot.jobs.buttons import EditHeard, UseVoice, pack
-from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile, field_of
+from bot.jobs.checkpoints import FILES, Uploaded, UploadedFile
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import MessagePayload
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.transcribe import Heard
 from bot.words import Words
@@ -27,8 +28,7 @@ async def test_the_agent_gets_the_name_that_the_file_has_in_the_project(
 ) -> None:
     (spoken,) = await received(message("", PRIVATE, voice=VOICE, **{"from": ANN}))
     uploaded = Uploaded(session_id="s", sources={"v": UploadedFile(name="voice_7.m4a")})
-    saved = {field_of(Uploaded, FILES): uploaded.model_dump(mode="json")}
-    await received.job_queue.save_waiting(spoken, saved)
+    await WaitingCheckpoints(received.job_queue, spoken).save(uploaded, FILES)
     (job,) = await received(press(pack(UseVoice(as_request=as_request, job_id=spoken.id)), ANN, PRIVATE))
     assert (job.kind, job.prompt) == (JobKind.EDIT, Words("en").plain(key, name="voice_7.m4a"))
 
@@ -59,8 +59,7 @@ async def test_a_spoken_answer_to_a_question_is_told_to_be_none(rig: Rig, kind: 
 
 async def test_what_was_misheard_is_stopped_and_offered_for_correction(received: Received) -> None:
     (job,) = await received(message("my request is spoken", PRIVATE, **{"from": ANN}))
-    heard = {field_of(Heard): Heard(text="Trim <it>").model_dump(mode="json")}
-    await received.job_queue.save_waiting(job, heard)
+    await WaitingCheckpoints(received.job_queue, job).save(Heard(text="Trim <it>"))
     (answer,) = await received(press(pack(EditHeard(job.id)), ANN, PRIVATE))
     assert answer.payload_as(MessagePayload).message == LocalizedMessage("voice.edit", {"text": "Trim <it>"})
     status = await received.job_queue.find(job.chat, job.id)

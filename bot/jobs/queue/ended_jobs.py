@@ -87,8 +87,8 @@ def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:
         log.warning("job.unreadable", job=name, reason=type(error).__name__)
         return {}
     needed = {field: text for field, text in fields.items() if _is_needed(field) and text != "null"}
-    answered = answered.model_copy(update={"question_set": None})
-    brief = answered.model_copy(update={"text": "", "reason": ""})
+    answered = answered.changed(question_set=None)
+    brief = answered.changed(text="", reason="")
     bare = replace(job, prompt="", files=(), payload=None)
     if _ANSWERED not in needed:
         choices = [_shortened_fields(job, needed)]

@@ -132,6 +132,7 @@ class JobQueue(JobReader):
     Args:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
+        quick_docket: Where those of quick queues are added; without, with the others.
         clock: For what ages out.
         quotas: What a day allows; without, everything.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
@@ -146,6 +147,7 @@ class JobQueue(JobReader):
         docket: Docket,
         clock: Clock,
         *,
+        quick_docket: Docket | None = None,
         quotas: Quotas | None = None,
         queue_limit: int = 50,
         total_limit: int = 10_000,
@@ -156,7 +158,7 @@ class JobQueue(JobReader):
         self._clock = clock
         self.quotas = quotas or Quotas(clock)
         self.statistics = QueueStatistics(redis, docket, clock)
-        self.tickets = Tickets(docket)
+        self.tickets = Tickets(docket, quick_docket or docket)
         self.questions = OpenQuestions(redis, self.tickets, clock)
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
@@ -302,9 +304,9 @@ class JobQueue(JobReader):
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
-        if answer[0] != "claimed":
+        if answer is None:
             return None
-        _, job_id, attempt, flat, waiting = answer
+        job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
             return _read_claimed(fields, job_id, attempt, waiting)
@@ -430,7 +432,7 @@ class JobQueue(JobReader):
             await self._redis.publish(keys.CANCEL_CHANNEL, job_id)
         if state == JobState.ASKING:
             await self.tickets.add(queue_id(chat, queue))  # For what waited behind it.
-        return None if state == "unknown" else JobState(state)
+        return None if state is None else JobState(state)
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""

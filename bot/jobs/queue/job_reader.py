@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, StoredCheckpoints, field_of
+from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, field_of
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
@@ -155,7 +155,7 @@ class JobReader:
 
     async def checkpoints(self, job: Job) -> Checkpoints:
         """Return the checkpoints of a job as they are in the store now."""
-        return StoredCheckpoints(read_checkpoints(await self._fields(job.chat, job.id)))
+        return Checkpoints(read_checkpoints(await self._fields(job.chat, job.id)))
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         """Return a checkpoint as it is in the store now, or ``None``.

@@ -114,7 +114,7 @@ class OpenQuestions:
             option=str(option),
             update_ttl_s=keys.UPDATE_TTL_S,
         )
-        return None if answer == "over" else [int(ticked) for ticked in answer.split()]
+        return None if answer is None else [int(ticked) for ticked in answer.split()]
 
     async def answer(
         self, job: Job, number: str, words: Sequence[str], update_id: int | str

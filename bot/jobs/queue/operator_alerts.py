@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from uuid import uuid4
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field, ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
@@ -25,6 +25,7 @@ from bot.jobs.model import JOB_ID_BYTES, message_job
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.store import keys
+from bot.store.stored_model import StoredModel
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
@@ -45,8 +46,10 @@ OVER_AFTER_A_DAY = ("credits", "token_refused")
 """Troubles that show when a person runs into them, and stay in between."""
 
 
-class Trouble(BaseModel):
+class Trouble(StoredModel):
     """A trouble that the admins were alerted to."""
+
+    model_config = ConfigDict(frozen=False)
 
     message: LocalizedMessage  # what it is
     since: AwareDatetime  # when it showed first
@@ -54,7 +57,9 @@ class Trouble(BaseModel):
     sent_at: AwareDatetime  # when its message was sent
     times: int = 1  # how often it showed
     over_at: AwareDatetime | None = None  # when it was over
-    sent_to: dict[int, SentMessage] = {}  # the message in each admin's chat, once it is known
+    sent_to: dict[int, SentMessage] = Field(
+        default_factory=dict
+    )  # the message in each admin's chat, once it is known
     shown: str = ""  # what the messages say of it
 
 
@@ -85,8 +90,8 @@ class OperatorAlerts:
         now = self._clock.now()
         trouble = await self._load(name)
         if trouble is not None and (trouble.over_at is None or now - trouble.sent_at < AGAIN):
-            changed = {"message": message, "seen_at": now, "times": trouble.times + 1, "over_at": None}
-            return await self._save(name, trouble.model_copy(update=changed))
+            again = trouble.changed(message=message, seen_at=now, times=trouble.times + 1, over_at=None)
+            return await self._save(name, again)
         new = Trouble(message=message, since=now, seen_at=now, sent_at=now, shown=_shown(message, None))
         await self._save(name, new)
         for admin in await self._listening():
@@ -114,14 +119,13 @@ class OperatorAlerts:
         trouble = await self._load(name)
         if trouble is None or trouble.over_at is not None:
             return await self.send(name, message)
-        changed = {"message": message, "seen_at": self._clock.now()}
-        return await self._save(name, trouble.model_copy(update=changed))
+        return await self._save(name, trouble.changed(message=message, seen_at=self._clock.now()))
 
     async def clear(self, name: str) -> None:
         """Report that a trouble is over, if it was there."""
         trouble = await self._load(name)
         if trouble is not None and trouble.over_at is None:
-            await self._save(name, trouble.model_copy(update={"over_at": self._clock.now()}))
+            await self._save(name, trouble.changed(over_at=self._clock.now()))
 
     async def switch(self, admin: int, *, on: bool) -> None:
         """Let an admin get alerts, or no more of them."""

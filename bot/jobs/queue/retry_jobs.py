@@ -31,16 +31,14 @@ async def make_resumed_job(
         return None
     payload = job.payload_as(EditPayload)
     if choice is GoOnChoice.SPEND:
-        return replace(job, payload=payload.model_copy(update={"may_use_last_credits": True}))
+        return replace(job, payload=payload.changed(may_use_last_credits=True))
     lost = await job_queue.load_checkpoint(old, ProjectLost) or ProjectLost()
     files = await _lost_files(chats, old, lost) if choice is GoOnChoice.RESTORE else ()
     own_ids = {file.file_id for file in job.files}
     restored = tuple(file for file in files if file.file_id not in own_ids)
-    payload = payload.model_copy(
-        update={
-            "lost_project_decided": True,
-            "restored_file_ids": tuple(file.file_id for file in restored),
-        }
+    payload = payload.changed(
+        lost_project_decided=True,
+        restored_file_ids=tuple(file.file_id for file in restored),
     )
     turn = await job_queue.load_checkpoint(old, Turn)
     # A new project knows neither the request nor the answers to the agent's questions.
@@ -88,7 +86,7 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
         return replace(new, kind=JobKind.EXPORT, files=(), payload=payload)
     files, links = await not_uploaded(job_queue, chats, old)
     if isinstance(old.payload, EditPayload):
-        new = replace(new, payload=old.payload.model_copy(update={"links": tuple(links)}))
+        new = replace(new, payload=old.payload.changed(links=tuple(links)))
     return replace(new, files=files)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from docket import Docket
 from redis.asyncio import Redis
@@ -30,6 +30,13 @@ class ActiveChat:
     language: str  # language of the first of them
 
 
+class PersonCount(NamedTuple):
+    """How much a person asked for on one day."""
+
+    person_id: int
+    requests: int
+
+
 @dataclass(frozen=True, slots=True)
 class DayTotals:
     """What all chats asked for on one day, and how it ended."""
@@ -41,7 +48,7 @@ class DayTotals:
     failed: int  # jobs that were answered with an error
     cancelled: int  # jobs that their chats stopped
     credits: int  # what the operator's account spent, as far as it is known
-    top_people: tuple[tuple[int, int], ...]  # ids of those who asked most, with their requests
+    top_people: tuple[PersonCount, ...]  # those who asked most
 
 
 class QueueStatistics:
@@ -93,14 +100,19 @@ class QueueStatistics:
         top: Any = await self._redis.zrange(
             keys.people_key(day), 0, TOP_PEOPLE - 1, desc=True, withscores=True
         )
-        counts = {
-            name: int(totals.get(name, 0)) for name in ("requests", "bytes", "done", "failed", "cancelled")
-        }
+
+        def total(name: str) -> int:
+            return int(totals.get(name, 0))
+
         return DayTotals(
-            **counts,
+            requests=total("requests"),
+            bytes=total("bytes"),
+            done=total("done"),
+            failed=total("failed"),
+            cancelled=total("cancelled"),
             people=await self._redis.zcard(keys.people_key(day)),
-            credits=int(totals.get("credits", 0)) + int(totals.get("credits_unseen", 0)),
-            top_people=tuple((int(person), int(requests)) for person, requests in top if requests),
+            credits=total("credits") + total("credits_unseen"),
+            top_people=tuple(PersonCount(int(person), int(requests)) for person, requests in top if requests),
         )
 
     async def running(self) -> int:

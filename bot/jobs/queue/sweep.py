@@ -8,6 +8,7 @@ ticket its job back.
 import structlog
 from redis.asyncio import Redis
 
+from bot.jobs.model import QueueName
 from bot.jobs.queue.open_questions import OpenQuestions
 from bot.jobs.queue.tickets import Tickets, parse_queue_id
 from bot.runtime.clock import Clock
@@ -59,7 +60,7 @@ class QueueSweep:
                     "running": keys.RUNNING,
                     "job": keys.JOB,
                     "open_question": keys.OPEN_QUESTION,
-                    "ticket": self._tickets.state_key(""),
+                    "ticket": {name: self._tickets.state_key(name, "") for name in QueueName},
                 },
             )
             for queue, job_id, ticket in lost:

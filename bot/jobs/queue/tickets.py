@@ -1,4 +1,8 @@
-"""Tickets: docket tasks that make some worker look at a queue, with ``JobRunner.work`` as their handler."""
+"""Tickets: docket tasks that make some worker look at a queue, with ``JobRunner.work`` as their handler.
+
+Those of quick queues are in a docket of their own, with a worker of its own: docket begins tasks in their order, and a
+question would wait for a place behind all requests.
+"""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -30,8 +34,8 @@ async def _no_worker(queue: str, job_id: str, ticket: str) -> None:
 class Tickets:
     """The tickets of all queues."""
 
-    def __init__(self, docket: Docket) -> None:
-        self._docket = docket
+    def __init__(self, main: Docket, quick: Docket) -> None:
+        self.dockets = {QueueName.MAIN: main, QueueName.QUICK: quick}
         self.run_with(_no_worker)
 
     def run_with(self, handler: TicketHandler) -> None:
@@ -40,7 +44,8 @@ class Tickets:
         async def work(queue: str, ticket: str = TaskKey()) -> None:
             await handler(queue, job_of(ticket), ticket)
 
-        self._docket.register(work, names=[_TASK])
+        for docket in self.dockets.values():
+            docket.register(work, names=[_TASK])
 
     async def add(self, queue: str, job_id: str = "") -> None:
         """Add a ticket, under a key that was never used: docket drops repeated ones silently.
@@ -52,7 +57,7 @@ class Tickets:
             job_id: The job that it is added for; empty for whichever is next.
         """
         name = f"{job_id}{_OF_JOB}" if job_id else f"{queue}:"
-        await self._docket.add(_TASK, key=name + secrets.token_urlsafe(_KEY_BYTES))(queue)
+        await self._docket_of(queue).add(_TASK, key=name + secrets.token_urlsafe(_KEY_BYTES))(queue)
 
     async def replace_lost(self, queue: str, job_id: str) -> bool:
         """Add a ticket for a job that lost its own, unless this was done before and the ticket waits for a worker.
@@ -60,12 +65,15 @@ class Tickets:
         Returns:
             Whether a ticket was added.
         """
-        execution = await self._docket.add(_TASK, key=f"sweep:{queue}:{job_id}")(queue)
+        execution = await self._docket_of(queue).add(_TASK, key=f"sweep:{queue}:{job_id}")(queue)
         return execution.disposition is Disposition.SCHEDULED
 
-    def state_key(self, ticket: str) -> str:
+    def state_key(self, name: QueueName, ticket: str) -> str:
         """Return the key under which docket keeps the state of a ticket, a hash with a field ``state``."""
-        return self._docket.runs_key(ticket)
+        return self.dockets[name].runs_key(ticket)
+
+    def _docket_of(self, queue: str) -> Docket:
+        return self.dockets[parse_queue_id(queue)[1]]
 
 
 def job_of(ticket: str) -> str:

@@ -55,5 +55,5 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
         job,
         prompt=f"{job.prompt[: MAX_PROMPT_CHARS - len(said)]}{said}",
         files=(*job.files, *added),
-        payload=payload.model_copy(update={"restored_file_ids": beside}),
+        payload=payload.changed(restored_file_ids=beside),
     )

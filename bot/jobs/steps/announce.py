@@ -1,6 +1,7 @@
 """Announce a text of the operator to all chats with running or waiting jobs."""
 
 import contextlib
+from typing import NamedTuple
 
 import structlog
 
@@ -15,11 +16,18 @@ from bot.jobs.worker.attempt import Attempt
 log = structlog.get_logger(__name__)
 
 
+class ChatToTell(NamedTuple):
+    """A chat that gets the text."""
+
+    chat: str  # its stored ``ChatKey``
+    language: str
+
+
 class ChatsToTell(Checkpoint):
     """Saved before the first chat is notified."""
 
     name = "chats_to_tell"
-    chats: tuple[tuple[str, str], ...] = ()  # the stored ``ChatKey`` of each, and its language
+    chats: tuple[ChatToTell, ...] = ()
 
 
 class Announce:
@@ -28,11 +36,10 @@ class Announce:
     name = "announce"
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         saved = attempt.load(ChatsToTell)
         if saved is None:
             active = await attempt.job_queue.statistics.active_chats()
-            saved = ChatsToTell(chats=tuple((str(one.chat), one.language) for one in active))
+            saved = ChatsToTell(chats=tuple(ChatToTell(str(one.chat), one.language) for one in active))
             await attempt.save(saved)
         job = attempt.job
         text = job.payload_as(AnnouncePayload).message

@@ -145,7 +145,6 @@ class AskAgent:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         if not attempt.job.prompt:
             return
         try:
@@ -472,9 +471,7 @@ class _AgentTurn:
 
 async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> AgentAnswered:
     """Save that a turn ended with what the one before it had changed."""
-    early = answered.model_copy(
-        update={"turn": turn.number, "text": "", "files": 0, "question_set": None, "failed": True}
-    )
+    early = answered.changed(turn=turn.number, text="", files=0, question_set=None, failed=True)
     await attempt.save(early)
     return early
 

@@ -35,7 +35,6 @@ class AskForClip:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         job, chats = attempt.job, self._projects.chats
         if not job.payload_as(EditPayload).needs_clip:
             return

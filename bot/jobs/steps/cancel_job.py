@@ -24,7 +24,6 @@ class CancelJob:
         self._close_position_message = close_position_message
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         chat, payload = attempt.job.chat, attempt.job.payload_as(CancelPayload)
         status = await attempt.job_queue.find(chat, payload.job_id)
         was = await attempt.job_queue.cancel(chat, QueueName.MAIN, payload.job_id)

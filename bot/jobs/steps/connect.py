@@ -31,7 +31,6 @@ class Connect:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         before = attempt.load(Connected)
         query = attempt.job.guest_query
         if before is None and query is not None and attempt.job.id == guest_job_id(query.id):

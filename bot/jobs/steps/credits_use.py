@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 
@@ -14,6 +16,7 @@ from bot.jobs.generation_choice import RATIOS, choice_message
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.account_credits import AccountKind
 from bot.jobs.queue.credit_limits import BalanceReading, CreditLimits
 from bot.jobs.queue.quotas import seconds_until_reset
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -30,7 +33,7 @@ GENERATION_CREDITS = 100
 EDIT_CREDITS = 50
 """What any other message takes, about."""
 
-_COUNTED = {Account.OWN: "own", Account.GUEST: "guest"}
+_COUNTED: Final[Mapping[Account, AccountKind]] = {Account.OWN: "own", Account.GUEST: "guest"}
 """Accounts whose use is counted for each; the operator's shows in the falls of its balance."""
 
 PATIENCE_S = 3.0  # for the reading before a message

@@ -18,7 +18,6 @@ class DeleteToken:
     name = "delete_token"
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(DeleteTokenPayload)
         saved = attempt.load(TokenDeleted)
         if saved is None:

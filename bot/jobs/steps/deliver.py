@@ -61,7 +61,6 @@ class Deliver:
         self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         exported = attempt.load(Exported)
         if exported is None:
             return

@@ -46,7 +46,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
-from bot.jobs.steps.what_to_render import unmet, version_to_render
+from bot.jobs.steps.version_to_render import unmet, version_to_render
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
@@ -133,7 +133,6 @@ class Export:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         if attempt.load(Exported) is None and await self._is_wanted(attempt):
             await self.export(attempt)
 
@@ -473,4 +472,4 @@ def result_of(attempt: Attempt, exported: Exported) -> Result:
 
 async def _save(attempt: Attempt, exported: Exported, **changes: object) -> None:
     took_s = (attempt.clock.now() - worked_since(attempt.job.asked_at, attempt)).total_seconds()
-    await attempt.save(exported.model_copy(update={**changes, "took_s": took_s}))
+    await attempt.save(exported.changed(**changes, took_s=took_s))

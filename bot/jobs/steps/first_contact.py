@@ -29,7 +29,6 @@ class FirstContact:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get_for(job)
         is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST

@@ -34,7 +34,6 @@ class Forget:
         self._eraser = eraser
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(ForgetPayload)
         for job_id in payload.quick_job_ids:
             await attempt.job_queue.cancel(attempt.job.chat, QueueName.QUICK, job_id)

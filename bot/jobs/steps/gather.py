@@ -20,7 +20,6 @@ class Gather:
     name = "gather"
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         gathered = attempt.claimed.gathered
         if any(part.refusal for part in gathered.parts):
             # Read again: more may have arrived while the position message was waited for.

@@ -44,7 +44,6 @@ class Login:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects, key = self._projects, attempt.job.chat
         payload = attempt.job.payload_as(LoginPayload)
         token = projects.chats.decrypt(key, LoginPayload.use, payload.encrypted_token)

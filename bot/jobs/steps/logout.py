@@ -25,7 +25,6 @@ class Logout:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         key, chats = attempt.job.chat, self._projects.chats
         started = attempt.load(LogoutStarted)
         if started is None:

@@ -42,7 +42,6 @@ class MakeExtract:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         responder, kind = attempt.responder, attempt.job.payload_as(ExtractPayload).kind
         responder.report_progress(Progress("progress.extract", fraction=0.1, until=0.9, expected_s=USUAL_S))
         await responder.show_progress()

@@ -16,7 +16,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.deliver import keep_video
 from bot.jobs.steps.export import CachedResultUnusable, Export, result_of
 from bot.jobs.steps.save_version import SaveVersion
-from bot.jobs.variations import VariationAspect, style_name, styles, variation_prompt
+from bot.jobs.variations import style_name, styles, variation_prompt
 from bot.jobs.versions import version_name
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
@@ -70,9 +70,10 @@ class MakeVariations:
         self._export = export
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         base = await self._base(attempt)
-        aspect = VariationAspect(attempt.job.payload_as(VariationsPayload).aspect)
+        aspect = attempt.job.payload_as(VariationsPayload).aspect
+        if aspect is None:
+            raise AssertionError("the button named it")
         chosen = styles(aspect, base)
         names = [style_name(aspect, style) for style in chosen]
         last: OutgoingMessage | None = None
@@ -90,9 +91,12 @@ class MakeVariations:
                 except JobEnded as end:
                     last, ended = end.message, VariationEnded(failure=_reason(end.message))
                 answered = attempt.load(AgentAnswered) or AgentAnswered()
-                fields = ("has_changed", "credits_used", "credits_left")
-                told = {field: getattr(answered, field) for field in fields}
-                await attempt.save(ended.model_copy(update=told), str(number))
+                ended = ended.changed(
+                    has_changed=answered.has_changed,
+                    credits_used=answered.credits_used,
+                    credits_left=answered.credits_left,
+                )
+                await attempt.save(ended, str(number))
             await self._hold(attempt, _made(attempt, names), names)
         await self._deliver(attempt, names, last)
 

@@ -35,7 +35,6 @@ class NewProject:
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         begin = LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
         if (topic := await self._topic(attempt)) is not None:
             await self._projects.chats.update(topic, ChatFields(takes_name=True))

@@ -1,13 +1,13 @@
 """Ask how several versions of the project should differ, with the credits that they take and those left."""
 
-from bot.jobs.buttons import MakeVariations
+from bot.jobs.buttons import MakeVariations, VariationAspect
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import JobState
 from bot.jobs.payloads import VariationsPayload
 from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.credits_use import EDIT_CREDITS, GENERATION_CREDITS
 from bot.jobs.steps.service_errors import top_up_buttons
-from bot.jobs.variations import VARIATIONS, VariationAspect
+from bot.jobs.variations import VARIATIONS
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import Projects
 
@@ -21,7 +21,6 @@ class OfferVariations:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get(job.chat)
         if chat.session_id is None:
@@ -31,7 +30,7 @@ class OfferVariations:
         if state.draft is None or not state.draft.is_ready:
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)
         chosen = job.payload_as(VariationsPayload).aspect
-        aspects = [aspect for aspect in VariationAspect if aspect == chosen] or list(VariationAspect)
+        aspects = list(VariationAspect) if chosen is None else [chosen]
         # A new format of a generated video is a new generation.
         is_generated = bool(state.generated_media) and not state.video_infos
         only_generates = is_generated and aspects == [VariationAspect.FORMAT]

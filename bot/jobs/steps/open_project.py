@@ -31,7 +31,6 @@ class OpenProject:
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         key, projects = attempt.job.chat, self._projects
         mark = attempt.job.payload_as(OpenProjectPayload).mark
         project = await projects.chats.project_list.find(key, mark)

@@ -36,7 +36,6 @@ class PostToChannel:
         self._group_admins = group_admins
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         post, send = attempt.job.payload_as(PostPayload), attempt.responder.send
         about: dict[str, Param] = {"channel": post.title}
         if attempt.load(Posting) is None:

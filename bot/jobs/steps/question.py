@@ -59,7 +59,6 @@ class NextQuestion:
     name = "next_question"
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         answered, turn = attempt.load(AgentAnswered), attempt.load(Turn) or Turn()
         if answered is not None and answered.question_set is not None and answered.turn == turn.number:
             await ask_person(attempt, answered, answered.question_set)

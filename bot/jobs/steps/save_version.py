@@ -28,7 +28,6 @@ class SaveVersion:
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         answered = attempt.load(AgentAnswered)
         if answered is None:
             return

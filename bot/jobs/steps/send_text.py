@@ -11,7 +11,6 @@ class SendText:
     name = "send_text"
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(MessagePayload)
         if not payload.reaction or not await attempt.responder.react(payload.reaction):
             await attempt.responder.send(PREPARED, payload.message)

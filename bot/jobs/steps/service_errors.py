@@ -33,7 +33,7 @@ from bot.nemo.errors import (
     WarmingUp,
 )
 from bot.nemo.failures import FailureKind, failure_kind
-from bot.projects.accounts import GuestAccountOfPersonUsed, GuestAccountsUsedUp
+from bot.projects.accounts import NoGuestAccountsLeft, PersonHasGuestAccount
 from bot.projects.projects import Projects
 from bot.runtime import metrics
 
@@ -51,10 +51,10 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
     chat = await projects.chats.get(job.chat)
     retry = Button("button.retry", Retry(job.id))
     match error:
-        case GuestAccountOfPersonUsed():
+        case PersonHasGuestAccount():
             key = "error.guest_of_person" if job.chat.is_private else "error.guest_of_person_group"
             message = LocalizedMessage(key, {"n": ceil(error.free_in_s / 86_400)}, (retry,))
-        case GuestAccountsUsedUp():
+        case NoGuestAccountsLeft():
             key = "error.tokens_used_up" if job.chat.is_private else "error.tokens_used_up_group"
             message = LocalizedMessage(key, buttons=(retry,))
         case AuthError():

@@ -29,7 +29,6 @@ class SetBrand:
         self._chats = chats
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         job, (file,) = attempt.job, attempt.job.files
         part = job.payload_as(BrandPayload).part
         async with contextlib.AsyncExitStack() as stack:

@@ -20,7 +20,6 @@ class ShowComparison:
         self._chats = chats
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(ComparePayload)
         versions = await self._chats.versions.all(attempt.job.chat, payload.project)
         earlier = version_at(versions, payload.number)

@@ -17,7 +17,6 @@ class ShowCredits:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects = self._projects
         chat = await projects.chats.get(attempt.job.chat)
         is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST

@@ -23,7 +23,6 @@ class ShowLink:
         self._group_admins = group_admins
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         job, projects = attempt.job, self._projects
         if not job.chat.is_private and not await self._group_admins.is_admin(job.chat, job.requester_id):
             raise JobEnded(LocalizedMessage("link.admins_only"), JobState.DONE)

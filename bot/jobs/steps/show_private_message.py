@@ -20,7 +20,6 @@ class ShowPrivateMessage:
         self._group_admins = group_admins
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(PrivateAnswerPayload)
         group = ChatKey.parse(payload.chat)
         status = await attempt.job_queue.find(group, payload.job_id)

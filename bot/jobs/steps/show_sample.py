@@ -11,6 +11,5 @@ class ShowSample:
     name = "show_sample"
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         if any(file.file_id == SAMPLE.file_id for file in attempt.job.files):
             await attempt.responder.send("sample", SampleClip(LocalizedMessage("sample.caption")))

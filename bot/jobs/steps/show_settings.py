@@ -21,7 +21,6 @@ class ShowSettings:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         chat, words = await self._chats.get(attempt.job.chat), Words(attempt.job.language)
         await attempt.responder.send("settings", settings_view(chat, self._cards, words))
 

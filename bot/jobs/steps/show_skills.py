@@ -33,7 +33,6 @@ class ShowSkills:
         self._chats = chats
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         chosen = (await self._chats.get(attempt.job.chat)).skill
         words = Words(attempt.job.language)
         shown = attempt.job.payload_as(SkillPayload).view

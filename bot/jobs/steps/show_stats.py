@@ -23,7 +23,6 @@ class ShowStats:
         self._usual_times = usual_times
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         statistics = attempt.job_queue.statistics
         today = await statistics.today()
         waiting, _ = await statistics.waiting()

@@ -47,7 +47,6 @@ class ShowStatus:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects, draft = self._projects, None
         unplaced: tuple[str | None, ...] = ()
         heading, tracks = timeline(None, attempt.job.chat)

@@ -20,7 +20,6 @@ class SpokenAnswer:
         self._transcriber = transcriber
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         job, job_queue = attempt.job, attempt.job_queue
         if self._transcriber is None or job.prompt or not is_spoken(job.files):
             return

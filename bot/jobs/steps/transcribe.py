@@ -38,7 +38,6 @@ class Transcribe:
         self._transcriber = transcriber
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         payload = attempt.job.payload_as(EditPayload)
         if self._transcriber is None or not payload.voice_job_id:
             return

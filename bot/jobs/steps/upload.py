@@ -20,7 +20,6 @@ from bot.jobs.checkpoints import (
     UploadedFile,
     UploadStarted,
     UploadUsed,
-    field_of,
 )
 from bot.jobs.messages import (
     CONNECTED,
@@ -39,6 +38,7 @@ from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.refusal_messages import (
     file_gone,
     goes_on,
@@ -94,7 +94,6 @@ class Upload:
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         projects = self.projects
         card = self._cards.active((await projects.chats.get_for(attempt.job)).skill, attempt.job.language)
         await _Uploading(self, attempt, card).run()
@@ -126,8 +125,7 @@ class _Uploading:
         if payload.link_job_id:
             held = await self._attempt.job_queue.find(self._attempt.job.chat, payload.link_job_id)
             if held is not None:
-                used = {field_of(UploadUsed): UploadUsed().model_dump(mode="json")}
-                await self._attempt.job_queue.save_waiting(held.job, used)
+                await WaitingCheckpoints(self._attempt.job_queue, held.job).save(UploadUsed())
         gathered = self._attempt.last_gathered
         if not gathered.is_words_alone:
             gathered = await self._attempt.gathered()  # All that is here goes in one request.

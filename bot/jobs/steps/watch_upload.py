@@ -32,7 +32,6 @@ class WatchUpload:
         self._projects = projects
 
     async def __call__(self, attempt: Attempt) -> None:
-        """See ``Step``."""
         job, payload = attempt.job, attempt.job.payload_as(WatchPayload)
         held = await attempt.job_queue.find(job.chat, payload.link_job_id)
         if held is None or await attempt.job_queue.load_checkpoint(held.job, UploadUsed) is not None:

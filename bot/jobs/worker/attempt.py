@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from bot.jobs.checkpoints import C, Checkpoint, JobProgress, StepTime, StoredCheckpoints, field_of
+from bot.jobs.checkpoints import C, Checkpoint, Checkpoints, JobProgress, StepTime, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage
 from bot.jobs.model import JobState
 from bot.jobs.ports import Responder
@@ -47,7 +47,7 @@ class JobSetAside(Exception):
     """Raised by a step when the job has asked a person something; it goes on when there is an answer."""
 
 
-class Attempt(StoredCheckpoints):
+class Attempt(Checkpoints):
     """One attempt at a job. Saving a checkpoint stops it if the job was cancelled, or if another worker has it."""
 
     def __init__(self, claimed: ClaimedJob, job_queue: JobQueue, clock: Clock) -> None:
@@ -112,7 +112,7 @@ class Attempt(StoredCheckpoints):
         try:
             yield
         finally:
-            ended = taken.model_copy(update={"ended_at": self.clock.now().timestamp()})
+            ended = taken.changed(ended_at=self.clock.now().timestamp())
             self._note(steps=(*before, ended))
 
     async def save_render_progress(self, percent: float) -> None:
@@ -127,7 +127,7 @@ class Attempt(StoredCheckpoints):
             self._note(ended_with=LocalizedMessage(message.key, message.params))
 
     def _note(self, **changed: Any) -> None:
-        self.progress = self.progress.model_copy(update=changed)
+        self.progress = self.progress.changed(**changed)
 
     async def _write(self, values: Mapping[str, Any]) -> None:
         self._values |= values

@@ -1,9 +1,8 @@
 """Shows waiting jobs' positions in the queue, and updates them whenever a job begins."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from statistics import median
-from typing import Any
 from weakref import WeakValueDictionary
 
 import structlog
@@ -12,7 +11,6 @@ from redis.exceptions import RedisError
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, RenderLastOnly
-from bot.jobs.checkpoints import StoredCheckpoints
 from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
@@ -20,6 +18,7 @@ from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes, left_s, rounded_s
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.runtime.clock import Clock
 from bot.words import Words
 
@@ -114,7 +113,7 @@ class PositionMessages:
         status = await self._find_waiting(chat, job_id)
         if status is None or status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # Those are answered soon.
-        responder = self._responders.open(status.job, _WaitingCheckpoints(self._job_queue, status.job))
+        responder = self._responders.open(status.job, WaitingCheckpoints(self._job_queue, status.job))
         try:
             is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
             if is_busy and await responder.react(SEEN):
@@ -194,16 +193,3 @@ class PositionMessages:
         running_s = await self._job_queue.running_s(chat, self._clock.now())
         usual_s = median(times_s)
         return rounded_s((position - 1) * usual_s + (left_s(times_s, running_s) or usual_s / 4))
-
-
-class _WaitingCheckpoints(StoredCheckpoints):
-    """The checkpoints of a job that waits: no attempt has it yet."""
-
-    def __init__(self, job_queue: JobQueue, job: Job) -> None:
-        super().__init__({})
-        self._job_queue = job_queue
-        self._job = job
-
-    async def _write(self, values: Mapping[str, Any]) -> None:
-        self._values |= values
-        await self._job_queue.save_waiting(self._job, values)

@@ -13,7 +13,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import structlog
@@ -30,6 +30,7 @@ CHECK_TIMEOUT_S = 2.0  # for one check: docket itself repeats its calls for as l
 SILENT_S = 6.0  # a worker without a heartbeat for this long is replaced, while the store is reachable
 AFTER_OUTAGE_S = 3.0  # the same once the store is back: a worker that takes tickets sends one within 2 s
 TAKES_NOTHING_S = 4.0  # a worker whose last heartbeat is older counts as dead
+RECONNECT_PAUSE = timedelta(seconds=1)
 HANGS_S = (
     60.0  # if no worker has had a heartbeat for this long while the store is reachable, only a restart helps
 )
@@ -114,6 +115,24 @@ class WorkerSupervisor:
                 return await redis.zscore(self._docket.workers_set, worker.name)
         except (RedisError, OSError):  # also a TimeoutError
             return None
+
+
+def new_worker(docket: Docket, concurrency: int, dead_worker_s: float) -> Worker:
+    """Create a worker.
+
+    Args:
+        docket: Has the tickets that it takes.
+        concurrency: How many it takes at a time.
+        dead_worker_s: Seconds of silence after which another worker takes over its tickets.
+    """
+    return Worker(
+        docket,
+        name=worker_name(),
+        concurrency=concurrency,
+        redelivery_timeout=timedelta(seconds=dead_worker_s),
+        reconnection_delay=RECONNECT_PAUSE,
+        schedule_automatic_tasks=False,
+    )
 
 
 def worker_name() -> str:

@@ -34,13 +34,12 @@ class BrandHandlers(HandlerFamily):
     """Handles ``/brand``, also under a file, and the buttons of the brand's settings."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("brand", self._brand),
             on_message(CommandInCaption("brand"), self._brand),
-            on_press(self._show, ShowBrand),
-            on_press(self._set_format, SetBrandFormat),
-            on_press(self._remove, RemoveBrandFile),
+            self._on_press(self._show, ShowBrand),
+            self._on_press(self._set_format, SetBrandFormat),
+            self._on_press(self._remove, RemoveBrandFile),
         ]
 
     async def _brand(self, update: Update, context: Context) -> None:

@@ -83,21 +83,13 @@ ShowView: TypeAlias = Callable[[Words], Awaitable[View]]
 
 @dataclass(frozen=True, slots=True)
 class PressReply:
-    """What whoever pressed a button gets to see.
+    """What whoever pressed a button gets to see."""
 
-    Args:
-        toast: Key of the text of the answer; empty for none.
-        params: Parameters of that text.
-        show: What the button's message shows from now on, or what makes it; ``None`` leaves its text as it is.
-        buttons: The buttons that stay; ``None`` leaves them as they are.
-        stopped: The position messages of waiting jobs that were stopped.
-    """
-
-    toast: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
-    show: View | ShowView | None = None
-    buttons: InlineKeyboardMarkup | None = None
-    stopped: tuple[MessageLocation, ...] = ()
+    toast: str = ""  # key of the text of the answer; empty for none
+    params: Mapping[str, str] = field(default_factory=dict)  # parameters of that text
+    show: View | ShowView | None = None  # what the message shows from now on; ``None`` leaves its text
+    buttons: InlineKeyboardMarkup | None = None  # the buttons that stay; ``None`` leaves them as they are
+    stopped: tuple[MessageLocation, ...] = ()  # the position messages of waiting jobs that were stopped
 
 
 OLD_BUTTON = PressReply("toast.old_button")

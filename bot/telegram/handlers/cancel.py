@@ -25,11 +25,10 @@ class CancelHandlers(HandlerFamily):
     """Handles ``/cancel`` and the button Cancel."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("cancel", self.cancel),
-            on_press(self._press, Cancel),
-            on_press(self._edit_heard, EditHeard),
+            self._on_press(self._press, Cancel),
+            self._on_press(self._edit_heard, EditHeard),
         ]
 
     async def cancel(self, update: Update, context: Context) -> None:

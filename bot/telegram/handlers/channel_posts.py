@@ -34,8 +34,7 @@ class ChannelPosts(HandlerFamily):
     """
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
-        return [on_press(self._go_on, Post)]
+        return [self._on_press(self._go_on, Post)]
 
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
@@ -51,7 +50,7 @@ class ChannelPosts(HandlerFamily):
             params = {"limit": int(MessageLimit.CAPTION_LENGTH)}
             await self._submitter.reply(update, LocalizedMessage("post.caption_too_long", params))
             return True
-        payload = asking.payload_as(PostPayload).model_copy(update={"caption": message.text_html})
+        payload = asking.payload_as(PostPayload).changed(caption=message.text_html)
         job = self._submitter.job(update, JobKind.POST, files=asking.files, payload=payload)
         await self._submitter.enqueue(update, [job])
         await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
@@ -100,20 +99,20 @@ class ChannelPosts(HandlerFamily):
                     await self._chats.update(press.chat, _NO_CAPTION_AWAITED)
                 if action.choice == PostChoice.DROP:
                     return PressReply(show=LocalizedMessage("post.dropped"))
-                post = post.model_copy(update={"caption": ""})
+                post = post.changed(caption="")
             case PostChoice.POST:
-                post = post.model_copy(update={"is_approved": post.caption is not None})
+                post = post.changed(is_approved=post.caption is not None)
             case PostChoice.AGAIN:
                 pass
             case channel_id:
                 # If the store no longer has it, ask again.
                 channels = await self._channels(press.chat)
                 chosen = next((one for one in channels if str(one) == channel_id), 0)
-                post = post.model_copy(update={"channel_id": chosen, "title": channels.get(chosen, "")})
+                post = post.changed(channel_id=chosen, title=channels.get(chosen, ""))
         if await self._services.access.why_denied(press.chat.chat_id, post.channel_id) is not None:
             return OLD_BUTTON  # The channel was banned since.
-        fields = {"message_id": None, "files": asking.files, "payload": post}
-        if (job := await self.job_of(press, JobKind.POST, **fields)) is not None:
+        job = await self.job_of(press, JobKind.POST, message_id=None, files=asking.files, payload=post)
+        if job is not None:
             await self._submitter.enqueue(press.update, [job])
         return PressReply(buttons=NO_BUTTONS)
 

@@ -19,12 +19,11 @@ class SettingsHandlers(HandlerFamily):
     """Handles ``/language``, and the buttons of the settings and of the list of languages."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("language", self._language),
-            on_press(self._choose, ChooseLanguage),
-            on_press(self._show, ShowSettings),
-            on_press(self._switch, SwitchSetting),
+            self._on_press(self._choose, ChooseLanguage),
+            self._on_press(self._show, ShowSettings),
+            self._on_press(self._switch, SwitchSetting),
         ]
 
     async def _language(self, update: Update, context: Context) -> None:
@@ -44,7 +43,7 @@ class SettingsHandlers(HandlerFamily):
     async def _switch(self, press: Press, action: SwitchSetting) -> PressReply:
         chat = await self._chats.get(press.chat)
         if action.setting is Setting.MEMBERS_MAY_CHANGE:
-            chat = chat.model_copy(update={"members_may_change": False})  # Opening them is up to admins.
+            chat = chat.changed(members_may_change=False)  # Opening them is up to admins.
         await self.ensure_may_change_settings(press, chat)
         await self._chats.update(press.chat, ChatFields.model_validate({action.setting: action.on}))
         return PressReply("toast.saved", show=self._view_of(press.chat))

@@ -32,10 +32,9 @@ class EditedMessageHandlers(HandlerFamily):
     """Handles edited messages and the button that runs one again."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             MessageHandler(filters.UpdateType.EDITED_MESSAGE, self._edited),
-            on_press(self._run, RunEdited),
+            self._on_press(self._run, RunEdited),
         ]
 
     async def _edited(self, update: Update, context: Context) -> None:

@@ -19,9 +19,10 @@ from bot.telegram.handlers.button_presses import OLD_BUTTON, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.reading.request import Request, read_request
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.formatting import Text, format_message
+from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.message_fields import html_text
 from bot.words import Words
 from bot.words.phrases import PhraseAction, action_for, small_talk
 
@@ -147,7 +148,7 @@ class GuestModeHandlers(HandlerFamily):
                     key = "progress.cancelled" if state is JobState.QUEUED else "guest.see_private"
                     words = Words(job.language)
                     link = Button("button.private_chat", url=private_chat_url(context.bot.username))
-                    edit = guests.edit(job.guest_query, Text(words.text(key)), keyboard([link], words))
+                    edit = guests.edit(job.guest_query, html_text(words.text(key), keyboard([link], words)))
                     context.application.create_task(edit, update, name="guest press")
         self._services.presses.answer(update, context.application, reply)
 

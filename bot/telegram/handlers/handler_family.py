@@ -108,6 +108,7 @@ class HandlerFamily:
         self._chats = services.submitter.chats
         self._cards = services.submitter.cards
         self._clock = services.submitter.clock
+        self._on_press = services.presses.handler
 
     def register(self) -> None:
         """Add the handlers to the application."""

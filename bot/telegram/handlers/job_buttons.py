@@ -81,21 +81,20 @@ class JobButtons(HandlerFamily):
     """Handles commands that each start one kind of job, and the buttons under a job's messages."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler(COMMAND_JOBS, self._command),
-            on_press(self._as_command, Export, ShowCredits, ShowStatus, ShowLink),
-            on_press(self._show_more, ShowMore),
-            on_press(self._make_extract, MakeExtract),
-            on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample),
-            on_press(self._choose_generation, ChooseGeneration),
-            on_press(self._render_last_only, RenderLastOnly),
-            on_press(self._keep_extras, KeepExtras),
-            on_press(self._drop, DropRequest),
-            on_press(self._run_own_words, RemoveExtra, RunOffer, RunScreenButton, RunCaption, UseVoice),
-            on_press(self._run_held, RunHeld),
-            on_press(self._retry, Retry),
-            on_press(self._go_on, GoOn),
+            self._on_press(self._as_command, Export, ShowCredits, ShowStatus, ShowLink),
+            self._on_press(self._show_more, ShowMore),
+            self._on_press(self._make_extract, MakeExtract),
+            self._on_press(self._run_prompt, RunExample, RunSuggestion, PlaceFiles, TrySample),
+            self._on_press(self._choose_generation, ChooseGeneration),
+            self._on_press(self._render_last_only, RenderLastOnly),
+            self._on_press(self._keep_extras, KeepExtras),
+            self._on_press(self._drop, DropRequest),
+            self._on_press(self._run_own_words, RemoveExtra, RunOffer, RunScreenButton, RunCaption, UseVoice),
+            self._on_press(self._run_held, RunHeld),
+            self._on_press(self._retry, Retry),
+            self._on_press(self._go_on, GoOn),
         ]
 
     async def _command(self, update: Update, context: Context) -> None:
@@ -188,7 +187,7 @@ class JobButtons(HandlerFamily):
         job = await make_retry_job(self._job_queue, self._chats, held, self._clock.now())
         if job is not None:
             form = {"ratio": ratio, "seconds": action.length_s}
-            payload = job.payload_as(EditPayload).model_copy(update={"is_form_chosen": True})
+            payload = job.payload_as(EditPayload).changed(is_form_chosen=True)
             text = words.plain("prompt.generation", prompt=job.prompt.rstrip(" .。"), **form)
             job = replace(job, prompt=text[:MAX_PROMPT_CHARS], payload=payload)
         return await self.send_prompt(press, job, toast="")

@@ -38,26 +38,17 @@ ANSWER = "="
 """Stands before what is recorded of a message that answered a question."""
 
 
+@dataclass(frozen=True, slots=True)
 class JobSubmitter:
     """Stores the jobs of updates, and acknowledges requests at once, whether or not a worker is free."""
 
-    def __init__(
-        self,
-        job_queue: JobQueue,
-        chats: Chats,
-        sent: SentMessageLog,
-        cards: SkillCards,
-        clock: Clock,
-        application: AnyApplication,
-        telegram_calls: TelegramCalls,
-    ) -> None:
-        self.job_queue = job_queue
-        self.chats = chats
-        self.cards = cards
-        self.clock = clock
-        self._sent = sent
-        self._application = application
-        self.telegram_calls = telegram_calls
+    job_queue: JobQueue
+    chats: Chats
+    sent: SentMessageLog
+    cards: SkillCards
+    clock: Clock
+    application: AnyApplication
+    telegram_calls: TelegramCalls
 
     async def reply(self, update: Update, message: LocalizedMessage | ListMessage) -> None:
         """Answer with a text."""
@@ -129,7 +120,7 @@ class JobSubmitter:
         for job in jobs:
             if job.kind in ACKNOWLEDGED:
                 signals = ActivitySignals(job, self.telegram_calls)
-                self._application.create_task(signals.acknowledge(), update, name="acknowledge")
+                self.application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def no_room_message(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
         """Say why there is no room for a job."""
@@ -176,7 +167,7 @@ class JobSubmitter:
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
         digest = f"{ANSWER if is_answer else ''}{digest_of(message)}"
-        await self._sent.record(telegram_chat_id, message.message_id, key, content=digest)
+        await self.sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
@@ -187,7 +178,7 @@ class JobSubmitter:
         The agent would be paid for what was said to the bot, or to nobody.
         """
         key = chat_key_of(message)
-        before = await self._sent.confirmation_before(key, message.message_id) if key.is_private else None
+        before = await self.sent.confirmation_before(key, message.message_id) if key.is_private else None
         if before == CONFIRMATION:
             return "confirm.press"
         chat = await self.chats.get(key)
@@ -197,7 +188,7 @@ class JobSubmitter:
 
     async def record_decision(self, message: Message) -> None:
         """Record that a message of the bot asks for no decision any more."""
-        await self._sent.record(
+        await self.sent.record(
             telegram_chat_id_of(message.chat), message.message_id, chat_key_of(message), content=DECIDED
         )
 

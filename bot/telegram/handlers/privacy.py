@@ -26,12 +26,11 @@ class PrivacyHandlers(HandlerFamily):
     """Handles ``/privacy``, ``/forget`` and the button that erases."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("privacy", self._privacy),
             TextCommandHandler("forget", self._forget),
-            on_press(self._erase, ForgetChat),
-            on_press(self._keep, KeepChat),
+            self._on_press(self._erase, ForgetChat),
+            self._on_press(self._keep, KeepChat),
         ]
 
     async def _privacy(self, update: Update, context: Context) -> None:

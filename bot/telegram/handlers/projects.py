@@ -51,18 +51,17 @@ class ProjectHandlers(HandlerFamily):
     """Handles ``/new``, ``/projects`` and ``/rename``, and the buttons of the list and of the question of ``/new``."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("new", self.begin_or_ask),
-            on_press(self._begin_new, NewProject),
-            on_press(self._keep, KeepProject),
+            self._on_press(self._begin_new, NewProject),
+            self._on_press(self._keep, KeepProject),
             TextCommandHandler("projects", self._projects),
             TextCommandHandler("rename", self._rename),
-            on_press(self._list, ListProjects),
-            on_press(self._show, ShowProject),
-            on_press(self._open, OpenProject),
-            on_press(self._say_how_to_rename, RenameProject),
-            on_press(self._delete, DeleteProject),
+            self._on_press(self._list, ListProjects),
+            self._on_press(self._show, ShowProject),
+            self._on_press(self._open, OpenProject),
+            self._on_press(self._say_how_to_rename, RenameProject),
+            self._on_press(self._delete, DeleteProject),
         ]
 
     async def begin_or_ask(self, update: Update, context: Context) -> None:

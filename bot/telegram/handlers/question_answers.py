@@ -30,8 +30,7 @@ class QuestionHandlers(HandlerFamily):
     """Handles the buttons of questions, and messages that answer one."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
-        return [on_press(self._press, AnswerQuestion)]
+        return [self._on_press(self._press, AnswerQuestion)]
 
     async def _press(self, press: Press, action: AnswerQuestion) -> PressReply:
         status = await self._job_queue.find(press.chat, action.job_id)

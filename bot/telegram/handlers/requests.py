@@ -9,7 +9,7 @@ from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunHeld, VariationAspect
 from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
@@ -21,7 +21,6 @@ from bot.telegram.handlers.handler_family import (
     CommandInCaption,
     HandlerFamily,
     Handlers,
-    HandlerServices,
     TextCommandHandler,
     on_message,
 )
@@ -56,10 +55,6 @@ class _AnyCommand(filters.MessageFilter):
 
 class RequestHandlers(HandlerFamily):
     """Handles messages that are requests."""
-
-    def __init__(self, services: HandlerServices) -> None:
-        super().__init__(services)
-        self._refusals = services.refusals
 
     def _handlers(self) -> Handlers:
         return [
@@ -117,7 +112,7 @@ class RequestHandlers(HandlerFamily):
         match phrase:
             case PhraseAction.UPLOAD:
                 card = await self._submitter.card(update, message)
-                await self._submitter.reply(update, self._refusals.upload_help(card))
+                await self._submitter.reply(update, self._services.refusals.upload_help(card))
             case PhraseAction.HELP:
                 await self._submitter.reply(update, help_message(message))
             case PhraseAction.CANCEL:
@@ -125,7 +120,7 @@ class RequestHandlers(HandlerFamily):
             case PhraseAction.NEW:
                 await ProjectHandlers(self._services).begin_or_ask(update, context)
             case PhraseAction.VARY_MUSIC | PhraseAction.VARY_TITLE | PhraseAction.VARY_FORMAT:
-                chosen = VariationsPayload(aspect=phrase.removeprefix("vary_"))
+                chosen = VariationsPayload(aspect=VariationAspect(phrase.removeprefix("vary_")))
                 await self._submitter.submit(update, JobKind.OFFER_VARIATIONS, chosen)
             case _:
                 job_type = COMMAND_JOBS[phrase]
@@ -155,8 +150,8 @@ class RequestHandlers(HandlerFamily):
         if talk is not None or (says_nothing(request.prompt) and not request.context):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
-        part = self._refusals.checked(request.part, card)
-        replied = None if request.replied is None else self._refusals.checked(request.replied, card)
+        part = self._services.refusals.checked(request.part, card)
+        replied = None if request.replied is None else self._services.refusals.checked(request.replied, card)
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
@@ -226,7 +221,7 @@ class RequestHandlers(HandlerFamily):
             return await self._submitter.record(message)
         edit = self._submitter.job(update, JobKind.EDIT)
         card = await self._submitter.card(update, message)
-        arrival = ArrivedPart(self._refusals.checked(part, card), words, kind="unaddressed")
+        arrival = ArrivedPart(self._services.refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
 

@@ -27,12 +27,11 @@ class SkillHandlers(HandlerFamily):
     """Handles ``/skill`` and the buttons of the list."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("skill", self._skill),
-            on_press(self._choose, ChooseSkill),
-            on_press(self._list, ListSkills),
-            on_press(self._show, ShowSkill),
+            self._on_press(self._choose, ChooseSkill),
+            self._on_press(self._list, ListSkills),
+            self._on_press(self._show, ShowSkill),
         ]
 
     async def _skill(self, update: Update, context: Context) -> None:

@@ -24,14 +24,13 @@ class TemplateHandlers(HandlerFamily):
     """Handles ``/save`` and ``/templates``, and the buttons of the list of templates."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("save", self._save),
             TextCommandHandler("templates", self._templates),
-            on_press(self._list, ListTemplates),
-            on_press(self._show, ShowTemplate),
-            on_press(self._run, RunTemplate),
-            on_press(self._delete, DeleteTemplate),
+            self._on_press(self._list, ListTemplates),
+            self._on_press(self._show, ShowTemplate),
+            self._on_press(self._run, RunTemplate),
+            self._on_press(self._delete, DeleteTemplate),
         ]
 
     async def _save(self, update: Update, context: Context) -> None:

@@ -18,7 +18,6 @@ from bot.jobs.messages import ListMessage
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import ComparePayload, ExportPayload, VariationsPayload
 from bot.jobs.steps.timeline import timeline
-from bot.jobs.variations import VariationAspect
 from bot.jobs.versions import history_view, version_at, version_buttons, version_line, version_name
 from bot.telegram.handlers.button_presses import OLD_BUTTON, Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
@@ -35,14 +34,13 @@ class VersionHandlers(HandlerFamily):
     """Handles ``/history``, and the buttons that show, restore, vary and compare versions."""
 
     def _handlers(self) -> Handlers:
-        on_press = self._services.presses.handler
         return [
             TextCommandHandler("history", self._history),
-            on_press(self._show, ShowVersion),
-            on_press(self._restore, RestoreVersion),
-            on_press(self._offer_variations, OfferVariations),
-            on_press(self._make_variations, MakeVariations),
-            on_press(self._compare, Compare),
+            self._on_press(self._show, ShowVersion),
+            self._on_press(self._restore, RestoreVersion),
+            self._on_press(self._offer_variations, OfferVariations),
+            self._on_press(self._make_variations, MakeVariations),
+            self._on_press(self._compare, Compare),
         ]
 
     async def _history(self, update: Update, context: Context) -> None:
@@ -89,7 +87,7 @@ class VersionHandlers(HandlerFamily):
         return PressReply(buttons=press.other_buttons)
 
     async def _make_variations(self, press: Press, action: MakeVariations) -> PressReply:
-        if action.aspect not in set(VariationAspect) or not press.button_is_still_there:
+        if not press.button_is_still_there:
             return OLD_BUTTON
         words = await self.words_for(press)
         job = await self.prompt_job(press, words.plain(f"variations.request_{action.aspect}"))

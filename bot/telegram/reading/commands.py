@@ -39,19 +39,12 @@ _NEAREST = 0.6  # how alike a name has to be, from 0 to 1; difflib's own default
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command at the beginning of a text.
+    """A command at the beginning of a text."""
 
-    Args:
-        name: Its name in small letters, without the slash; of an alias the command that it stands for.
-        written: As it was written, with the slash.
-        bot: The bot that it names, as written; empty if it names none.
-        words: The text behind it, without leading punctuation.
-    """
-
-    name: str
-    written: str
-    bot: str
-    words: str
+    name: str  # its name in small letters, without the slash; of an alias the command that it stands for
+    written: str  # as it was written, with the slash
+    bot: str  # the bot that it names, as written; empty if it names none
+    words: str  # the text behind it, without leading punctuation
 
     def is_for(self, username: str) -> bool:
         """Return whether it is for the bot of this name."""

@@ -134,33 +134,19 @@ _CUT_EARLIER = 100
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a message asks for.
+    """What a message asks for."""
 
-    Args:
-        is_addressed: Whether it is for the bot: written in private, in reply to it, with its name or with a command.
-        command: The command that it begins with; ``None`` if that was another person's.
-        prompt: The words, without command, mention and links to media; not cut.
-        part: The message itself with its file, or with the file of a message in another chat that it answers.
-        still: The photo of a live photo, whose moving part is its file.
-        replied: The answered message with its file, if the request is about that.
-        links: Links to media that belong to the request.
-        context: What it quotes, or the words of the answered message if the agent does not know them.
-        left_out: What can't be used, and why.
-        is_refused: Whether nothing is left of it then.
-        offered: The words that can be run all the same, on what the project has.
-    """
-
-    is_addressed: bool
-    command: Command | None
-    prompt: str
-    part: RequestPart
-    still: Attachment | None = None
-    replied: RequestPart | None = None
-    links: tuple[str, ...] = ()
-    context: str = ""
-    left_out: tuple[LocalizedMessage, ...] = ()
-    is_refused: bool = False
-    offered: str = ""
+    is_addressed: bool  # whether it is for the bot: in private, in reply to it, with its name or a command
+    command: Command | None  # the command that it begins with; ``None`` if that was another person's
+    prompt: str  # the words, without command, mention and links to media; not cut
+    part: RequestPart  # the message itself with its file, or with the file of a message in another chat that it answers
+    still: Attachment | None = None  # the photo of a live photo, whose moving part is its file
+    replied: RequestPart | None = None  # the answered message with its file, if the request is about that
+    links: tuple[str, ...] = ()  # links to media that belong to the request
+    context: str = ""  # what it quotes, or the words of the answered message if the agent does not know them
+    left_out: tuple[LocalizedMessage, ...] = ()  # what can't be used, and why
+    is_refused: bool = False  # whether nothing is left of it then
+    offered: str = ""  # the words that can be run all the same, on what the project has
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

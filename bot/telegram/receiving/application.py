@@ -37,6 +37,7 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
         if isinstance(update, Update) and chat is not None:
             stored_id = await self._telegram_ids.stored_id(chat.id)
             if stored_id != chat.id:
+                # By way of JSON: PTB's objects can't be changed, and the chat stands in several, also as a sender.
                 update = Update.de_json(_with_chat_id(update.to_dict(), chat.id, stored_id), self.bot)
         await super().process_update(update)
 

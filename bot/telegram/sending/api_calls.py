@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -29,24 +30,18 @@ class OutcomeUnknown(Exception):
     """The call may have been carried out: the answer was lost, or never came."""
 
 
+@dataclass
 class TelegramCalls:
     """Makes calls to Telegram, and repeats them only where that can't do anything twice."""
 
-    def __init__(
-        self, bot: TelegramBot, clock: Clock, telegram_ids: TelegramIds, rate_limiter: RateLimiter
-    ) -> None:
-        self.bot = bot
-        self.clock = clock
-        self.rate_limiter = rate_limiter
-        self._telegram_ids = telegram_ids
-
-    async def telegram_chat_id(self, chat_id: int) -> int:
-        """Return the id that a chat has in Telegram; another one once a group has become a supergroup."""
-        return await self._telegram_ids.telegram_chat_id(chat_id)
+    bot: TelegramBot
+    clock: Clock
+    telegram_ids: TelegramIds
+    rate_limiter: RateLimiter
 
     async def acquire(self, chat_id: int, priority: SendPriority) -> Acquired:
         """Wait until something may be sent to a chat, given by its stored id. See ``RateLimiter.acquire``."""
-        return await self.rate_limiter.acquire(await self.telegram_chat_id(chat_id), priority)
+        return await self.rate_limiter.acquire(await self.telegram_ids.telegram_chat_id(chat_id), priority)
 
     async def call(
         self, chat_id: int, make: Callable[[int], Awaitable[T]], *, repeatable: bool, patient: bool = True
@@ -69,7 +64,7 @@ class TelegramCalls:
             OutcomeUnknown: The call is not repeatable, and may have been carried out.
             TelegramError: The call was refused, or Telegram stayed away.
         """
-        telegram_chat_id = await self.telegram_chat_id(chat_id)
+        telegram_chat_id = await self.telegram_ids.telegram_chat_id(chat_id)
         gives_up_s = self.clock.monotonic_s() + (PATIENCE_S if patient else 0)
         backoff = Backoff()
         while True:
@@ -77,7 +72,7 @@ class TelegramCalls:
                 return await make(telegram_chat_id)
             except ChatMigrated as error:
                 log.info("telegram.chat_migrated", old=telegram_chat_id, new=error.new_chat_id)
-                await self._telegram_ids.record_migration(telegram_chat_id, error.new_chat_id)
+                await self.telegram_ids.record_migration(telegram_chat_id, error.new_chat_id)
                 telegram_chat_id = error.new_chat_id
             except Forbidden as error:
                 if send_refusal_of(error) is SendRefusal.KIND:

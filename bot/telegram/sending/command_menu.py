@@ -51,19 +51,12 @@ COMMANDS: dict[BotCommandScope, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One thing to set.
+    """One thing to set."""
 
-    Args:
-        name: Its kind and language.
-        content: All that it says.
-        set: Makes the call that sets it.
-        admin: The operator whose private chat it is for; it can't be set before they have begun that.
-    """
-
-    name: str
-    content: Any
-    set: Callable[[], Awaitable[Any]]
-    admin: int | None = None
+    name: str  # its kind and language
+    content: Any  # all that it says
+    set: Callable[[], Awaitable[Any]]  # makes the call that sets it
+    admin: int | None = None  # the operator whose private chat it is for, once they have begun that
 
 
 class CommandMenu:

@@ -25,10 +25,10 @@ from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from bot.runtime.hosts import with_host
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.bot import TelegramBot
 from bot.telegram.sending.file_messages import calls_of
 from bot.telegram.sending.formatting import caption_of
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.result_forms import ResultForm, next_form
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
@@ -49,16 +49,11 @@ SHRINK_FRACTIONS = (0.97, 0.99)
 
 
 class ResultFormChosen(Checkpoint):
-    """Saved under a result's idempotency key when a form of it was refused: the next attempt doesn't try that again.
-
-    Args:
-        form: The form that is sent next.
-        refusal: Why the one before was refused.
-    """
+    """Saved under a result's idempotency key when a form of it was refused: the next attempt doesn't try that again."""
 
     name = "result_form"
-    form: ResultForm
-    refusal: SendRefusal | None = None
+    form: ResultForm  # the form that is sent next
+    refusal: SendRefusal | None = None  # why the one before was refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +75,12 @@ class DeliveryOptions:
     """What every `ResultSender` of a bot shares.
 
     Args:
-        bot: The bot that sends.
         local_mode: Whether the Bot API server runs in local mode, and reads files by their path.
         max_send_bytes: Size of the largest file that the server takes.
         work_dir: Directory of the results; a local server has to see it under the same path.
     """
 
-    def __init__(self, bot: TelegramBot, *, local_mode: bool, max_send_bytes: int, work_dir: Path) -> None:
-        self.bot = bot
+    def __init__(self, *, local_mode: bool, max_send_bytes: int, work_dir: Path) -> None:
         self.local_mode = local_mode
         self.max_send_bytes = max_send_bytes
         self.can_stream_upload = not local_mode  # A local server reads the file itself.
@@ -167,7 +160,7 @@ class ResultSender:
             forms.add(ResultForm.PRIVATE)
         if self.may_be_kept:
             forms.add(ResultForm.KEPT)
-        if self.options.bot.may_link(_link_of(result)):
+        if self.sender.telegram_calls.bot.may_link(_link_of(result)):
             forms.add(ResultForm.LINK)
         if result.exported.file_id:
             forms.add(ResultForm.VIDEO)
@@ -186,7 +179,7 @@ class ResultSender:
         return ResultFormChosen(form=form)
 
     async def _send_as(self, chosen: ResultFormChosen) -> SentMessage:
-        words, key = self.sender.words, self.idempotency_key
+        words, key, bot = self.sender.words, self.idempotency_key, self.sender.telegram_calls.bot
         if chosen.form is not ResultForm.VIDEO:
             key = f"{key}.{chosen.form}"
         if chosen.refusal is not None:
@@ -198,7 +191,7 @@ class ResultSender:
                 if chosen.refusal not in (SendRefusal.CHAT, SendRefusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
                     await self._send_prepared(key, there)
-                return delivered.model_copy(update={"file_id": ""})
+                return delivered.changed(file_id="")
             case ResultForm.SMALLER:
                 smaller = await self._shrink()
                 prepared = await self._prepare_file(smaller, full_bytes=result.exported.size_bytes)
@@ -223,11 +216,11 @@ class ResultSender:
             if not (prepared.is_text(result) and isinstance(one.action, ShowMore))
         ]
         share: list[Button] = []
-        if result.share and not prepared.is_text(result) and self.options.bot.supports_inline_queries:
+        if result.share and not prepared.is_text(result) and bot.supports_inline_queries:
             share = [Button("button.share", share=result.share)]
         buttons = self._link_buttons(chosen.form)
         every_button = [*buttons, *of_result, *share, *_browser_button(result, buttons)]
-        markup = keyboard(every_button, words, self.options.bot.may_link)
+        markup = keyboard(every_button, words, bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
         caption = caption_of(result.answer, prepared.caption, words, limit)
         if not caption.is_whole:
@@ -235,7 +228,7 @@ class ResultSender:
         prepared = replace(prepared, caption=caption.text, keyboard=markup)
         delivered = await self._send_prepared(key, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
-        return delivered if is_whole else delivered.model_copy(update={"file_id": ""})
+        return delivered if is_whole else delivered.changed(file_id="")
 
     async def _wait_for_whole_file(self) -> None:
         if self.result.arriving is not None:
@@ -343,12 +336,16 @@ class ResultSender:
 
     async def _send_prepared(self, idempotency_key: str, prepared: _Prepared) -> SentMessage:
         made, is_text = self.result.exported, prepared.is_text(self.result)
-        fields: dict[str, Any] = {"reply_markup": prepared.keyboard, "parse_mode": ParseMode.HTML}
-        fields["text" if is_text else "caption"] = prepared.caption
-        if prepared.pictures is not None:
-            fields |= {"thumbnail": prepared.pictures.thumbnail, "cover": prepared.pictures.cover}
-
-        bot = self.options.bot
+        pictures, as_file = prepared.pictures, prepared.as_file or prepared.facts is None
+        fields = MessageFields(
+            text=prepared.caption if is_text else None,
+            caption=None if is_text else prepared.caption,
+            parse_mode=ParseMode.HTML,
+            reply_markup=prepared.keyboard,
+            thumbnail=pictures.thumbnail if pictures else None,
+            cover=pictures.cover if pictures and not as_file else None,
+        )
+        bot = self.sender.telegram_calls.bot
         send: Call = bot.send_message
         if made.file_id:
             # It can only be sent as the kind it was first sent as.
@@ -359,7 +356,7 @@ class ResultSender:
         return await self.sender.send(idempotency_key, fields, send, edit, plain_in_the_end=is_text)
 
     async def _upload(self, path: Path, prepared: _Prepared, chat_id: int, **fields: Any) -> Message:
-        arriving, facts = prepared.arriving, prepared.facts
+        bot, arriving, facts = self.sender.telegram_calls.bot, prepared.arriving, prepared.facts
         fields |= {"filename": FILE_NAME, "read_timeout": SEND_TIMEOUT_S}
         with contextlib.closing(arriving.open() if arriving else path.open("rb")) as handle:
             media: Path | InputFile = path  # A local server gets the path.
@@ -368,11 +365,10 @@ class ResultSender:
                 media = InputFile(cast(Any, handle), filename=FILE_NAME, read_file_handle=False)
             try:
                 if facts is None or prepared.as_file:
-                    fields.pop("cover", None)
                     # Otherwise Telegram makes it a video or an animation by its content.
                     fields["disable_content_type_detection"] = True
-                    return await self.options.bot.send_document(chat_id, media, **fields)
-                return await self.options.bot.send_video(
+                    return await bot.send_document(chat_id, media, **fields)
+                return await bot.send_video(
                     chat_id,
                     media,
                     width=facts.width,

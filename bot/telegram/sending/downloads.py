@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 import httpx
 import structlog
-from telegram import Bot, File
+from telegram import File
 from telegram.error import BadRequest, NetworkError
 
 from bot.jobs.checkpoints import Checkpoint
@@ -88,8 +88,7 @@ class FileDownloads:
     """Opens files.
 
     Args:
-        bot: The bot that was sent the files.
-        telegram_calls: Makes the calls.
+        telegram_calls: Makes the calls of the bot that was sent the files.
         http: Client for the cloud's files.
         local: Whether the Bot API server runs in local mode, and gives paths instead of URLs.
         server_dir: The local server's directory; nothing outside of it is read or deleted.
@@ -98,7 +97,6 @@ class FileDownloads:
 
     def __init__(
         self,
-        bot: Bot,
         telegram_calls: TelegramCalls,
         http: httpx.AsyncClient,
         *,
@@ -106,7 +104,7 @@ class FileDownloads:
         server_dir: Path | None = None,
         send_alert: SendAlert | None = None,
     ) -> None:
-        self._bot = bot
+        self._bot = telegram_calls.bot
         self._telegram_calls = telegram_calls
         self._http = http
         self._local = local

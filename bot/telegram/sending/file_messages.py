@@ -56,14 +56,10 @@ async def post_to_channel(
 ) -> str | None:
     """See ``post`` of ``ports.Responder``."""
     acquired = await telegram_calls.acquire(channel_id, SendPriority.ANSWER)
-
     send, _ = calls_of(telegram_calls.bot, file.kind, file.file_id)
-    fields = {"caption": caption, "parse_mode": ParseMode.HTML}
-
+    post = partial(send, caption=caption, parse_mode=ParseMode.HTML, rate_limit_args=acquired)
     try:
-        message: Message = await telegram_calls.call(
-            channel_id, lambda chat_id: send(chat_id, rate_limit_args=acquired, **fields), repeatable=False
-        )
+        message: Message = await telegram_calls.call(channel_id, post, repeatable=False)
     except OutcomeUnknown:
         return None
     except BadRequest as error:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import reduce
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from telegram import Chat, InlineKeyboardMarkup, Message, MessageEntity
-from telegram.constants import MessageLimit, ParseMode
+from telegram import Chat, Message, MessageEntity
+from telegram.constants import MessageLimit
 
 from bot.jobs.clip_names import clip_names, track_label
 from bot.jobs.messages import (
@@ -30,6 +30,7 @@ from bot.jobs.messages import (
 )
 from bot.nemo.drafts import Draft
 from bot.telegram.sending.markdown import to_pieces
+from bot.telegram.sending.message_fields import MessageFields, html_text
 from bot.words import Html, Words
 
 if TYPE_CHECKING:
@@ -109,15 +110,10 @@ _SEPARATOR, _CUT = "\n\n", " …"
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text under a result.
+    """A text under a result."""
 
-    Args:
-        text: The text, as HTML.
-        is_whole: Whether the answer is in it as a whole.
-    """
-
-    text: Html
-    is_whole: bool = True
+    text: Html  # the text, as HTML
+    is_whole: bool = True  # whether the answer is in it as a whole
 
 
 def caption_of(answer: TextMessage | None, own: Html, words: Words, limit: int) -> Caption:
@@ -186,53 +182,33 @@ def _as_html(text: str, entities: Sequence[MessageEntity]) -> Html:
     return Html(message.text_html)
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A text ready to be sent: HTML, or plain text with entities."""
-
-    text: str
-    entities: Sequence[MessageEntity] | None = None
-    quiet: bool = False
-
-    @property
-    def parse_mode(self) -> ParseMode | None:
-        """How Telegram reads the text."""
-        return ParseMode.HTML if self.entities is None else None
-
-    def fields(self, markup: InlineKeyboardMarkup | None) -> dict[str, Any]:
-        """Return the parameters of a call that sends the text, or edits a message to it."""
-        return {
-            "text": self.text,
-            "parse_mode": self.parse_mode,
-            "entities": self.entities,
-            "reply_markup": markup,
-        }
-
-
 def texts_of(
     message: LocalizedMessage | ListMessage | AgentMessage | TimelinePicture | SampleClip, words: Words
-) -> list[Text]:
+) -> list[MessageFields]:
     """Return the texts of a message in a language, each no longer than Telegram takes."""
     match message:
         case LocalizedMessage():
-            return [Text(format_message(words, message.key, message.params), quiet=message.quiet)]
+            return [html_text(format_message(words, message.key, message.params))]
         case ListMessage():
-            return [Text(format_list(words, message))]
+            return [html_text(format_list(words, message))]
         case AgentMessage():
             pieces = to_pieces(message.markdown, cut_note=words.plain("answer.cut"))
-            return _with_lines([Text(piece.text, piece.entities) for piece in pieces], words, message.lines)
+            texts = [MessageFields(piece.text, entities=piece.entities) for piece in pieces]
+            return _with_lines(texts, words, message.lines)
         case TimelinePicture():
-            return [Text(format_list(words, message.caption))]
+            return [html_text(format_list(words, message.caption))]
         case SampleClip(caption):
-            return [Text(format_message(words, caption.key, caption.params))]
+            return [html_text(format_message(words, caption.key, caption.params))]
 
 
-def _with_lines(texts: list[Text], words: Words, lines: Sequence[LocalizedMessage]) -> list[Text]:
+def _with_lines(
+    texts: list[MessageFields], words: Words, lines: Sequence[LocalizedMessage]
+) -> list[MessageFields]:
     """Add lines of our own to the agent's answer, in its last message if they fit."""
     if not lines:
         return texts
     text = plain_text(format_lines(words, lines))
-    last = texts[-1] if texts else None
-    if last is None or _utf16_len(last.text) + _utf16_len(text) + 2 > MessageLimit.MAX_TEXT_LENGTH:
-        return [*texts, Text(text, ())]
-    return [*texts[:-1], Text(f"{last.text}\n\n{text}", last.entities)]
+    joined = f"{texts[-1].text}\n\n{text}" if texts else text
+    if not texts or _utf16_len(joined) > MessageLimit.MAX_TEXT_LENGTH:
+        return [*texts, MessageFields(text)]
+    return [*texts[:-1], replace(texts[-1], text=joined)]

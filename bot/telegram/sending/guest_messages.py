@@ -1,9 +1,9 @@
 """Messages that the bot sends as a guest, to chats that it isn't in: each answers one query, and is edited later."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from redis.asyncio import Redis
@@ -15,8 +15,8 @@ from bot.jobs.model import GuestQuery
 from bot.jobs.ports import ChatGone
 from bot.store import keys
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.formatting import Text
 from bot.telegram.sending.located_messages import INPUT_MEDIA
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import InlineMessage, SendPriority
 from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.words import Html
@@ -73,8 +73,7 @@ class GuestMessages:
     async def edit(
         self,
         query: GuestQuery,
-        text: Text,
-        markup: InlineKeyboardMarkup | None,
+        fields: MessageFields,
         priority: SendPriority = SendPriority.ANSWER,
     ) -> bool:
         """Let the answer say something else, and return whether it does.
@@ -82,7 +81,7 @@ class GuestMessages:
         Raises:
             EditPostponed: An edit has to stand back.
         """
-        return await self._edit(query, self._bot.edit_message_text, text.fields(markup), priority)
+        return await self._edit(query, self._bot.edit_message_text, fields, priority)
 
     async def show_video(
         self, query: GuestQuery, file_id: str, kind: str, caption: Html, markup: InlineKeyboardMarkup | None
@@ -97,15 +96,14 @@ class GuestMessages:
             markup: The buttons.
         """
         media = INPUT_MEDIA[kind](file_id, caption=caption, parse_mode=ParseMode.HTML)
-
-        fields = {"media": media, "reply_markup": markup}
-        return await self._edit(query, self._bot.edit_message_media, fields, SendPriority.ANSWER)
+        edit = partial(self._bot.edit_message_media, media)
+        return await self._edit(query, edit, MessageFields(reply_markup=markup), SendPriority.ANSWER)
 
     async def _edit(
         self,
         query: GuestQuery,
         edit: Callable[..., Awaitable[object]],
-        fields: Mapping[str, Any],
+        fields: MessageFields,
         priority: SendPriority,
     ) -> bool:
         inline_id = await self._redis.get(keys.guest_message_key(query.id))

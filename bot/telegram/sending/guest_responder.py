@@ -28,9 +28,10 @@ from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import ChatGone, Result
 from bot.media.shrink import CannotShrink
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.formatting import Text, caption_of, texts_of
+from bot.telegram.sending.formatting import caption_of, texts_of
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.guest_messages import GUEST_START
+from bot.telegram.sending.message_fields import MessageFields, html_text
 from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPriority
@@ -51,14 +52,14 @@ class GuestProgress(ProgressMessage):
     """The progress message that is the bot's one answer where it is a guest: it is never sent anew, moved or deleted.
 
     Attributes:
-        last: What it says in the end, with its buttons; ``None`` if that was not given.
+        last: What it says in the end; ``None`` if that was not given.
     """
 
     def __init__(self, responders: TelegramResponders, sender: JobSender, query: GuestQuery) -> None:
         super().__init__(sender, responders.progress_edit_s)
         self._guests = responders.guest_mode_messages
         self._query = query
-        self.last: tuple[Text, InlineKeyboardMarkup | None] | None = None
+        self.last: MessageFields | None = None
 
     async def become_result(self) -> None:
         """Leave the message alone from here on: it is the video now."""
@@ -70,14 +71,14 @@ class GuestProgress(ProgressMessage):
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it must not come after the last text.
         await self.close()
-        last = self.last if closing is None else (texts_of(closing, self._sender.words)[0], None)
+        last = self.last if closing is None else texts_of(closing, self._sender.words)[0]
         if last is None or self._is_refused:
             return
         for _ in range(_LOOKS):
             if await self._guests.is_answered(self._query):
                 break
             await self._clock.sleep(_UNANSWERED_S)
-        await self._guests.edit(self._query, *last)
+        await self._guests.edit(self._query, last)
 
     async def _acquire(self) -> Acquired:
         while not await self._guests.is_answered(self._query):  # Intake stores the job first.
@@ -96,7 +97,7 @@ class GuestProgress(ProgressMessage):
         return 0.0
 
     async def _edit_answer(self, text: str, priority: SendPriority) -> None:
-        await self._guests.edit(self._query, Text(text), self._keyboard(self._buttons), priority)
+        await self._guests.edit(self._query, html_text(text, self._keyboard(self._buttons)), priority)
         self._shown = text
 
     @property
@@ -197,7 +198,8 @@ class GuestResponder(TelegramResponder):
         self, message: OutgoingMessage, start: str = "", button: str = "button.private_chat"
     ) -> None:
         if not isinstance(message, PrivateMessage):
-            self._answer.last = (texts_of(message, self._sender.words)[0], self._markup(button, start))
+            text = texts_of(message, self._sender.words)[0]
+            self._answer.last = replace(text, reply_markup=self._markup(button, start))
 
     def _markup(self, button: str, start: str) -> InlineKeyboardMarkup | None:
         url = private_chat_url(self._bot.username, start)

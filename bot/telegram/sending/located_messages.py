@@ -13,12 +13,14 @@ from telegram import InlineKeyboardMarkup, InputMediaAnimation, InputMediaDocume
 from telegram.constants import ParseMode
 from telegram.error import BadRequest
 
+from bot.chats.versions import ResultKind
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage
 from bot.jobs.model import MessageLocation
 from bot.jobs.ports import ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.formatting import format_list, texts_of
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import EditPostponed, SendPriority
 from bot.telegram.sending.send_refusals import send_in_best_form
 from bot.words import Words
@@ -37,7 +39,7 @@ class VideoView:
     """A video that Telegram has."""
 
     file_id: str  # Telegram's id of it
-    kind: str  # what it was sent as: ``video``, ``animation`` or ``document``
+    kind: ResultKind  # what it was sent as
     caption: ListMessage
     buttons: tuple[Button, ...] = ()
 
@@ -111,7 +113,7 @@ class LocatedMessages:
                 message_id=message.message_id,
                 rate_limit_args=SendPriority.FREE,
             )
-            return await send_in_best_form(call, texts_of(view, words)[0].fields(markup))
+            return await send_in_best_form(call, replace(texts_of(view, words)[0], reply_markup=markup))
 
         await self._edit(message, edit)
 
@@ -124,7 +126,7 @@ class LocatedMessages:
 
         async def edit(chat_id: int) -> object:
             call = partial(self._bot.edit_message_reply_markup, chat_id, message.message_id)
-            return await send_in_best_form(call, {"reply_markup": buttons})
+            return await send_in_best_form(call, MessageFields(reply_markup=buttons))
 
         await self._edit(message, edit)
 

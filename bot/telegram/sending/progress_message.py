@@ -25,8 +25,9 @@ from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.ports import ChatGone
 from bot.runtime.tasks import cancel
 from bot.telegram.sending.api_calls import OutcomeUnknown
-from bot.telegram.sending.formatting import Text, format_message
+from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
+from bot.telegram.sending.message_fields import html_text
 from bot.telegram.sending.progress_bar import ProgressBar
 from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
 from bot.telegram.sending.send_once import JobSender
@@ -234,7 +235,7 @@ class ProgressMessage:
         try:
             await self._sender.send(
                 PROGRESS_MESSAGE,
-                Text(text).fields(self._keyboard(self._buttons)),
+                html_text(text, self._keyboard(self._buttons)),
                 self._send_message,
                 self._bot.edit_message_text,
                 priority=SendPriority.PROGRESS,
@@ -261,7 +262,8 @@ class ProgressMessage:
 
     async def _is_reachable(self, message: SentMessage) -> bool:
         """Return whether the message's number is still valid: it isn't in the supergroup that a group became."""
-        return message.telegram_chat_id == await self._telegram_calls.telegram_chat_id(self._job.chat.chat_id)
+        telegram_ids, chat_id = self._telegram_calls.telegram_ids, self._job.chat.chat_id
+        return message.telegram_chat_id == await telegram_ids.telegram_chat_id(chat_id)
 
     async def _forget_if_unreachable(self) -> bool:
         message = self._message
@@ -410,7 +412,7 @@ class ProgressMessage:
             rate_limit_args=priority,
         )
         markup = self._keyboard(self._buttons if buttons is None else buttons)
-        return await send_in_best_form(call, Text(text).fields(markup))
+        return await send_in_best_form(call, html_text(text, markup))
 
 
 def compose(

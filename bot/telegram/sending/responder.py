@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from functools import partial
@@ -41,6 +41,7 @@ from bot.telegram.sending.formatting import format_side_by_side, texts_of, timel
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.located_messages import LocatedMessages
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.private_messages import encrypted, for_group, for_owner, for_private, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
 from bot.telegram.sending.result_album import send_album
@@ -193,14 +194,15 @@ class TelegramResponder:
             with contextlib.suppress(BadRequest):  # A group may forbid videos.
                 return await self._send_file(f"{idempotency_key}.clip", SAMPLE.name, clip, "video", caption)
         texts = texts_of(message, self._sender.words)
+        is_quiet = isinstance(message, LocalizedMessage) and message.quiet
         for number, text in enumerate(texts):
             buttons = message.buttons if number == len(texts) - 1 else ()
             # In the comments on a channel's post a message that replies to nothing is outside of the thread.
             is_reply = number == 0 or not self._job.chat.is_private
             sent = await self._send_once(
                 f"{idempotency_key}.{number}",
-                text.fields(keyboard(buttons, self._sender.words, self._bot.may_link)),
-                partial(self._bot.send_message, disable_notification=text.quiet),
+                replace(text, reply_markup=keyboard(buttons, self._sender.words, self._bot.may_link)),
+                partial(self._bot.send_message, disable_notification=is_quiet),
                 self._bot.edit_message_text,
                 is_reply=is_reply,
                 plain_in_the_end=True,
@@ -248,9 +250,10 @@ class TelegramResponder:
         self, key: str, name: str, content: bytes | str, kind: str = "document", caption: str = ""
     ) -> None:
         send, edit = calls_of(self._bot, kind, content)
-        fields: dict[str, Any] = {} if kind == "video_note" else {"caption": caption}
-        if isinstance(content, str):
-            fields["parse_mode"] = ParseMode.HTML  # A person's own caption.
+        fields = MessageFields(
+            caption=None if kind == "video_note" else caption,
+            parse_mode=ParseMode.HTML if isinstance(content, str) else None,  # A person's own caption.
+        )
         await self._send_once(key, fields, partial(send, filename=name), edit)
 
     async def send_again(self, idempotency_key: str, file: Attachment, caption: str) -> None:
@@ -353,11 +356,8 @@ class TelegramResponder:
             return False
         labels = timeline_labels(words, message.draft)
         picture = await draw_timeline(message.draft, labels=labels, looks=message.looks)
-        fields = {
-            "caption": caption,
-            "parse_mode": ParseMode.HTML,
-            "reply_markup": keyboard(message.buttons, words, self._bot.may_link),
-        }
+        markup = keyboard(message.buttons, words, self._bot.may_link)
+        fields = MessageFields(caption=caption, parse_mode=ParseMode.HTML, reply_markup=markup)
         send = partial(self._bot.send_photo, photo=picture, filename="timeline.png")
         try:
             await self._send_once(f"{idempotency_key}.picture", fields, send, self._bot.edit_message_caption)
@@ -368,7 +368,7 @@ class TelegramResponder:
         return True
 
     async def _send_once(
-        self, idempotency_key: str, fields: Mapping[str, Any], send: Call, edit: Call, **how: Any
+        self, idempotency_key: str, fields: MessageFields, send: Call, edit: Call, **how: Any
     ) -> SentMessage:
         sent = await self._sender.send(idempotency_key, fields, send, edit, **how)
         self._progress_message.cover()

@@ -18,29 +18,17 @@ from bot.telegram.sending.sent_messages import SentMessageLog
 
 @dataclass(frozen=True, slots=True)
 class TelegramResponders:
-    """Makes responders, and holds what they share.
+    """Makes responders, and holds what they share."""
 
-    Args:
-        telegram_calls: Makes the calls.
-        sent: Numbers of known messages.
-        files: Opens files that lie with Telegram.
-        delivery: Sends finished videos.
-        progress_edit_s: Least pause between two edits of a progress message, in seconds.
-        encrypt: Encrypts what is kept for a person's private chat.
-        guest_mode_messages: Answers where the bot is a guest.
-        language_of: Reads the language that a job's chat has chosen.
-        staging_chat: Id of a chat for results of people who have not begun a private chat; ``None`` if there is none.
-    """
-
-    telegram_calls: TelegramCalls
-    sent: SentMessageLog
-    files: FileDownloads
-    delivery: DeliveryOptions
-    progress_edit_s: float
-    encrypt: Callable[[ChatKey, str, str], str]
-    guest_mode_messages: GuestMessages
-    language_of: Callable[[Job], Awaitable[str | None]]
-    staging_chat: int | None = None
+    telegram_calls: TelegramCalls  # makes the calls
+    sent: SentMessageLog  # numbers of known messages
+    files: FileDownloads  # opens files that lie with Telegram
+    delivery: DeliveryOptions  # sends finished videos
+    progress_edit_s: float  # least pause between two edits of a progress message, in seconds
+    encrypt: Callable[[ChatKey, str, str], str]  # encrypts what is kept for a person's private chat
+    guest_mode_messages: GuestMessages  # answers where the bot is a guest
+    language_of: Callable[[Job], Awaitable[str | None]]  # reads the language that a job's chat has chosen
+    staging_chat: int | None = None  # id of a chat for results of people who have not begun a private chat
 
     def open(self, job: Job, checkpoints: Checkpoints) -> TelegramResponder:
         """See ``ports.ResponderFactory``."""

@@ -18,6 +18,7 @@ from bot.media.video_facts import NotAVideo, VideoFacts, read_video_facts
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import FILE_NAME, SEND_TIMEOUT_S, DeliveryOptions, ResultFormChosen
 from bot.telegram.sending.formatting import caption_of
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.result_forms import ResultForm
 from bot.telegram.sending.send_once import JobSender, sent_message
 from bot.words import Html
@@ -51,7 +52,7 @@ async def send_album(
     ):
         return None
     text = caption_of(caption, Html(""), sender.words, MessageLimit.CAPTION_LENGTH).text
-    fields: dict[str, Any] = {"caption": text, "parse_mode": ParseMode.HTML}
+    fields = MessageFields(caption=text, parse_mode=ParseMode.HTML)
     messages: list[SentMessage] = []
 
     async def send(chat_id: int, **fields: Any) -> Message:

@@ -12,7 +12,7 @@ message (``SETTLE_S`` apart) is sent a second time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from telegram.error import BadRequest, NetworkError
 from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import ACKNOWLEDGED, Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
+from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import Acquired, SendPriority
 from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.telegram.sending.sent_messages import SentMessageLog
@@ -74,7 +75,7 @@ class JobSender:
     async def send(
         self,
         idempotency_key: str,
-        fields: Mapping[str, Any],
+        fields: MessageFields,
         send: Call,
         edit: Call,
         *,
@@ -100,7 +101,7 @@ class JobSender:
             OutcomeUnknown: Sent several times without an answer, and not found.
             TelegramError: Refused.
         """
-        chat_id = await self.telegram_calls.telegram_chat_id(self.job.chat.chat_id)
+        chat_id = await self.telegram_calls.telegram_ids.telegram_chat_id(self.job.chat.chat_id)
         saved = self.checkpoints.load(MessageSend, idempotency_key)
         for _ in range(SENDS_LIMIT):
             if saved is not None and saved.sent is not None:
@@ -113,7 +114,7 @@ class JobSender:
                     found = await self._find(chat_id, saved.newest_before, edit, fields)
                 if found is not None:
                     log.info("send_once.found_lost_message", idempotency_key=idempotency_key)
-                    await self.checkpoints.save(saved.model_copy(update={"sent": found}), idempotency_key)
+                    await self.checkpoints.save(saved.changed(sent=found), idempotency_key)
                     # Noted last: if this attempt dies in between, the next one has to find the message again.
                     await self.record(found)
                     return found
@@ -128,7 +129,7 @@ class JobSender:
                 idempotency_key,
                 saved,
                 partial(send, rate_limit_args=permission),
-                {**fields, "reply_parameters": reply if is_reply else None},
+                replace(fields, reply_parameters=reply if is_reply else None),
                 chat_id,
                 plain_in_the_end=plain_in_the_end,
             )
@@ -181,16 +182,16 @@ class JobSender:
         idempotency_key: str,
         saved: MessageSend,
         send: Call,
-        fields: Mapping[str, Any],
+        fields: MessageFields,
         quoted_in: int,
         *,
         plain_in_the_end: bool,
     ) -> SentMessage:
         async def call(chat_id: int) -> Message:
-            placed = {**fields, "message_thread_id": self.job.chat.topic_id}
-            if chat_id != quoted_in:
-                # In the supergroup that a group has just become, the request has another number.
-                placed["reply_parameters"] = None
+            # In the supergroup that a group has just become, the request has another number.
+            reply = fields.reply_parameters if chat_id == quoted_in else None
+            topic_id = self.job.chat.topic_id
+            placed = replace(fields, message_thread_id=topic_id, reply_parameters=reply)
             message: Message = await send_in_best_form(
                 partial(send, chat_id), placed, plain_in_the_end=plain_in_the_end
             )
@@ -205,14 +206,12 @@ class JobSender:
             await self.checkpoints.delete(MessageSend, idempotency_key)
             raise
         done = sent_message(message)
-        await self.checkpoints.save(saved.model_copy(update={"sent": done}), idempotency_key)
+        await self.checkpoints.save(saved.changed(sent=done), idempotency_key)
         await self.record(done)
         return done
 
-    async def _find(
-        self, chat_id: int, after: int, edit: Call, fields: Mapping[str, Any]
-    ) -> SentMessage | None:
-        fields = {name: value for name, value in fields.items() if name not in ("thumbnail", "cover")}
+    async def _find(self, chat_id: int, after: int, edit: Call, fields: MessageFields) -> SentMessage | None:
+        fields = replace(fields, thumbnail=None, cover=None)
         for message_id in await self.sent.unknown(chat_id, after):
             call = partial(edit, message_id=message_id, rate_limit_args=SendPriority.FREE)
             try:
@@ -231,7 +230,7 @@ class JobSender:
         return None
 
 
-async def _edit_to_same(edit: Call, fields: Mapping[str, Any], chat_id: int) -> Message | bool:
+async def _edit_to_same(edit: Call, fields: MessageFields, chat_id: int) -> Message | bool:
     answer: Message | bool = await send_in_best_form(partial(edit, chat_id=chat_id), fields)
     return answer
 
@@ -256,5 +255,5 @@ def sent_message(message: Message) -> SentMessage:
         if media is not None:
             pictures = [media.thumbnail, *(getattr(media, "cover", None) or ())]
             picture_id = next((one.file_id for one in reversed(pictures) if one is not None), "")
-            return sent.model_copy(update={"file_id": media.file_id, "kind": kind, "picture_id": picture_id})
+            return sent.changed(file_id=media.file_id, kind=kind, picture_id=picture_id)
     return sent

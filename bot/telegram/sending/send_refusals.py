@@ -5,15 +5,18 @@ In which form a refused video is sent next is in ``result_forms.py``.
 
 import html
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from enum import Enum
 from functools import reduce
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from telegram import InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, NetworkError, TelegramError
+
+from bot.telegram.sending.message_fields import MessageFields
 
 log = structlog.get_logger(__name__)
 
@@ -114,34 +117,28 @@ _PLAINEST = (
 """What is left out if the reason of a refusal is unknown: all but the text, its chat and its topic."""
 
 
-def without(refusal: SendRefusal, fields: Mapping[str, Any]) -> dict[str, Any]:
+def without(refusal: SendRefusal, fields: MessageFields) -> MessageFields:
     """Return the parameters of a call without what was refused; the same ones if they have no such part."""
-    left_out: dict[str, Any] = {}
     match refusal:
         case SendRefusal.BUTTON:  # At first those with a link.
-            markup = fields.get("reply_markup")
-            others = _without_links(markup)
-            left_out = {"reply_markup": None if others == markup else others}
+            others = _without_links(fields.reply_markup)
+            return replace(fields, reply_markup=None if others == fields.reply_markup else others)
         case SendRefusal.THREAD:  # A reply goes to the topic of its message.
-            left_out = {"message_thread_id": None, "reply_parameters": None}
+            return replace(fields, message_thread_id=None, reply_parameters=None)
         case SendRefusal.REPLY:
-            left_out = {"reply_parameters": None}
+            return replace(fields, reply_parameters=None)
         case SendRefusal.PICTURE:
-            left_out = {"thumbnail": None, "cover": None}
+            return replace(fields, thumbnail=None, cover=None)
         case SendRefusal.FORMATTING | SendRefusal.LENGTH:
-            left_out = {"parse_mode": None, "entities": ()}
-            for name in ("text", "caption"):
-                text = fields.get(name) or ""
-                text = _without_tags(text) if fields.get("parse_mode") == ParseMode.HTML else text
-                is_cut = (
-                    refusal is SendRefusal.LENGTH and len(text) > SHORT_CHARS
-                )  # The tags are gone, so that a cut can't halve one.
-                left_out[name] = f"{text[:SHORT_CHARS]}…" if is_cut else text
-    return {name: left_out.get(name, value) for name, value in fields.items()}
+            plain = _without_tags if fields.parse_mode == ParseMode.HTML else str
+            fit = _cut if refusal is SendRefusal.LENGTH else str  # Without tags a cut can't halve one.
+            text, caption = (one and fit(plain(one)) for one in (fields.text, fields.caption))
+            return replace(fields, parse_mode=None, entities=None, text=text, caption=caption)
+    return fields
 
 
 async def send_in_best_form(
-    send: Callable[..., Awaitable[T]], fields: Mapping[str, Any], *, plain_in_the_end: bool = False
+    send: Callable[..., Awaitable[T]], fields: MessageFields, *, plain_in_the_end: bool = False
 ) -> T:
     """Send or edit a message, and again without what Telegram refused.
 
@@ -154,21 +151,23 @@ async def send_in_best_form(
         BadRequest: No form of the message was taken. Also for a 413, which PTB takes for a broken connection.
         TelegramError: Any other failure.
     """
-    given = dict(fields)
     while True:
         try:
-            return await send(**given)
+            return await send(**fields.as_kwargs())
         except NetworkError as error:
             refusal = send_refusal_of(error)
-            rest = without(refusal, given)
-            if rest == given and plain_in_the_end and _may_be_anything(error, refusal):
-                rest, plain_in_the_end = reduce(lambda rest, one: without(one, rest), _PLAINEST, given), False
-            elif rest == given:
+            rest = without(refusal, fields)
+            if rest == fields and plain_in_the_end and _may_be_anything(error, refusal):
+                rest, plain_in_the_end = (
+                    reduce(lambda rest, one: without(one, rest), _PLAINEST, fields),
+                    False,
+                )
+            elif rest == fields:
                 if refusal is SendRefusal.TOO_LARGE and not isinstance(error, BadRequest):
                     raise BadRequest(error.message) from error
                 raise
             log.info("telegram.refused", refusal=refusal.value, error=error.message)
-            given = rest
+            fields = rest
 
 
 def _may_be_anything(error: NetworkError, refusal: SendRefusal) -> bool:
@@ -184,6 +183,10 @@ def _may_be_anything(error: NetworkError, refusal: SendRefusal) -> bool:
 def _without_tags(text: str) -> str:
     """Return HTML as plain text; links keep their addresses."""
     return html.unescape(_TAG.sub("", _LINK.sub(r"\2: \1", text)))
+
+
+def _cut(text: str) -> str:
+    return f"{text[:SHORT_CHARS]}…" if len(text) > SHORT_CHARS else text
 
 
 def _without_links(markup: InlineKeyboardMarkup | None) -> InlineKeyboardMarkup | None:

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from bot.chats.chats import Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.checkpoints import C, Checkpoint, SentMessage, StoredCheckpoints, field_of
+from bot.jobs.checkpoints import C, Checkpoint, Checkpoints, SentMessage, field_of
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import FileGone, OpenFile, Result
@@ -94,8 +94,8 @@ class MemoryQueue:
         self.enqueued.setdefault(mark, *jobs)
         return is_new
 
-    async def checkpoints(self, job: Job) -> StoredCheckpoints:
-        return StoredCheckpoints(self.saved)
+    async def checkpoints(self, job: Job) -> Checkpoints:
+        return Checkpoints(self.saved)
 
     async def load_checkpoint(self, job: Job, checkpoint: type[C], key: str = "") -> C | None:
         value = self.saved.get(field_of(checkpoint, key))

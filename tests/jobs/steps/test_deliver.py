@@ -1,11 +1,12 @@
 from collections.abc import Mapping
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import Exported, HeldAnswer
+from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer
 from bot.jobs.messages import AgentMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
@@ -137,3 +138,16 @@ async def test_a_result_in_a_group_lets_nobody_take_the_project_over(
     await rig.deliver(attempt)
     ((_, result),) = rig.responder.delivered
     assert bool(result.browser_link) is is_linked
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_only_a_first_attempt_teaches_how_long_requests_take(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, is_first: bool
+) -> None:
+    await rig.open_project(a_draft(0))
+    learn = AsyncMock()
+    monkeypatch.setattr(rig.usual_times, "learn", learn)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    await attempt.save_all((SENT_BEFORE, ""), (AgentAnswered(), ""))
+    await rig.deliver(attempt if is_first else again(attempt))
+    assert learn.await_count == is_first

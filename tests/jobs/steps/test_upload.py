@@ -3,6 +3,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -16,7 +17,7 @@ from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import goes_on
-from bot.jobs.steps.upload import FILES_AT_ONCE, Upload
+from bot.jobs.steps.upload import FILES_AT_ONCE, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
 from bot.nemo.errors import ServiceError
@@ -120,7 +121,7 @@ async def test_a_file_that_is_replaced_while_it_is_opened_is_not_uploaded(
 
 @pytest.mark.parametrize("is_worked_in", [True, False])
 async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_again(
-    rig: Rig, sound: bytes, *, is_worked_in: bool
+    rig: Rig, sound: bytes, monkeypatch: pytest.MonkeyPatch, *, is_worked_in: bool
 ) -> None:
     (file,) = sounds(1)
     rig.responder.files = {file.file_id: sound}
@@ -130,8 +131,13 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     attempt = rig.attempt(rig.job(files=(file,), message_id=None), (started, FILES), parts=[a_part(file)])
     attempt.job = replace(attempt.job, files=(replace(file, message_id=None),))
     queue_of(attempt).gathered_job = replace(queue_of(attempt).gathered_job, job=attempt.job)
-    if not is_worked_in:  # The first look finds the project as it was.
-        await rig.nemo.fault("state", status=200, body='{"code": 0, "data": {"state": {}}}')
+    if not is_worked_in:  # Until the pause all looks find the project as it was.
+        await rig.nemo.fault("state", times=-1, status=200, body='{"code": 0, "data": {"state": {}}}')
+
+    async def pause(duration_s: float) -> None:
+        await rig.nemo.clear_faults()
+
+    monkeypatch.setattr(rig.clock, "sleep", pause)
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
     uploaded = attempt.load(Uploaded, FILES)
@@ -340,3 +346,15 @@ async def test_a_gateways_failure_says_nothing_of_what_is_behind_a_link(rig: Rig
     with pytest.raises(JobEnded):  # The stand-in has nothing behind it.
         await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(rig.job(payload=payload)))
     assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 2
+
+
+async def test_an_edit_takes_away_what_it_replaced_and_nothing_that_was_put_back(rig: Rig) -> None:
+    kept, replaced, restored = (a_file(number) for number in (1, 2, 3))
+    payload = EditPayload(restored_file_ids=(restored.file_id,))
+    job = rig.job(files=(kept, replaced, restored), payload=payload)
+    attempt = rig.attempt(job, parts=[a_part(kept)])
+    queue = queue_of(attempt)
+    queue.gathered_job = replace(queue.gathered_job, job=replace(job, files=(kept,)))
+    opened: dict[str, OpenFile] = {file.file_id: Mock() for file in job.files}
+    assert list(await _without_replaced(attempt, opened)) == [kept.file_id, restored.file_id]
+    assert attempt.job.files == (kept, restored)

@@ -8,7 +8,7 @@ import pytest
 
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import MakeVariations as MakeVariationsButton
-from bot.jobs.buttons import RestoreVersion, ShowVersion
+from bot.jobs.buttons import RestoreVersion, ShowVersion, VariationAspect
 from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
@@ -19,7 +19,7 @@ from bot.jobs.steps.make_variations import MakeVariations, VariationEnded
 from bot.jobs.steps.offer_variations import OfferVariations
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.jobs.variations import VariationAspect, styles, variation_prompt
+from bot.jobs.variations import styles, variation_prompt
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import read_draft
 from bot.sandbox.nemovideo import scripts
@@ -29,7 +29,7 @@ from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 NAMES = ["variations.calm", "variations.upbeat", "variations.cinematic"]
 
 
-def a_job(rig: Rig, aspect: str = "music", **fields: Any) -> Job:
+def a_job(rig: Rig, aspect: VariationAspect | None = VariationAspect.MUSIC, **fields: Any) -> Job:
     payload = VariationsPayload(aspect=aspect)
     return rig.job(**{"kind": JobKind.VARIATIONS, "prompt": "3 versions", "payload": payload} | fields)
 
@@ -220,7 +220,7 @@ async def test_what_is_finished_is_offered_when_the_rest_is_cancelled(rig: Rig, 
 
 async def test_videos_that_are_no_album_are_sent_one_by_one(rig: Rig, project: str) -> None:
     rig.responder.takes_albums = False
-    await make(rig, rig.attempt(a_job(rig, "title")))
+    await make(rig, rig.attempt(a_job(rig, VariationAspect.TITLE)))
     assert [key for key, _ in rig.responder.delivered] == [f"variation.{n}" for n in (1, 2, 3)]
     answers = [result.answer for _, result in rig.responder.delivered]
     assert [isinstance(one, LocalizedMessage) and one.params["version"] for one in answers] == [
@@ -243,9 +243,9 @@ async def test_no_version_is_offered_whose_draft_is_not_kept(rig: Rig, project: 
 
 async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
     with pytest.raises(JobEnded):  # There is nothing to vary.
-        await OfferVariations(rig.projects)(rig.attempt(a_job(rig, "", kind=JobKind.OFFER_VARIATIONS)))
+        await OfferVariations(rig.projects)(rig.attempt(a_job(rig, None, kind=JobKind.OFFER_VARIATIONS)))
     await rig.open_project(a_draft(0))
-    for aspect, offered in (("", list(VariationAspect)), ("title", [VariationAspect.TITLE])):
+    for aspect, offered in ((None, list(VariationAspect)), (VariationAspect.TITLE, [VariationAspect.TITLE])):
         rig.responder.sent.clear()
         await OfferVariations(rig.projects)(rig.attempt(a_job(rig, aspect, kind=JobKind.OFFER_VARIATIONS)))
         offer = last_message(rig)
@@ -261,7 +261,9 @@ async def test_formats_of_a_generated_video_cost_a_generation_each(rig: Rig) -> 
     prompt = "make a 1 second video of a cat"
     async for _ in rig.projects.nemo.send_message(project.credentials, project.session_id, prompt):
         pass
-    await OfferVariations(rig.projects)(rig.attempt(a_job(rig, "format", kind=JobKind.OFFER_VARIATIONS)))
+    await OfferVariations(rig.projects)(
+        rig.attempt(a_job(rig, VariationAspect.FORMAT, kind=JobKind.OFFER_VARIATIONS))
+    )
     assert last_message(rig).heading.params["needed"] == 300
 
 

@@ -5,13 +5,13 @@
 --
 -- KEYS: job, queue, all waiting jobs, open question of the chat, all open questions, all jobs that ended
 -- Argument: id, member (of the open questions), ttl_s, now_s, fields_of_sent (see quotas.lua)
--- Answer: the state that the job was in, or 'unknown'
+-- Answer: the state that the job was in; nil if the job is unknown
 -- Needs: quotas.lua, credits.lua, drafts.lua
 local job, queue, waiting, open_question, questions, ended = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 local state = redis.call('HGET', job, 'state')
-if not state then return 'unknown' end
+if not state then return nil end
 if state == 'asking' then
   redis.call('DEL', open_question)
   redis.call('ZREM', questions, args.member)

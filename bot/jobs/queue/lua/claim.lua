@@ -2,7 +2,7 @@
 --
 -- Guarantee: a queue runs one job at a time, and one ticket has it; each start raises the attempt, which fences the
 -- earlier ones off.
--- Races: of two tickets the later one gets 'busy', unless the job was parked; then the first to come has it.
+-- Races: of two tickets the later one gets nothing, unless the job was parked; then the first to come has it.
 --
 -- While the chat's question is open, no other request goes to the agent, which would take it for the answer. Files
 -- without words, exports and the like go ahead.
@@ -10,22 +10,23 @@
 -- KEYS: queue, running job of the queue, pause mark, all waiting jobs, all started jobs, their last checkpoints,
 --   open question of the chat, queues in use
 -- Argument: queue, ticket, job_prefix, now_s
--- Answer: {'claimed', id, attempt, fields of the job (names and values in turns), jobs that wait}, {'busy'}, {'empty'}, {'paused'} or {'asking'}
+-- Answer: {id, attempt, fields of the job (names and values in turns), jobs that wait}; nil if the queue is busy, empty or
+--   paused, or waits behind a question
 -- Needs: asking.lua
 local queue, running, paused, waiting, started, last_saved, open_question, queues = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 local id, ticket = unpack(redis.call('HMGET', running, 'job', 'ticket'))
 if id then
-  if ticket ~= '' and ticket ~= args.ticket then return {'busy'} end
-  if redis.call('GET', paused) == args.paused_all then return {'paused'} end
+  if ticket ~= '' and ticket ~= args.ticket then return nil end
+  if redis.call('GET', paused) == args.paused_all then return nil end
 else
   id = redis.call('LINDEX', queue, 0)
-  if not id then return {'empty'} end
+  if not id then return nil end
   if redis.call('EXISTS', paused) == 1 and redis.call('HEXISTS', args.job_prefix .. id, 'charge') == 1 then
-    return {'paused'}
+    return nil
   end
-  if redis.call('EXISTS', open_question) == 1 and goes_to_agent(args.job_prefix .. id) then return {'asking'} end
+  if redis.call('EXISTS', open_question) == 1 and goes_to_agent(args.job_prefix .. id) then return nil end
   redis.call('LPOP', queue)
   redis.call('ZREM', waiting, args.job_prefix .. id)
 end
@@ -36,4 +37,4 @@ redis.call('ZADD', queues, args.now_s, args.queue)
 -- Only the first start counts: a job that begins again and again makes no progress either.
 redis.call('ZADD', started, 'NX', args.now_s, job)
 redis.call('ZADD', last_saved, 'NX', args.now_s, job)
-return {'claimed', id, redis.call('HINCRBY', job, 'attempt', 1), redis.call('HGETALL', job), redis.call('LLEN', queue)}
+return {id, redis.call('HINCRBY', job, 'attempt', 1), redis.call('HGETALL', job), redis.call('LLEN', queue)}

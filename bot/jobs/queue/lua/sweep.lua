@@ -5,7 +5,7 @@
 -- Races: a ticket that is just about to be added counts as lost: one too many does no harm.
 --
 -- KEYS: queues in use by when to look at them, pause mark, all waiting jobs
--- Argument: now_s, limit, again_s (running, waiting), prefix (queue, running, job, open_question, ticket)
+-- Argument: now_s, limit, again_s (running, waiting), prefix (queue, running, job, open_question, ticket: one for each name of a queue)
 -- Answer: {how many queues were looked at, {queue, job, ticket that had the job or ''} for each lost ticket}
 -- Needs: asking.lua
 local queues, paused, waiting = unpack(KEYS)
@@ -15,8 +15,8 @@ local prefix, is_paused = args.prefix, redis.call('EXISTS', paused) == 1
 -- See Tickets.replace_lost.
 local function sweep_ticket(queue, id) return 'sweep:' .. queue .. ':' .. id end
 
-local function is_alive(ticket)
-  local state = redis.call('HGET', prefix.ticket .. ticket, 'state')
+local function is_alive(ticket, name)
+  local state = redis.call('HGET', prefix.ticket[name] .. ticket, 'state')
   return state and state ~= 'completed' and state ~= 'failed' and state ~= 'cancelled'
 end
 
@@ -34,13 +34,13 @@ local function look_at(queue)
   if id then
     redis.call('HLEN', job_prefix .. id)  -- fails for what is no job
     local holder = ticket ~= '' and ticket or sweep_ticket(queue, id)
-    return args.again_s.running, not is_alive(holder) and {queue, id, ticket}
+    return args.again_s.running, not is_alive(holder, name) and {queue, id, ticket}
   end
   id = redis.call('LINDEX', prefix.queue .. suffix, 0)
   if not id then return nil end
   local waits_on = (is_paused and redis.call('HEXISTS', job_prefix .. id, 'charge') == 1)
     or (redis.call('EXISTS', prefix.open_question .. '{' .. chat .. '}') == 1 and goes_to_agent(job_prefix .. id))
-    or is_alive(sweep_ticket(queue, id))
+    or is_alive(sweep_ticket(queue, id), name)
   return args.again_s.waiting, not waits_on and {queue, id, ''}
 end
 

@@ -5,12 +5,12 @@
 --
 -- KEYS: update mark, job
 -- Argument: number (of the question), option (its number), update_ttl_s
--- Answer: 'over' or the ticked options, in the order in which they were ticked, with spaces between
+-- Answer: the ticked options, in the order in which they were ticked, with spaces between; nil if the question is not open
 local update_mark, job = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 local number, ticked = unpack(redis.call('HMGET', job, 'question', 'ticked'))
-if number ~= args.number then return 'over' end
+if number ~= args.number then return nil end
 ticked = ticked or ''
 if redis.call('EXISTS', update_mark) == 1 then return ticked end
 local kept, was_ticked = {}, false

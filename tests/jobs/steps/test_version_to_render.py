@@ -1,6 +1,6 @@
 import pytest
 
-from bot.jobs.steps.what_to_render import unmet
+from bot.jobs.steps.version_to_render import unmet
 from bot.nemo.drafts import read_draft
 
 
