@@ -63,6 +63,7 @@ from bot.startup import (
 from bot.store import keys
 from bot.store.connect import answers
 from bot.store.polling_lock import PollingLock
+from bot.store.schema import watch_schema
 from bot.telegram.handlers.button_presses import ButtonPresses
 from bot.telegram.handlers.cancel import close_position_message
 from bot.telegram.handlers.handler_family import HandlerServices
@@ -201,14 +202,13 @@ class App:
             tasks = [
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
                 asyncio.create_task(monitor.run(), name="stuck jobs"),
+                asyncio.create_task(watch_schema(store.redis), name="schema"),
             ]
             runner = None
             if self._role is not Role.INTAKE:
                 runner, supervisors = await self._start_workers(stack, parts, health)
-                tasks += [asyncio.create_task(supervisor.run(), name="worker") for supervisor in supervisors]
-                tasks.append(asyncio.create_task(runner.listen(), name="cancellations"))
-                tasks.append(asyncio.create_task(runner.sweep(), name="sweep"))
-                tasks.append(asyncio.create_task(self._keep_alerts(parts), name="alerts"))
+                forever = (runner.listen(), runner.sweep(), self._keep_alerts(parts))
+                tasks += map(asyncio.create_task, (*forever, *(one.run() for one in supervisors)))
             if self._role is not Role.WORKER:
                 receiver = await self._receiver(stack, parts)
                 receiving = (

@@ -80,9 +80,8 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Iterator[None]:
     """Have the collector leave alone what the collection made: looking through it took a tenth of the tests' time."""
-    worker = getattr(
-        session.config, "workerinput", None
-    )  # Who only hands out the tests imports none of them.
+    # The process that hands out the tests imports none of them.
+    worker = getattr(session.config, "workerinput", None)
     if worker is not None and session.config.args == session.config.getini("testpaths"):
         _import_all_tests(session.config, worker)
     try:

@@ -185,7 +185,7 @@ class Chat(ChatFields):
         """Return whether an edit is followed by an export that nobody asked for."""
         return self.auto_export and not self.lacks_export(now)
 
-    def listed(self, session_id: str, now: datetime, **facts: Any) -> ListedProject:
+    def as_listed_project(self, session_id: str, now: datetime, **facts: Any) -> ListedProject:
         """Return its project as it stands in the list of those that it can go back to.
 
         Args:
@@ -362,7 +362,7 @@ class Chats:
             return True
         return await self.project_list.find(chat.key, project_mark(chat.session_id)) is not None
 
-    async def list_project(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
+    async def add_to_project_list(self, chat: Chat, now: datetime, *, is_lost: bool = False) -> None:
         """Put a chat's current project, if it has content, into the list of those that the chat can go back to.
 
         Args:
@@ -371,7 +371,9 @@ class Chats:
             is_lost: Whether NemoVideo no longer has it.
         """
         if chat.session_id is not None and await self.has_content(chat):
-            await self.project_list.save(chat.key, chat.listed(chat.session_id, now, is_lost=is_lost))
+            await self.project_list.save(
+                chat.key, chat.as_listed_project(chat.session_id, now, is_lost=is_lost)
+            )
 
     async def save_latest_result(self, before: Chat, telegram_chat_id: int, message_id: int) -> None:
         """Save which message holds the latest finished video, of the chat's current project.

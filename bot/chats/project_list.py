@@ -81,7 +81,7 @@ class ProjectList:
             name_if_none: Its name, unless it has one.
 
         Returns:
-            Whether that has become its name.
+            Whether ``name_if_none`` has become its name.
         """
         change = change.changed(topic_id=key.topic_id)
         is_named = await self._save(

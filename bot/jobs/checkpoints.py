@@ -1,6 +1,6 @@
 """What a job's attempts have saved, so that the next one goes on from there: a class each.
 
-Steps hand over to each other only through these:
+The main checkpoints by which steps hand over to each other:
 
 ====================  ===================================================  =====================================
 checkpoint            saved by                                             read by

@@ -17,14 +17,12 @@ class EditPayload(Payload):
     """A request to the agent."""
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
-    others_words: str = (
-        ""  # of forwarded messages and late parts of an album, which ask for nothing by themselves
-    )
+    # Words of forwarded messages and late parts of an album, which ask for nothing by themselves.
+    text_not_asked_for: str = ""
     is_late: bool = False  # whether its files came after the request that they belong to was begun
     lost_project_decided: bool = False  # whether a person decided what becomes of a lost project's files
-    restored_file_ids: tuple[
-        str, ...
-    ] = ()  # files of a lost project that are put back, or of the chat's brand, which are not its subject
+    # Files of a lost project that are put back, or of the chat's brand, which are not its subject.
+    restored_file_ids: tuple[str, ...] = ()
     needs_clip: bool = False  # whether it is an example that edits a clip
     may_use_last_credits: bool = False  # whether a person agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs

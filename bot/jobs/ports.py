@@ -64,7 +64,7 @@ class Result:
     answer: TextMessage | None = None
 
 
-SEEN, DONE = "👀", "👌"
+RECEIVED_REACTION, DONE_REACTION = "👀", "👌"
 """What the bot reacts with to a request that has arrived, and to one that is done."""
 
 MAX_SENT_BYTES = 10_000_000

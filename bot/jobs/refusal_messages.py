@@ -92,7 +92,7 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
     )
 
 
-def goes_on(*numbers: int) -> LocalizedMessage:
+def continues_without(*numbers: int) -> LocalizedMessage:
     """Return the line that says, below a refusal, that a request goes on with its other files.
 
     Args:

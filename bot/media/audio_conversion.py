@@ -50,9 +50,8 @@ def convert(source_fd: int, target_fd: int, source_type: str, max_s: float) -> f
             # The demuxer is named: no other type of file is read, whatever the content.
             with av.open(part, "r", format=_DEMUXERS.get(source_type, source_type)) as input_:
                 audio = _audio_of(input_)
-                encoder = encoder or _encoder_for(
-                    audio, output, target_type
-                )  # Each link of a chain begins at 0.
+                # Each link of a chain begins at 0.
+                encoder = encoder or _encoder_for(audio, output, target_type)
                 for frame in input_.decode(audio):
                     if encoder.done_s > max_s or target.tell() > MAX_CONVERTED_BYTES:
                         return encoder.done_s

@@ -50,7 +50,7 @@ class NotAVideo(Exception):
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What ``sendVideo`` is given."""
+    """What is known of a video: what ``sendVideo`` is given, and whether it can be played."""
 
     width: int  # width as displayed, with rotation and pixel shape applied, in pixels
     height: int  # height as displayed, in pixels

@@ -209,9 +209,8 @@ class NemoClient:
                 async for chunk in read_chunks(call, response):
                     for number, event in enumerate(_events(reader.feed(chunk)), 1):
                         if number % EVENTS_A_STEP == 0:
-                            await asyncio.sleep(
-                                0
-                            )  # One chunk may hold thousands of events: other chats go on.
+                            # One chunk may hold thousands of events: other chats go on.
+                            await asyncio.sleep(0)
                         yield event
                         del event  # It may hold a whole draft, and the next one may come minutes later.
                     del chunk

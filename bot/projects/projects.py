@@ -294,7 +294,7 @@ class Projects:
 
     async def leave(self, key: ChatKey) -> None:
         """Let the next call begin an empty project; the chat can go back to its current one."""
-        await self.chats.list_project(await self.chats.get(key), self._clock.now())
+        await self.chats.add_to_project_list(await self.chats.get(key), self._clock.now())
         await self.chats.update(key, RESET_PROJECT)
 
     async def go_back(self, key: ChatKey, project: ListedProject) -> bool:
@@ -360,7 +360,7 @@ class Projects:
         return loss
 
     async def _lose_project(self, key: ChatKey, session_id: str | None) -> None:
-        await self.chats.list_project(await self.chats.get(key), self._clock.now(), is_lost=True)
+        await self.chats.add_to_project_list(await self.chats.get(key), self._clock.now(), is_lost=True)
         await self.chats.update(key, RESET_PROJECT, ChatFields(lost_session_id=session_id))
 
     def _kept_claim(self, chat: Chat) -> str | None:

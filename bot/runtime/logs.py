@@ -1,4 +1,4 @@
-"""Logging: one line for each event, without secrets."""
+"""Logging: one line for each event, and a traceback after it where there is one, without secrets."""
 
 import logging
 import re

@@ -208,9 +208,8 @@ class Player:
     async def _step(self, actor: str, step: Step) -> None:
         match step:
             case PersonStep() if step.presses is step.follows is step.types_inline is None:
-                with (
-                    self._clock.held()
-                ):  # An album's parts arrive together, however long it takes to make them.
+                # An album's parts arrive together, however long it takes to make them.
+                with self._clock.held():
                     await self._act(actor, step)
             case PersonStep():
                 await self._act(actor, step)

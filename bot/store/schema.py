@@ -1,10 +1,13 @@
 """The version of the data in the store: the last ones are migrated, any other is refused instead of misread."""
 
+import asyncio
+import contextlib
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bot.store.errors import StoreError
 from bot.store.keys import CHAT, SCHEMA, chat_key
@@ -13,11 +16,13 @@ from bot.store.lua_script import LuaScript
 SCHEMA_VERSION = 6
 """Raise it with every change to keys, fields or stored values that this release can't read.
 
-Versions 5 and 6 gave a job's fields the names that they have in the code. Jobs of earlier versions can't be read, and
-end when their turn comes.
+Versions 5 and 6 gave a job's fields the names that they have in the code. Jobs of earlier versions can't be read: when
+their turn comes they end, and their chat is asked to send them again.
 """
 
 MIGRATED_VERSIONS = (2, 3, 4, 5)  # those that are migrated at start
+
+WATCH_EVERY_S = 5.0
 
 
 async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
@@ -42,10 +47,34 @@ async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
         return
     if version == SCHEMA_VERSION:
         return
-    written = f"release wrote the store (version {version}, this release needs {SCHEMA_VERSION})"
     if version > SCHEMA_VERSION:
-        raise StoreError(f"A later {written}: update the bot, or restore the backup of before")
-    raise StoreError(f"An earlier {written}: start with an empty store, or keep running that release")
+        raise newer_store()
+    raise StoreError(
+        f"An earlier release wrote the store (version {version}, this release needs {SCHEMA_VERSION}): "
+        "start with an empty store, or keep running that release"
+    )
+
+
+def newer_store() -> StoreError:
+    """Return the error of a release whose store a later one has migrated."""
+    return StoreError(
+        f"A later release wrote the store (this release needs version {SCHEMA_VERSION}): "
+        "update the bot, or restore the backup of before"
+    )
+
+
+async def watch_schema(redis: Redis) -> None:
+    """Return never, unless a later release migrates the store: processes of this one would misread it.
+
+    Raises:
+        StoreError: It has.
+    """
+    while True:
+        with contextlib.suppress(RedisError):
+            if int(await redis.get(SCHEMA) or 0) > SCHEMA_VERSION:
+                raise newer_store()
+        # In real time: another process does it.
+        await asyncio.sleep(WATCH_EVERY_S)
 
 
 async def _migrate_2_to_3(redis: Redis) -> None:

@@ -136,9 +136,8 @@ _EDGES = ".,!?;:~…。，！？；：、～*_ \n\t"
 _PAUSES = re.compile(
     r"[,!?;，、]+\s+|[,!?;，、](?=[^\x00-\x7f])|(?<=[^\x00-\x7f])[,!?;，、]|\.+\s+|[。…~～()]+|\s+[-–—]+\s+|\s+"
 )
-_SLASH = re.compile(
-    r"^\W*/(?=[^\x00-\x7f]|\s)"
-)  # Telegram's commands are ASCII; people write /取消 all the same.
+# Telegram's commands are ASCII; people write /取消 all the same.
+_SLASH = re.compile(r"^\W*/(?=[^\x00-\x7f]|\s)")
 _SMILEY = re.compile(r"\s[:;=]-?[)dp(]+$|\^_*\^$")
 _INVISIBLE = ("So", "Sk", "Cf", "Mn", "Me")  # emoji with what belongs to them, zero-width characters
 

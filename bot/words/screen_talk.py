@@ -39,7 +39,7 @@ MAX_PASSES = 8  # a removal joins other words, which may be screen talk then; ra
 def remove_screen_talk(text: str) -> CleanedAnswer:
     """Remove screen talk from an answer, and return what it stands for.
 
-    Example: ``translate("I trimmed the clip to 5 s, and you can click Export.").text == "I trimmed the clip to 5 s."``
+    Example: ``remove_screen_talk("I trimmed it, and you can click Export.").text == "I trimmed it."``
 
     The last sentence of an answer that is still being streamed may stay until it is complete. Code, quotations and
     clauses with a web address are kept.

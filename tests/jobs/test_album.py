@@ -22,7 +22,7 @@ from bot.jobs.queue.album import (
     RequestPart,
 )
 from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
-from bot.jobs.refusal_messages import goes_on
+from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.gather import Gather, apply_parts, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.words import Words
@@ -266,7 +266,7 @@ class TestClosing:
         assert (late.job.prompt, [ref.name for ref in late.job.files]) == ("", ["3.mp4", "4.mp4"])
         payload = late.job.payload_as(EditPayload)
         assert payload.is_late
-        assert payload.others_words == "me too"  # A button offers to do what they say.
+        assert payload.text_not_asked_for == "me too"  # A button offers to do what they say.
 
     async def test_a_late_caption_is_the_prompt_of_an_album_that_had_none(self, job_queue: JobQueue) -> None:
         await accept(job_queue, ALBUM[0])
@@ -445,7 +445,7 @@ class TestRefusals:
         responders = Responders()
         attempt = await run_of(job_queue, clock, responders)
         await passing(clock, gather_all(attempt))
-        said = with_lines(self.TOO_LARGE, (goes_on(3, 4),))
+        said = with_lines(self.TOO_LARGE, (continues_without(3, 4),))
         assert [message for _, _, message in responders.sent] == [said]
         assert len(attempt.job.files) == 2
 

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,9 @@ from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn, field_of
+from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.job_queue import (
     BotFull,
     ClaimedJob,
@@ -25,6 +28,8 @@ from bot.nemo.drafts import read_draft
 from bot.store import keys
 from bot.store.connect import Store
 from bot.store.docket_json import open_docket
+from bot.store.errors import StoreError
+from bot.store.schema import SCHEMA_VERSION, watch_schema
 from tests.clocks import PATIENCE_S, HandClock
 from tests.jobs.conftest import CHAT, new_job, tickets
 
@@ -650,3 +655,35 @@ async def test_a_pause_can_hold_what_was_begun_too(job_queue: JobQueue) -> None:
     again = await job_queue.claim(EDIT, "b")
     assert again is not None
     assert again.job.id == job.id
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_of_requests_that_another_release_wrote_the_chat_hears_once(
+    job_queue: JobQueue, redis: Redis, language: str
+) -> None:
+    jobs = [replace(new_job(number), language=language) for number in range(2)]
+    for job in jobs:
+        await job_queue.enqueue([job], job.id)
+        await redis.hset(keys.job_key(str(CHAT), job.id), "request", "of another release")
+        assert await job_queue.find(CHAT, job.id) is None
+    for job in jobs:
+        assert await job_queue.claim(queue_id(CHAT, job.queue), job.id) is None
+    (said,) = await job_queue.current_jobs(CHAT, QueueName.QUICK)
+    assert said.payload_as(MessagePayload).message == LocalizedMessage("error.unreadable_job")
+    assert said.language == language
+    assert await job_queue.current(CHAT, QueueName.MAIN) == []
+
+
+async def test_a_release_whose_store_a_later_one_has_migrated_takes_no_job(
+    job_queue: JobQueue, redis: Redis
+) -> None:
+    job = new_job()
+    await job_queue.enqueue([job], 1)
+    await redis.set(keys.SCHEMA, SCHEMA_VERSION + 1)
+    with pytest.raises(StoreError):
+        await job_queue.claim(queue_id(CHAT, job.queue), job.id)
+    with pytest.raises(StoreError):
+        await watch_schema(redis)
+    await redis.set(keys.SCHEMA, SCHEMA_VERSION)
+    claimed = await take(job_queue, job.id)
+    assert claimed.attempt == 1

@@ -448,7 +448,7 @@ async def test_a_command_that_was_added_later_does_not_run(received: Received) -
 async def test_a_forwarded_prompt_is_only_offered(received: Received, said: str) -> None:
     (stored,) = await received(message(said, PRIVATE, forward_origin=FROM_BO, **{"from": ANN}))
     job = (await received.job_queue.gathered(stored)).job
-    words = job.payload_as(EditPayload).others_words  # The agent needs no command.
+    words = job.payload_as(EditPayload).text_not_asked_for  # The agent needs no command.
     assert (job.kind, job.prompt, words) == (JobKind.EDIT, "", "a cat on a roof")
 
 

@@ -23,6 +23,7 @@ from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import (
     EDITS_PER_S,
     STORE_RETRY_S,
+    Bucket,
     EditPostponed,
     Permit,
     RateLimiter,
@@ -243,6 +244,19 @@ async def test_without_the_store_each_worker_counts_for_itself(redis: Redis, clo
         await clock.advance(STORE_RETRY_S + 1)
         await booked(rate_limiter, [3])
         assert len(await redis.keys("*rate_limit*")) > 0, "it is asked again when it may be back"
+
+
+async def test_a_chat_that_waits_as_long_as_the_bot_waits_for_its_own_limit(
+    redis: Redis, clock: HandClock
+) -> None:
+    same = Bucket(30, 1)
+    async with nowhere() as away:
+        for store in (redis, away):
+            rate_limiter = new_rate_limiter(store, clock)
+            rate_limiter._limits = replace(rate_limiter._limits, bot=same, chat=same)
+            assert (await rate_limiter.try_acquire(1, SendPriority.PROGRESS)).granted
+            denied = await rate_limiter.try_acquire(1, SendPriority.PROGRESS)
+            assert (denied.granted, denied.is_chat_limit) == (False, True)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -13,8 +13,10 @@ from bot.jobs.messages import (
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
+    TimelinePicture,
 )
 from bot.jobs.model import JobKind
+from bot.nemo.drafts import read_draft
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.activity_signals import ActivitySignals
@@ -41,6 +43,15 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     assert len(messages) >= 3
     assert [bool(seen.buttons) for seen in messages] == [False] * (len(messages) - 1) + [True]
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
+
+
+async def test_a_caption_may_be_as_long_as_telegram_counts(telegram: Telegram) -> None:
+    draft = read_draft({"t": [{"tt": 0, "sg": [{"start": 0, "duration": 1000, "name": "clip"}]}], "d": 1000})
+    waiting = LocalizedMessage("status.waiting_request", {"position": 1, "words": "&" * 90})
+    idle = LocalizedMessage("status.idle")
+    picture = TimelinePicture(draft, ListMessage(idle, (waiting,) * 5), (idle,), (waiting,) * 5)
+    _, (message,) = await said(telegram, picture)
+    assert message.json["caption"].count("&" * 90) == 5
 
 
 @pytest.mark.parametrize("comes", ["nothing", "another request", "an answer to another", "its own answer"])

@@ -185,7 +185,9 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links,
         is_late=JobField.IS_LATE in fields,
-        others_words=_distinct(texts[part.message_id].text for part in parts if was_asked or not part.is_own),
+        text_not_asked_for=_distinct(
+            texts[part.message_id].text for part in parts if was_asked or not part.is_own
+        ),
     )
     return GatheredJob(
         replace(

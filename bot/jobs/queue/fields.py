@@ -7,6 +7,7 @@ class JobField(StrEnum):
     """What a job's hash holds. Flags are set to 1, and absent otherwise."""
 
     REQUEST = "request"  # the Job; see packed_request.py
+    LANGUAGE = "language"  # the Job's, for when this release can't read that
     IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started; absent before the first

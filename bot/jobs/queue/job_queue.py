@@ -38,6 +38,7 @@ from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
+from bot.store.schema import SCHEMA_VERSION, newer_store
 
 log = structlog.get_logger(__name__)
 
@@ -106,12 +107,7 @@ class ClaimedJob:
 
 
 def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: int) -> ClaimedJob:
-    """Read what is stored of a job.
-
-    Raises:
-        ValueError: It is not what the bot stores.
-        KeyError: Some of it is missing.
-    """
+    """Read what is stored of a job; raise a ``ValueError`` or ``KeyError`` if it is not what the bot stores."""
     gathered = read_gathered_job(fields)
     if gathered.job.id != job_id:
         raise ValueError("the stored job has another ID than its key")
@@ -133,8 +129,8 @@ class JobQueue(JobReader):
         redis: With ``decode_responses``.
         docket: Where tickets are added.
         quick_docket: Where those of quick queues are added; without, with the others.
-        clock: For what ages out.
-        quotas: What a day allows; without, everything.
+        clock: Source of time for what ages out.
+        quotas: What a day allows; everything by default.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
         total_limit: How many jobs may wait in the main queues of all chats.
         finished_ttl_s: How long a finished job is kept, for buttons that refer to it; whole for a day.
@@ -181,7 +177,7 @@ class JobQueue(JobReader):
     async def sweep(self) -> int:
         """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
         for stored, job in (await self.scheduled.due(self._clock.now())).items():
-            with contextlib.suppress(QueueFull):  # Anyone who has so much waiting needs it no more.
+            with contextlib.suppress(QueueFull):  # Dropped: so much is waiting already.
                 await self.enqueue([job], f"later:{job.id}")
             await self.scheduled.remove(stored)
         await self._ended.shorten()
@@ -269,6 +265,7 @@ class JobQueue(JobReader):
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
             "request": pack(job),
+            "language": job.language,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and job.kind is JobKind.EDIT,
@@ -285,6 +282,9 @@ class JobQueue(JobReader):
 
         Returns:
             ``None`` if another ticket has the queue, nothing waits, or new jobs are not begun just now.
+
+        Raises:
+            StoreError: A later release has migrated the store; its jobs are not for this process.
         """
         chat, queue = parse_queue_id(name)
         answer = await self._claim(
@@ -297,13 +297,17 @@ class JobQueue(JobReader):
                 keys.SAVED_JOBS,
                 keys.open_question_key(str(chat)),
                 keys.QUEUES,
+                keys.SCHEMA,
             ],
             queue=name,
             ticket=ticket,
+            schema=SCHEMA_VERSION,
             paused_all=PAUSED_ALL,
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
+        if answer == ["newer"]:
+            raise newer_store()
         if answer is None:
             return None
         job_id, attempt, flat, waiting = answer
@@ -313,6 +317,9 @@ class JobQueue(JobReader):
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
+            with contextlib.suppress(QueueFull):  # Once an hour: after an update it may be all that waits.
+                mark = f"unreadable:{self._now_s() // 3600}"
+                await self.enqueue([self._apology_for(chat, fields, self._clock.now())], mark)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
 
@@ -436,7 +443,7 @@ class JobQueue(JobReader):
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""
-        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat_id}*")]
+        ids = [name async for name, _ in self._redis.zscan_iter(keys.QUEUES, f"{chat_id}*", count=1000)]
         for chat, queue in map(parse_queue_id, ids):
             if chat.chat_id == chat_id:
                 for job_id in await self.current(chat, queue):

@@ -1,20 +1,26 @@
 """What is stored of the chats' jobs, for everyone who only reads it."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
+import structlog
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, field_of
-from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
+from bot.jobs.messages import LocalizedMessage
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName, message_job
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
+from bot.words import language_of
+
+log = structlog.get_logger(__name__)
 
 _ACCOUNT_CHANGES = frozenset({JobKind.LOGIN, JobKind.LOGOUT, JobKind.FORGET})
 
@@ -49,13 +55,27 @@ class JobReader:
         self._redis = redis
 
     async def find(self, chat: ChatKey, job_id: str) -> JobStatus | None:
-        """Find a job by its id."""
+        """Find a job by its id; one that another release wrote counts as gone."""
         fields = await self._fields(chat, job_id)
         if not fields:
             return None
-        job = read_gathered_job(fields).job
+        try:
+            job = read_gathered_job(fields).job
+        except (ValueError, KeyError):
+            log.warning("job.unreadable", chat=str(chat), job=job_id)
+            return None
         index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
         return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
+
+    def _apology_for(self, chat: ChatKey, fields: Mapping[str, str], now: datetime) -> Job:
+        """Return the job that asks a chat to send again what this release can't read."""
+        return message_job(
+            chat,
+            LocalizedMessage("error.unreadable_job"),
+            requester_id=chat.chat_id,
+            language=language_of(fields.get(JobField.LANGUAGE)),
+            asked_at=now,
+        )
 
     async def find_position_message(self, job: Job) -> MessageLocation | None:
         """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
@@ -134,7 +154,7 @@ class JobReader:
 
     async def is_other_topic_busy(self, chat: ChatKey) -> bool:
         """Return whether a request runs in another topic of a chat; those that change the account don't count."""
-        async for name, _ in self._redis.zscan_iter(keys.QUEUES, match=f"{chat.chat_id}*"):
+        async for name, _ in self._redis.zscan_iter(keys.QUEUES, f"{chat.chat_id}*", count=1000):
             topic, queue = parse_queue_id(name)
             if topic.of_account != chat.of_account or topic == chat or queue is not QueueName.MAIN:
                 continue

@@ -95,7 +95,7 @@ class OpenQuestions:
 
     async def find_topic(self, chat: ChatKey, job_id: str) -> ChatKey | None:
         """Find the topic of a job with an open question. If the topic was deleted, the question was sent outside it."""
-        async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, match=f"*/{job_id}"):
+        async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, f"*/{job_id}", count=1000):
             topic, _ = parse_member(member)
             if topic.chat_id == chat.chat_id:
                 return topic

@@ -22,9 +22,8 @@ _USUAL: Final = (
 
 def pack(job: Job) -> str:
     """Return a request in half of its size or less, as text that ``unpack`` reads."""
-    known = (
-        {"telegram_chat_id"} if job.telegram_chat_id == job.chat.chat_id else None
-    )  # see Job.__post_init__
+    # See Job.__post_init__.
+    known = {"telegram_chat_id"} if job.telegram_chat_id == job.chat.chat_id else None
     compressor = zlib.compressobj(level=9, wbits=_RAW, zdict=_USUAL)
     data = (
         compressor.compress(STORED_JOB.dump_json(job, exclude_defaults=True, exclude=known))

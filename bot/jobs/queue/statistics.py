@@ -62,7 +62,7 @@ class QueueStatistics:
 
     async def active_chats(self) -> list[ActiveChat]:
         """Return every chat whose requests or exports run or wait."""
-        ids = {queue_id async for queue_id, _ in self._redis.zscan_iter(keys.QUEUES)}
+        ids = {queue_id async for queue_id, _ in self._redis.zscan_iter(keys.QUEUES, count=1000)}
         chats = [chat for chat, queue in map(parse_queue_id, sorted(ids)) if queue is QueueName.MAIN]
         active: list[ActiveChat] = []
         for start in range(0, len(chats), BATCH):

@@ -49,7 +49,7 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
     words = Words(job.language)
     said = "".join(f"\n\n{words.plain(f'prompt.brand_{part}', name=file.name)}" for part, file in named)
     payload = job.payload_as(EditPayload)
-    # What the request is about is something else.
+    # Brand files aren't what the request is about.
     beside = (*payload.restored_file_ids, *(file.file_id for file in added))
     attempt.job = replace(
         job,

@@ -12,9 +12,9 @@ from bot.jobs.buttons import ShowCredits as ShowCreditsButton
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, HeldAnswer, Turn, Uploaded
 from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
-    ANSWERED,
     AgentMessage,
     Button,
+    DoneFraction,
     ListMessage,
     LocalizedMessage,
     Progress,
@@ -79,7 +79,7 @@ async def send_answer(
             await attempt.save(HeldAnswer(message=answer))
             words = said.text.strip()
             attempt.responder.report_progress(
-                Progress("progress.turn", fraction=ANSWERED, preview=lambda: words)
+                Progress("progress.turn", fraction=DoneFraction.ANSWERED, preview=lambda: words)
             )
         else:
             await attempt.responder.send("answer", answer)

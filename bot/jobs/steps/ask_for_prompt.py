@@ -26,7 +26,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     files = [file for file in attempt.job.files if not uploaded or file.file_id in uploaded]
     payload = attempt.job.payload_as(EditPayload)
     links = payload.links
-    offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.others_words else ()
+    offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.text_not_asked_for else ()
     if payload.is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
     elif (files or links) and await attempt.job_queue.questions.job_id(attempt.job.chat) is not None:

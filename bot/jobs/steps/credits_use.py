@@ -23,7 +23,7 @@ from bot.jobs.steps.service_errors import top_up_buttons
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project, Projects
-from bot.words import asks_for_generation, names_form
+from bot.words import asks_for_generation, names_format_or_length
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,7 @@ class TurnCredits:
         # A button under an answer says all there is.
         if payload.is_form_chosen or payload.pressed is not None:
             return
-        if not names_form(job.prompt):
+        if not names_format_or_length(job.prompt):
             left = available if job.chat.is_private else None
             ratio = (await self._projects.chats.brands.load(job.chat)).ratio or RATIOS[0]
             raise JobEnded(choice_message(job.id, GENERATION_CREDITS, left, ratio), JobState.DONE)

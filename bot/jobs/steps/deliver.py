@@ -11,7 +11,7 @@ from bot.chats.chats import CachedResult, Chat, Chats
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, SentMessage
-from bot.jobs.messages import FETCHED, Button, LocalizedMessage, Progress, with_lines
+from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
@@ -22,6 +22,9 @@ from bot.projects.projects import Projects
 from bot.runtime.arriving_file import NeverArrived
 
 log = structlog.get_logger(__name__)
+
+TRIES = 3
+"""An earlier result that Telegram no longer has, its new video of which the rest does not come, and all of that."""
 
 
 class ReplacingResult(Checkpoint):
@@ -64,22 +67,12 @@ class Deliver:
         exported = attempt.load(Exported)
         if exported is None:
             return
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=DoneFraction.FETCHED))
         is_here = attempt.arriving is not None or attempt.responder.result_path.exists()
         if exported.is_fetched and not is_here:
             # Fetched by an attempt on another machine, or cleaned away.
             exported = await self._export_again(attempt)
-        try:
-            delivered = await self._deliver(attempt, exported)
-        except NeverArrived:
-            log.warning("deliver.fetch_failed")
-            attempt.arriving = None
-            exported = await self._export_again(attempt)
-            delivered = await self._deliver(attempt, exported)
-        except FileGone:
-            await attempt.save(CachedResultUnusable())
-            exported = await self._export_again(attempt)
-            delivered = await self._deliver(attempt, exported, "delivered_anew")
+        exported, delivered = await self._deliver(attempt, exported)
         if attempt.fetching is not None:
             await asyncio.wait({attempt.fetching})  # It is whole, and is yet to be moved to its place.
         chat = await self._projects.chats.get_for(attempt.job)
@@ -97,8 +90,23 @@ class Deliver:
             took_s = attempt.clock.now().timestamp() - attempt.began_at
             await self._usual_times.learn(TimedStage.REQUEST, took_s)
 
-    async def _deliver(self, attempt: Attempt, exported: Exported, name: str = "delivered") -> SentMessage:
-        return await attempt.responder.deliver(name, await self._result(attempt, exported))
+    async def _deliver(self, attempt: Attempt, exported: Exported) -> tuple[Exported, SentMessage]:
+        """Send the result, made again where it can't be sent as it is; return what was sent, and the message."""
+        tries = 0
+        while True:
+            tries += 1
+            name = "delivered" if attempt.load(CachedResultUnusable) is None else "delivered_anew"
+            try:
+                return exported, await attempt.responder.deliver(name, await self._result(attempt, exported))
+            except (NeverArrived, FileGone) as error:
+                if tries == TRIES:
+                    raise
+                if isinstance(error, FileGone):
+                    await attempt.save(CachedResultUnusable())
+                else:
+                    log.warning("deliver.fetch_failed")
+            attempt.arriving = None
+            exported = await self._export_again(attempt)
 
     async def _version(self, attempt: Attempt, exported: Exported) -> _ShownVersion:
         """Return what is said of the version that the result is of, and its buttons."""

@@ -25,17 +25,7 @@ from bot.jobs.checkpoints import (
     RenderStarted,
     worked_since,
 )
-from bot.jobs.messages import (
-    ANSWERED,
-    CONNECTED,
-    FETCHED,
-    RENDERED,
-    Button,
-    Bytes,
-    LocalizedMessage,
-    Param,
-    Progress,
-)
+from bot.jobs.messages import Button, Bytes, DoneFraction, LocalizedMessage, Param, Progress
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.next_steps import next_steps
 from bot.jobs.payloads import EditPayload, ExportPayload
@@ -74,7 +64,7 @@ T = TypeVar("T")
 
 USUAL_FETCH_S = 10.0
 RELIABLE_PERCENT = 20.0
-"""From here on the time left is computed by the service's percentage alone; before it counts in proportion."""
+"""Above this the time left comes from the service's percentage alone; below, the percentage counts in proportion."""
 
 RENDERS = 2
 """A failed render is tried once more, under a new id."""
@@ -323,7 +313,12 @@ class _Rendering:
 
     async def fetch(self, exported: Exported, render: Render) -> None:
         self._attempt.responder.report_progress(
-            Progress("progress.fetch", fraction=RENDERED, until=FETCHED, expected_s=USUAL_FETCH_S)
+            Progress(
+                "progress.fetch",
+                fraction=DoneFraction.RENDERED,
+                until=DoneFraction.FETCHED,
+                expected_s=USUAL_FETCH_S,
+            )
         )
         limit = self._attempt.responder.send_limit_bytes
         if exported.may_shrink:
@@ -406,11 +401,11 @@ class _Rendering:
 def _progress(
     attempt: Attempt, estimates_s: tuple[float, ...], percent: float = 0.0, stage: str = "progress.render"
 ) -> Progress:
-    start = CONNECTED if attempt.load(AgentAnswered) is None else ANSWERED
+    start = DoneFraction.CONNECTED if attempt.load(AgentAnswered) is None else DoneFraction.ANSWERED
     return Progress(
         stage,
-        fraction=start + (RENDERED - start) * percent / 100,
-        until=RENDERED,
+        fraction=start + (DoneFraction.RENDERED - start) * percent / 100,
+        until=DoneFraction.RENDERED,
         expected_s=median(estimates_s),
         estimates_s=estimates_s,
     )

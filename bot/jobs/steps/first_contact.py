@@ -3,7 +3,7 @@
 import structlog
 
 from bot.chats.chats import Account, ChatFields
-from bot.jobs.messages import CONNECTED, Progress
+from bot.jobs.messages import DoneFraction, Progress
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import LinkPayload
 from bot.jobs.worker.attempt import Attempt
@@ -63,6 +63,6 @@ async def announce_ready(projects: Projects, attempt: Attempt) -> None:
     has_link = key.is_private and await projects.is_set_up(key)
     link = await projects.browser_link(attempt.job) if has_link else None
     attempt.responder.report_progress(
-        Progress("setup.ready", fraction=CONNECTED, link=link or "", readable_s=READY_S)
+        Progress("setup.ready", fraction=DoneFraction.CONNECTED, link=link or "", readable_s=READY_S)
     )
     await attempt.responder.flush_progress()

@@ -5,7 +5,7 @@ from bot.jobs.messages import LocalizedMessage, with_lines
 from bot.jobs.model import MAX_PROMPT_CHARS
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart
-from bot.jobs.refusal_messages import goes_on, with_request_kept
+from bot.jobs.refusal_messages import continues_without, with_request_kept
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
@@ -87,7 +87,7 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
     has_others = bool(gathered.job.files or gathered.job.payload_as(EditPayload).links)
     for refused in refusals.values():
         _, part, refusal = refused[0]
-        lines = (goes_on(*(number for number, *_ in refused)),) if has_others else ()
+        lines = (continues_without(*(number for number, *_ in refused)),) if has_others else ()
         message = with_lines(with_request_kept(refusal, attempt.job), lines)
         await attempt.responder.send(f"refused.{part.message_id}", message)
     if refusals and not has_others:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import RestoreVersion, ShowVersion
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
-from bot.jobs.messages import FETCHED, Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import Button, DoneFraction, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
 from bot.jobs.steps.ask_agent import AskAgent
@@ -192,7 +192,7 @@ class MakeVariations:
             with attempt.in_variation(number, len(names), names[number - 1]):
                 results.append(result_of(attempt, await self._render(attempt, one)))
         lines = [_line(one, names[number - 1]) for number, one in made.items()]
-        attempt.responder.report_progress(Progress("progress.deliver", fraction=FETCHED))
+        attempt.responder.report_progress(Progress("progress.deliver", fraction=DoneFraction.FETCHED))
         album = ListMessage(lines[0], tuple(lines[1:]))
         sent = await attempt.responder.deliver_album("album", results, album)
         if sent is None:

@@ -18,9 +18,8 @@ from bot.runtime.disk import has_room
 
 WRITE_BYTES = 512 * 1024  # collected before a write, so that threads are not started for every small piece
 
-
-AHEAD_BYTES = 4_000_000
-"""What is smaller is sent once it is whole."""
+MIN_STREAMED_BYTES = 4_000_000
+"""Smaller files are sent only once they are whole."""
 
 HEAD_BYTES = 1_000_000
 """Bytes of a larger file that must have arrived: the index that players need, and frames to choose a cover from."""
@@ -116,7 +115,7 @@ async def fetch_ahead(attempt: Attempt, fetch_all: FetchAll) -> int:
         await asyncio.wait(begun, return_when=asyncio.FIRST_COMPLETED)
         if (
             started.done()
-            and AHEAD_BYTES <= started.result().size_bytes <= attempt.responder.send_limit_bytes
+            and MIN_STREAMED_BYTES <= started.result().size_bytes <= attempt.responder.send_limit_bytes
         ):
             with contextlib.suppress(NeverArrived):  # Raised again by the task.
                 await started.result().wait_for(HEAD_BYTES)

@@ -38,7 +38,7 @@ class SaveVersion:
         mark = project_mark(chat.session_id)
         after = draft_after(attempt)
         duration_ms = None if after is None else after.duration_ms
-        noted = chat.listed(chat.session_id, now, is_lost=False, duration_ms=duration_ms)
+        noted = chat.as_listed_project(chat.session_id, now, is_lost=False, duration_ms=duration_ms)
         words = bounded(" ".join(attempt.job.prompt.split()), MAX_NAME_CHARS)
         before = draft_before(attempt, Turn())
         made = _versions(attempt, before, after) if answered.has_changed and after is not None else []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bot.jobs.buttons import EditHeard
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import CONNECTED, Button, LocalizedMessage, Progress
+from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress
 from bot.jobs.model import Attachment
 from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import FileGone, FileTooLarge
@@ -55,7 +55,7 @@ async def listen(attempt: Attempt, transcriber: Transcriber, files: Sequence[Att
     """Return what is said in the first of these files; another attempt listens no more."""
     heard = attempt.load(Heard)
     if heard is None:
-        attempt.responder.report_progress(Progress("progress.listen", fraction=CONNECTED))
+        attempt.responder.report_progress(Progress("progress.listen", fraction=DoneFraction.CONNECTED))
         heard = Heard()
         with contextlib.suppress(NotTranscribed, FileGone, FileTooLarge, FileTypeUnsupported, AudioTooLong):
             if files:

@@ -58,7 +58,7 @@ class TurnDraft:
         self._attempt = attempt
         self._turn = turn
         self.is_unread = False
-        """Whether the draft can't be read, so that the message's effect is unknown."""
+        """Whether the draft couldn't be read the last time, so that the message's effect is unknown."""
 
     def is_other(self, draft: Draft | None) -> bool:
         """Return whether a draft differs from the one before the message."""
@@ -121,7 +121,9 @@ class TurnDraft:
         return draft_before(self._attempt, self._turn)
 
     async def _read(self) -> Draft | None:
-        return (await self._projects.get_state(self._attempt.job, self._attempt.lost.end)).draft
+        draft = (await self._projects.get_state(self._attempt.job, self._attempt.lost.end)).draft
+        self.is_unread = False
+        return draft
 
     async def _pause(self, earlier: int) -> None:
         pause_s = self._limits.recovery_every_s if earlier else self._limits.recovery_first_s

@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from bot.jobs.checkpoints import FILES, LINKS, Uploaded
-from bot.jobs.messages import ANSWERED, CONNECTED, READ, Progress
+from bot.jobs.messages import DoneFraction, Progress
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, TimedStage, UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo import lenient_json as read
@@ -108,7 +108,7 @@ class TurnProgress:
         self._work = TimedStage.EDIT
         self._times_s = self._known[self._work]
         has_files = attempt.load(Uploaded, FILES) or attempt.load(Uploaded, LINKS)
-        self._fraction = READ if has_files else CONNECTED
+        self._fraction = DoneFraction.READ if has_files else DoneFraction.CONNECTED
 
     async def begin(self) -> None:
         """Begin to count: the message goes to the agent now."""
@@ -151,5 +151,7 @@ class TurnProgress:
 
     def _report(self, stage: str, expected_s: float, **fields: Any) -> None:
         self._attempt.responder.report_progress(
-            Progress(stage, fraction=self._fraction, until=ANSWERED, expected_s=expected_s, **fields)
+            Progress(
+                stage, fraction=self._fraction, until=DoneFraction.ANSWERED, expected_s=expected_s, **fields
+            )
         )

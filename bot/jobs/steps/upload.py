@@ -22,11 +22,9 @@ from bot.jobs.checkpoints import (
     UploadUsed,
 )
 from bot.jobs.messages import (
-    CONNECTED,
-    READ,
-    SENT,
     Button,
     Bytes,
+    DoneFraction,
     LocalizedMessage,
     OutgoingMessage,
     Param,
@@ -40,8 +38,8 @@ from bot.jobs.ports import FileGone, FileTooLarge, OpenFile
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.refusal_messages import (
+    continues_without,
     file_gone,
-    goes_on,
     kind_refused,
     kind_unusable,
     links_refused,
@@ -67,7 +65,7 @@ from bot.skills.cards import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
 
-TRIES = 3  # a relay can't be replayed: each try fetches the files again
+MAX_TRIES = 3  # a relay can't be replayed: each try fetches the files again
 PAUSE_S = 2.0  # times the number of the try: the pause before the next one
 
 FILES_AT_ONCE = 10
@@ -153,7 +151,7 @@ class _Uploading:
             key: ``FILES`` or ``LINKS``.
             send: Sends it and saves ``Uploaded``, given the project's state before.
         """
-        for number in range(1, TRIES + 1):
+        for number in range(1, MAX_TRIES + 1):
             state = await self._state()
             started = self._attempt.load(UploadStarted, key)
             if started is not None and not _left(self._attempt, key, started.sources):
@@ -172,7 +170,7 @@ class _Uploading:
             except NemoError as error:
                 if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
                     raise
-                if number == TRIES:
+                if number == MAX_TRIES:
                     retry = Button("button.retry", Retry(self._attempt.job.id))
                     raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
                 log.warning("upload.failed", tried=number, error=str(error))
@@ -207,8 +205,8 @@ class _Uploading:
             Progress(
                 "progress.upload_links",
                 {"n": len(links)},
-                fraction=CONNECTED,
-                until=READ,
+                fraction=DoneFraction.CONNECTED,
+                until=DoneFraction.READ,
                 expected_s=USUAL_LINK_S,
             )
         )
@@ -301,7 +299,7 @@ class _Uploading:
             elif isinstance(message, LocalizedMessage):
                 # A retry would be a second job beside this one.
                 buttons = tuple(one for one in message.buttons if not isinstance(one.action, Retry))
-                message = with_lines(replace(message, buttons=buttons), (goes_on(number),))
+                message = with_lines(replace(message, buttons=buttons), (continues_without(number),))
             refused = await self._leave_out(file, message)
         return opened
 
@@ -324,7 +322,7 @@ class _Uploading:
         for number, file in enumerate(self._attempt.job.files, 1):
             if file.file_id in opened and opened[file.file_id].name not in names:
                 message = LocalizedMessage("upload.not_accepted", {"name": file.name})
-                await self._leave_out(file, with_lines(message, (goes_on(number),)))
+                await self._leave_out(file, with_lines(message, (continues_without(number),)))
         return {file_id: opened[file_id] for name, file_id in sent.items() if name in names}
 
     def _with_distinct_names(
@@ -342,7 +340,7 @@ class _Uploading:
         return renamed
 
     async def _open(self, file: Attachment, stack: contextlib.AsyncExitStack) -> OpenFile:
-        self._attempt.responder.report_progress(Progress("progress.upload", fraction=CONNECTED))
+        self._attempt.responder.report_progress(Progress("progress.upload", fraction=DoneFraction.CONNECTED))
         opened = await open_usable(self._attempt, file, stack)
         if self._card.restricts_kinds and not self._card.takes(opened.name):
             raise JobEnded(kind_refused(file.name, self._card))
@@ -458,12 +456,20 @@ class _Meter:
         """Count bytes that are sent."""
         self._done_bytes += length
         if self._done_bytes < self._total_bytes:
-            fraction = CONNECTED + (SENT - CONNECTED) * self._done_bytes / self._total_bytes
+            fraction = (
+                DoneFraction.CONNECTED
+                + (DoneFraction.SENT - DoneFraction.CONNECTED) * self._done_bytes / self._total_bytes
+            )
             params: dict[str, Param] = {"done": Bytes(self._done_bytes), "total": Bytes(self._total_bytes)}
             progress = Progress("progress.upload_sized", params, fraction)
         else:
             self.read_since_s = self._attempt.clock.monotonic_s()
-            progress = Progress("progress.reading", fraction=SENT, until=READ, expected_s=self._usual_s)
+            progress = Progress(
+                "progress.reading",
+                fraction=DoneFraction.SENT,
+                until=DoneFraction.READ,
+                expected_s=self._usual_s,
+            )
         self._attempt.responder.report_progress(progress)
 
 

@@ -1,1 +1,1 @@
-"""What runs jobs: one attempt at a time, watched over and given back when the process ends."""
+"""What runs jobs, several side by side in a process: attempts, watched over and given back when the process ends."""

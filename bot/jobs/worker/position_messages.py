@@ -13,7 +13,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
-from bot.jobs.ports import SEEN, ChatGone, ResponderFactory
+from bot.jobs.ports import RECEIVED_REACTION, ChatGone, ResponderFactory
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.tickets import parse_queue_id
@@ -116,7 +116,7 @@ class PositionMessages:
         responder = self._responders.open(status.job, WaitingCheckpoints(self._job_queue, status.job))
         try:
             is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press
-            if is_busy and await responder.react(SEEN):
+            if is_busy and await responder.react(RECEIVED_REACTION):
                 return
             if not await self._job_queue.claim_position_message(status):
                 return
@@ -160,9 +160,8 @@ class PositionMessages:
         await self._edit(message, position)
         latest = await self._job_queue.find(job.chat, job.id)
         if latest is not None and latest.state is JobState.CANCELLED:
-            await self._edit(
-                message, (_CANCELLED, Words(job.language))
-            )  # The edit may have come after the cancelling one.
+            # The edit may have come after the cancelling one.
+            await self._edit(message, (_CANCELLED, Words(job.language)))
 
     async def _find_waiting(self, chat: ChatKey, job_id: str) -> JobStatus | None:
         status = await self._job_queue.find(chat, job_id)

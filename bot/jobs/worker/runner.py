@@ -43,6 +43,7 @@ from bot.runtime.clock import Clock
 from bot.runtime.tasks import cancel
 from bot.runtime.tracing import traced
 from bot.store import keys
+from bot.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +127,9 @@ class JobRunner:
                 log.warning("job.store_unreachable", queue=queue, exc_info=True)
                 if self._draining:
                     return None
+            except StoreError:
+                # ``watch_schema`` ends this process. Its drain adds the ticket again, for one of the later release.
+                log.warning("job.of_later_release", queue=queue)
             await self._clock.sleep(STORE_PAUSE_S)
 
     def drain(self) -> None:
@@ -252,7 +256,7 @@ class JobRunner:
             if attempt.claimed.counted_attempts > self._max_attempts:
                 attempt.given_up_for = "Interrupted"
                 log.error("job.given_up", attempts=attempt.claimed.counted_attempts - 1)
-                return _go_on(_INTERRUPTED, attempt), JobState.FAILED
+                return _crash_message(_INTERRUPTED, attempt), JobState.FAILED
             for step in self._steps[attempt.job.kind]:
                 await self._take_step(step, attempt)
         except RedisError:
@@ -270,7 +274,7 @@ class JobRunner:
             # Perhaps it read from a replaced primary, which rejects writes or doesn't know the attempt.
             await attempt.save(attempt.progress)
             attempt.given_up_for = type(error).__name__
-            return _go_on(_UNEXPECTED, attempt), JobState.FAILED
+            return _crash_message(_UNEXPECTED, attempt), JobState.FAILED
         return None, JobState.DONE
 
     async def _take_step(self, step: Step, attempt: Attempt) -> None:
@@ -390,14 +394,14 @@ async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> Non
                 await attempt.responder.send("ending", message)
 
 
-def _go_on(keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
+def _crash_message(text_keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
     """Return the last message of a job that ended unexpectedly, with a button to go on that charges nothing twice.
 
     Args:
-        keys: Its key in the catalogue for any job, for an edit that changed nothing, and for one that did or may have.
+        text_keys: Its key for any job, for an edit that changed nothing, and for one that did or may have.
         attempt: The attempt that ended.
     """
-    of_any, unchanged, changed = keys
+    of_any, unchanged, changed = text_keys
     job, turn, answered = attempt.job, attempt.load(Turn) or Turn(), attempt.load(AgentAnswered)
     is_answered = answered is not None and answered.turn == turn.number
     is_unknown = attempt.load(AgentAsked, turn.key) is not None and not is_answered

@@ -60,7 +60,7 @@ class StuckJobMonitor:
             await self._clock.sleep(CHECK_EVERY_S)
 
     async def check(self) -> None:
-        """Warn of each job that may be stuck, and forget those whose data is gone."""
+        """Warn of each job that may be stuck, and drop those that no longer run."""
         oldest: list[Any] = await self._redis.zrange(keys.SAVED_JOBS, 0, CHECKED_JOBS - 1, withscores=True)
         now_s = self._clock.now().timestamp()
         for job, saved_at in oldest:

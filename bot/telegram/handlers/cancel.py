@@ -32,16 +32,18 @@ class CancelHandlers(HandlerFamily):
         ]
 
     async def cancel(self, update: Update, context: Context) -> None:
-        """Stop one's own first job; an admin of the group may stop that of others. The latest request goes first."""
+        """Stop the person's running job, or else their first that waits; a group admin without one stops the chat's.
+
+        A post that waits for its caption is dropped before any job.
+        """
         if await ChannelPosts(self._services).drop(update):
             return None
         chat, job_queue = chat_key_of(message_of(update)), self._job_queue
         jobs = await job_queue.current_jobs(chat, QueueName.MAIN)
         if not jobs:
             until = (await self._chats.get(chat)).kept_prompt_until
-            is_waiting = (
-                until is not None and self._clock.now() < until
-            )  # A template or example for the next file.
+            # A template or example for the next file.
+            is_waiting = until is not None and self._clock.now() < until
             await self._chats.update(chat, NOTHING_KEPT)
             key = "job.cancelled" if is_waiting else "job.nothing_to_cancel"
             return await self._submitter.reply(update, LocalizedMessage(key))
@@ -84,7 +86,7 @@ class CancelHandlers(HandlerFamily):
 def close_position_message(
     job_queue: JobQueue, messages: LocatedMessages
 ) -> Callable[[Job], Awaitable[None]]:
-    """Make what lets the message with a stopped job's position say that it is stopped."""
+    """Return a function that marks a stopped job's position message as stopped."""
 
     async def close(job: Job) -> None:
         if (message := await job_queue.find_position_message(job)) is not None:

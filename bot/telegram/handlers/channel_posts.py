@@ -34,7 +34,7 @@ class ChannelPosts(HandlerFamily):
     """
 
     def _handlers(self) -> Handlers:
-        return [self._on_press(self._go_on, Post)]
+        return [self._on_press(self._continue_post, Post)]
 
     async def take_caption(self, update: Update) -> bool:
         """Take a message as the caption that a post waits for, and return whether it is one."""
@@ -85,7 +85,7 @@ class ChannelPosts(HandlerFamily):
         await self._submitter.enqueue(press.update, [job])
         return PressReply()
 
-    async def _go_on(self, press: Press, action: Post) -> PressReply:
+    async def _continue_post(self, press: Press, action: Post) -> PressReply:
         if not action.choice:
             return await self._begin(press)
         asking = await self.job_behind(press, action.job_id)

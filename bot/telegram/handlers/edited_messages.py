@@ -21,7 +21,7 @@ from bot.jobs.queue.retry_jobs import not_uploaded
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
-from bot.telegram.handlers.job_submitter import ANSWER
+from bot.telegram.handlers.job_submitter import ANSWER_MARK
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
@@ -86,9 +86,9 @@ class EditedMessageHandlers(HandlerFamily):
         seen = await self._job_queue.seen(
             chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        if seen is not None and seen.removeprefix(ANSWER) in ("", digest_of(message)):
+        if seen is not None and seen.removeprefix(ANSWER_MARK) in ("", digest_of(message)):
             return None
-        if seen is not None and seen.startswith(ANSWER):
+        if seen is not None and seen.startswith(ANSWER_MARK):
             await self._submitter.record(message, is_answer=True)
             return await self._submitter.reply(update, LocalizedMessage("edited.answer"))
         if request.command is not None and not request.is_edit:

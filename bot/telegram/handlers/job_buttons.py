@@ -59,8 +59,8 @@ from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
 from bot.words import Words, bounded
-from bot.words.generation import asks_for_generation
 from bot.words.phrases import PhraseAction, action_for, requested_output
+from bot.words.video_wishes import asks_for_generation
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
     Export: "export",
@@ -94,7 +94,7 @@ class JobButtons(HandlerFamily):
             self._on_press(self._run_own_words, RemoveExtra, RunOffer, RunScreenButton, RunCaption, UseVoice),
             self._on_press(self._run_held, RunHeld),
             self._on_press(self._retry, Retry),
-            self._on_press(self._go_on, GoOn),
+            self._on_press(self._resume_decided, GoOn),
         ]
 
     async def _command(self, update: Update, context: Context) -> None:
@@ -106,10 +106,10 @@ class JobButtons(HandlerFamily):
     async def _as_command(
         self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink
     ) -> PressReply:
-        # Unlike the command, the button makes a project if there is none.
         job_type = COMMAND_JOBS[_BUTTON_COMMANDS[type(action)]]
         job = self._submitter.job(press.update, job_type.kind)
         if isinstance(action, ShowLink):
+            # Unlike the command, the button makes a project if there is none.
             held = await self._job_queue.find(press.chat, action.job_id) if action.job_id else None
             payload = LinkPayload(opens_project=True)
             if held is not None:
@@ -221,7 +221,7 @@ class JobButtons(HandlerFamily):
         buttons, spoken = NO_BUTTONS, {}
         match action:
             case RunCaption():
-                prompt = job.payload_as(EditPayload).others_words[:MAX_PROMPT_CHARS] or None
+                prompt = job.payload_as(EditPayload).text_not_asked_for[:MAX_PROMPT_CHARS] or None
             case UseVoice(as_request=as_request):
                 prompt = await self._voice_prompt(press, job, as_request=as_request)
                 spoken = {"voice_job_id": action.job_id} if as_request else {}
@@ -256,7 +256,7 @@ class JobButtons(HandlerFamily):
         # The new job's own messages say that it goes on.
         return await self.send_prompt(press, again, toast="")
 
-    async def _go_on(self, press: Press, action: GoOn) -> PressReply:
+    async def _resume_decided(self, press: Press, action: GoOn) -> PressReply:
         job = await self.job_behind(press, action.job_id)
         again = await make_resumed_job(self._job_queue, self._chats, job, action.choice, self._clock.now())
         return await self.send_prompt(press, again, toast="")

@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
 """Texts for places that are taken, other than those of the chat."""
 
-ANSWER = "="
+ANSWER_MARK = "="
 """Stands before what is recorded of a message that answered a question."""
 
 
@@ -166,7 +166,7 @@ class JobSubmitter:
             is_answer: Whether it answered a question: no edit makes it a request then.
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
-        digest = f"{ANSWER if is_answer else ''}{digest_of(message)}"
+        digest = f"{ANSWER_MARK if is_answer else ''}{digest_of(message)}"
         await self.sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:

@@ -176,5 +176,5 @@ class ProjectHandlers(HandlerFamily):
         """Put the current project into the list, if nothing was asked for in it yet; return its session."""
         chat = await self._chats.get(key)
         if await self._chats.project_list.find(key, project_mark(chat.session_id or "")) is None:
-            await self._chats.list_project(chat, self._clock.now())
+            await self._chats.add_to_project_list(chat, self._clock.now())
         return chat.session_id

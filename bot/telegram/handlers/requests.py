@@ -97,7 +97,7 @@ class RequestHandlers(HandlerFamily):
             questions = QuestionHandlers(self._services)
             if await questions.answer(update, context, text, only_options=True):
                 return None
-        if phrase is not None and not await self._goes_on(update, message):
+        if phrase is not None and not await self._may_continue_cut_text(update, message):
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
@@ -147,7 +147,7 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None or (says_nothing(request.prompt) and not request.context):
+        if talk is not None or _asks_nothing(request):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._services.refusals.checked(request.part, card)
@@ -208,14 +208,14 @@ class RequestHandlers(HandlerFamily):
             update, [replace(job, payload=MessagePayload(message=message_for(job)))]
         )
 
-    async def _goes_on(self, update: Update, message: Message) -> bool:
+    async def _may_continue_cut_text(self, update: Update, message: Message) -> bool:
         """Return whether a message may go on with a text that its sender's client has cut."""
         return await self._job_queue.is_being_pasted(chat_key_of(message), requester_id_of(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
         part, words, message = request.part, PartText(), message_of(update)
-        if message.text and await self._goes_on(update, message):
+        if message.text and await self._may_continue_cut_text(update, message):
             words = PartText(request.prompt, request.links)
         elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.record(message)
@@ -224,6 +224,12 @@ class RequestHandlers(HandlerFamily):
         arrival = ArrivedPart(self._services.refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
+
+
+def _asks_nothing(request: Request) -> bool:
+    """Return whether words say nothing; an emoji that was not taken for small talk answers what the agent asked."""
+    answers = not request.is_edit and small_talk(request.prompt) is not None
+    return says_nothing(request.prompt) and not (request.context or answers)
 
 
 def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:

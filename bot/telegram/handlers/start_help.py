@@ -39,9 +39,8 @@ class StartHelpHandlers(HandlerFamily):
                 job = self._submitter.job(update, JobKind.EDIT, prompt=typed)
                 payload = EditPayload(needs_clip=edits_clip(typed))
                 if await self._submitter.enqueue(update, [replace(job, payload=payload)]):
-                    await self._chats.inline_requests.save(
-                        message.chat.id, ""
-                    )  # Start is easily pressed twice.
+                    # Start is easily pressed twice.
+                    await self._chats.inline_requests.save(message.chat.id, "")
                 return None
         if argument == GUEST_START and chat_key_of(message).is_private:
             await self._submitter.submit(update, JobKind.EXPORT)

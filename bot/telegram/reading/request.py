@@ -145,7 +145,7 @@ class Request:
     links: tuple[str, ...] = ()  # links to media that belong to the request
     context: str = ""  # what it quotes, or the words of the answered message if the agent does not know them
     left_out: tuple[LocalizedMessage, ...] = ()  # what can't be used, and why
-    is_refused: bool = False  # whether nothing is left of it then
+    is_refused: bool = False  # whether nothing can be run because of `left_out`
     offered: str = ""  # the words that can be run all the same, on what the project has
 
     @property
@@ -184,9 +184,8 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
         # The file is what was forwarded; links in another person's text bring and refuse nothing.
         links = RequestLinks(links.prompt)
     elif not is_own and links.prompt:
-        links = replace(
-            links, media=find_links(text).media
-        )  # A link to a page in another person's words isn't a file.
+        # A link to a page in another person's words isn't a file.
+        links = replace(links, media=find_links(text).media)
     if context and not has_file and not links.media and not links.is_refused:
         links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)

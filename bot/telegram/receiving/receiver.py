@@ -155,7 +155,10 @@ class UpdateReceiver:
             self._chats[chat_id].append(update)
 
     async def receive_one(self, item: dict[str, Any]) -> None:
-        """Handle an update that the webhook got, once. Telegram repeats one that fails before any later of its chat.
+        """Handle an update that the webhook got, once.
+
+        No queue is needed: of a chat, Telegram sends the next message once this one is answered with a 200, however
+        many connections there are (``queue_updates_`` in ``WebhookActor.cpp`` of its open Bot API server).
 
         Raises:
             RedisError: What it asks for is not stored.

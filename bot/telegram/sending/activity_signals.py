@@ -7,7 +7,7 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, TelegramError
 
 from bot.jobs.model import Job
-from bot.jobs.ports import DONE, SEEN, ChatGone
+from bot.jobs.ports import DONE_REACTION, RECEIVED_REACTION, ChatGone
 from bot.telegram.sending.api_calls import TelegramCalls
 
 log = structlog.get_logger(__name__)
@@ -55,12 +55,12 @@ class ActivitySignals:
 
     async def acknowledge(self) -> None:
         """Show that the request has arrived: by a reaction, or by an action of the chat. Never fails."""
-        if not await self._react_softly(SEEN):
+        if not await self._react_softly(RECEIVED_REACTION):
             await self._show(ChatAction.TYPING)
 
     async def conclude(self, *, is_done: bool) -> None:
         """Let the reaction say that the request is done, or take it away. Never fails."""
-        await self._react_softly(DONE if is_done else "")
+        await self._react_softly(DONE_REACTION if is_done else "")
 
     async def _react_softly(self, emoji: str) -> bool:
         if not self._job.is_press:

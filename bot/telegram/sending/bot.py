@@ -151,7 +151,7 @@ def new_bot(
         local: Whether the server runs in local mode.
         link_hosts: URLs of the operator's own hosts; buttons may lead there even if they are private.
     """
-    # Without it PTB 22 warns each time that the type of a flood limit's length will change.
+    # Without this, PTB 22 warns at each RetryAfter that its type will become timedelta.
     os.environ.setdefault("PTB_TIMEDELTA", "true")
     # Asked for raw on purpose, see telegram/receiving/receiver.py.
     warnings.filterwarnings("ignore", "Please use 'Bot.getUpdates'", PTBUserWarning)

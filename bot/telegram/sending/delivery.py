@@ -143,7 +143,7 @@ class ResultSender:
                     raise FileGone(file_id) from refused
                 error, refusal = refused, send_refusal_of(refused)
             form: ResultForm | None = chosen.form
-            # After a topic that is gone none was named in the end: a second try is worth it.
+            # The first try named a topic that is gone, so the same form is tried once more without it.
             if refusal is not SendRefusal.THREAD or chosen.refusal is SendRefusal.THREAD:
                 form = next_form(chosen.form, refusal, possible)
             if form is None:
@@ -203,7 +203,7 @@ class ResultSender:
                     note = words.text("deliver.video_forbidden")
                     prepared = replace(prepared, caption=Html(f"{prepared.caption}\n\n{note}"))
             case ResultForm.VIDEO:
-                # Sent again for another request than one to see it, the answer to that says why.
+                # If the request has an answer, that says why the same video comes again.
                 prepared = _Prepared(words.text("deliver.again") if result.answer is None else Html(""), None)
             case ResultForm.LINK:
                 prepared = _Prepared(self._link_text(chosen.refusal), None)

@@ -130,9 +130,8 @@ class FileDownloads:
         if file.file_id in self._expected or file.file_id == SAMPLE.file_id:
             return
         finding = asyncio.create_task(self._find_file(chat_id, file), name=f"expect:{file.file_id}")
-        finding.add_done_callback(
-            lambda task: task.cancelled() or task.exception()
-        )  # The opener gets the error.
+        # The opener gets the error.
+        finding.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._expected[file.file_id] = (now_s, finding)
 
     @contextlib.asynccontextmanager

@@ -22,7 +22,7 @@ HALF_ROW_COLUMNS = 20
 def keyboard(
     buttons: Sequence[Button], words: Words, may_link: Callable[[str], bool] = is_link
 ) -> InlineKeyboardMarkup | None:
-    """Return an inline keyboard with two buttons in a row where both can be read on a phone.
+    """Return an inline keyboard: rows of three short buttons, of two that can be read on a phone, or of one.
 
     Args:
         buttons: What is on it.
@@ -45,7 +45,7 @@ def inline_button(button: Button, words: Words) -> InlineKeyboardButton:
 
 
 def in_rows(inline_buttons: Sequence[InlineKeyboardButton]) -> list[list[InlineKeyboardButton]]:
-    """Return buttons in rows of two where both can be read on a phone."""
+    """Return buttons in rows of three short ones, of two that can be read on a phone, or of one."""
     rows: list[list[InlineKeyboardButton]] = []
     for button in inline_buttons:
         row = (*rows[-1], button) if rows else ()

@@ -1,9 +1,9 @@
 """The agent's Markdown as Telegram messages: plain text with entities, split where it reads well.
 
 telegramify-markdown converts, offline: nothing is fetched, no diagram is rendered, no code block becomes a file, and
-tables become text as it lays them out. Its
-``split_entities`` is not used: it breaks at line ends only, or else anywhere, so that it tears sentences, short
-entities and joined emoji apart, keeps blank lines at the edges, and ignores Telegram's limit of 100 entities.
+tables become text as it lays them out. Its ``split_entities`` is not used: it breaks at line ends only, or else
+anywhere, so that it tears sentences, short entities and joined emoji apart, keeps blank lines at the edges, and
+ignores Telegram's limit of 100 entities.
 """
 
 from __future__ import annotations

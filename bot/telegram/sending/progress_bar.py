@@ -16,8 +16,9 @@ USUAL_SHARE = 0.6
 SLOWEST = 1.7
 """Multiple of the usual time up to which the bar moves evenly; after that ever more slowly, never to the end."""
 
-LONGER_S = 10.0
-"""Delays below this are not shown."""
+OVERDUE_FACTOR = 1.25
+MIN_SHOWN_DELAY_S = 10.0
+"""A stage is shown as taking longer than usual after this multiple of the longest estimate and this time on top."""
 
 _SLOWEST_SHARE = 0.97
 
@@ -64,7 +65,7 @@ class ProgressBar:
         left = left_s(progress.estimates_s, in_stage_s)
         if left >= LEAST_SHOWN_S:
             return rounded_s(left)
-        return 0.0 if in_stage_s > 1.25 * max(progress.estimates_s) + LONGER_S else None
+        return 0.0 if in_stage_s > OVERDUE_FACTOR * max(progress.estimates_s) + MIN_SHOWN_DELAY_S else None
 
     @property
     def _in_stage_s(self) -> float:

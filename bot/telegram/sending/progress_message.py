@@ -96,9 +96,8 @@ class ProgressMessage:
             params: dict[str, Param] = {"number": number, "total": count, "name": name}
             self._variation = LocalizedMessage("progress.variation", params)
             self._variation_begins, self._variation_share = (number - 1) / count, 1 / count
-            self._progress = replace(
-                self._progress, preview=None
-            )  # Those words were the previous variation's.
+            # Those words were the previous variation's.
+            self._progress = replace(self._progress, preview=None)
 
     def report(self, progress: Progress) -> None:
         """Show this from the next edit on."""
@@ -248,9 +247,8 @@ class ProgressMessage:
         except ChatGone as error:
             if self._checkpoints.load(AgentAsked) is None:
                 raise
-            log.warning(
-                "progress.refused", error=str(error)
-            )  # The job is paid for: its result may still arrive.
+            # The job is paid for: its result may still arrive.
+            log.warning("progress.refused", error=str(error))
             self._is_refused = True
         self._shown = "" if is_known else text
         self._is_covered = self._is_covered and is_known

@@ -334,13 +334,16 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         if len(self._own) > MAX_OWN_BUCKETS:
             self._own = {name: full_at_ms for name, full_at_ms in self._own.items() if full_at_ms > now_ms}
         full_at_ms: dict[str, float] = {}
-        waits_ms = [self._own.get(keys.rate_limit_key("pause", chat_id), 0.0) - now_ms]
+        pause_ms = self._own.get(keys.rate_limit_key("pause", chat_id), 0.0) - now_ms
+        waits_ms = []
         for name, bucket in self._buckets(chat_id):
             full_at_ms[name] = max(self._own.get(name, 0.0), now_ms) + bucket.token_ms
             waits_ms.append(full_at_ms[name] - now_ms - bucket.room_ms(priority))
-        longest_s = max(0, math.ceil(max(waits_ms) - 0.001)) / 1000  # whole ms, as in the script
+        # In whole ms, as in the script; without what adding fractions leaves over.
+        bot_ms, *chat_ms = (max(0, math.ceil(wait_ms - 0.001)) for wait_ms in (*waits_ms, pause_ms))
+        longest_s = max(bot_ms, *chat_ms) / 1000
         if longest_s > 0 and priority is not SendPriority.ANSWER:
-            return Permit(granted=False, wait_s=longest_s, is_chat_limit=max(waits_ms) != waits_ms[1])
+            return Permit(granted=False, wait_s=longest_s, is_chat_limit=max(chat_ms) >= bot_ms)
         self._own |= full_at_ms
         return Permit(granted=True, wait_s=longest_s)
 

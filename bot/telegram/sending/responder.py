@@ -37,7 +37,7 @@ from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.delivery import ResultSender
 from bot.telegram.sending.downloads import FileCopies
 from bot.telegram.sending.file_messages import calls_of, name_and_kind, post_to_channel
-from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels
+from bot.telegram.sending.formatting import format_side_by_side, texts_of, timeline_labels, visible_length
 from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.located_messages import LocatedMessages
@@ -352,7 +352,7 @@ class TelegramResponder:
 
         words = self._sender.words
         caption = format_side_by_side(words, message.parts, message.waiting)
-        if len(caption) > MessageLimit.CAPTION_LENGTH:
+        if visible_length(caption) > MessageLimit.CAPTION_LENGTH:
             return False
         labels = timeline_labels(words, message.draft)
         picture = await draw_timeline(message.draft, labels=labels, looks=message.looks)

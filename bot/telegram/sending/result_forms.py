@@ -30,7 +30,11 @@ _NEXT_FORMS: Mapping[SendRefusal, tuple[ResultForm, ...]] = {
     SendRefusal.UNANSWERED: (ResultForm.LINK, ResultForm.SMALLER, ResultForm.PRIVATE, ResultForm.KEPT),
     SendRefusal.OTHER: (ResultForm.FILE, ResultForm.LINK, ResultForm.PRIVATE, ResultForm.KEPT),
 }
-"""The forms that may help against a refusal. Any other refusal left no form of the message, which is ``OTHER``."""
+"""The forms that may help against a refusal, the best first. Any other refusal left no form of the message: ``OTHER``.
+
+Only a form that comes later in ``ResultForm`` than the refused one is taken: an earlier one has had its turn, or can't
+be had. So one that stands behind a later form, such as ``LINK`` behind ``PRIVATE``, is for results without that.
+"""
 
 _RANKS = {form: rank for rank, form in enumerate(ResultForm)}
 

@@ -163,8 +163,9 @@ class JobSender:
     async def _reply_to(self, telegram_chat_id: int) -> ReplyParameters | None:
         """Return how to quote the request.
 
-        Not in a private chat where nothing else came in between; if the request has no message; and if it was made
-        before the group became this supergroup.
+        Returns:
+            ``None`` in a private chat if nothing else came in between, if the request has no message, and if it was
+            made before the group became this supergroup.
         """
         job = self.job
         if job.message_id is None or job.telegram_chat_id != telegram_chat_id:

@@ -27,7 +27,7 @@ _LINK = re.compile(r"""<a href="([^"]*)">(.*?)</a>""", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
 
 SHORT_CHARS = 700
-"""Of a text that Telegram finds too long; a caption takes 1024."""
+"""Characters kept of a text that Telegram finds too long; a caption may have 1024."""
 
 
 class SendRefusal(Enum):
@@ -50,10 +50,11 @@ class SendRefusal(Enum):
 _TABLE: tuple[tuple[SendRefusal, re.Pattern[str]], ...] = tuple(
     (refusal, re.compile(pattern, re.IGNORECASE))
     for refusal, pattern in (
+        # It goes on with words about the reply markup.
         (
             SendRefusal.UNMODIFIED,
             r"message[ _](?:is )?not[ _]modified",
-        ),  # It goes on with words about the reply markup.
+        ),
         (
             SendRefusal.TOO_LARGE,
             r"(?:entity|content|payload|file) (?:is )?too (?:large|big)|request entity|too large for|\(413\)"

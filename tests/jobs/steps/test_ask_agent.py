@@ -28,10 +28,12 @@ from bot.jobs.steps import ask_agent
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
 from bot.jobs.steps.credits_use import TurnCredits
-from bot.jobs.steps.turn_draft import TurnLimits
+from bot.jobs.steps.turn_draft import TurnDraft, TurnLimits
 from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
+from bot.nemo.errors import Call, ServiceError
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script
 from bot.store import keys
@@ -597,3 +599,23 @@ async def test_what_was_uploaded_can_be_exported_though_the_agent_had_nothing_to
     answer = rig.responder.sent["answer"]
     assert isinstance(answer, AgentMessage)
     assert [button.label for button in answer.buttons] == ["button.export"]
+
+
+async def test_a_draft_that_can_be_read_in_the_end_has_not_changed_unseen(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = rig.attempt()
+    draft, get_state = TurnDraft(rig.projects, LIMITS, attempt, Turn()), rig.projects.get_state
+    failures = iter([True] * LIMITS.recovery_readings)
+
+    async def get_state_later(*args: Any) -> ProjectState:
+        if next(failures, False):
+            raise ServiceError(Call("GET", "/state"), "down", status=500)
+        return await get_state(*args)
+
+    monkeypatch.setattr(rig.projects, "get_state", get_state_later)
+    await draft.read_after_turn(has_answer=False)
+    assert draft.is_unread
+    await draft.wait_for_change()
+    assert not draft.is_unread

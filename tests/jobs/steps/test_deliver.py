@@ -82,6 +82,21 @@ async def test_a_result_that_telegram_no_longer_has_is_made_again(rig: Rig) -> N
     assert [idempotency_key for idempotency_key, _ in rig.responder.delivered] == ["delivered_anew"]
 
 
+async def test_a_result_made_again_whose_rest_does_not_come_is_fetched_again(rig: Rig) -> None:
+    await rig.open_project(a_draft(0))
+    rig.responder.gone_file_ids = {"sent before"}
+    rig.responder.can_stream_upload = True
+    await rig.nemo.set(render_bytes=6_000_000)
+    await rig.nemo.fault("media", cut_after_bytes=3_000_000)
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT), SENT_BEFORE)
+    await rig.deliver(attempt)
+    ((_, result),) = rig.responder.delivered
+    assert result.arriving is None
+    assert rig.responder.result_path.stat().st_size == 6_000_000
+    assert len(await rig.nemo.renders()) == 1
+    await cancel(attempt.fetching)
+
+
 @pytest.mark.parametrize("replaces", [True, False])
 async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: Rig, replaces: bool) -> None:
     chat = await rig.open_project(a_draft(0))

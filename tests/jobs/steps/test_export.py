@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from bot.chats.chats import CachedResult, ChatFields
 from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
-from bot.jobs.messages import CONNECTED, RENDERED, LocalizedMessage
+from bot.jobs.messages import DoneFraction, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.steps.export import CachedResultUnusable, Export, RenderLimits
@@ -87,8 +87,8 @@ async def test_the_bar_follows_the_percentage_and_says_what_is_left(rig: Rig) ->
     await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
     first, *rendering = [one for one in rig.responder.reported if one.stage == "progress.render"]
     assert first.expected_s == 60  # what the documents say
-    assert all(one.estimates_s and one.until == RENDERED for one in rendering)
-    half = (RENDERED + CONNECTED) / 2
+    assert all(one.estimates_s and one.until == DoneFraction.RENDERED for one in rendering)
+    half = (DoneFraction.RENDERED + DoneFraction.CONNECTED) / 2
     late = [one.expected_s for one in rendering if one.fraction > half]
     assert late
     assert max(late) < 70

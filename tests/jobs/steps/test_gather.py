@@ -2,7 +2,7 @@ import pytest
 
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.refusal_messages import goes_on
+from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.gather import Gather
 from bot.jobs.worker.attempt import JobEnded
 from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
@@ -54,7 +54,7 @@ async def test_of_several_files_with_the_same_refusal_the_first_is_refused(rig: 
     attempt = rig.attempt(rig.job(files=(clip,)), parts=parts)
     await Gather()(attempt)
     # It goes on with the first file, and says so.
-    assert rig.responder.sent == {"refused.4": ListMessage(REFUSAL, (goes_on(2, 3),))}
+    assert rig.responder.sent == {"refused.4": ListMessage(REFUSAL, (continues_without(2, 3),))}
 
 
 async def test_a_request_of_refused_files_alone_is_over(rig: Rig) -> None:

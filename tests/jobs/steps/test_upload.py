@@ -16,7 +16,7 @@ from bot.jobs.ports import FileGone, FileUnavailable, OpenFile
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
-from bot.jobs.refusal_messages import goes_on
+from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
@@ -220,7 +220,7 @@ async def test_an_empty_file_among_others_is_named_and_the_others_go_on(rig: Rig
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     empty = LocalizedMessage("error.file_empty", {"name": "tone2.mp3"})
-    assert rig.responder.sent["unusable.0"] == ListMessage(empty, (goes_on(2),))
+    assert rig.responder.sent["unusable.0"] == ListMessage(empty, (continues_without(2),))
 
 
 async def test_the_last_unusable_file_ends_the_job(rig: Rig) -> None:
@@ -308,7 +308,7 @@ async def test_a_file_that_is_not_among_the_accepted_ones_is_named(rig: Rig, sou
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     refused = LocalizedMessage("upload.not_accepted", {"name": "tone1.mp3"})
-    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (goes_on(1),))
+    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (continues_without(1),))
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
     assert {one and one.name: one and one.kind for one in uploaded.sources.values()} == {"tone2.mp3": "audio"}

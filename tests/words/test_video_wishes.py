@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.words import asks_for_generation, names_form
+from bot.words import asks_for_generation, names_format_or_length
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_an_edit_is_none(text: str) -> None:
     ],
 )
 def test_a_request_that_names_format_or_length_is_known(text: str) -> None:
-    assert names_form(text)
+    assert names_format_or_length(text)
 
 
 @pytest.mark.parametrize("text", ["make a video of a cat", "a clip of three friends", "生成一段小猫的视频"])
 def test_a_request_that_names_neither_is_known(text: str) -> None:
-    assert not names_form(text)
+    assert not names_format_or_length(text)

@@ -30,7 +30,7 @@ _LENGTH: Final = re.compile(
 )
 
 
-def names_form(text: str) -> bool:
+def names_format_or_length(text: str) -> bool:
     """Return whether a request names the format or the length of its video."""
     return names_format(text) or bool(_LENGTH.search(text))
 
