@@ -52,6 +52,13 @@ def test_a_length_that_a_client_does_not_know_is_none() -> None:
     assert found.duration_s is None
 
 
+@pytest.mark.parametrize("content_type", ["video/mp4; codecs=avc1", "VIDEO/MP4", " video/mp4 "])
+def test_a_declared_type_counts_however_it_is_written(content_type: str) -> None:
+    found = attachment_of(message(document=Document("a", "u", file_name="clip", mime_type=content_type)))
+    assert found is not None
+    assert (found.name, found.content_type) == ("clip.mp4", "video/mp4")
+
+
 def test_an_animation_is_no_document() -> None:
     both = {
         "animation": Animation(

@@ -12,7 +12,18 @@ from bot.jobs.model import JobKind
 from bot.jobs.payloads import BrandPayload, MessagePayload
 from bot.words import Words
 from tests.telegram.test_group_life import said
-from tests.telegram.test_handlers import ANN, BO, GROUP, PRIVATE, Received, docket, message, press, received
+from tests.telegram.test_handlers import (
+    ANN,
+    BO,
+    FROM_BO,
+    GROUP,
+    PRIVATE,
+    Received,
+    docket,
+    message,
+    press,
+    received,
+)
 
 __all__ = ["docket", "received"]  # fixtures
 
@@ -49,6 +60,12 @@ def replying(file: dict[str, Any]) -> dict[str, Any]:
         (message("/brand logo", PRIVATE, **replying(IMAGE)), BrandPart.LOGO),
         (message("/brand 片尾", PRIVATE, **replying(IMAGE)), BrandPart.OUTRO),
         (message("", PRIVATE, **FROM_ANN, **IMAGE, caption="/brand Intro"), BrandPart.INTRO),
+        (message("/brand my logo.", PRIVATE, **replying(IMAGE)), BrandPart.LOGO),
+        (message("/brand  水印 ", PRIVATE, **replying(IMAGE)), BrandPart.LOGO),
+        (
+            message("/brand logo", PRIVATE, **FROM_ANN, external_reply={"origin": FROM_BO, **IMAGE}),
+            BrandPart.LOGO,
+        ),
     ],
 )
 async def test_a_file_is_looked_into_before_it_is_kept(
@@ -57,7 +74,12 @@ async def test_a_file_is_looked_into_before_it_is_kept(
     (job,) = await received(body)
     assert (job.kind, job.payload_as(BrandPayload).part) == (JobKind.BRAND, part)
     (file,) = job.files
-    assert (file.file_id, file.message_id) == ("mark", 7 if "caption" in body["message"] else 3)
+    # The message in another chat isn't one of this chat.
+    numbers = {"reply_to_message": 3, "external_reply": None, "caption": 7}
+    assert (file.file_id, file.message_id) == (
+        "mark",
+        next(number for name, number in numbers.items() if name in body["message"]),
+    )
     assert await received.chats.brands.load(KEY) == Brand()
 
 

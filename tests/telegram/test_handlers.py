@@ -20,7 +20,7 @@ from bot.jobs.buttons import RunHeld, pack
 from bot.jobs.checkpoints import UploadUsed
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import CancelPayload, EditPayload, ForgetPayload, MessagePayload
+from bot.jobs.payloads import CancelPayload, EditPayload, ExportPayload, ForgetPayload, MessagePayload
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.operator_alerts import OperatorAlerts
 from bot.jobs.queue.packed_request import unpack as unpack_job
@@ -323,6 +323,11 @@ async def test_a_bare_answer_is_for_the_agent_if_there_is_more_to_it(
     about = {"reply_to_message": asked} if is_about_words else {}
     (job,) = await received(message(said, PRIVATE, **{"from": ANN}, **about))
     assert job.kind is kind
+
+
+async def test_what_an_export_should_be_counts_behind_the_command_too(received: Received) -> None:
+    (job,) = await received(message("/export 4K mov", PRIVATE, **{"from": ANN}))
+    assert (job.kind, job.payload) == (JobKind.EXPORT, ExportPayload(output=("4k", "mov")))
 
 
 @pytest.mark.parametrize("said", ["\\credits", "、credits", "/ credits"])

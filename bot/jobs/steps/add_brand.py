@@ -33,6 +33,11 @@ def asked_parts(text: str) -> tuple[BrandPart, ...]:
     return tuple(part for part in BrandPart if asked and re.search(_NAMES[part], asked, re.IGNORECASE))
 
 
+def named_part(text: str) -> BrandPart | None:
+    """Return the part of a brand that a text names first in this order: logo, intro, outro."""
+    return next((part for part in BrandPart if re.search(_NAMES[part], text, re.IGNORECASE)), None)
+
+
 async def add_brand(chats: Chats, attempt: Attempt) -> None:
     """Add the files to those of the request, with a word to the agent what each of them is."""
     job = attempt.job

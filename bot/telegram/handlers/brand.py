@@ -9,6 +9,7 @@ from bot.jobs.generation_choice import RATIOS
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import BrandPayload
+from bot.jobs.steps.add_brand import named_part
 from bot.jobs.steps.set_brand import CATEGORIES
 from bot.jobs.steps.show_settings import BACK
 from bot.media.kinds import category_of, kind_of_name
@@ -21,15 +22,10 @@ from bot.telegram.handlers.handler_family import (
     on_message,
 )
 from bot.telegram.reading.addressing import chat_key_of, message_of
-from bot.telegram.reading.attachments import attachment_of
+from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of
 from bot.telegram.reading.commands import find_command
 from bot.telegram.reading.request import words_of
 from bot.telegram.receiving.application import Context
-
-_NAMES = {
-    "logo": BrandPart.LOGO, "intro": BrandPart.INTRO, "outro": BrandPart.OUTRO,
-    "标志": BrandPart.LOGO, "片头": BrandPart.INTRO, "片尾": BrandPart.OUTRO,
-}  # fmt: skip
 
 _OF_CLIP = "clip"
 
@@ -50,7 +46,7 @@ class BrandHandlers(HandlerFamily):
         """Show the brand, or have a file of it set: the one that the command comes with, or answers."""
         message, chats = message_of(update), self._chats
         command = find_command(words_of(message), context.bot.username)
-        key, part = chat_key_of(message), _NAMES.get(command.words.casefold() if command is not None else "")
+        key, part = chat_key_of(message), named_part(command.words if command is not None else "")
         if part is None:
             return await self._submitter.reply(update, await self._view(key))
         if not await self._permissions.may_change_settings(update, await chats.get(key)):
@@ -58,6 +54,7 @@ class BrandHandlers(HandlerFamily):
         given = attachment_of(message)
         if given is None and message.reply_to_message is not None:
             given = attachment_of(message.reply_to_message)
+        given = given or attachment_elsewhere(message)
         if given is None:
             return await self._submitter.reply(update, LocalizedMessage(f"brand.how_{part}"))
         card = await self._submitter.card(update, message)

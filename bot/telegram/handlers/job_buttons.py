@@ -99,7 +99,9 @@ class JobButtons(HandlerFamily):
 
     async def _command(self, update: Update, context: Context) -> None:
         if (command := text_command(update)) is not None:
-            await self._submitter.submit(update, COMMAND_JOBS[command.name].kind)
+            kind = COMMAND_JOBS[command.name].kind
+            output = requested_output(command.words) if kind is JobKind.EXPORT else ()
+            await self._submitter.submit(update, kind, ExportPayload(output=output) if output else None)
 
     async def _as_command(
         self, press: Press, action: Export | ShowCredits | ShowStatus | ShowLink

@@ -78,7 +78,9 @@ def _file_of(message: Message | ExternalReplyInfo, message_id: int) -> Attachmen
 
 def _attachment(kind: str, media: Any, message_id: int) -> Attachment:
     """Return the file of a message in the attribute of this name."""
-    declared = getattr(media, "mime_type", None) or _DEFAULT_TYPES.get(kind, "")
+    # As the sender's program writes it, perhaps with parameters.
+    written = getattr(media, "mime_type", None) or _DEFAULT_TYPES.get(kind, "")
+    declared = written.partition(";")[0].strip().lower()
     ending = _DEFAULT_ENDINGS.get(kind) or (mimetypes.guess_extension(declared) or ".bin").lstrip(".")
     if kind == "live_photo" and declared == CONTENT_TYPES["mov"]:
         ending = "mov"
