@@ -34,6 +34,13 @@ class EditPayload(Payload):
     pressed: LocalizedMessage | None = None  # the button that sent it, with the presser's name
 
 
+class NewPayload(Payload):
+    """A new project; the job's words and files are the first request in it."""
+
+    links: tuple[str, ...] = ()  # links to media in that request
+    is_followed: bool = False  # whether the request is the next job of the queue instead
+
+
 class ExportPayload(Payload):
     """A request for the finished video."""
 

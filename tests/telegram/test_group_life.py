@@ -14,7 +14,7 @@ from bot.jobs.buttons import RunEdited, RunHeld, pack
 from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
-from bot.jobs.payloads import MessagePayload, OpenProjectPayload
+from bot.jobs.payloads import MessagePayload, NewPayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.words import Words
@@ -145,6 +145,28 @@ async def test_new_asks_where_there_is_a_project(received: Received) -> None:
     assert await received.toast() == Words("en").plain("toast.project_kept")
 
 
+async def test_what_comes_with_new_is_the_first_request_in_it(received: Received) -> None:
+    key = ChatKey(PRIVATE["id"])
+    await received.chats.update(key, ChatFields(session_id="sess_1", answer_session_id="sess_1"))
+    (clip,) = await received(message("", PRIVATE, video=VIDEO, **{"from": ANN}))
+    # It was sent within a moment of the clip, but is no comment on it.
+    words = await received(message("/new a cat", PRIVATE, message_id=8, **{"from": ANN}))
+    caption = message("", PRIVATE, caption="/new 剪短", video=VIDEO, message_id=9, **{"from": ANN})
+    for jobs, prompt, files in ((words, "a cat", 0), (await received(caption), "剪短", 1)):
+        edit, new = sorted(jobs, key=lambda job: job.kind)
+        assert (new.kind, new.payload_as(NewPayload).is_followed) == (JobKind.NEW, True)
+        gathered = (await received.job_queue.gathered(edit)).job
+        assert (gathered.prompt, len(gathered.files)) == (prompt, files)
+    assert (await received.job_queue.gathered(clip)).job.prompt == ""
+
+
+@pytest.mark.parametrize("words", ["project", "please", "ok", "👍", "yes", "…"])
+async def test_new_with_words_that_ask_for_nothing_is_new_alone(received: Received, words: str) -> None:
+    (job,) = await received(message(f"/new {words}", PRIVATE, **{"from": ANN}))
+    assert job.kind is JobKind.NEW
+    assert not job.payload_as(NewPayload).is_followed
+
+
 async def test_new_that_is_pressed_twice_begins_one_project(received: Received) -> None:
     (job,) = await received(press("1:new", ANN, PRIVATE))
     assert job.kind is JobKind.NEW
@@ -162,6 +184,8 @@ async def test_the_last_editor_or_an_admin_begins_a_groups_new_project(received:
     await received.chats.update(
         edit.chat, ChatFields(session_id="s", answer_job_id=edit.id, answer_session_id="s")
     )
+    (refused,) = await received(message("/new@sandbox_bot a dog", group, message_id=9, **{"from": cy}))
+    assert said(refused.payload) == "new.not_yours"
     assert await received(press("1:new", cy, group)) == []
     assert await received.toast() == Words("en").plain("new.not_yours")
     (by_editor,) = await received(press("1:new", bo, group))

@@ -85,8 +85,9 @@ STORED_TEXT = TypeAdapter(PartText)
 """Read and write the stored forms. The same text has the same form: an edit without a change is seen by that."""
 
 
-ArrivalKind = Literal["asked", "unaddressed", "edited"]
-"""`asked`: a request; `unaddressed`: part of an album that another message may ask for; `edited`: an edit."""
+ArrivalKind = Literal["asked", "begins", "unaddressed", "edited"]
+"""`asked`: a request; `begins`: one that joins none before it; `unaddressed`: part of an album that another message
+may ask for; `edited`: an edit."""
 
 
 @dataclass(frozen=True, slots=True)

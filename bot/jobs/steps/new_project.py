@@ -1,15 +1,23 @@
 """Begin an empty project."""
 
+from dataclasses import replace
+
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import RunHeld
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import QueueName, follow_up_id, message_job
+from bot.jobs.messages import Button, LocalizedMessage
+from bot.jobs.model import JobKind, QueueName, follow_up_id, message_job
 from bot.jobs.next_steps import how_to_begin
+from bot.jobs.payloads import EditPayload, NewPayload
 from bot.jobs.ports import Topics
+from bot.jobs.queue.job_queue import QueueFull
+from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.words import Words
+
+_REQUEST = -1  # stands for the request in ids made from the job's, beside those of topics
 
 
 class SessionForgotten(Checkpoint):
@@ -35,10 +43,17 @@ class NewProject:
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
-        begin = LocalizedMessage("new.done", {"begin": how_to_begin(attempt.job.chat)})
+        job = attempt.job
+        is_followed = job.payload_as(NewPayload).is_followed
+        has_request = bool(job.prompt or job.files or job.payload_as(NewPayload).links)
+        begin = LocalizedMessage("new.done", {"begin": how_to_begin(job.chat)})
+        if is_followed or has_request:
+            begin = LocalizedMessage("new.begun")
         if (topic := await self._topic(attempt)) is not None:
             await self._projects.chats.update(topic, ChatFields(takes_name=True))
             await attempt.responder.send("new", LocalizedMessage("new.topic"))
+            if has_request:
+                return await _ask_in(attempt, topic)
             return await say_in_topic(attempt, topic, begin)
         if attempt.load(SessionForgotten) is None:
             await self._projects.leave(attempt.job.chat)
@@ -46,21 +61,54 @@ class NewProject:
         # What the agent asked about is gone with the project.
         if (job_id := await attempt.job_queue.questions.job_id(attempt.job.chat)) is not None:
             await attempt.job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
-        return await attempt.responder.send("new", begin)
+        await attempt.responder.send("new", begin)
+        if has_request:
+            await _ask_in(attempt, job.chat)
 
     async def _topic(self, attempt: Attempt) -> ChatKey | None:
         """Return the topic of the new project; ``None`` if it begins here."""
         key = attempt.job.chat
         if (opened := attempt.load(TopicOpened)) is not None:
             return ChatKey(key.chat_id, opened.topic_id)
-        if attempt.load(SessionForgotten) or not await self._projects.chats.has_content(
-            await self._projects.chats.get(key)
+        if (
+            attempt.job.payload_as(NewPayload).is_followed
+            or attempt.load(SessionForgotten)
+            or not await self._projects.chats.has_content(await self._projects.chats.get(key))
         ):
             return None
         topic = await self._topics.open(key, Words(attempt.job.language).plain("new.topic_name"))
         if topic is not None:
             await attempt.save(TopicOpened(topic_id=topic.topic_id or 0))
         return topic
+
+
+async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
+    """Store the request that came with ``/new``, once; where there is no room for it, offer it under a button."""
+    job, links = attempt.job, attempt.job.payload_as(NewPayload).links
+    edit = replace(
+        job,
+        id=follow_up_id(job.id, _REQUEST),
+        chat=chat,
+        kind=JobKind.EDIT,
+        # Telegram refuses answers to a message of another topic.
+        message_id=job.message_id if chat == job.chat else None,
+        payload=EditPayload(links=links),
+    )
+    try:
+        await attempt.job_queue.enqueue([edit], f"{job.id}:asked")
+    except (QueueFull, QuotaExceeded):
+        held_id = follow_up_id(job.id, chat.topic_id or 0)
+        offer = LocalizedMessage("new.held", buttons=(Button("button.run_arrived", RunHeld(held_id)),))
+        held = message_job(
+            chat,
+            offer,
+            requester_id=job.requester_id,
+            language=job.language,
+            asked_at=job.asked_at,
+            job_id=held_id,
+        )
+        prompt = " ".join(filter(None, (job.prompt, *links)))
+        await attempt.job_queue.enqueue([replace(held, prompt=prompt, files=job.files)], f"{job.id}:told")
 
 
 async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessage) -> None:

@@ -1,4 +1,4 @@
-"""The chat's projects: ``/projects``, ``/rename``, ``/new``, which asks back where there is a project, and buttons."""
+"""The chat's projects: ``/projects``, ``/rename``, ``/new`` where it stands alone, and buttons."""
 
 from dataclasses import replace
 
@@ -48,11 +48,10 @@ _GONE = PressReply("projects.gone")
 
 
 class ProjectHandlers(HandlerFamily):
-    """Handles ``/new``, ``/projects`` and ``/rename``, and the buttons of the list and of the question of ``/new``."""
+    """Handles ``/projects`` and ``/rename``, and the buttons of the list and of the question of ``/new``."""
 
     def _handlers(self) -> Handlers:
         return [
-            TextCommandHandler("new", self.begin_or_ask),
             self._on_press(self._begin_new, NewProject),
             self._on_press(self._keep, KeepProject),
             TextCommandHandler("projects", self._projects),

@@ -1,4 +1,4 @@
-"""Messages that are requests: words, links and files, albums and forwards, ``/edit``, and phrases such as "export"."""
+"""Messages that are requests: words, links and files, albums and forwards, ``/edit``, ``/new``, and phrases."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +12,8 @@ from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld, VariationAspect
 from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import ExportPayload, MessagePayload, SkillView, VariationsPayload
-from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
+from bot.jobs.payloads import ExportPayload, MessagePayload, NewPayload, SkillView, VariationsPayload
+from bot.jobs.queue.album import MAX_CONTEXT_CHARS, PARAGRAPH, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -24,12 +24,12 @@ from bot.telegram.handlers.handler_family import (
     TextCommandHandler,
     on_message,
 )
-from bot.telegram.handlers.projects import ProjectHandlers
+from bot.telegram.handlers.projects import ProjectHandlers, last_editor_id
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of
-from bot.telegram.reading.commands import EDIT, find_command, nearest_command, without_mention
+from bot.telegram.reading.commands import EDIT, NEW, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import (
@@ -60,6 +60,8 @@ class RequestHandlers(HandlerFamily):
         return [
             TextCommandHandler(EDIT, self._edit),
             on_message(CommandInCaption(EDIT), self._edit),
+            TextCommandHandler(NEW, self._new),
+            on_message(CommandInCaption(NEW), self._new),
             on_message(_AnyCommand(), self._unknown_command),
             on_message(~filters.StatusUpdate.ALL, self._message),
         ]
@@ -70,6 +72,26 @@ class RequestHandlers(HandlerFamily):
         if not request.prompt and not request.links and not request.attachments and not request.left_out:
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
         return await self._request(update, context, request)
+
+    async def _new(self, update: Update, context: Context) -> None:
+        """Begin a project; the words and files that come with ``/new`` are at once the first request in it."""
+        message, projects = message_of(update), ProjectHandlers(self._services)
+        request = await self._submitter.read(message, context.bot.bot)
+        if message.text and (request.command is None or _only_begins(request)):
+            return await projects.begin_or_ask(update, context)
+        if request.command is None or not request.is_addressed:
+            return await self._message(update, context)
+        chat = await self._chats.get(chat_key_of(message))
+        has_content = await self._chats.has_content(chat)
+        has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
+        if has_content and not has_topics:
+            last_editor = await last_editor_id(self._submitter, chat.key)
+            if not await self._permissions.may_change(update, last_editor):
+                return await self._submitter.reply(update, LocalizedMessage("new.not_yours"))
+        # The rest of an album comes to where it began, so its project does.
+        is_followed = not (has_content and has_topics) or bool(request.part.album)
+        new = self._submitter.job(update, JobKind.NEW, payload=NewPayload(is_followed=is_followed))
+        return await self._request(update, context, request, new)
 
     async def _unknown_command(self, update: Update, context: Context) -> None:
         message = message_of(update)
@@ -128,11 +150,13 @@ class RequestHandlers(HandlerFamily):
                 payload = ExportPayload(output=output) if output else None
                 await self._submitter.submit(update, job_type.kind, payload)
 
-    async def _request(self, update: Update, context: Context, request: Request) -> None:
-        """Store a request."""
+    async def _request(
+        self, update: Update, context: Context, request: Request, new: Job | None = None
+    ) -> None:
+        """Store a request, and before it the job that begins its project, if it has one."""
         message = message_of(update)
         is_words_alone = not (request.attachments or request.part.is_forwarded)
-        if is_words_alone:
+        if is_words_alone and new is None:
             stated = request.command.words if request.command is not None else words_of(message)
             answer = answer_in(without_mention(stated, context.bot.username))
             if answer and await QuestionHandlers(self._services).answer(update, context, answer):
@@ -177,6 +201,12 @@ class RequestHandlers(HandlerFamily):
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=MessagePayload(message=taken)))
+        if new is not None and not new.payload_as(NewPayload).is_followed:
+            prompt = PARAGRAPH.join(filter(None, (request.context[:MAX_CONTEXT_CHARS], request.prompt)))
+            payload = NewPayload(links=request.links)
+            carrier = replace(new, prompt=prompt, files=source.files, payload=payload)
+            await self._submitter.enqueue(update, [*jobs, carrier])
+            return None
         words = PartText(request.prompt, request.links)
         # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
@@ -184,10 +214,11 @@ class RequestHandlers(HandlerFamily):
             words,
             replied_album=replied.album if replied else "",
             replied_part=replied,
+            kind="asked" if new is None else "begins",
         )
         # Without prompt and files: those are stored as parts, and join the job in ``album.read_gathered_job``.
         edit = self._submitter.job(update, JobKind.EDIT)
-        await self._submitter.enqueue(update, [*jobs, edit], arrival)
+        await self._submitter.enqueue(update, [*jobs, *([] if new is None else [new]), edit], arrival)
         return None
 
     async def _small_talk(self, message: Message, request: Request) -> SmallTalk | None:
@@ -224,6 +255,15 @@ class RequestHandlers(HandlerFamily):
         arrival = ArrivedPart(self._services.refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
+
+
+def _only_begins(request: Request) -> bool:
+    """Return whether the words behind ``/new`` ask for nothing more, such as "project" or "please"."""
+    words = "" if request.command is None else request.command.words
+    if not words or request.part.files or request.links or request.left_out:
+        return not words
+    begins = PhraseAction.NEW in (action_for(words), action_for(f"new {words}"))
+    return begins or is_bare_answer(words) or says_nothing(words) or small_talk(words) is not None
 
 
 def _asks_nothing(request: Request) -> bool:

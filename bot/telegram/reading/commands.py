@@ -13,6 +13,9 @@ from functools import cache
 EDIT = "edit"
 """The command whose words are a request."""
 
+NEW = "new"
+"""The command whose words, if it has any, are the first request in a new project."""
+
 ALIASES = {"stop": "cancel", "lang": "language", "menu": "help", "commands": "help"}
 """Names that people try, and the commands that they mean."""
 

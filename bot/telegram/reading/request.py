@@ -13,7 +13,7 @@ from bot.jobs.queue.album import PARAGRAPH, RequestPart
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
-from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
+from bot.telegram.reading.commands import EDIT, NEW, Command, find_command, mentions, without_mention
 from bot.words import bounded
 
 _HARMLESS = (
@@ -189,7 +189,7 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
     if context and not has_file and not links.media and not links.is_refused:
         links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
-    if command is not None and command.name != EDIT and message.caption:
+    if command is not None and command.name not in (EDIT, NEW) and message.caption:
         # The agent would charge for the command; the file is used all the same.
         left_out += (LocalizedMessage("error.command_in_caption", {"command": command.written}),)
     unreadable = _unreadable(message)
@@ -269,8 +269,8 @@ def sent_at(message: Message) -> int:
 
 
 def _is_addressed(message: Message, text: str, command: Command | None, bot: User, *, is_own: bool) -> bool:
-    # With a file, only the command for requests calls the bot.
-    if command is not None and (command.bot or command.name == EDIT or message.text):
+    # With a file, only the commands for requests call the bot.
+    if command is not None and (command.bot or command.name in (EDIT, NEW) or message.text):
         return command.is_for(bot.username or "")
     if message.chat.type == ChatType.PRIVATE or _answers_bot(message, bot):
         return True

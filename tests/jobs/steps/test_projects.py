@@ -7,10 +7,12 @@ import pytest
 from bot.chats.chats import Account, Chat, ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
+from bot.jobs.buttons import RunHeld
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import MessagePayload, OpenProjectPayload
+from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload, OpenProjectPayload
+from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.save_version import SaveVersion
@@ -30,7 +32,7 @@ async def edited(rig: Rig, text: str) -> Chat:
 
 
 async def leave(rig: Rig) -> None:
-    attempt = rig.attempt(rig.job(kind=JobKind.NEW))
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt=""))
     await NewProject(rig.projects, rig.topics)(attempt)
 
 
@@ -85,7 +87,7 @@ async def test_a_project_is_left_and_opened_again(rig: Rig) -> None:
 
 async def test_another_attempt_leaves_no_project_that_was_begun_since(rig: Rig) -> None:
     await edited(rig, "trim it")
-    attempt = rig.attempt(rig.job(kind=JobKind.NEW))
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt=""))
     await NewProject(rig.projects, rig.topics)(attempt)
     later = await edited(rig, "add a title")
     rig.topics.next_id = 8
@@ -148,7 +150,7 @@ def said_elsewhere(attempt: Attempt) -> list[tuple[int | None, str]]:
 async def test_a_new_project_gets_a_topic_and_the_one_before_stays(rig: Rig) -> None:
     rig.topics.next_id = 8
     chat = await edited(rig, "trim it")
-    attempt = rig.attempt(rig.job(kind=JobKind.NEW))
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt=""))
     await NewProject(rig.projects, rig.topics)(attempt)
     rig.topics.next_id = 9
     await NewProject(rig.projects, rig.topics)(again(attempt))
@@ -157,9 +159,52 @@ async def test_a_new_project_gets_a_topic_and_the_one_before_stays(rig: Rig) -> 
     assert rig.responder.keys == ["new.topic"]
     assert (await rig.projects.chats.get(chat.key)).session_id == chat.session_id
     # An empty one needs no other topic.
-    empty = rig.attempt(in_topic(8, rig, kind=JobKind.NEW))
+    empty = rig.attempt(in_topic(8, rig, kind=JobKind.NEW, prompt=""))
     await NewProject(rig.projects, rig.topics)(empty)
     assert list(rig.topics.names) == [8]
+
+
+async def test_what_came_with_new_is_asked_once_in_its_topic(rig: Rig) -> None:
+    rig.topics.next_id = 8
+    await edited(rig, "trim it")
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt="a cat", payload=NewPayload(links=("l",))))
+    await NewProject(rig.projects, rig.topics)(attempt)
+    await NewProject(rig.projects, rig.topics)(again(attempt))
+    (edit,) = queue_of(attempt).enqueued.values()
+    assert (edit.kind, edit.chat.topic_id, edit.prompt) == (JobKind.EDIT, 8, "a cat")
+    assert (edit.message_id, edit.payload_as(EditPayload).links) == (None, ("l",))
+
+
+async def test_a_new_project_whose_request_waits_behind_it_begins_here(rig: Rig) -> None:
+    rig.topics.next_id = 8
+    await edited(rig, "trim it")
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt="", payload=NewPayload(is_followed=True)))
+    await NewProject(rig.projects, rig.topics)(attempt)
+    assert (rig.topics.names, rig.responder.keys) == ({}, ["new.begun"])
+    assert queue_of(attempt).enqueued == {}
+
+
+async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.topics.next_id = 8
+    await edited(rig, "trim it")
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt="a cat"))
+    queue = queue_of(attempt)
+    enqueue = queue.enqueue
+
+    async def refuse_edits(jobs: list[Job], mark: str) -> bool:
+        if jobs[0].kind is JobKind.EDIT:
+            raise QueueFull
+        return await enqueue(jobs, mark)
+
+    monkeypatch.setattr(queue, "enqueue", refuse_edits)
+    await NewProject(rig.projects, rig.topics)(attempt)
+    assert said_elsewhere(attempt) == [(8, "new.held")]
+    (held,) = queue.enqueued.values()
+    message = held.payload_as(MessagePayload).message
+    assert isinstance(message, LocalizedMessage)
+    assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunHeld(held.id)])
 
 
 @pytest.mark.parametrize("takes_name", [True, False])

@@ -1,7 +1,7 @@
 -- Functions that find the job to which a part of a request belongs, and add the part to it; see album.py.
 --
 -- A part comes from Python (ArrivedPart):
---   kind ('asked', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
+--   kind ('asked', 'begins', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
 --   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file,
 --   file_unique_id ('' without a file), sent_at_s, now_s
 -- keys: album, latest_job, job_of_message, replied_album.
@@ -128,6 +128,7 @@ local function find_job(keys, part, job_prefix)
     local is_too_late = uploading and part.file_unique_id ~= file_unique_id
     return find_open_job(job_prefix, id) and not is_too_late and 'edited' or 'started', id
   end
+  if part.kind == 'begins' then return 'new' end
   local id = part.album ~= '' and redis.call('HGET', keys.album, 'job')
   if id and find_open_job(job_prefix, id) then return 'joined', id end
   if id and redis.call('EXISTS', job_prefix .. id) == 1 then return 'late', id end
