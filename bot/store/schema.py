@@ -48,17 +48,17 @@ async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
     if version == SCHEMA_VERSION:
         return
     if version > SCHEMA_VERSION:
-        raise newer_store()
+        raise newer_store(version)
     raise StoreError(
         f"An earlier release wrote the store (version {version}, this release needs {SCHEMA_VERSION}): "
         "start with an empty store, or keep running that release"
     )
 
 
-def newer_store() -> StoreError:
+def newer_store(version: int) -> StoreError:
     """Return the error of a release whose store a later one has migrated."""
     return StoreError(
-        f"A later release wrote the store (this release needs version {SCHEMA_VERSION}): "
+        f"A later release wrote the store (version {version}, this release needs {SCHEMA_VERSION}): "
         "update the bot, or restore the backup of before"
     )
 
@@ -71,8 +71,8 @@ async def watch_schema(redis: Redis) -> None:
     """
     while True:
         with contextlib.suppress(RedisError):
-            if int(await redis.get(SCHEMA) or 0) > SCHEMA_VERSION:
-                raise newer_store()
+            if (version := int(await redis.get(SCHEMA) or 0)) > SCHEMA_VERSION:
+                raise newer_store(version)
         # In real time: another process does it.
         await asyncio.sleep(WATCH_EVERY_S)
 

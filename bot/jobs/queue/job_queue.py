@@ -306,10 +306,10 @@ class JobQueue(JobReader):
             job_prefix=keys.job_key(str(chat), ""),
             now_s=self._now_s(),
         )
-        if answer == ["newer"]:
-            raise newer_store()
         if answer is None:
             return None
+        if answer[0] == "newer":
+            raise newer_store(int(answer[1]))
         job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:

@@ -11,13 +11,13 @@
 --   open question of the chat, queues in use, version of the store's data
 -- Argument: queue, ticket, job_prefix, now_s, paused_all, schema
 -- Answer: {id, attempt, fields of the job (names and values in turns), jobs that wait}; nil if the queue is busy, empty or
---   paused, or waits behind a question; {'newer'} if a later release has migrated the store, which is to have its jobs
+--   paused, or waits behind a question; {'newer', version} if a later release has migrated the store, which is to have its jobs
 -- Needs: asking.lua
 local queue, running, paused, waiting, started, last_saved, open_question, queues, schema = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 local version = redis.call('GET', schema)
-if version and tonumber(version) > args.schema then return {'newer'} end
+if version and tonumber(version) > args.schema then return {'newer', version} end
 
 local id, ticket = unpack(redis.call('HMGET', running, 'job', 'ticket'))
 if id then

@@ -19,7 +19,7 @@ addWords({
     k_edit: "edit", k_export: "export", k_new: "new project", k_credits: "credits", k_status: "status", k_link: "link",
     k_login: "log in", k_logout: "log out", k_delete_token: "delete a token", k_skill: "skills", k_settings: "settings", k_cancel: "cancel", k_message: "answer", k_extract: "convert", k_post: "post", k_offer_variations: "offer versions", k_variations: "3 versions",
     k_open_project: "open project", k_compare: "compare", k_forget: "erase", k_watch_upload: "watch upload", k_stats: "statistics",
-    k_announce: "announce", k_private_answer: "private answer",
+    k_announce: "announce", k_brand: "brand", k_private_answer: "private answer",
   },
   zh: {
     jobs: "任务", noJobs: "还没有任务。", accounts: "账号", charged: "已扣除 {n} 积分",
@@ -32,7 +32,7 @@ addWords({
     k_edit: "剪辑", k_export: "导出", k_new: "新项目", k_credits: "积分", k_status: "进度", k_link: "链接",
     k_login: "登录", k_logout: "退出登录", k_delete_token: "删除令牌", k_skill: "技能", k_settings: "设置", k_cancel: "取消", k_message: "回复", k_extract: "转换", k_post: "发布", k_offer_variations: "询问版本", k_variations: "三个版本",
     k_open_project: "打开项目", k_compare: "对比", k_forget: "清除数据", k_watch_upload: "等待上传", k_stats: "统计",
-    k_announce: "公告", k_private_answer: "私聊回答",
+    k_announce: "公告", k_brand: "品牌", k_private_answer: "私聊回答",
   },
 });
 
