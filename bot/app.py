@@ -221,8 +221,10 @@ class App:
             log.info("app.ready", bot=bot.username, **describe_setup(settings, self._role, parts.cards))
             if ready is not None:
                 ready.set()
-            await _wait_until(stop, tasks)
-            await _end(tasks, runner)
+            try:
+                await _wait_until(stop, tasks)
+            finally:
+                await _end(tasks, runner)
         log.info("app.stopped", role=self._role)
 
     async def _start_workers(

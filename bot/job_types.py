@@ -29,7 +29,7 @@ from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.offer_variations import OfferVariations
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.post_to_channel import PostToChannel
-from bot.jobs.steps.question import NextQuestion
+from bot.jobs.steps.question import AskNextQuestion
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.send_text import SendText
 from bot.jobs.steps.set_brand import SetBrand
@@ -134,7 +134,7 @@ JOB_TYPES: Final = (
         JobKind.EDIT,
         MAIN,
         lambda d: (
-            NextQuestion(),
+            AskNextQuestion(),
             ShowSample(),
             Gather(),
             SpokenAnswer(d.transcriber),

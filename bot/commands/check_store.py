@@ -80,11 +80,11 @@ def _replicas(info: dict[str, Any]) -> Finding:
 
 
 async def _pubsub(redis: Redis) -> Finding:
-    """Publish a cancellation, and listen as docket does: an ACL has to allow its pattern literally."""
+    """Publish a cancellation, and listen as docket does: an ACL has to allow its patterns literally."""
     name = "store: messages"
     try:
         async with asyncio.timeout(PUBSUB_TIMEOUT_S), redis.pubsub() as subscription:
-            await subscription.psubscribe(f"{keys.DOCKET}:cancel:*")
+            await subscription.psubscribe(f"{keys.DOCKET}:cancel:*", f"{keys.QUICK_DOCKET}:cancel:*")
             await subscription.subscribe(keys.CANCEL_CHANNEL)
             while (message := await subscription.get_message(timeout=PUBSUB_TIMEOUT_S)) is not None:
                 if message["type"] == "subscribe":

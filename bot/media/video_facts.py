@@ -196,7 +196,7 @@ def _duration_s(container: InputContainer, stream: VideoStream) -> float:
 
 
 def _is_faststart(fd: int) -> bool:
-    """Return whether moov comes before mdat among the top-level boxes; anything but MP4 and QuickTime streams."""
+    """Return whether moov comes before mdat, so that a beginning can be played; true for all but MP4 and QuickTime."""
     if _file_type(fd) not in ("mp4", "mov"):
         return True
     size = os.fstat(fd).st_size

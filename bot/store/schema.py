@@ -56,7 +56,7 @@ async def ensure_schema(redis: Redis, names: Mapping[str, str]) -> None:
 
 
 def newer_store(version: int) -> StoreError:
-    """Return the error of a release whose store a later one has migrated."""
+    """Return the error that a later release has migrated the store."""
     return StoreError(
         f"A later release wrote the store (version {version}, this release needs {SCHEMA_VERSION}): "
         "update the bot, or restore the backup of before"
@@ -64,10 +64,10 @@ def newer_store(version: int) -> StoreError:
 
 
 async def watch_schema(redis: Redis) -> None:
-    """Return never, unless a later release migrates the store: processes of this one would misread it.
+    """Wait for ever.
 
     Raises:
-        StoreError: It has.
+        StoreError: A later release has migrated the store, which processes of this one would misread.
     """
     while True:
         with contextlib.suppress(RedisError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.clocks import PATIENCE_S, HandClock
 from tests.conversations.test_command import run
 from tests.runtime.proxies import serve_proxy
 
+ROOT = Path(__file__).parents[2]
 NEMO_TOKEN = "nmv_usr_" + "a" * 32
 
 
@@ -126,13 +128,24 @@ async def test_redis_without_persistence(settings: Settings) -> None:
 
 
 async def test_an_acl_that_keeps_docket_from_listening(settings: Settings, store: Store) -> None:
-    for channels, verdict in (("nemo:*", Verdict.WRONG), ("*", Verdict.OK)):
+    documented = re.search(
+        r"channels may be limited to\s+`([^`]+)`", (ROOT / "deploy" / "README.md").read_text("utf-8")
+    )
+    assert documented is not None
+    limited = documented[1].replace("&", "").split()
+    cases = (
+        (["nemo:*"], Verdict.WRONG),
+        (limited[:-1], Verdict.WRONG),
+        (limited, Verdict.OK),
+        (["*"], Verdict.OK),
+    )
+    for channels, verdict in cases:
         await store.redis.acl_setuser(
             "bot",
             enabled=True,
             passwords="+hush-hush",
             keys=["nemo:*"],
-            channels=[channels],
+            channels=channels,
             reset=True,
             categories=["+@all", "-@dangerous", "-@admin"],
             commands=["+info"],

@@ -160,6 +160,20 @@ async def test_what_comes_with_new_is_the_first_request_in_it(received: Received
     assert (await received.job_queue.gathered(clip)).job.prompt == ""
 
 
+@pytest.mark.parametrize("by_button", [False, True])
+async def test_what_comes_with_new_is_stopped_with_it(received: Received, by_button: bool) -> None:
+    jobs = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
+    edit, new = sorted(jobs, key=lambda job: job.kind)
+    if by_button:
+        await received(press(f"1:cancel:{new.id}", ANN, PRIVATE))
+    else:
+        await received(message("/cancel", PRIVATE, message_id=8, **{"from": ANN}))
+    # Without the new project it would change the present one.
+    status = await received.job_queue.find(edit.chat, edit.id)
+    assert status is not None
+    assert status.state is JobState.CANCELLED
+
+
 @pytest.mark.parametrize("words", ["project", "please", "ok", "👍", "yes", "…"])
 async def test_new_with_words_that_ask_for_nothing_is_new_alone(received: Received, words: str) -> None:
     (job,) = await received(message(f"/new {words}", PRIVATE, **{"from": ANN}))

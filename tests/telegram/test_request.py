@@ -38,9 +38,9 @@ def forwarded(by: Json) -> Json:
     return {"type": "user", "date": 900, "sender_user": by}
 
 
-def read(given: Json, *, knows_replied: bool = False) -> Request:
+def read(given: Json, *, agent_knows_replied: bool = False) -> Request:
     parsed = Message.de_json(given, None)
-    return read_request(parsed, User.de_json(BOT, None), knows_replied=knows_replied)
+    return read_request(parsed, User.de_json(BOT, None), agent_knows_replied=agent_knows_replied)
 
 
 STORY = {"id": 3, "chat": {"id": 7, "type": "private", "first_name": "Bo"}}
@@ -258,11 +258,13 @@ def test_the_words_that_a_message_is_about(given: Json, context: str) -> None:
 def test_what_the_agent_knows_is_quoted_only_where_it_was_marked() -> None:
     said = answered("1. A sunrise\n2. A cat", BOT)
     marked = {"text": "A cat", "position": 16, "is_manual": True}
-    assert read(message("more", reply_to_message=said), knows_replied=True).context == ""
-    request = read(message("this one", quote=marked, reply_to_message=said), knows_replied=True)
+    assert read(message("more", reply_to_message=said), agent_knows_replied=True).context == ""
+    request = read(message("this one", quote=marked, reply_to_message=said), agent_knows_replied=True)
     assert (request.prompt, request.context) == ("this one", "A cat")
     by_itself = {"text": "A cat", "position": 16}
-    assert read(message("more", quote=by_itself, reply_to_message=said), knows_replied=True).context == ""
+    assert (
+        read(message("more", quote=by_itself, reply_to_message=said), agent_knows_replied=True).context == ""
+    )
 
 
 def test_two_links_that_overlap_are_both_read() -> None:

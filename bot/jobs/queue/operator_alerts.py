@@ -43,7 +43,7 @@ CHECK_EVERY_S = 20.0  # pause between two looks at the open troubles, in real ti
 AGAIN = timedelta(hours=1)  # between two messages about the same trouble
 OVER_AFTER = timedelta(hours=1)  # a trouble that hasn't been reported for this long is over
 OVER_AFTER_A_DAY = ("credits", "token_refused")
-"""Troubles that show when a person runs into them, and stay in between."""
+"""Troubles that are noticed only when a person runs into them: over after a quiet day, not after an hour."""
 
 
 class Trouble(StoredModel):
@@ -83,7 +83,7 @@ class OperatorAlerts:
         self._clock = clock
         self._admins = admins
         self._id = uuid4().hex
-        self._refusal: Trouble | None = None  # that the store takes no writes, so this is kept nowhere else
+        self._refusal: Trouble | None = None  # the store refuses writes, so it can't be kept there
 
     async def send(self, name: str, message: LocalizedMessage) -> None:
         """Report a trouble: notify the admins if it is new, or else count it."""

@@ -186,7 +186,7 @@ class Export:
                 # For a while only a request for it tries again: the account may have another plan by then.
                 await chats.update(key, ChatFields(export_refused_at=attempt.clock.now()))
             ended = await ended_by(self.projects, attempt.job, error)
-            raise _with_export(attempt, ended) from error
+            raise _offering_export(attempt, ended) from error
         except asyncio.CancelledError:
             await rendering.cancel()
             raise
@@ -243,7 +243,7 @@ class _Rendering:
                     RenderStarted(number=number, render_id=render.render_id, began_at=began_at)
                 )
         elif started is not None:
-            # Of what it took before, the wall clock alone knows.
+            # What an earlier attempt took is known from the wall clock only.
             began_s -= max(0.0, clock.now().timestamp() - started.began_at)
         if number > 1:
             await self._attempt.responder.flush_progress()  # a short render may end before the next edit
@@ -452,7 +452,7 @@ def _again(attempt: Attempt) -> Button:
     return Button("button.export", Retry(attempt.job.id))
 
 
-def _with_export(attempt: Attempt, ended: JobEnded) -> JobEnded:
+def _offering_export(attempt: Attempt, ended: JobEnded) -> JobEnded:
     """Offer the export again, which costs nothing, where the whole request would be tried again."""
     message = ended.message
     if isinstance(message, LocalizedMessage) and message.key in _AGAIN_LATER:

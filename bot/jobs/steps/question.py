@@ -53,7 +53,7 @@ async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionS
     return turn
 
 
-class NextQuestion:
+class AskNextQuestion:
     """Ask the next question of a job that has just got an answer, before anything else is done for it."""
 
     name = "next_question"

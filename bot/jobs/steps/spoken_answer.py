@@ -6,7 +6,7 @@ from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.question_messages import close_questions, find_question, labels_for, message_key
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.steps.ask_for_prompt import is_spoken
-from bot.jobs.steps.transcribe import listen
+from bot.jobs.steps.transcribe import transcribe_first
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.transcription import Transcriber
 
@@ -37,7 +37,7 @@ class SpokenAnswer:
         # Nobody answers what they have not seen.
         if found is None or send is None or send.sent is None or (job.message_id or 0) < send.sent.message_id:
             return
-        if not (text := (await listen(attempt, self._transcriber, job.files)).text):
+        if not (text := (await transcribe_first(attempt, self._transcriber, job.files)).text):
             return
         asked, index = found
         words = labels_for(asked.questions[index], text) or [text[:MAX_PROMPT_CHARS]]

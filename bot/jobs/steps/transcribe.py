@@ -42,7 +42,7 @@ class Transcribe:
         if self._transcriber is None or not payload.voice_job_id:
             return
         spoken = await attempt.job_queue.find(attempt.job.chat, payload.voice_job_id)
-        heard = await listen(attempt, self._transcriber, spoken.job.files if spoken else ())
+        heard = await transcribe_first(attempt, self._transcriber, spoken.job.files if spoken else ())
         if heard.text:
             edit = Button("button.edit_heard", EditHeard(attempt.job.id))
             message = LocalizedMessage("voice.heard", {"text": heard.text}, (edit,), quiet=True)
@@ -51,8 +51,8 @@ class Transcribe:
             attempt.job = replace(attempt.job, prompt=heard.text)
 
 
-async def listen(attempt: Attempt, transcriber: Transcriber, files: Sequence[Attachment]) -> Heard:
-    """Return what is said in the first of these files; another attempt listens no more."""
+async def transcribe_first(attempt: Attempt, transcriber: Transcriber, files: Sequence[Attachment]) -> Heard:
+    """Return what is said in the first of these files; saved, so that another attempt does not transcribe it again."""
     heard = attempt.load(Heard)
     if heard is None:
         attempt.responder.report_progress(Progress("progress.listen", fraction=DoneFraction.CONNECTED))

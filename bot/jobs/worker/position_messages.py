@@ -28,8 +28,8 @@ _BUSY_POSITION = 2
 """From this position on a group is busy: a reaction says that a request waits, without a message."""
 
 HOLD_S = 0.1
-"""How long a position message may hold one of the worker's places. One that waits for its chat's limits goes on
-without: a chat that asks for fifty things would keep everybody else waiting."""
+"""How long a worker waits until a position message is sent. After that it is sent in the background, so that a chat
+with fifty requests, slowed down by Telegram's limits, holds up no other chat."""
 
 _CANCELLED = LocalizedMessage("progress.cancelled")
 
@@ -37,8 +37,8 @@ _CANCELLED = LocalizedMessage("progress.cancelled")
 Shown = tuple[LocalizedMessage, Words]
 
 EditMessage = Callable[[MessageLocation, Shown | Callable[[], Awaitable[Shown | None]]], Awaitable[None]]
-"""Edits a message once its chat's limits allow it; one that is gone is left alone. What makes the text is called right
-before the edit; ``None`` leaves the message as it is."""
+"""Edits a message once its chat's limits allow it; one that is gone is left alone. A function that makes the text
+is called right before the edit; ``None`` leaves the message as it is."""
 
 
 class PositionMessages:

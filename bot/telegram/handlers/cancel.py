@@ -50,7 +50,9 @@ class CancelHandlers(HandlerFamily):
         own = [job for job in jobs if is_own(update, job.requester_id)]
         if not own and not await self._permissions.may_change(update, None):
             return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
-        job_id = (own or jobs)[0].id
+        first, *later = own or jobs
+        # What ``/new`` came with is a job of its own: that is stopped, the new project stays.
+        job_id = next((job.id for job in later if _follows(job, first)), first.id)
         # Stored with the job's id, so that a repeated update doesn't cancel the next job too.
         payload = CancelPayload(job_id=job_id)
         if await self._submitter.submit(update, JobKind.CANCEL, payload):
@@ -60,7 +62,11 @@ class CancelHandlers(HandlerFamily):
 
     async def _press(self, press: Press, action: Cancel) -> PressReply:
         job = await self.job_behind(press, action.job_id)
-        match await self._job_queue.cancel(job.chat, job.queue, job.id):
+        state = await self._job_queue.cancel(job.chat, job.queue, job.id)
+        for later in await self._job_queue.current_jobs(job.chat, job.queue):
+            if _follows(later, job):  # Without the new project it would change the present one.
+                await self._job_queue.cancel(later.chat, later.queue, later.id)
+        match state:
             case JobState.QUEUED:
                 where = await self._job_queue.find_position_message(job)
                 if where is None or where.message_id != press.message.message_id:  # Pressed in a list.
@@ -81,6 +87,12 @@ class CancelHandlers(HandlerFamily):
         await self._job_queue.cancel(job.chat, job.queue, job.id)
         await self._submitter.reply(press.update, LocalizedMessage("voice.edit", {"text": heard.text}))
         return PressReply(buttons=NO_BUTTONS)
+
+
+def _follows(later: Job, job: Job) -> bool:
+    """Return whether a job is the request that a ``/new`` came with."""
+    kinds = (job.kind, later.kind)
+    return kinds == (JobKind.NEW, JobKind.EDIT) and later.message_id == job.message_id
 
 
 def close_position_message(

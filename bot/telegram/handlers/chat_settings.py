@@ -43,7 +43,8 @@ class SettingsHandlers(HandlerFamily):
     async def _switch(self, press: Press, action: SwitchSetting) -> PressReply:
         chat = await self._chats.get(press.chat)
         if action.setting is Setting.MEMBERS_MAY_CHANGE:
-            chat = chat.changed(members_may_change=False)  # Opening them is up to admins.
+            # Only admins may let all members change settings: what is set counts for everything else.
+            chat = chat.changed(members_may_change=False)
         await self.ensure_may_change_settings(press, chat)
         await self._chats.update(press.chat, ChatFields.model_validate({action.setting: action.on}))
         return PressReply("toast.saved", show=self._view_of(press.chat))

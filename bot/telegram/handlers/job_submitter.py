@@ -194,9 +194,9 @@ class JobSubmitter:
 
     async def read(self, message: Message, bot: User) -> Request:
         """Read what a message asks for."""
-        return read_request(message, bot, knows_replied=await self._knows_replied(message))
+        return read_request(message, bot, agent_knows_replied=await self._agent_knows_replied(message))
 
-    async def _knows_replied(self, message: Message) -> bool:
+    async def _agent_knows_replied(self, message: Message) -> bool:
         """Return whether the agent knows the words of the message that this one answers.
 
         It does if it has said them last, or was asked for something with them.

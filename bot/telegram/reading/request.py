@@ -159,14 +159,14 @@ class Request:
         return self.command is not None and self.command.name == EDIT
 
 
-def read_request(message: Message, bot: User, *, knows_replied: bool = False) -> Request:
+def read_request(message: Message, bot: User, *, agent_knows_replied: bool = False) -> Request:
     """Read a message, new or edited, with text or caption.
 
     Args:
         message: The message.
         bot: The bot.
-        knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or they
-            were a request.
+        agent_knows_replied: Whether the agent knows the words of the answered message: it was the last to say them, or
+            they were a request.
     """
     username = bot.username or ""
     is_own = not is_from_others(message)
@@ -174,7 +174,7 @@ def read_request(message: Message, bot: User, *, knows_replied: bool = False) ->
     stated = find_command(text, username)
     command = stated if is_own else None
     part, replied = _parts(message, bot)
-    context = _context(message, bot, knows_replied=knows_replied)
+    context = _context(message, bot, agent_knows_replied=agent_knows_replied)
     has_file = bool(part.files) or replied is not None
     # A command does not make a mention part of the words. A forwarded request is one without its command.
     is_stated = stated is not None and (is_own or stated.name == EDIT)
@@ -326,13 +326,13 @@ def _glue(text: str) -> str:
     return " " if length >= MessageLimit.MAX_TEXT_LENGTH - _CUT_EARLIER else PARAGRAPH
 
 
-def _context(message: Message, bot: User, *, knows_replied: bool) -> str:
+def _context(message: Message, bot: User, *, agent_knows_replied: bool) -> str:
     """Return the words that a message is about: those that were marked, or all of the answered message."""
     quote, replied = message.quote, message.reply_to_message if is_reply(message) else None
-    if quote is not None and quote.text and (quote.is_manual or not knows_replied):
+    if quote is not None and quote.text and (quote.is_manual or not agent_knows_replied):
         return _with_preview(message, _quoted(quote, replied))
     is_result = replied is not None and _is_from(replied, bot.id) and attachment_of(replied) is not None
-    if is_result or knows_replied:
+    if is_result or agent_knows_replied:
         return ""
     return _with_preview(message, "").strip() if replied is None else words_of(replied).strip()
 
@@ -348,7 +348,7 @@ def _quoted(quote: TextQuote, replied: Message | None) -> str:
 
 
 def _with_preview(message: Message, quoted: str) -> str:
-    """Return the words of a message in another chat with the address of its link, which may be behind them."""
+    """Add the link that the answered message of another chat shows a preview of, unless the words have it."""
     elsewhere = message.external_reply
     preview = None if elsewhere is None else elsewhere.link_preview_options
     url = None if preview is None else preview.url

@@ -1,4 +1,7 @@
-"""Messages about troubles in the private chats of the bot's admins."""
+"""Alerts in the private chats of the bot's admins: their edits, and those sent while the store refuses writes.
+
+Other alerts are sent by `bot.jobs.queue.operator_alerts`.
+"""
 
 import structlog
 from telegram.constants import ParseMode
@@ -29,7 +32,7 @@ class AlertMessages:
         await self._messages.show(where, (view, Words(language)))
 
     async def send(self, admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
-        """Send a message while the store takes no writes, which the limits on sending would need."""
+        """Send without the rate limiter, which needs a store that takes writes."""
         text = format_message(Words(language), message.key, message.params)
         try:
             sent = await self._bot.send_message(

@@ -209,7 +209,7 @@ class ResultSender:
                 prepared = _Prepared(self._link_text(chosen.refusal), None)
             case _:
                 prepared = _Prepared(self._kept_text(chosen.refusal), None)
-        # Of a link or a text nothing else can be made.
+        # Without the video itself there is nothing that More could make something of.
         of_result = [
             one
             for one in result.buttons
@@ -218,7 +218,7 @@ class ResultSender:
         share: list[Button] = []
         if result.share and not prepared.is_text(result) and bot.supports_inline_queries:
             share = [Button("button.share", share=result.share)]
-        buttons = self._link_buttons(chosen.form)
+        buttons = self._buttons_of_form(chosen.form)
         every_button = [*buttons, *of_result, *share, *_browser_button(result, buttons)]
         markup = keyboard(every_button, words, bot.may_link)
         limit = MessageLimit.MAX_TEXT_LENGTH if prepared.is_text(result) else MessageLimit.CAPTION_LENGTH
@@ -235,7 +235,7 @@ class ResultSender:
             await self.result.arriving.wait_for_end()
             self.result = replace(self.result, arriving=None)
 
-    def _link_buttons(self, form: ResultForm) -> list[Button]:
+    def _buttons_of_form(self, form: ResultForm) -> list[Button]:
         buttons: list[Button] = []
         link = _link_of(self.result)
         if form is ResultForm.LINK:

@@ -20,7 +20,7 @@ from bot.jobs.question_messages import question_message
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.cancel_job import CancelJob
-from bot.jobs.steps.question import NextQuestion
+from bot.jobs.steps.question import AskNextQuestion
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
 from bot.nemo.questions import Question, QuestionSet
@@ -85,16 +85,16 @@ async def test_a_question_waits_for_its_answer_which_is_the_next_message(rig: Ri
 async def test_questions_are_asked_one_after_another_without_connecting(rig: Rig) -> None:
     attempt = asking(rig, LOOK, LENGTH, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),))
     with pytest.raises(JobSetAside):
-        await NextQuestion()(attempt)
+        await AskNextQuestion()(attempt)
     assert list(rig.responder.sent) == ["question.1.1"]
     assert message(rig, "question.1.1").buttons == ()
     await attempt.save(QuestionAnswer(words=("10 seconds",)), "1.1")
     answered = again(attempt)
-    await NextQuestion()(answered)
+    await AskNextQuestion()(answered)
     turn = answered.load(Turn)
     assert turn is not None
     assert (turn.number, turn.prompt) == (2, "1. Which look?: Cartoon\n2. How long?: 10 seconds")
-    await NextQuestion()(again(answered))  # The turn that answers has begun: nothing is left to ask.
+    await AskNextQuestion()(again(answered))  # The turn that answers has begun: nothing is left to ask.
 
 
 async def test_in_a_new_project_the_answer_brings_the_request_along(rig: Rig) -> None:
@@ -229,7 +229,7 @@ async def test_a_day_ends_the_job_quietly(rig: Rig, changed: bool) -> None:
     long_ago = QuestionAsked(asked_at=rig.clock.now().timestamp() - DAY_S)
     saved = ((long_ago, "1.0"), (sent, "question.1.0.0"))
     with pytest.raises(JobEnded) as ended:
-        await NextQuestion()(asking(rig, LOOK, saved=saved, changed=changed))
+        await AskNextQuestion()(asking(rig, LOOK, saved=saved, changed=changed))
     assert ended.value.state is JobState.DONE
     assert rig.responder.deleted == [(4711, 12, True)]
     assert rig.responder.sent == {}
@@ -246,7 +246,7 @@ async def test_a_question_that_is_not_old_is_not_sent_again(rig: Rig) -> None:
     asked = QuestionAsked(asked_at=rig.clock.now().timestamp())
     attempt = asking(rig, LOOK, saved=((asked, "1.0"),))
     with pytest.raises(JobSetAside):
-        await NextQuestion()(attempt)
+        await AskNextQuestion()(attempt)
     assert queue_of(attempt).questions.asked == ["1.0"]
     assert attempt.load(QuestionAsked, "1.0") == asked
 
