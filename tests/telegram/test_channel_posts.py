@@ -1,6 +1,7 @@
 """Posting to a channel: which channels are known, which message is the caption, and what Telegram says."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from redis.asyncio import Redis
@@ -15,8 +16,13 @@ from bot.jobs.ports import ChatGone, FileGone
 from bot.jobs.steps.post_to_channel import CAPTION_FOR
 from bot.sandbox import samples
 from bot.store.keys import channels_key
+from bot.telegram.handlers.channel_posts import ChannelPosts
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.words import Words
 from tests.telegram.conftest import Telegram
+from tests.telegram.test_forged_presses import stored
 from tests.telegram.test_group_life import joined
 from tests.telegram.test_handlers import (
     ANN,
@@ -263,3 +269,30 @@ async def test_a_post_has_a_link_and_telegrams_refusals_are_told_apart(
     await news.set_member(telegram.people.bot, "administrator", by=ada, can_post_messages=False)
     with pytest.raises(ChatGone):
         await responder.post(news.id, file, "")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+async def test_a_fault_of_the_bot_is_told_and_changes_nothing(
+    received: Received, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    job = await waiting(received)
+    await received.chats.update(KEY, ChatFields(language=language))
+    receiver = UpdateReceiver(received.application, received.telegram.clock, AsyncMock(), AsyncMock())
+    before = {job.id for job in await stored(received)}
+    failing = AsyncMock(side_effect=ZeroDivisionError)
+    monkeypatch.setattr(JobSubmitter, "read", failing)
+    monkeypatch.setattr(ChannelPosts, "_begin", failing)
+    bodies = (
+        message("make it shorter", PRIVATE, **{"from": ANN}),
+        message("make it shorter", GROUP, **{"from": ANN}),
+        pressed(POST),
+    )
+    for number, body in enumerate(bodies, 900):
+        await receiver.receive_one({"update_id": number, **body})
+    assert failing.await_count == 3
+    (told,) = [job for job in await stored(received) if job.id not in before]
+    assert (said_key(told), told.chat, told.language) == ("error.unexpected", KEY, language)
+    await received.application.stop()
+    assert await received.toast() == Words(language).plain("error.unexpected")
+    await received.application.start()
+    assert (await received.chats.get(KEY)).caption_job_id == job.id

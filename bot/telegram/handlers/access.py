@@ -20,10 +20,10 @@ from bot.telegram.reading.addressing import (
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
 from bot.telegram.reading.request import is_from_others, words_of
-from bot.telegram.receiving.application import Context
+from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS, _BEFORE_ALL = -3, -2
+_BEFORE_ACCESS, _BEFORE_ALL, _AFTER_ACCESS = -3, -2, -1
 """The groups of handlers that PTB asks before the ordinary ones. Within one group it asks only the first that fits."""
 
 
@@ -52,6 +52,7 @@ class AccessGuard(HandlerFamily):
         return {
             _BEFORE_ACCESS: [on_message(filters.ALL, self._stop_for_others)],
             _BEFORE_ALL: [TypeHandler(Update, self._check)],
+            _AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
             0: [on_message(ForwardedCommand(), self._forwarded_command)],
         }
 
@@ -65,6 +66,15 @@ class AccessGuard(HandlerFamily):
         if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
+
+    async def _apologize(self, update: Update, context: Context) -> None:
+        """Tell of a fault of the bot; what a message in a group says, and so whether it was for the bot, is unknown."""
+        chat = update.effective_chat
+        if update.callback_query is not None:
+            self._services.presses.answer(update, context.application, PressReply("error.unexpected"))
+        elif update.message is not None and chat is not None and chat.type == ChatType.PRIVATE:
+            await self._submitter.reply(update, LocalizedMessage("error.unexpected"))
+        raise ApplicationHandlerStop
 
     async def _forwarded_command(self, update: Update, context: Context) -> None:
         message = message_of(update)

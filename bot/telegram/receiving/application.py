@@ -20,6 +20,12 @@ Context: TypeAlias = CallbackContext[Any, Any, Any, Any]
 STOP_TIMEOUT_S = 1.0  # how long background tasks may take to end when the process stops
 
 
+class FailedUpdate(Update):
+    """Who has sent an update where, and no more, whose handler has failed: its sender is told that."""
+
+    __slots__ = ()
+
+
 class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
     """PTB's application, which gives each chat its stored id before any handler sees it."""
 
@@ -38,7 +44,7 @@ class BotApplication(Application[Any, Any, Any, Any, Any, Any]):
             stored_id = await self._telegram_ids.stored_id(chat.id)
             if stored_id != chat.id:
                 # By way of JSON: PTB's objects can't be changed, and the chat stands in several, also as a sender.
-                update = Update.de_json(_with_chat_id(update.to_dict(), chat.id, stored_id), self.bot)
+                update = type(update).de_json(_with_chat_id(update.to_dict(), chat.id, stored_id), self.bot)
         await super().process_update(update)
 
     async def process_error(

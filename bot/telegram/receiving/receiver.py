@@ -25,7 +25,7 @@ from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.tasks import cancel
-from bot.telegram.receiving.application import AnyApplication
+from bot.telegram.receiving.application import AnyApplication, FailedUpdate
 from bot.telegram.sending.rate_limiter import pause_after_s
 
 log = structlog.get_logger(__name__)
@@ -214,7 +214,7 @@ class UpdateReceiver:
             log.exception("receiver.handler_failed", update_id=update.update_id)
             # Its sender would wait for an answer; what is stored of the update already makes this a repetition.
             with contextlib.suppress(Exception):
-                bare = Update.de_json(_without_content(update.to_dict()), self._application.bot)
+                bare = FailedUpdate.de_json(_without_content(update.to_dict()), self._application.bot)
                 await self._application.process_update(bare)
 
     async def _poll(self, offset: int, hold_s: int) -> list[dict[str, Any]]:
