@@ -23,6 +23,7 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import EditPayload, MessagePayload
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs
 from bot.jobs.queue.fields import JobField
@@ -417,9 +418,14 @@ class JobQueue(JobReader):
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
         """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
 
+        The ``/new`` that a request came with is stopped with it.
+
         Returns:
             The state that it was in; ``None`` if the job is unknown by now.
         """
+        status = await self.find(chat, job_id)
+        if status is not None and (new_id := status.job.payload_as(EditPayload).new_job_id):
+            await self.cancel(chat, queue, new_id)
         state = await self._cancel(
             [
                 keys.job_key(str(chat), job_id),
@@ -483,7 +489,9 @@ class JobQueue(JobReader):
 def _is_brief(job: Job) -> bool:
     """Return whether a job is kept only briefly, because no button refers to it."""
     if job.kind is JobKind.MESSAGE:
-        return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
+        # Otherwise a button runs the request that it holds.
+        links = job.payload.links if isinstance(job.payload, MessagePayload) else ()
+        return not (job.prompt or job.files or links)
     return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 
 
