@@ -224,8 +224,9 @@ class RequestHandlers(HandlerFamily):
             kind="asked" if new is None else "begins",
         )
         # Without prompt and files: those are stored as parts, and join the job in ``album.read_gathered_job``.
-        payload = None if new is None else EditPayload(new_job_id=new.id)
-        edit = self._submitter.job(update, JobKind.EDIT, payload=payload)
+        edit = self._submitter.job(
+            update, JobKind.EDIT, payload=None if new is None else EditPayload(new_job_id=new.id)
+        )
         await self._submitter.enqueue(update, [*jobs, *([] if new is None else [new]), edit], arrival)
         return None
 
