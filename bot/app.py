@@ -97,8 +97,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-QUICK_JOBS = 100
-"""Quick jobs that one process runs concurrently, beside those of ``WORKER_JOBS``."""
+QUICK_JOBS = 1000
+"""Quick jobs that one process runs concurrently, beside those of ``WORKER_JOBS``.
+
+Most wait for a service, some for minutes, and take about 50 kB meanwhile.
+"""
 
 POLLING_LOCK_TTL_S = 5.0  # a standby polls so long after the poller fell silent, at the latest
 
@@ -150,7 +153,7 @@ class App:
             StoreError: The store can't be used.
         """
         settings, started = self._settings, asyncio.Event()
-        raise_open_files(settings.worker_jobs if self._role is not Role.INTAKE else 0)
+        raise_open_files(0 if self._role is Role.INTAKE else settings.worker_jobs + QUICK_JOBS)
         health = Health(started=started.is_set)
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)

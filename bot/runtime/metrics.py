@@ -31,7 +31,11 @@ POLLS = Counter(
 JOBS = Counter(
     "nemovideo_jobs", "Jobs that ended, by kind and outcome: done, failed or cancelled.", ["kind", "outcome"]
 )
-JOBS_RUNNING = Gauge("nemovideo_jobs_running", "Jobs running in this process.")
+JOBS_RUNNING = Gauge(
+    "nemovideo_jobs_running",
+    "Jobs running in this process, by queue: main (up to WORKER_JOBS) or quick, such as questions and refusals.",
+    ["queue"],
+)
 JOB_OLDEST = Gauge(
     "nemovideo_job_oldest_seconds",
     "Age of the oldest running job of all processes; grows without end if a job hangs.",
@@ -40,7 +44,10 @@ JOB_SILENT = Gauge(
     "nemovideo_job_silent_seconds",
     "Longest time since a running job saved a checkpoint; the same for every process.",
 )
-WORKER = Gauge("nemovideo_worker", "Whether this process's worker takes jobs.")
+WORKER = Gauge(
+    "nemovideo_worker",
+    "Whether both of this process's workers, for the main and the quick queues, take jobs.",
+)
 SWEEP = Gauge("nemovideo_sweep_seconds", "How long the last sweep over all queues took in this process.")
 STEP_INTERRUPTED = "interrupted"
 STEP = Histogram(

@@ -8,6 +8,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from bot.runtime.tasks import cancel
+
 
 class BatchingRedis(Redis):
     """Sends what all tasks have asked for in one turn of the event loop in one write, in the order of asking.
@@ -21,6 +23,13 @@ class BatchingRedis(Redis):
         super().__init__(*args, **options)
         self._waiting: list[tuple[tuple[Any, ...], dict[str, Any], asyncio.Future[Any]]] = []
         self._batches: set[asyncio.Task[None]] = set()
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the client, and end the commands whose callers are gone: each could open a connection afterwards."""
+        if self._waiting:
+            await asyncio.sleep(0)  # Their batch begins in this turn of the loop.
+        await cancel(*self._batches)
+        await super().aclose(close_connection_pool)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command with those that are asked for in the same turn of the loop."""

@@ -240,6 +240,9 @@ def test_workers_are_counted_by_figures_that_the_bot_gives() -> None:
     (adapter,) = read("prometheus-adapter.yaml")
     given = {kind: [rule["name"]["as"] for rule in rules] for kind, rules in adapter["rules"].items()}
     assert given == {"custom": [names["Pods"]], "external": [names["External"]]}
+    (custom,) = adapter["rules"]["custom"]
+    for query in (custom["seriesQuery"], custom["metricsQuery"]):  # WORKER_JOBS counts no quick answers.
+        assert 'queue="main"' in query
     assert float(wanted["Pods"]["target"]["averageValue"]) < Settings.model_fields["worker_jobs"].default
     (scrape,) = read("prometheus.yaml")[0]["scrape_configs"]
     labelled = {rule.get("target_label") for rule in scrape["relabel_configs"]}

@@ -14,7 +14,7 @@ import yaml
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.jobs.model import JobKind
+from bot.jobs.model import JobKind, QueueName
 from bot.nemo.errors import BY_CODE
 from bot.runtime import metrics
 from bot.sandbox.samples import make_video
@@ -123,6 +123,7 @@ def test_labels_selected_by_have_values_that_occur() -> None:
     values: dict[str, set[str]] = {
         "outcome": {"failed", "not_stored", "done", "conflict", "lost"},
         "kind": set(JobKind),
+        "queue": set(QueueName),
         "priority": {"answer"},
         "code": {str(code) for code in BY_CODE},
         "job": {"nemovideo-bot", ".+"},

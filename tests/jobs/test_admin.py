@@ -32,6 +32,8 @@ from bot.jobs.worker.stuck_job_monitor import StuckJobMonitor
 from bot.jobs.worker.supervisor import up_since, worker_name
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.store import keys
+from bot.store.connect import Store
+from bot.store.docket_json import open_docket
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, Responders, new_job, tickets
 
@@ -231,6 +233,30 @@ async def test_metrics_hide_chats_and_name_few(job_queue: JobQueue, redis: Redis
     assert len(named) == TOP_ACCOUNTS
     assert "1019.0" in text
     assert '"1019"' not in text
+
+
+async def test_stats_name_a_process_once_and_say_if_one_of_its_workers_is_gone(
+    store: Store, docket: Docket, clock: HandClock, responders: Responders
+) -> None:
+    now_s = int(datetime.now(UTC).timestamp())
+
+    async with open_docket(keys.QUICK_DOCKET, store.url, timedelta(minutes=1)) as quick_docket:
+        job_queue = JobQueue(store.redis, docket, clock, quick_docket=quick_docket)
+        whole, requests_only, quick_only = f"whole#1#{now_s - 3600}", f"deaf#1#{now_s}", f"idle#1#{now_s}"
+        await store.redis.zadd(docket.workers_set, {f"{whole}#a": now_s, f"{requests_only}#a": now_s})
+        await store.redis.zadd(
+            quick_docket.workers_set,
+            {f"{whole}#b": now_s, f"{quick_only}#a": now_s, f"{requests_only}#dead": now_s - 3600},
+        )
+        shown = await shown_stats(job_queue, store.redis, clock, responders)
+    assert {key: params["name"] for key, params in shown.items() if key.startswith("stats.worker")} == {
+        "stats.worker": "whole",
+        "stats.worker_only_main": "deaf",
+        "stats.worker_only_quick": "idle",
+    }
+    up = shown["stats.worker"]["up"]
+    assert isinstance(up, Seconds)
+    assert 3600 <= up.duration_s < 3660
 
 
 def test_a_workers_name_tells_since_when_it_is_there() -> None:

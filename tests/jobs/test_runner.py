@@ -508,6 +508,24 @@ class TestCancel:
         assert await state_of(job_queue, other) is JobState.DONE
 
 
+async def test_running_jobs_are_counted_by_queue(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
+) -> None:
+    def counted() -> list[float | None]:
+        return [REGISTRY.get_sample_value("nemovideo_jobs_running", {"queue": name}) for name in QueueName]
+
+    runner = a_runner(job_queue, redis, responders, clock, gate.step)
+    await job_queue.enqueue([new_job(queue=QueueName.QUICK, kind=JobKind.CREDITS)], 1)
+    async with in_background(runner.work(queue_id(CHAT, QueueName.QUICK), "", "b")):
+        await gate.arrived.wait()
+        assert counted() == [0, 1]
+        await job_queue.enqueue([new_job(1)], 2)
+        async with running(runner):
+            await eventually(lambda: counted() == [1, 1])
+            gate.open.set()
+    await eventually(lambda: counted() == [0, 0])
+
+
 async def eventually_subscribed(redis: Redis) -> None:
     async with asyncio.timeout(PATIENCE_S):
         while (await redis.pubsub_numsub("nemo:cancel"))[0][1] == 0:  # noqa: ASYNC110 - another connection's deed

@@ -1,6 +1,8 @@
 """Commands that are asked for side by side go out together, and each caller gets its own answer."""
 
 import asyncio
+import contextlib
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -8,7 +10,9 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
+from bot.store.batching import BatchingRedis
 from bot.store.connect import Store
+from bot.store.pools import new_pool
 
 
 @pytest.fixture
@@ -43,6 +47,21 @@ async def test_an_error_is_its_callers_alone(redis: Redis) -> None:
         redis.incr("text"), redis.get("text"), redis.hget("text", "field"), return_exceptions=True
     )
     assert [type(one) for one in answers] == [ResponseError, str, ResponseError]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_closing_leaves_no_command_to_open_a_connection_afterwards(store: Store, turns: int) -> None:
+    async with _open(store.url) as redis:
+        asking = asyncio.ensure_future(redis.get("a"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "redis:batch"] == []
+
+
+def _open(url: str) -> AbstractAsyncContextManager[Redis]:
+    pool = new_pool(url, max_connections=2, retries=0, decode_responses=True)
+    return contextlib.aclosing(BatchingRedis.from_pool(pool))
 
 
 async def test_who_is_cancelled_takes_nothing_from_the_others(redis: Redis) -> None:

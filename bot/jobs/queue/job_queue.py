@@ -154,8 +154,8 @@ class JobQueue(JobReader):
         super().__init__(redis)
         self._clock = clock
         self.quotas = quotas or Quotas(clock)
-        self.statistics = QueueStatistics(redis, docket, clock)
         self.tickets = Tickets(docket, quick_docket or docket)
+        self.statistics = QueueStatistics(redis, self.tickets.dockets, clock)
         self.questions = OpenQuestions(redis, self.tickets, clock)
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)

@@ -1,6 +1,7 @@
 """Figures of all chats: who is active, what waits, and what today brought."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -54,10 +55,10 @@ class DayTotals:
 class QueueStatistics:
     """Reads the figures of all queues."""
 
-    def __init__(self, redis: Redis, docket: Docket, clock: Clock) -> None:
+    def __init__(self, redis: Redis, dockets: Mapping[QueueName, Docket], clock: Clock) -> None:
         self.accounts = AccountCredits(redis, clock)
         self._redis = redis
-        self._docket = docket
+        self._dockets = dockets
         self._clock = clock
 
     async def active_chats(self) -> list[ActiveChat]:
@@ -155,12 +156,15 @@ class QueueStatistics:
                 if not ticket and not question:
                     return float(since_s)
 
-    async def workers(self) -> set[str]:
-        """Return the names of the workers that are alive, see ``jobs/worker/supervisor.py``."""
-        docket = self._docket
-        oldest_s = (datetime.now(UTC) - docket.heartbeat_interval * docket.missed_heartbeats).timestamp()
-        names: list[Any] = await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf")
-        return set(names)
+    async def workers(self) -> dict[str, set[QueueName]]:
+        """Return what the workers that are alive take, by their names, see ``jobs/worker/supervisor.py``."""
+        workers: dict[str, set[QueueName]] = defaultdict(set)
+        for queue, docket in self._dockets.items():
+            oldest_s = (datetime.now(UTC) - docket.heartbeat_interval * docket.missed_heartbeats).timestamp()
+            names: list[Any] = await self._redis.zrangebyscore(docket.workers_set, oldest_s, "+inf")
+            for name in names:
+                workers[name].add(queue)
+        return workers
 
 
 def _chat_of(job_key: str) -> str:

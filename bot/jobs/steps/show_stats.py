@@ -1,16 +1,19 @@
 """Show the operator what the bot did today and does now."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import groupby
 from statistics import median
 
 from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.model import QueueName
 from bot.jobs.queue.statistics import DayTotals, QueueStatistics
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, TimedStage, UsualTimes
 from bot.jobs.worker.attempt import Attempt
 from bot.jobs.worker.supervisor import up_since
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, GuestAccountCounter
 
-MAX_WORKERS = 20  # workers listed in one message
+MAX_WORKERS = 20  # processes listed in one message
 
 
 class ShowStats:
@@ -55,12 +58,7 @@ class ShowStats:
                 "id": jobs[0].id,
             }
             lines.append(LocalizedMessage("stats.given_up", params))
-        # In real time, as docket's heartbeats are, whatever the clock is.
-        now = datetime.now(UTC)
-        for name in sorted(await statistics.workers())[:MAX_WORKERS]:
-            since = up_since(name)
-            up = Seconds(0.0 if since is None else (now - since).total_seconds())
-            lines.append(LocalizedMessage("stats.worker", {"name": name.partition("#")[0], "up": up}))
+        lines += _processes(await statistics.workers())[:MAX_WORKERS]
         if await attempt.job_queue.is_paused():
             lines.append(LocalizedMessage("stats.paused"))
         heading = LocalizedMessage("stats.heading", {"jobs": today.requests})
@@ -78,6 +76,20 @@ class ShowStats:
             "download": Seconds(median(times_s[TimedStage.DOWNLOAD])),
         }
         return [LocalizedMessage("stats.render_wait", params)]
+
+
+def _processes(workers: Mapping[str, set[QueueName]]) -> list[LocalizedMessage]:
+    """Return a line for each process with live workers; it should have one for each kind of queue."""
+    now = datetime.now(UTC)  # Real time, as docket's heartbeats are, whatever the clock is.
+    lines = []
+    for (host, *_), names in groupby(sorted(workers), lambda name: name.split("#")[:2]):
+        of_process = list(names)
+        taken = set[QueueName]().union(*map(workers.__getitem__, of_process))
+        since = min(filter(None, map(up_since, of_process)), default=now)
+        params: dict[str, Param] = {"name": host, "up": Seconds((now - since).total_seconds())}
+        key = "stats.worker" if taken == set(QueueName) else f"stats.worker_only_{taken.pop()}"
+        lines.append(LocalizedMessage(key, params))
+    return lines
 
 
 async def _credits(statistics: QueueStatistics, today: DayTotals) -> list[LocalizedMessage]:

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import structlog
 from redis.asyncio import Redis
@@ -28,7 +29,7 @@ from bot.jobs.messages import (
     PrivateMessage,
     with_lines,
 )
-from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState
+from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState, QueueName
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.question_messages import close_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
@@ -98,7 +99,8 @@ class JobRunner:
         self._tickets: dict[str, asyncio.Future[None]] = {}
         self._draining = False
         job_queue.tickets.run_with(self.work)
-        metrics.JOBS_RUNNING.set_function(lambda: len(self._running))
+        for name in QueueName:
+            metrics.JOBS_RUNNING.labels(name).set_function(partial(self._count_running, name))
 
     async def work(self, queue: str, job_id: str, ticket: str) -> None:
         """Run one ticket, see ``jobs/queue/job_queue.py``. If it is delivered again meanwhile, both end together."""
@@ -131,6 +133,9 @@ class JobRunner:
                 # ``watch_schema`` ends this process. Its drain adds the ticket again, for one of the later release.
                 log.warning("job.of_later_release", queue=queue)
             await self._clock.sleep(STORE_PAUSE_S)
+
+    def _count_running(self, name: QueueName) -> int:
+        return sum(attempt.job.queue is name for attempt in self._running.values())
 
     def drain(self) -> None:
         """Stop all jobs at their next await and give them back; for the end of the process."""
