@@ -319,8 +319,8 @@ class JobQueue(JobReader):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
             with contextlib.suppress(QueueFull):  # Once an hour: after an update it may be all that waits.
-                mark = f"unreadable:{self._now_s() // 3600}"
-                await self.enqueue([self._apology_for(chat, fields, self._clock.now())], mark)
+                if apology := await self._apology_for(chat, queue, fields, self._clock.now()):
+                    await self.enqueue([apology], f"unreadable:{self._now_s() // 3600}")
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
 
