@@ -161,6 +161,17 @@ async def test_what_comes_with_new_is_the_first_request_in_it(received: Received
     assert (await received.job_queue.gathered(clip)).job.prompt == ""
 
 
+async def test_an_album_whose_caption_begins_a_project_goes_to_it_as_a_whole(received: Received) -> None:
+    album = {"video": VIDEO, "media_group_id": "1", "from": ANN}
+    (first,) = await received(message("", PRIVATE, **album))
+    jobs = await received(message("", PRIVATE, caption="/new a clip", message_id=8, **album))
+    (edit,) = (job for job in jobs if job.kind is JobKind.EDIT)
+    assert len((await received.job_queue.gathered(edit)).job.files) == 2
+    claimed = await received.job_queue.claim(queue_id(first.chat, first.queue), "ticket")
+    assert claimed is not None
+    assert (claimed.job.id, claimed.cancelled) == (first.id, True)
+
+
 @pytest.mark.parametrize("stopped", ["command", JobKind.NEW, JobKind.EDIT])
 async def test_what_comes_with_new_is_stopped_with_it(received: Received, stopped: str) -> None:
     jobs = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
