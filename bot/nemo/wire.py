@@ -34,6 +34,8 @@ MAX_PARSED_IN_LOOP_BYTES = 512 * 1024
 """A larger answer is parsed in a thread: 60 MB stop the loop for 1.6 s."""
 MAX_UNZIPPED_BYTES = 256 * 1024
 """How much is decompressed at once."""
+MAX_EMPTY_GZIP_BYTES = 256 * 1024
+"""How much compressed data may go by that decompresses to nothing, which no other limit counts."""
 MAX_REFUSAL_BYTES = 4000
 """How much of a refusal that is no JSON, such as a gateway's page, is looked at."""
 RENDERS = "/api/render/proxy"
@@ -314,18 +316,30 @@ def encoding_of(response: httpx.Response) -> str:
 async def _unzipped(
     call: Call, response: httpx.Response, chunks: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
-    gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    has_begun = False
+    gzip = _new_gzip()
+    has_begun, empty_bytes = False, 0
     try:
-        async for waiting in chunks:
+        async for chunk in chunks:
             has_begun = True
-            while piece := gzip.decompress(waiting, MAX_UNZIPPED_BYTES):
-                yield piece
-                waiting = gzip.unconsumed_tail
+            empty_bytes += len(chunk)
+            waiting, piece = chunk, b""
+            while waiting or piece:  # After a piece, more may be left of what is consumed already.
+                if gzip.eof and waiting:
+                    gzip = _new_gzip()  # RFC 1952 allows several members, one after another.
+                if piece := gzip.decompress(waiting, MAX_UNZIPPED_BYTES):
+                    empty_bytes = 0
+                    yield piece
+                waiting = gzip.unconsumed_tail or gzip.unused_data
+            if empty_bytes > MAX_EMPTY_GZIP_BYTES:
+                raise UnexpectedAnswer(call, "gzip without content", status=response.status_code)
     except zlib.error as error:
         raise UnexpectedAnswer(call, "damaged gzip", status=response.status_code) from error
     if has_begun and not gzip.eof:
         raise UnexpectedAnswer(call, "gzip that ends early", status=response.status_code)
+
+
+def _new_gzip() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
 
 async def _raw_chunks(call: Call, response: httpx.Response) -> AsyncIterator[bytes]:

@@ -9,6 +9,7 @@ from docket import Docket
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn, field_of
 from bot.jobs.messages import LocalizedMessage
@@ -31,7 +32,7 @@ from bot.store.docket_json import open_docket
 from bot.store.errors import StoreError
 from bot.store.schema import SCHEMA_VERSION, watch_schema
 from tests.clocks import PATIENCE_S, HandClock
-from tests.jobs.conftest import CHAT, new_job, tickets
+from tests.jobs.conftest import CHAT, new_chats, new_job, tickets
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
 
@@ -658,10 +659,13 @@ async def test_a_pause_can_hold_what_was_begun_too(job_queue: JobQueue) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("is_chosen", [False, True])
 async def test_of_requests_that_another_release_wrote_the_chat_hears_once(
-    job_queue: JobQueue, redis: Redis, language: str
+    job_queue: JobQueue, redis: Redis, language: str, *, is_chosen: bool
 ) -> None:
-    jobs = [replace(new_job(number), language=language) for number in range(2)]
+    if is_chosen:
+        await new_chats(redis).update(CHAT, ChatFields(language=language))
+    jobs = [replace(new_job(number), language="en" if is_chosen else language) for number in range(2)]
     for job in jobs:
         await job_queue.enqueue([job], job.id)
         await redis.hset(keys.job_key(str(CHAT), job.id), "request", "of another release")
@@ -672,6 +676,16 @@ async def test_of_requests_that_another_release_wrote_the_chat_hears_once(
     assert said.payload_as(MessagePayload).message == LocalizedMessage("error.unreadable_job")
     assert said.language == language
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
+
+
+async def test_a_question_or_notice_that_another_release_wrote_ends_without_an_apology(
+    job_queue: JobQueue, redis: Redis
+) -> None:
+    job = new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)
+    await job_queue.enqueue([job], 1)
+    await redis.hset(keys.job_key(str(CHAT), job.id), "request", "of another release")
+    assert await job_queue.claim(queue_id(CHAT, job.queue), job.id) is None
+    assert await job_queue.current(CHAT, QueueName.QUICK) == []
 
 
 async def test_a_release_whose_store_a_later_one_has_migrated_takes_no_job(

@@ -27,6 +27,7 @@ from bot.words.screen_talk import CleanedAnswer, remove_screen_talk
 from tests.nemo.test_messages import WHO, answering, chunk, hear
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
+MAX_UNZIPPED_BYTES = wire.MAX_UNZIPPED_BYTES
 MAX_CPU_S = 4.0
 """Much above what any input takes here (0.6 s), much below what the worst took (10 to 37 s)."""
 
@@ -92,6 +93,30 @@ async def test_streams_and_downloads_have_one_layer_of_gzip_at_most(
             await _download(nemo)
 
 
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+@pytest.mark.parametrize("ending", [b"", gzip.compress(b"")], ids=["", "empty"])
+async def test_several_members_of_gzip_are_one_download(
+    http: httpx.AsyncClient, size: int, ending: bytes
+) -> None:
+    video = bytes(range(256)) + bytes(2 * MAX_UNZIPPED_BYTES)
+    data = b"".join(gzip.compress(part) for part in (video, b"", b"the end")) + ending
+    pieces = b"".join(chunk(data[at : at + size]) for at in range(0, len(data), size))
+    async with answering(http, pieces, b"0\r\n\r\n", head=_head("video/mp4", "gzip")) as nemo:
+        assert await _download(nemo) == video + b"the end"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"no gzip", gzip.compress(b"more")[:-1], gzip.compress(b"") * 40_000],
+    ids=["other", "cut", "empty"],
+)
+async def test_what_follows_gzip_is_gzip_and_holds_something(http: httpx.AsyncClient, end: bytes) -> None:
+    pieces = chunk(gzip.compress(b"video")) + chunk(end)
+    async with answering(http, pieces, b"0\r\n\r\n", head=_head("video/mp4", "gzip")) as nemo:
+        with pytest.raises(UnexpectedAnswer):
+            await _download(nemo)
+
+
 async def test_a_compressed_stream_or_download_is_never_whole_in_memory(http: httpx.AsyncClient) -> None:
     pieces = chunk(_bomb(1))
     async with answering(http, pieces, b"0\r\n\r\n", head=_head("text/event-stream", "gzip")) as nemo:
@@ -100,17 +125,16 @@ async def test_a_compressed_stream_or_download_is_never_whole_in_memory(http: ht
     async with answering(http, pieces, b"0\r\n\r\n", head=_head("video/mp4", "gzip")) as nemo:
         tracemalloc.start()
         try:
-            await _download(nemo)
+            await _download(nemo, keep=False)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
     assert peak < MAX_ANSWER_BYTES
 
 
-async def _download(nemo: NemoClient) -> None:
+async def _download(nemo: NemoClient, *, keep: bool = True) -> bytes:
     async with nemo.download(WHO, Render("r", RenderStatus.COMPLETED)) as download:
-        async for _ in download.chunks:
-            pass
+        return b"".join([piece if keep else b"" async for piece in download.chunks])
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
+from itertools import chain, count
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as StoreAway
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
@@ -26,9 +28,12 @@ async def ada(telegram: Telegram) -> Person:
 
 @contextlib.asynccontextmanager
 async def progress_message(
-    telegram: Telegram, ada: Person, checkpoints: Notebook | None = None
+    telegram: Telegram,
+    ada: Person,
+    checkpoints: Notebook | None = None,
+    languages: Iterator[str | None] | None = None,
 ) -> AsyncIterator[TelegramResponder]:
-    responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
+    responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints, languages)
     try:
         yield responder
     finally:
@@ -126,6 +131,18 @@ async def test_edits_coalesce_to_the_newest_and_keep_their_distance(telegram: Te
         await moved(telegram, PROGRESS_EDIT_S * 2)
         assert "word 199" in (await the_message(ada.chat)).text
         assert 1 <= await edits(telegram) <= (5 + PROGRESS_EDIT_S * 2) / PROGRESS_EDIT_S + 1
+
+
+async def test_it_goes_on_where_the_store_does_not_tell_the_language(telegram: Telegram, ada: Person) -> None:
+    def fail(_: int) -> None:
+        raise StoreAway
+
+    failing = chain([None], map(fail, count()))
+    async with progress_message(telegram, ada, languages=failing) as responder:
+        await responder.show_progress()
+        responder.report_progress(Progress("progress.turn", fraction=0.5))
+        await moved(telegram, PROGRESS_EDIT_S)
+        assert "50%" in (await the_message(ada.chat)).text
 
 
 async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada: Person) -> None:

@@ -10,6 +10,7 @@ import structlog
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
+from bot.chats.chats import STORED_NAMES
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, field_of
 from bot.jobs.messages import LocalizedMessage
@@ -67,13 +68,21 @@ class JobReader:
         index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
         return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
 
-    def _apology_for(self, chat: ChatKey, fields: Mapping[str, str], now: datetime) -> Job:
-        """Return the job that asks a chat to send again what this release can't read."""
+    async def _apology_for(
+        self, chat: ChatKey, queue: QueueName, fields: Mapping[str, str], now: datetime
+    ) -> Job | None:
+        """Return the job that asks a chat to send again what this release can't read, if it is a request."""
+        if (
+            queue is not QueueName.MAIN
+        ):  # A question is soon asked again, and a notice was asked for by nobody.
+            return None
+        shared = keys.chat_key(str(chat.of_account))
+        chosen: Any = await cast(Any, self._redis.hget(shared, STORED_NAMES["language"]))
         return message_job(
             chat,
             LocalizedMessage("error.unreadable_job"),
             requester_id=chat.chat_id,
-            language=language_of(fields.get(JobField.LANGUAGE)),
+            language=language_of(chosen or fields.get(JobField.LANGUAGE)),
             asked_at=now,
         )
 

@@ -4,7 +4,8 @@ PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash
 ``getUpdates``, which confirms, is the first update whose handler has not stored its jobs yet.
 
 A chat's updates are handled one after another, and no chat waits for those of another one: while some are handled, the
-next poll comes after a short pause, and brings them once more with all that is new.
+next poll comes after a short pause, and brings them once more with what is new, up to the 100 updates that Telegram
+gives at most. So behind one that takes long, or 100 of one chat, the others do wait.
 """
 
 import asyncio

@@ -12,12 +12,14 @@ message (``SETTLE_S`` apart) is sent a second time.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
 
 import structlog
+from redis.exceptions import RedisError
 from telegram import Message, ReplyParameters
 from telegram.error import BadRequest, NetworkError
 
@@ -64,8 +66,9 @@ class JobSender:
         """Go on in the language that the chat has chosen while the job runs, or waits; short jobs need no look."""
         if self.language_of is None or self.job.kind not in ACKNOWLEDGED:
             return
-        if language := await self.language_of(self.job):
-            self.job = replace(self.job, language=language)
+        with contextlib.suppress(RedisError):  # The words before are better than an end of what is shown.
+            if language := await self.language_of(self.job):
+                self.job = replace(self.job, language=language)
 
     @property
     def words(self) -> Words:
