@@ -31,7 +31,9 @@ async def test_files_are_asked_for_for_the_places_of_both_workers(
 
     raise_open_files = Mock(side_effect=Enough)
     monkeypatch.setattr(app, "raise_open_files", raise_open_files)
-    settings = Settings(telegram_bot_token=SecretStr("1:a"), worker_jobs=7)
+    settings = Settings(  # type: ignore[call-arg]  # of pydantic-settings, unknown to its types
+        _env_file=None, telegram_bot_token=SecretStr("1:a"), worker_jobs=7
+    )
     with pytest.raises(Enough):
         await app.App(settings, SystemClock(), role).run(asyncio.Event())
     raise_open_files.assert_called_once_with(jobs)
