@@ -154,7 +154,7 @@ def describe_setup(settings: Settings, role: Role, cards: SkillCards) -> dict[st
         "users": allowed or "everybody",
         "admins": str(len(settings.admins)),
         "spenders": settings.spenders,
-        "limits": f"{settings.worker_jobs} jobs at once, {settings.queue_limit} waiting in a chat, "
+        "limits": f"{settings.worker_jobs} requests at once, {settings.queue_limit} waiting in a chat, "
         f"{settings.total_queue_limit} in all, {settings.max_upload_mb} MB a file",
         "skills": ", ".join(sorted({card.name for card in cards.in_language("en")})),
         "web": settings.http_listen or "none",

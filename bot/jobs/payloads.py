@@ -32,6 +32,7 @@ class EditPayload(Payload):
     project: str = ""  # that project's mark
     is_form_chosen: bool = False  # whether format and length of a clip to generate were chosen
     pressed: LocalizedMessage | None = None  # the button that sent it, with the presser's name
+    new_job_id: str = ""  # the ``/new`` that it came with: it only runs in that project
 
 
 class NewPayload(Payload):

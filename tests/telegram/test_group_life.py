@@ -1,6 +1,7 @@
 """Groups: the introduction, who may change the settings, and who may begin a new project."""
 
 import inspect
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,11 +11,11 @@ from telegram import ChatMemberAdministrator
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
-from bot.jobs.buttons import RunEdited, RunHeld, pack
+from bot.jobs.buttons import Retry, RunEdited, RunHeld, pack
 from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded
 from bot.jobs.messages import ListMessage, LocalizedMessage
-from bot.jobs.model import JobKind, JobState
-from bot.jobs.payloads import MessagePayload, NewPayload, OpenProjectPayload
+from bot.jobs.model import JobKind, JobState, message_job
+from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.words import Words
@@ -160,18 +161,77 @@ async def test_what_comes_with_new_is_the_first_request_in_it(received: Received
     assert (await received.job_queue.gathered(clip)).job.prompt == ""
 
 
-@pytest.mark.parametrize("by_button", [False, True])
-async def test_what_comes_with_new_is_stopped_with_it(received: Received, by_button: bool) -> None:
+async def test_an_album_whose_caption_begins_a_project_goes_to_it_as_a_whole(received: Received) -> None:
+    album = {"video": VIDEO, "media_group_id": "1", "from": ANN}
+    (first,) = await received(message("", PRIVATE, **album))
+    jobs = await received(message("", PRIVATE, caption="/new a clip", message_id=8, **album))
+    (edit,) = (job for job in jobs if job.kind is JobKind.EDIT)
+    assert len((await received.job_queue.gathered(edit)).job.files) == 2
+    claimed = await received.job_queue.claim(queue_id(first.chat, first.queue), "ticket")
+    assert claimed is not None
+    assert (claimed.job.id, claimed.cancelled) == (first.id, True)
+
+
+@pytest.mark.parametrize("stopped", ["command", JobKind.NEW, JobKind.EDIT])
+async def test_what_comes_with_new_is_stopped_with_it(received: Received, stopped: str) -> None:
+    jobs = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
+    if stopped == "command":
+        await received(message("/cancel", PRIVATE, message_id=8, **{"from": ANN}))
+    else:
+        (job,) = (job for job in jobs if job.kind == stopped)
+        await received(press(f"1:cancel:{job.id}", ANN, PRIVATE))
+    # Without the new project it would change the present one.
+    for job in jobs:
+        status = await received.job_queue.find(job.chat, job.id)
+        assert status is not None
+        assert status.state is JobState.CANCELLED, job.kind
+
+
+async def test_a_stopped_new_is_run_again_with_what_came_with_it(received: Received) -> None:
+    jobs = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
+    (edit,) = (job for job in jobs if job.kind is JobKind.EDIT)
+    await received(message("/cancel", PRIVATE, message_id=8, **{"from": ANN}))
+    (again,) = await received(press(pack(Retry(edit.id)), ANN, PRIVATE))
+    assert (again.kind, again.prompt) == (JobKind.NEW, "a cat")
+    body = message("/new a dog", PRIVATE, **{"from": ANN, "edit_date": 60})
+    (offer,) = await received({"edited_message": body["message"]})
+    (edited,) = await received(press(pack(RunEdited(offer.id)), ANN, PRIVATE))
+    assert (edited.kind, edited.prompt) == (JobKind.NEW, "a dog")
+
+
+async def test_an_edit_of_new_changes_the_waiting_request(received: Received) -> None:
     jobs = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
     edit, new = sorted(jobs, key=lambda job: job.kind)
-    if by_button:
-        await received(press(f"1:cancel:{new.id}", ANN, PRIVATE))
-    else:
-        await received(message("/cancel", PRIVATE, message_id=8, **{"from": ANN}))
-    # Without the new project it would change the present one.
-    status = await received.job_queue.find(edit.chat, edit.id)
-    assert status is not None
-    assert status.state is JobState.CANCELLED
+    body = message("/new a dog", PRIVATE, **{"from": ANN, "edit_date": 60})
+    assert await received({"edited_message": body["message"]}) == []
+    changed = (await received.job_queue.gathered(edit)).job
+    assert (changed.prompt, changed.payload_as(EditPayload).new_job_id) == ("a dog", new.id)
+
+
+async def test_a_request_does_not_become_new_by_an_edit(received: Received) -> None:
+    await received(message("a cat", PRIVATE, **{"from": ANN}))
+    body = message("/new a dog", PRIVATE, **{"from": ANN, "edit_date": 60})
+    (refused,) = await received({"edited_message": body["message"]})
+    assert said(refused.payload) == "edited.command"
+
+
+async def test_a_held_request_keeps_its_links(received: Received) -> None:
+    link = "https://media.example/a.mp4"
+    job = message_job(
+        ChatKey(PRIVATE["id"]),
+        LocalizedMessage("new.held"),
+        requester_id=ANN["id"],
+        language="en",
+        asked_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    held = replace(job, payload=MessagePayload(message=LocalizedMessage("new.held"), links=(link,)))
+    await received.job_queue.enqueue([held], "told")
+    claimed = await received.job_queue.claim(queue_id(held.chat, held.queue), "ticket")
+    assert claimed is not None
+    await received.job_queue.finish(claimed, JobState.DONE)
+    run = await received(press(pack(RunHeld(held.id)), ANN, PRIVATE))
+    (edit,) = (one for one in run if one.kind is JobKind.EDIT)
+    assert edit.payload_as(EditPayload).links == (link,)
 
 
 @pytest.mark.parametrize("words", ["project", "please", "ok", "👍", "yes", "…"])

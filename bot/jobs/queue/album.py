@@ -183,8 +183,10 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     was_asked = JobField.WAS_ASKED in fields
     prompt = "" if was_asked else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
+    asked = job.payload_as(EditPayload)
     payload = EditPayload(
-        links=tuple(dict.fromkeys(links)) or job.payload_as(EditPayload).links,
+        links=tuple(dict.fromkeys(links)) or asked.links,
+        new_job_id=asked.new_job_id,
         is_late=JobField.IS_LATE in fields,
         text_not_asked_for=_distinct(
             texts[part.message_id].text for part in parts if was_asked or not part.is_own

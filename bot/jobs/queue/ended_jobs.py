@@ -21,7 +21,8 @@ from bot.jobs.checkpoints import (
     Uploaded,
     UploadUsed,
 )
-from bot.jobs.model import Job
+from bot.jobs.model import Job, JobKind
+from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.album import read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.packed_request import pack
@@ -76,6 +77,15 @@ class EndedJobs:
                     pipe.hdel(name, *left_out)
             pipe.zrem(keys.ENDED_JOBS, *due)
             await pipe.execute()
+
+
+def is_brief(job: Job) -> bool:
+    """Return whether a job is kept only briefly, because no button refers to it."""
+    if job.kind is JobKind.MESSAGE:
+        # Otherwise a button runs the request that it holds.
+        links = job.payload.links if isinstance(job.payload, MessagePayload) else ()
+        return not (job.prompt or job.files or links)
+    return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 
 
 def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:

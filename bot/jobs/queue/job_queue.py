@@ -23,8 +23,9 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
-from bot.jobs.queue.ended_jobs import EndedJobs
+from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
@@ -366,7 +367,7 @@ class JobQueue(JobReader):
         if error:
             given_up = GivenUp(job.id, str(job.chat), job.kind, self._clock.now(), error)
             argument["given_up"] = STORED_GIVEN_UP.dump_json(given_up).decode()
-        ttl_s = min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if _is_brief(job) else self._finished_ttl_s
+        ttl_s = min(self._finished_ttl_s, keys.BRIEF_JOB_TTL_S) if is_brief(job) else self._finished_ttl_s
         await self._end(job.chat, job.queue, job.id, claimed.attempt, state, ttl_s, **argument)
 
     async def _end(
@@ -417,9 +418,14 @@ class JobQueue(JobReader):
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
         """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
 
+        The ``/new`` that a request came with is stopped with it.
+
         Returns:
             The state that it was in; ``None`` if the job is unknown by now.
         """
+        status = await self.find(chat, job_id)
+        if status is not None and (new_id := status.job.payload_as(EditPayload).new_job_id):
+            await self.cancel(chat, queue, new_id)
         state = await self._cancel(
             [
                 keys.job_key(str(chat), job_id),
@@ -478,13 +484,6 @@ class JobQueue(JobReader):
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())
-
-
-def _is_brief(job: Job) -> bool:
-    """Return whether a job is kept only briefly, because no button refers to it."""
-    if job.kind is JobKind.MESSAGE:
-        return not job.prompt and not job.files  # Otherwise a button runs the request that it holds.
-    return job.kind in (JobKind.CANCEL, JobKind.FORGET)
 
 
 def _key(job: Job) -> str:

@@ -6,8 +6,8 @@ from datetime import datetime
 from bot.chats.chats import Chats
 from bot.jobs.buttons import GoOnChoice
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
-from bot.jobs.model import Attachment, Job, JobKind, QueueName, retry_id
-from bot.jobs.payloads import EditPayload, ExportPayload
+from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName, retry_id
+from bot.jobs.payloads import EditPayload, ExportPayload, NewPayload
 from bot.jobs.queue.job_queue import JobQueue
 
 MAX_RESTORED_FILES = 10
@@ -85,9 +85,19 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
         payload = ExportPayload(version=asked.version, project=asked.project) if asked.project else None
         return replace(new, kind=JobKind.EXPORT, files=(), payload=payload)
     files, links = await not_uploaded(job_queue, chats, old)
+    new = replace(new, files=files)
     if isinstance(old.payload, EditPayload):
         new = replace(new, payload=old.payload.changed(links=tuple(links)))
-    return replace(new, files=files)
+    return await with_its_project(job_queue, old, new)
+
+
+async def with_its_project(job_queue: JobQueue, old: Job, job: Job) -> Job:
+    """Let a job that runs a request again also do the ``/new`` that it came with, unless that was done."""
+    new_id = old.payload_as(EditPayload).new_job_id
+    status = await job_queue.find(old.chat, new_id) if new_id else None
+    if not new_id or (status is not None and status.state is JobState.DONE):
+        return job
+    return replace(job, kind=JobKind.NEW, payload=NewPayload(links=job.payload_as(EditPayload).links))
 
 
 async def not_uploaded(

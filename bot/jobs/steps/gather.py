@@ -1,8 +1,9 @@
 """Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
+from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import Gathered
-from bot.jobs.messages import LocalizedMessage, with_lines
-from bot.jobs.model import MAX_PROMPT_CHARS
+from bot.jobs.messages import Button, LocalizedMessage, with_lines
+from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart
 from bot.jobs.refusal_messages import continues_without, with_request_kept
@@ -20,11 +21,29 @@ class Gather:
     name = "gather"
 
     async def __call__(self, attempt: Attempt) -> None:
+        await _ensure_begun(attempt)
         gathered = attempt.claimed.gathered
         if any(part.refusal for part in gathered.parts):
             # Read again: more may have arrived while the position message was waited for.
             gathered = await wait_until_quiet(attempt, await attempt.gathered())
         await apply_parts(attempt, gathered)
+
+
+async def _ensure_begun(attempt: Attempt) -> None:
+    """End a request whose project wasn't begun by the ``/new`` that it came with: it isn't meant for another one.
+
+    Raises:
+        JobEnded: It was stopped, or has failed.
+    """
+    new_id = attempt.job.payload_as(EditPayload).new_job_id
+    status = await attempt.job_queue.find(attempt.job.chat, new_id) if new_id else None
+    if not new_id or (status is not None and status.state is JobState.DONE):
+        return
+    if status is not None and status.state is JobState.CANCELLED:
+        raise JobEnded(None, JobState.CANCELLED)
+    raise JobEnded(
+        LocalizedMessage("error.unexpected", buttons=(Button("button.retry", Retry(attempt.job.id)),))
+    )
 
 
 async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJob:

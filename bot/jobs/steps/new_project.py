@@ -9,7 +9,7 @@ from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, QueueName, follow_up_id, message_job
 from bot.jobs.next_steps import how_to_begin
-from bot.jobs.payloads import EditPayload, NewPayload
+from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload
 from bot.jobs.ports import Topics
 from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
@@ -107,8 +107,9 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
             asked_at=job.asked_at,
             job_id=held_id,
         )
-        prompt = " ".join(filter(None, (job.prompt, *links)))
-        await attempt.job_queue.enqueue([replace(held, prompt=prompt, files=job.files)], f"{job.id}:told")
+        payload = MessagePayload(message=offer, links=links)
+        held = replace(held, prompt=job.prompt, files=job.files, payload=payload)
+        await attempt.job_queue.enqueue([held], f"{job.id}:told")
 
 
 async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessage) -> None:

@@ -1,13 +1,13 @@
 """Stopping a request: ``/cancel``, and the button of its progress message."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from telegram import Update
 
 from bot.jobs.buttons import Cancel, EditHeard
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import CancelPayload
+from bot.jobs.payloads import CancelPayload, EditPayload
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.steps.ask_for_clip import NOTHING_KEPT
 from bot.jobs.steps.transcribe import Heard
@@ -50,9 +50,7 @@ class CancelHandlers(HandlerFamily):
         own = [job for job in jobs if is_own(update, job.requester_id)]
         if not own and not await self._permissions.may_change(update, None):
             return await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
-        first, *later = own or jobs
-        # What ``/new`` came with is a job of its own: that is stopped, the new project stays.
-        job_id = next((job.id for job in later if _follows(job, first)), first.id)
+        job_id = _request_of((own or jobs)[0], jobs).id
         # Stored with the job's id, so that a repeated update doesn't cancel the next job too.
         payload = CancelPayload(job_id=job_id)
         if await self._submitter.submit(update, JobKind.CANCEL, payload):
@@ -62,10 +60,8 @@ class CancelHandlers(HandlerFamily):
 
     async def _press(self, press: Press, action: Cancel) -> PressReply:
         job = await self.job_behind(press, action.job_id)
+        job = _request_of(job, await self._job_queue.current_jobs(job.chat, job.queue))
         state = await self._job_queue.cancel(job.chat, job.queue, job.id)
-        for later in await self._job_queue.current_jobs(job.chat, job.queue):
-            if _follows(later, job):  # Without the new project it would change the present one.
-                await self._job_queue.cancel(later.chat, later.queue, later.id)
         match state:
             case JobState.QUEUED:
                 where = await self._job_queue.find_position_message(job)
@@ -89,10 +85,9 @@ class CancelHandlers(HandlerFamily):
         return PressReply(buttons=NO_BUTTONS)
 
 
-def _follows(later: Job, job: Job) -> bool:
-    """Return whether a job is the request that a ``/new`` came with."""
-    kinds = (job.kind, later.kind)
-    return kinds == (JobKind.NEW, JobKind.EDIT) and later.message_id == job.message_id
+def _request_of(job: Job, jobs: Sequence[Job]) -> Job:
+    """Return the request that came with a job, if it is a ``/new`` with one, and else the job: both stop together."""
+    return next((other for other in jobs if other.payload_as(EditPayload).new_job_id == job.id), job)
 
 
 def close_position_message(

@@ -17,12 +17,13 @@ from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.payloads import EditPayload, MessagePayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.queue.retry_jobs import not_uploaded
+from bot.jobs.queue.retry_jobs import not_uploaded, with_its_project
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.handlers.job_submitter import ANSWER_MARK
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
+from bot.telegram.reading.commands import EDIT, NEW
 from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
 from bot.words.phrases import action_for
@@ -49,7 +50,9 @@ class EditedMessageHandlers(HandlerFamily):
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
             return  # It isn't a request any more.
-        is_other_command = request.command is not None and not request.is_edit
+        comes_with_new = bool(status.job.payload_as(EditPayload).new_job_id)
+        own_commands = (EDIT, NEW) if comes_with_new else (EDIT,)
+        is_other_command = request.command is not None and request.command.name not in own_commands
         has_media = bool(request.part.files or request.links)
         if is_other_command or (not has_media and action_for(request.prompt) is not None):
             # The agent would charge for a command; and to run it now would be too late.
@@ -113,6 +116,8 @@ class EditedMessageHandlers(HandlerFamily):
                 edited = replace(old.job, files=files, payload=EditPayload(links=offer.payload.links))
                 files, links = await not_uploaded(self._job_queue, self._chats, edited)
             job = replace(job, files=files, payload=EditPayload(links=tuple(links)))
+            if old is not None:
+                job = await with_its_project(self._job_queue, old.job, job)
         return await self.send_prompt(press, job)
 
 

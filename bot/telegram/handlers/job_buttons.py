@@ -40,7 +40,7 @@ from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import Button
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
-from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload
+from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload, MessagePayload
 from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
@@ -246,7 +246,8 @@ class JobButtons(HandlerFamily):
             if await job_queue.load_checkpoint(old, UploadUsed) is not None:
                 return PressReply("toast.sent_already", buttons=NO_BUTTONS)
             before = awaited.digest_before if awaited else ""
-            payload = EditPayload(uploads_before=before, link_job_id=old.id if awaited else "")
+            links = old.payload.links if isinstance(old.payload, MessagePayload) else ()
+            payload = EditPayload(links=links, uploads_before=before, link_job_id=old.id if awaited else "")
             job = replace(job, files=files, payload=payload)
         return await self.send_prompt(press, job)
 

@@ -12,7 +12,14 @@ from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld, VariationAspect
 from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
-from bot.jobs.payloads import ExportPayload, MessagePayload, NewPayload, SkillView, VariationsPayload
+from bot.jobs.payloads import (
+    EditPayload,
+    ExportPayload,
+    MessagePayload,
+    NewPayload,
+    SkillView,
+    VariationsPayload,
+)
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, PARAGRAPH, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.telegram.handlers.cancel import CancelHandlers
@@ -217,7 +224,9 @@ class RequestHandlers(HandlerFamily):
             kind="asked" if new is None else "begins",
         )
         # Without prompt and files: those are stored as parts, and join the job in ``album.read_gathered_job``.
-        edit = self._submitter.job(update, JobKind.EDIT)
+        edit = self._submitter.job(
+            update, JobKind.EDIT, payload=None if new is None else EditPayload(new_job_id=new.id)
+        )
         await self._submitter.enqueue(update, [*jobs, *([] if new is None else [new]), edit], arrival)
         return None
 

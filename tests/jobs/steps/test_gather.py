@@ -2,6 +2,9 @@ import pytest
 
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.model import JobKind, JobState
+from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.gather import Gather
 from bot.jobs.worker.attempt import JobEnded
@@ -46,6 +49,22 @@ async def test_words_alone_are_not_saved(rig: Rig) -> None:
     await Gather()(attempt)
     assert attempt.job.prompt == "trim it"
     assert queue_of(attempt).saved == {}
+
+
+@pytest.mark.parametrize("state", [JobState.DONE, JobState.CANCELLED, JobState.FAILED, None])
+async def test_what_came_with_new_runs_only_in_the_new_project(rig: Rig, state: JobState | None) -> None:
+    new = rig.job(id="new", kind=JobKind.NEW, prompt="")
+    attempt = rig.attempt(rig.job(payload=EditPayload(new_job_id=new.id)))
+    if state is not None:
+        queue_of(attempt).waiting[new.id] = JobStatus(new, state, 0)
+    if state is JobState.DONE:
+        return await Gather()(attempt)
+    with pytest.raises(JobEnded) as ended:
+        await Gather()(attempt)
+    is_told = ended.value.message is not None
+    assert (ended.value.state is JobState.CANCELLED, is_told) == (
+        (True, False) if state is JobState.CANCELLED else (False, True)
+    )
 
 
 async def test_of_several_files_with_the_same_refusal_the_first_is_refused(rig: Rig) -> None:

@@ -189,7 +189,9 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
 ) -> None:
     rig.topics.next_id = 8
     await edited(rig, "trim it")
-    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt="a cat"))
+    links = ("https://media.example/a.mp4",)
+    job = rig.job(kind=JobKind.NEW, prompt="a cat", payload=NewPayload(links=links))
+    attempt = rig.attempt(job)
     queue = queue_of(attempt)
     enqueue = queue.enqueue
 
@@ -202,7 +204,9 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
     await NewProject(rig.projects, rig.topics)(attempt)
     assert said_elsewhere(attempt) == [(8, "new.held")]
     (held,) = queue.enqueued.values()
-    message = held.payload_as(MessagePayload).message
+    assert isinstance(held.payload, MessagePayload)
+    assert held.payload.links == links
+    message = held.payload.message
     assert isinstance(message, LocalizedMessage)
     assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunHeld(held.id)])
 

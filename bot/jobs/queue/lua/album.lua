@@ -41,11 +41,8 @@ local function save_album_part(keys, part, ttl)
   redis.call('EXPIRE', keys.album, ttl.album_s)
 end
 
--- An album goes as a whole: take back what came of it before, and refuse what comes later for the same reason.
-local function refuse_album(keys, part, job, refusal, ttl)
-  save_album_part(keys, part, ttl)
-  redis.call('HSET', keys.album, 'refusal', cjson.encode(refusal))
-  if not job then return end
+-- An album goes as a whole: take back what came of it before.
+local function take_back_album(keys, job)
   local ids, has_others = {}, false
   for _, field in ipairs(redis.call('HKEYS', job)) do
     local id = string.match(field, '^part:(.+)$')
@@ -58,6 +55,13 @@ local function refuse_album(keys, part, job, refusal, ttl)
   if not has_others then return redis.call('HSET', job, 'cancel_requested', 1) end
   for _, id in ipairs(ids) do redis.call('HDEL', job, 'part:' .. id, 'text:' .. id) end
   redis.call('HINCRBY', job, 'version', 1)
+end
+
+-- Take back what came of an album before, and refuse what comes later for the same reason.
+local function refuse_album(keys, part, job, refusal, ttl)
+  save_album_part(keys, part, ttl)
+  redis.call('HSET', keys.album, 'refusal', cjson.encode(refusal))
+  if job then take_back_album(keys, job) end
 end
 
 local function add_part(keys, job, id, part, ttl)

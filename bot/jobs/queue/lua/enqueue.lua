@@ -72,6 +72,11 @@ if refusal then
   return refusal
 end
 
+if part and part.kind == 'begins' and part.album ~= '' then
+  -- Its first pictures came without the caption: they belong to the new project, too.
+  local before = find_open_job(args.job_prefix, redis.call('HGET', keys.album, 'job'))
+  if before and redis.call('HEXISTS', before, 'has_prompt') == 0 then take_back_album(keys, before) end
+end
 for _, job in ipairs(jobs) do
   redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'language', job.language)
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
