@@ -265,7 +265,7 @@ async def test_what_the_bot_did_not_write_stops_nothing_that_runs_for_ever(
                 assert "worker" in await place.job_queue.statistics.workers()
             names = {getattr(task.get_coro(), "__name__", "") for task in asyncio.all_tasks()}
             assert {"sweep", "listen"} <= names
-    assert done == [lost.id]
+    assert done.count(lost.id) == 1  # An apology for what can't be read may have run beside it.
 
 
 def test_docket_pickles_nowhere_else() -> None:
