@@ -1,5 +1,6 @@
 """What all handlers are made with, and the base of those of one family of commands and buttons."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -97,7 +98,7 @@ class HandlerServices:
     admins: Collection[int] = ()  # ids of the people who run the bot
 
 
-class HandlerFamily:
+class HandlerFamily(ABC):
     """Base of the handlers of one family."""
 
     def __init__(self, services: HandlerServices) -> None:
@@ -114,8 +115,9 @@ class HandlerFamily:
         """Add the handlers to the application."""
         self._services.application.add_handlers(self._handlers())
 
+    @abstractmethod
     def _handlers(self) -> Handlers:
-        raise NotImplementedError
+        """Return the family's handlers, in the order in which they are asked."""
 
     async def words_for(self, press: Press) -> Words:
         """Return the texts for the person who pressed a button."""
