@@ -28,6 +28,10 @@ MAX_CONCURRENT = 100
 
 WRONG_SECRETS_LOGGED_EVERY_S = 60.0
 
+OPEN_TIMEOUT_S = 5.0
+"""For a process that starts to accept updates. In a rolling restart, a balancer would pass a request that is refused on
+to the process that ends next, which may refuse it too."""
+
 BODY_TIMEOUT_S = 10.0  # for a body to arrive
 
 STORE_TIMEOUT_S = 25.0
@@ -57,14 +61,16 @@ class Webhook:
         self._wrong_secrets = 0
         self._logged_wrong_s = -WRONG_SECRETS_LOGGED_EVERY_S
         self._store_update: StoreUpdate | None = None
+        self._was_opened = asyncio.Event()
         self._in_progress = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self.is_set = False
 
     def open(self, store_update: StoreUpdate) -> None:
-        """Accept updates from now on; before that and after :meth:`close`, Telegram is told to retry."""
+        """Accept updates from now on; they wait for it a while. After :meth:`close`, Telegram has to retry."""
         self._store_update = store_update
+        self._was_opened.set()
 
     async def close(self) -> None:
         """Accept no more updates, and let those be stored that have come: the store is closed after this."""
@@ -83,13 +89,16 @@ class Webhook:
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._secret):
             self._log_wrong_secret(has_one=bool(given))
             return _refusal(401)
-        store_update = self._store_update
-        if store_update is None or self._in_progress >= MAX_CONCURRENT:
+        if self._in_progress >= MAX_CONCURRENT:
             return _refusal(503)
         self._in_progress += 1
         self._is_idle.clear()
         try:
-            return await _store(request, store_update)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OPEN_TIMEOUT_S):
+                    await self._was_opened.wait()
+            store_update = self._store_update
+            return _refusal(503) if store_update is None else await _store(request, store_update)
         finally:
             self._in_progress -= 1
             if not self._in_progress:

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from bot.runtime import metrics
+from bot.web import webhook as webhooks
 from bot.web.app import create_app
 from bot.web.health import Health
 from bot.web.webhook import MAX_BODY_BYTES, MAX_CONCURRENT, MAX_DEPTH, Webhook
@@ -173,6 +174,27 @@ async def test_a_closed_webhook_answers_503(
     assert await deliver(http) == 503
     webhook.open(update_store.store)
     assert await deliver(http) == 200
+
+
+async def test_what_comes_while_the_process_starts_waits_until_it_accepts_updates(
+    update_store: UpdateStore,
+) -> None:
+    starting = Webhook(SECRET, HandClock())
+    transport = httpx.ASGITransport(create_app(Health(), starting, "/hook"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as http:
+        deliveries = {asyncio.create_task(deliver(http)) for _ in range(MAX_CONCURRENT + 1)}
+        refused, waiting = await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
+        starting.open(update_store.store)
+        assert [delivery.result() for delivery in refused] == [503]
+        assert await asyncio.gather(*waiting) == [200] * MAX_CONCURRENT
+    assert update_store.stored == [UPDATE] * MAX_CONCURRENT
+
+
+async def test_what_comes_while_the_process_does_not_start_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "OPEN_TIMEOUT_S", 0.01)
+    transport = httpx.ASGITransport(create_app(Health(), Webhook(SECRET, HandClock()), "/hook"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as http:
+        assert await deliver(http) == 503
 
 
 async def test_what_has_come_is_stored_before_a_webhook_is_closed(
