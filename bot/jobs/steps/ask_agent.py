@@ -34,7 +34,14 @@ from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, is_pending, stage_of
+from bot.jobs.steps.turn_progress import (
+    EDITING,
+    GENERATING,
+    TurnProgress,
+    has_succeeded,
+    is_pending,
+    stage_of,
+)
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -109,6 +116,7 @@ class _Received:
     question_set: QuestionSet | None = None
     events: int = 0  # without keep-alives
     files: int = 0
+    has_worked: bool = False  # a tool was called that changes the project
     is_generating: bool = False  # a video that is announced may come after the turn
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
@@ -237,8 +245,9 @@ class _AgentTurn:
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
+        may_lag = not has_answer or received.has_worked or received.error is not None
         if received.is_generating and received.error is None:
-            draft = await self._draft.read_after_turn(has_answer=has_answer)
+            draft = await self._draft.read_after_turn(may_lag=may_lag)
             if not self._draft.is_other(draft):
                 with contextlib.suppress(DraftUnchanged):
                     draft = await self._draft.wait_for_change(GENERATION_READINGS)
@@ -248,7 +257,7 @@ class _AgentTurn:
             return draft, use
         reading = asyncio.create_task(self._spending.read_after())
         try:
-            draft = await self._draft.read_after_turn(has_answer=has_answer)
+            draft = await self._draft.read_after_turn(may_lag=may_lag)
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
@@ -396,6 +405,7 @@ class _AgentTurn:
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
+                received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.is_generating |= event.is_long_running and stage == GENERATING
                 self._show(stage, work, received)
             case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
