@@ -23,6 +23,7 @@ class ButtonAction:
     name: ClassVar[str]
 
     def __init_subclass__(cls, name: str) -> None:
+        """Make the action a dataclass, and register it under its name in callback data; bases have none."""
         super().__init_subclass__()
         if cls.__annotations__:  # Without fields of its own it is as its base, and 0.4 ms are saved.
             dataclass(frozen=True)(cls)

@@ -61,7 +61,7 @@ class GroupHandlers(HandlerFamily):
         elif change.chat.type in (ChatType.GROUP, ChatType.SUPERGROUP) and not may_write(
             change.old_chat_member
         ):
-            # Admins of a group hear everything, as does a bot without privacy mode.
+            # The bot sees all messages where it is an admin, or if it has no privacy mode.
             hears_all = (
                 change.new_chat_member.status == ChatMember.ADMINISTRATOR
                 or context.bot.bot.can_read_all_group_messages

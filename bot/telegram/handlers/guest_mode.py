@@ -92,7 +92,7 @@ class GuestModeHandlers(HandlerFamily):
         part = self._services.refusals.checked(part, card)
         refusal = None
         if part.refusal is not None and not part.files:
-            # Why, and what helps, is said where its buttons work.
+            # The reason, and what helps, goes to the private chat, where buttons work.
             there = Button("button.private_chat", url=private_chat_url(username))
             refusal = LocalizedMessage("guest.file_refused", buttons=(there,))
         elif request.is_refused and request.left_out:
@@ -143,7 +143,7 @@ class GuestModeHandlers(HandlerFamily):
                 if state in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
                     reply = PressReply("toast.cancelling")
                 if job.guest_query is not None and state not in (JobState.RUNNING, JobState.ASKING):
-                    # Nobody else edits it any more, perhaps because its ID was lost: the press tells it again.
+                    # Nobody else edits it any more, perhaps because its ID was lost: the press brings it again.
                     await guests.save_id(job.guest_query, str(press.inline_message_id))
                     key = "progress.cancelled" if state is JobState.QUEUED else "guest.see_private"
                     words = Words(job.language)

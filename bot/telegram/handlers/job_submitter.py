@@ -32,10 +32,10 @@ from bot.words import language_of
 log = structlog.get_logger(__name__)
 
 _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
-"""Texts for places that are taken, other than those of the chat."""
+"""Texts for full queues other than the chat's own."""
 
 ANSWER_MARK = "="
-"""Stands before what is recorded of a message that answered a question."""
+"""Prefix of what is recorded of a message that answered a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class JobSubmitter:
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
             no_room = self.no_room_message(error)
-            # A token is deleted all the same.
+            # A message with a token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
             try:
@@ -123,13 +123,13 @@ class JobSubmitter:
                 self.application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def no_room_message(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
-        """Say why there is no room for a job."""
+        """Return the message that says why there is no room for a job."""
         if isinstance(error, QuotaExceeded):
             return quota_message(error.warning, self.job_queue.quotas, is_over=True)
         return LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
 
     async def _warn(self, update: Update, job: Job, enqueued: Enqueued) -> None:
-        """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
+        """Warn about an accepted request: little is left of a quota, or new jobs are not begun."""
         warnings = [
             await self._saying(update, quota_message(warning, self.job_queue.quotas, is_over=False))
             for warning in enqueued.warnings
@@ -303,7 +303,7 @@ def _is_said(shown: str, answer: str) -> bool:
 
 
 def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> LocalizedMessage:
-    """Say why a request is refused and when the quota resets, or how little of it is left."""
+    """Return why a request is refused and when the quota resets, or how little of it is left."""
     kind, limit = "over" if is_over else "left", quotas.limit(warning)
     params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
     if warning.resource == "requests":

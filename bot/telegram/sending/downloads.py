@@ -1,4 +1,4 @@
-"""Files that lie with Telegram, read as streams: over HTTP from the cloud, from disk beside a local server."""
+"""Files at Telegram, read as streams: over HTTP from the cloud, or from the disk of a local server."""
 
 from __future__ import annotations
 
