@@ -110,8 +110,8 @@ class GuestResponder(TelegramResponder):
     """Sends for a guest's job.
 
     What a job says goes to the person's private chat, as for their other jobs, and the last of it into the message
-    where they asked. Its result is sent to the private chat once, and from there by its file ID into that message. Who
-    hasn't begun a private chat gets the result through the operator's staging chat, or else by a button.
+    where they asked. Its result is sent to the private chat once, and from there by its file ID into that message.
+    People who haven't begun a private chat get the result through the operator's staging chat, or else by a button.
     """
 
     def __init__(
