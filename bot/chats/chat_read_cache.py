@@ -81,9 +81,7 @@ class ChatReadCache(Generic[T]):
             is_written = True
         finally:
             reading = self._readings.get(key.of_account)
-            value = (
-                reading.value if reading is not None and reading.key == key else None
-            )  # None: see _Reading.
+            value = reading.value if reading is not None and reading.key == key else None
             if reading is not None and value is not None and is_written and change is not None:
                 reading.value = change(value)
             else:

@@ -61,7 +61,7 @@ class Webhook:
         self._wrong_secrets = 0
         self._logged_wrong_s = -WRONG_SECRETS_LOGGED_EVERY_S
         self._store_update: StoreUpdate | None = None
-        self._was_opened = asyncio.Event()
+        self._opened_or_closed = asyncio.Event()
         self._in_progress = 0
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -70,11 +70,12 @@ class Webhook:
     def open(self, store_update: StoreUpdate) -> None:
         """Accept updates from now on; they wait for it a while. After :meth:`close`, Telegram has to retry."""
         self._store_update = store_update
-        self._was_opened.set()
+        self._opened_or_closed.set()
 
     async def close(self) -> None:
         """Accept no more updates, and let those be stored that have come: the store is closed after this."""
         self._store_update = None
+        self._opened_or_closed.set()  # What still waits is refused at once.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._is_idle.wait()
@@ -96,7 +97,7 @@ class Webhook:
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(OPEN_TIMEOUT_S):
-                    await self._was_opened.wait()
+                    await self._opened_or_closed.wait()
             store_update = self._store_update
             return _refusal(503) if store_update is None else await _store(request, store_update)
         finally:

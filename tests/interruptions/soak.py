@@ -255,7 +255,13 @@ async def _see_through(prompt: Prompt, tally: Tally) -> None:
             await prompt.person.press(unsure, RETRY)
         return False
 
-    await until(is_over, AT_REST_S)
+    try:
+        await until(is_over, AT_REST_S)
+    except AssertionError:
+        said = await prompt.person.chat.messages(deleted=True)
+        tally.faults.append(
+            f"{prompt.text}: no video; its chat: {[(seen.id, seen.text[:60]) for seen in said]}"
+        )
 
 
 async def _answers(prompt: Prompt) -> list[Seen]:

@@ -12,7 +12,7 @@ from bot.runtime import metrics
 from bot.web import webhook as webhooks
 from bot.web.app import create_app
 from bot.web.health import Health
-from bot.web.webhook import MAX_BODY_BYTES, MAX_CONCURRENT, MAX_DEPTH, Webhook
+from bot.web.webhook import MAX_BODY_BYTES, MAX_CONCURRENT, MAX_DEPTH, OPEN_TIMEOUT_S, Webhook
 from tests.clocks import PATIENCE_S, HandClock
 
 SECRET = "s3cret-of-nobody-at-all"
@@ -188,6 +188,20 @@ async def test_what_comes_while_the_process_starts_waits_until_it_accepts_update
         assert [delivery.result() for delivery in refused] == [503]
         assert await asyncio.gather(*waiting) == [200] * MAX_CONCURRENT
     assert update_store.stored == [UPDATE] * MAX_CONCURRENT
+
+
+async def test_what_waits_for_a_process_that_ends_before_it_has_started_gets_503_at_once(
+    update_store: UpdateStore,
+) -> None:
+    starting = Webhook(SECRET, HandClock())
+    transport = httpx.ASGITransport(create_app(Health(), starting, "/hook"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://bot") as http:
+        deliveries = {asyncio.create_task(deliver(http)) for _ in range(MAX_CONCURRENT + 1)}
+        await asyncio.wait(deliveries, return_when=asyncio.FIRST_COMPLETED)
+        async with asyncio.timeout(OPEN_TIMEOUT_S / 2):
+            await starting.close()
+            assert set(await asyncio.gather(*deliveries)) == {503}
+    assert update_store.stored == []
 
 
 async def test_what_comes_while_the_process_does_not_start_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
