@@ -678,6 +678,19 @@ async def test_of_requests_that_another_release_wrote_the_chat_hears_once(
     assert await job_queue.current(CHAT, QueueName.MAIN) == []
 
 
+async def test_a_topic_hears_of_that_in_the_language_that_its_chat_chose(
+    job_queue: JobQueue, redis: Redis
+) -> None:
+    topic = ChatKey(CHAT.chat_id, 7)
+    await new_chats(redis).update(topic.of_account, ChatFields(language="zh"))
+    job = new_job(chat=topic)
+    await job_queue.enqueue([job], 1)
+    await redis.hset(keys.job_key(str(topic), job.id), "request", "of another release")
+    assert await job_queue.claim(queue_id(topic, job.queue), job.id) is None
+    (said,) = await job_queue.current_jobs(topic, QueueName.QUICK)
+    assert said.language == "zh"
+
+
 async def test_a_question_or_notice_that_another_release_wrote_ends_without_an_apology(
     job_queue: JobQueue, redis: Redis
 ) -> None:

@@ -1,8 +1,11 @@
 import json
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
+import pytest
 from docket import Docket
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as StoreAway
 
 from bot.chats.key import ChatKey
 from bot.jobs.model import STORED_JOB, JobKind, QueueName
@@ -35,6 +38,31 @@ async def test_a_job_begins_at_its_time_once_though_the_sweep_died_halfway(
     await again.sweep()
 
     assert await again.current(CHAT, QueueName.QUICK) == [job.id]
+    assert await redis.zcard(keys.SCHEDULED_JOBS) == 0
+
+
+async def test_a_job_that_could_not_be_stored_at_its_time_begins_later(
+    job_queue: JobQueue, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = new_job(kind=JobKind.WATCH_UPLOAD, queue=QueueName.QUICK)
+    await job_queue.scheduled.add(job, clock.now())
+    with monkeypatch.context() as broken:
+        broken.setattr(job_queue, "enqueue", AsyncMock(side_effect=StoreAway))
+        with pytest.raises(StoreAway):
+            await job_queue.sweep()
+    await job_queue.sweep()
+    assert await job_queue.current(CHAT, QueueName.QUICK) == [job.id]
+
+
+async def test_one_for_which_there_is_no_room_is_dropped_and_holds_up_no_sweep(
+    redis: Redis, docket: Docket, clock: HandClock
+) -> None:
+    job_queue = JobQueue(redis, docket, clock, queue_limit=1)
+    waiting, job = (new_job(number, kind=JobKind.WATCH_UPLOAD, queue=QueueName.QUICK) for number in (1, 2))
+    await job_queue.enqueue([waiting], 1)
+    await job_queue.scheduled.add(job, clock.now())
+    await job_queue.sweep()
+    assert await job_queue.current(CHAT, QueueName.QUICK) == [waiting.id]
     assert await redis.zcard(keys.SCHEDULED_JOBS) == 0
 
 

@@ -304,12 +304,14 @@ async def test_no_connection_means_not_sent(http: httpx.AsyncClient) -> None:
         assert not caught.value.outcome_unknown
 
 
-async def test_a_lost_connection_means_perhaps_sent(http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"])
+async def test_a_lost_connection_means_perhaps_sent(http: httpx.AsyncClient, begun: bytes) -> None:
     asked = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal asked
         await read_request(reader)
+        writer.write(begun)
         asked += 1
 
     async with raw_server(talk) as url:

@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from redis.exceptions import ConnectionError as StoreAway
@@ -15,6 +15,9 @@ from bot.telegram.receiving.application import AnyApplication, Context, new_appl
 from bot.telegram.receiving.receiver import POLL_S, UpdateReceiver
 from tests.clocks import HandClock, eventually
 from tests.telegram.conftest import Start, Telegram
+
+ANN = {"id": 5, "is_bot": False, "first_name": "Ann"}
+CHAT = {"id": -100, "type": "supergroup", "title": "Editors"}
 
 
 class FakeHandler:
@@ -39,12 +42,19 @@ def handler() -> FakeHandler:
     return FakeHandler()
 
 
-@contextlib.asynccontextmanager
-async def receiving(telegram: Telegram, handler: FakeHandler) -> AsyncIterator[asyncio.Task[None]]:
+async def new_receiver(telegram: Telegram, handler: FakeHandler) -> UpdateReceiver:
     application: AnyApplication = new_application(telegram.bot, telegram.telegram_ids)
     application.add_handler(TypeHandler(Update, handler.handle))
     await application.initialize()
-    task = asyncio.create_task(UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock()).run())
+    return UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
+
+
+@contextlib.asynccontextmanager
+async def receiving(
+    telegram: Telegram, handler: FakeHandler, receiver: UpdateReceiver | None = None
+) -> AsyncIterator[asyncio.Task[None]]:
+    receiver = receiver or await new_receiver(telegram, handler)
+    task = asyncio.create_task(receiver.run())
     try:
         yield task
     finally:
@@ -146,6 +156,75 @@ async def test_what_was_not_stored_when_polling_ended_comes_again(
         assert await telegram.people.confirmed()
     # The store drops the repeated one.
     assert sorted(handler.texts) == ["ada", "bob 1", "bob 1", "bob 2"]
+
+
+async def test_a_process_that_polls_again_goes_on_with_a_chat_that_it_left_halfway(
+    telegram: Telegram, handler: FakeHandler
+) -> None:
+    ada = await telegram.people.person()
+    handler.waits["one"] = asyncio.Event()
+    receiver = await new_receiver(telegram, handler)
+    await ada.say("zero")
+    await ada.say("one")
+    async with receiving(telegram, handler, receiver):
+        await eventually(lambda: handler.texts == ["zero"])
+    handler.waits["one"].set()
+    async with receiving(telegram, handler, receiver):
+        assert await telegram.people.confirmed(timeout_s=5)
+    assert handler.texts[-1] == "one"
+
+
+async def test_nobody_waits_for_what_another_person_types_inline(
+    telegram: Telegram, handler: FakeHandler
+) -> None:
+    begun: list[int] = []
+
+    async def handle(update: Update, context: Context) -> None:
+        assert update.inline_query is not None
+        begun.append(update.inline_query.from_user.id)
+        await asyncio.Event().wait()
+
+    batch = [
+        {
+            "update_id": person,
+            "inline_query": {"id": str(person), "query": "", "offset": "", "from": {**ANN, "id": person}},
+        }
+        for person in (5, 6)
+    ]
+    application = new_application(telegram.bot, telegram.telegram_ids)
+    application.add_handler(TypeHandler(Update, handle))
+    await application.initialize()
+    receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
+    application.bot = Mock(wraps=telegram.bot, do_api_request=AsyncMock(side_effect=[batch, *[[]] * 9]))
+    async with receiving(telegram, handler, receiver):
+        await eventually(lambda: begun == [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("message", {"message_id": 1, "date": 1, "chat": CHAT, "sender_chat": CHAT, "text": "breaks"}),
+        ("callback_query", {"id": "9", "from": ANN, "chat_instance": "2", "data": "breaks"}),
+    ],
+)
+async def test_an_update_whose_handler_breaks_is_answered_where_it_came_from(
+    telegram: Telegram, kind: str, content: dict[str, Any]
+) -> None:
+    got: list[dict[str, Any]] = []
+
+    async def handle(update: Update, context: Context) -> None:
+        got.append(update.to_dict())
+        if "breaks" in str(got[-1]):
+            raise ZeroDivisionError
+
+    application = new_application(telegram.bot, telegram.telegram_ids)
+    application.add_handler(TypeHandler(Update, handle))
+    await application.initialize()
+    receiver = UpdateReceiver(application, telegram.clock, AsyncMock(), AsyncMock())
+    await receiver.receive_one({"update_id": 1, kind: content})
+    whole, bare = got
+    words = {"text", "data"}
+    assert bare[kind] == {name: value for name, value in whole[kind].items() if name not in words}
 
 
 async def test_an_update_that_can_not_be_read_is_skipped(telegram: Telegram, handler: FakeHandler) -> None:

@@ -125,6 +125,23 @@ async def test_a_render_of_an_attempt_that_died_is_found_by_its_id(rig: Rig) -> 
     assert await rig.usual_times.redis.llen(keys.usual_times_key(TimedStage.RENDER)) == 1
 
 
+async def test_the_id_of_a_render_is_saved_before_it_is_begun(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.open_project(a_draft(0))
+    attempt = rig.attempt(rig.job(kind=JobKind.EXPORT))
+    saved: list[RenderStarted | None] = []
+
+    async def start_render(*_: object) -> Render:
+        saved.append(attempt.load(RenderStarted))
+        raise asyncio.CancelledError  # as if the process ended here
+
+    monkeypatch.setattr(rig.projects.nemo, "start_render", start_render)
+    with pytest.raises(asyncio.CancelledError):
+        await rig.export(attempt)
+    assert None not in saved
+
+
 async def test_the_second_render_of_an_attempt_that_died_is_found_and_not_begun_as_a_third(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     first = rig.attempt(rig.job(kind=JobKind.EXPORT))

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted, UploadUsed, field_of
+from bot.jobs.checkpoints import FILES, LINKS, Uploaded, UploadStarted, UploadUsed, field_of
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment, JobState
 from bot.jobs.payloads import EditPayload
@@ -19,6 +19,7 @@ from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
+from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
 from bot.nemo.errors import ServiceError
 from bot.sandbox.samples import make_audio
@@ -143,6 +144,23 @@ async def test_an_attempt_that_died_after_its_files_arrived_uploads_nothing_agai
     uploaded = attempt.load(Uploaded, FILES)
     assert uploaded is not None
     assert list(uploaded.sources) == [file.file_id]
+
+
+async def test_that_links_are_sent_is_saved_before_it_is_done(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = rig.attempt(rig.job(payload=EditPayload(links=("https://cdn.example.com/a.mp4",))))
+    saved: list[UploadStarted | None] = []
+
+    async def upload_urls(*_: object) -> tuple[AcceptedFile, ...]:
+        saved.append(attempt.load(UploadStarted, LINKS))
+        raise asyncio.CancelledError  # as if the process ended here
+
+    monkeypatch.setattr(rig.projects.nemo, "upload_urls", upload_urls)
+    with pytest.raises(asyncio.CancelledError):
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert saved
+    assert None not in saved
 
 
 async def test_a_request_that_uses_an_upload_from_the_browser_marks_it_as_used(rig: Rig) -> None:
