@@ -16,10 +16,10 @@ from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import (
     AFTER,
     AgentAnswered,
-    AgentAsked,
     Checkpoint,
     HeldAnswer,
     KeptDraft,
+    PromptSent,
     Turn,
     before_turn,
 )
@@ -35,7 +35,7 @@ from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, stage_of
+from bot.jobs.steps.turn_progress import EDITING, GENERATING, TurnProgress, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -79,8 +79,7 @@ RAW_PAUSE_S = 5.0
 
 MAX_ANSWER_CHARS = 20_000
 
-PREVIEW_CHARS = 2000
-"""The newest of the words so far: what the progress message can show at most."""
+PREVIEW_CHARS = 2000  # the newest of the words so far: what the progress message can show at most
 
 
 class AgentTextSoFar(Checkpoint):
@@ -108,6 +107,7 @@ class _Received:
     question_set: QuestionSet | None = None
     events: int = 0  # without keep-alives
     files: int = 0
+    has_worked: bool = False  # a tool was called that changes the project
     generations: PendingGenerations = field(default_factory=PendingGenerations)
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
@@ -179,7 +179,7 @@ class AskAgent:
             return await _end_early(attempt, answered, turn)
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
-        asked = attempt.load(AgentAsked) or AgentAsked()
+        asked = attempt.load(PromptSent) or PromptSent()
         return (await self.projects.chats.get(attempt.job.chat)).session_id == asked.session_id
 
 
@@ -199,7 +199,7 @@ class _AgentTurn:
 
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
-        asked = self._attempt.load(AgentAsked, self._turn.key)
+        asked = self._attempt.load(PromptSent, self._turn.key)
         if asked is not None:
             return await self._go_on_without_stream(self._so_far())
         lost = self._attempt.lost
@@ -211,12 +211,7 @@ class _AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            is_generating = received.generations.is_any_announced
-            after = await (
-                self._draft.read()
-                if received.question_set is not None
-                else self._recover(is_generating=is_generating)
-            )
+            after = await self._recover(received.question_set, received.generations.is_any_announced)
         else:
             if received.error is None and received.question_set is None:
                 await self._progress.learn()
@@ -233,11 +228,9 @@ class _AgentTurn:
 
     async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
         """End the turn of an attempt that died: it had sent the message, or was about to."""
-        if so_far.question_set is not None:
-            after = await self._draft.read()
-        else:
+        if so_far.question_set is None:
             await self._attempt.lost.end_if_lost_since_asked()
-            after = await self._recover(is_generating=so_far.is_generating)
+        after = await self._recover(so_far.question_set, so_far.is_generating)
         return await self._save_answer(
             so_far.text, after, question_set=so_far.question_set, is_generating=so_far.is_generating
         )
@@ -245,28 +238,30 @@ class _AgentTurn:
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
-        is_generating = received.generations.is_any_announced and received.error is None
-        if is_generating and received.question_set is None:
+        may_lag = not has_answer or received.has_worked or received.error is not None
+        is_generating = received.generations.is_any_announced
+        if is_generating and received.error is None and received.question_set is None:
             draft = await self._draft.wait_for_video()
             use = await self._spending.read_after()
-            # A generation is charged when it is done: until then no balance shows it, and the estimate stands.
-            use = use if self._draft.has_new_video(draft) else CreditsUse()
-            await self._spending.record_use(use)
-            return draft, use
-        reading = asyncio.create_task(self._spending.read_after())
-        try:
-            draft = await self._draft.read_after_turn(has_answer=has_answer)
-            await asyncio.wait({reading}, timeout=GRACE_S)
-            use = reading.result() if reading.done() else CreditsUse()
-        finally:
-            reading.cancel()
+        else:
+            reading = asyncio.create_task(self._spending.read_after())
+            try:
+                draft = await self._draft.read_after_turn(may_lag=may_lag)
+                await asyncio.wait({reading}, timeout=GRACE_S)
+                use = reading.result() if reading.done() else CreditsUse()
+            finally:
+                reading.cancel()
+        if is_generating and not self._draft.has_new_video(draft):
+            use = (
+                CreditsUse()
+            )  # It is charged when it is done: until a balance shows it, the estimate stands.
         await self._spending.record_use(use)
         return draft, use
 
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.prompt
         if self._turn.prompt:
-            first = self._attempt.load(AgentAsked) or AgentAsked()
+            first = self._attempt.load(PromptSent) or PromptSent()
             is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return f"{prompt}\n\n{self._form}" if self._form else prompt
@@ -319,7 +314,7 @@ class _AgentTurn:
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
         return self._draft.is_other(draft)
 
-    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
+    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, PromptSent]:
         """Read the draft and the credits, then reserve credits for the turn and count it.
 
         Raises:
@@ -335,7 +330,7 @@ class _AgentTurn:
         await self._spending.ensure_generation_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
-        return state.draft, AgentAsked(
+        return state.draft, PromptSent(
             draft_digest=digest_of(state.draft),
             session_id=project.session_id,
             credits_before=reading.available,
@@ -401,12 +396,12 @@ class _AgentTurn:
                 received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
-                received.question_set = (
-                    asked if received.question_set is None else received.question_set.joined(asked)
-                )
+                before = received.question_set
+                received.question_set = asked if before is None else before.joined(asked)
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
+                received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.generations.take(event)
                 self._show(stage, work, received)
             case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
@@ -426,12 +421,16 @@ class _AgentTurn:
     def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
         self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
 
-    async def _recover(self, *, is_generating: bool) -> Draft | None:
+    async def _recover(self, question_set: QuestionSet | None, is_generating: bool) -> Draft | None:
         """Look at the project until its draft has changed, or for as long as an announced video may take.
+
+        A question changes nothing there.
 
         Raises:
             JobEnded: It never did, and no video was announced.
         """
+        if question_set is not None:
+            return await self._draft.read()
         self._progress.show_recovery()
         if is_generating:
             return await self._draft.wait_for_video()
@@ -458,7 +457,7 @@ class _AgentTurn:
         *,
         is_generating: bool = False,
     ) -> AgentAnswered:
-        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(AgentAsked) or AgentAsked()
+        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(PromptSent) or PromptSent()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
         # Where the draft can't be read, an export shows what there is.

@@ -47,9 +47,7 @@ class PendingGenerations:
 
     def _call_of(self, result: ToolResult) -> _Call | None:
         same = [call for call in self._calls if result.call_id and call.call_id == result.call_id] or [
-            call
-            for call in self._calls
-            if call.tool == result.name and not (call.call_id and result.call_id)
+            call for call in self._calls if call.tool == result.name and not (call.call_id and result.call_id)
         ]
         # Without ids, a result belongs to a call of which nothing is known yet, if there is one.
         return min(same, key=lambda call: call.is_announced, default=None)

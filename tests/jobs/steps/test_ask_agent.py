@@ -1,6 +1,7 @@
 import asyncio
 import json
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import stamina
@@ -12,9 +13,9 @@ from bot.jobs.checkpoints import (
     AFTER,
     FILES,
     AgentAnswered,
-    AgentAsked,
     HeldAnswer,
     KeptDraft,
+    PromptSent,
     Turn,
     Uploaded,
     before_turn,
@@ -30,11 +31,12 @@ from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
 from bot.jobs.steps.credits_use import TurnCredits
 from bot.jobs.steps.turn_draft import TurnDraft, TurnLimits
 from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
-from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import Call, ServiceError
 from bot.sandbox.nemovideo import scripts
+from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.scripts import Script
 from bot.store import keys
 from tests.clocks import eventually
@@ -42,6 +44,8 @@ from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
 VIDEO, AUDIO, TEXT = 0, 1, 7
 LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
+TRIM = "trim it to 1 second"
+BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
 
 
 async def ask(rig: Rig, attempt: Attempt) -> str:
@@ -103,7 +107,7 @@ async def test_without_words_nothing_is_asked(rig: Rig) -> None:
 
 async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO, TEXT))
-    attempt = rig.attempt(rig.job(prompt="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
+    attempt = rig.attempt(rig.job(prompt="add a title"), PromptSent(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
     message = held_answer(attempt)
@@ -148,6 +152,56 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
+
+
+@pytest.mark.parametrize("before", [None, {"t": [], "d": 0}, {"t": [{"tt": VIDEO, "sg": []}]}])
+@pytest.mark.parametrize(
+    ("end", "key"),
+    [([], "answer.empty"), (BUSY, "error.turn_busy"), ([{"cut": True}], "error.stream_lost")],
+    ids=["no words", "error", "broken stream"],
+)
+async def test_a_draft_that_comes_into_being_empty_is_no_change(
+    rig: Rig, before: Draft | None, end: Script, key: str
+) -> None:
+    await rig.open_project(before)
+    await rig.nemo.script([{"draft": {"t": [], "m": {"title": "project"}}}, *end])
+    ended_by = await ask(rig, rig.attempt(rig.job(prompt="make a promo for my coffee shop")))
+    answer = rig.responder.sent.get("answer")
+    assert (answer.key if isinstance(answer, LocalizedMessage) else ended_by) == key
+
+
+async def test_a_timeline_that_was_emptied_is_a_change(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"draft": {"t": []}}, {"text": "The timeline is empty now."}])
+    attempt = rig.attempt(rig.job(prompt="remove all clips"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+
+
+@pytest.mark.parametrize("late_looks", [1, 3])
+@pytest.mark.parametrize(
+    ("tools", "end"),
+    [
+        ([], BUSY),
+        ([{"tool": {"name": "edit_draft", "args": {}, "result": {"status": "ok"}}}], []),
+    ],
+    ids=["error", "edited"],
+)
+async def test_a_change_that_shows_late_is_seen_behind_words_too(
+    rig: Rig, late_looks: int, tools: Script, end: Script
+) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    await rig.nemo.fault("state", times=1 + late_looks, body=old_state, content_type="application/json")
+    await rig.nemo.script([*tools, {"edit": TRIM}, {"text": "I trimmed it."}, *end])
+    attempt = rig.attempt(rig.job(prompt="trim it"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
 
 
 @pytest.mark.parametrize("result", [{"status": "pending"}, {"data": {"state": "QUEUED"}}])
@@ -196,6 +250,95 @@ async def test_a_video_that_is_not_there_after_all_the_waiting_can_be_fetched_la
     assert [button.label for button in answer.buttons] == ["button.export"]
 
 
+ANNOUNCED: Script = [
+    {
+        "json": {
+            "content": {"parts": [{"functionCall": {"id": "f", "name": "generate_video", "args": {}}}]},
+            "longRunningToolIds": ["f"],
+        }
+    }
+]
+
+
+@pytest.mark.parametrize("end", ["process", "stream"])
+async def test_an_announced_video_is_not_paid_for_again_after_a_break(rig: Rig, end: str) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*ANNOUNCED, {"hold": "work"} if end == "process" else {"cut": True}])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    asking = asyncio.create_task(ask(rig, attempt))
+    if end == "process":
+        await eventually(lambda: attempt.load(AgentTextSoFar) is not None)
+        asking.cancel()
+        await asyncio.wait({asking})
+        attempt = again(attempt)
+        asking = asyncio.create_task(ask(rig, attempt))
+    assert await asking == ""
+    assert len(await rig.nemo.messages()) == 1
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, ListMessage)
+    assert answer.heading.key == "answer.still_generating"
+    assert [button.label for button in answer.buttons] == ["button.export"]
+
+
+async def test_an_announced_video_that_comes_after_a_restart_is_delivered(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO, VIDEO))
+    attempt = rig.attempt(
+        rig.job(prompt="add a clip"),
+        PromptSent(draft_digest=digest(a_draft(VIDEO))),
+        (KeptDraft(draft=a_draft(VIDEO)), before_turn(Turn())),
+        AgentTextSoFar(is_generating=True),
+    )
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert wants_export(answered)
+
+
+async def test_words_on_the_timeline_do_not_stand_for_the_video_that_was_announced(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*ANNOUNCED, {"draft": a_draft(VIDEO, TEXT)}, {"text": "The title is there."}])
+    attempt = rig.attempt(rig.job(prompt="add a clip with a title"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+    assert answered.still_generating
+    assert attempt.load(HeldAnswer) is None
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage)
+    assert answer.lines[-1].key == "answer.still_generating"
+    assert [button.label for button in answer.buttons] == ["button.export"]
+
+
+async def test_a_question_does_not_wait_for_a_video_that_was_announced(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TurnDraft, "wait_for_video", AsyncMock(side_effect=AssertionError))
+    await rig.open_project(a_draft(VIDEO))
+    music = {"id": "m", "prompt": "Which music?", "options": [{"id": "a", "label": "Calm"}]}
+    await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [music]}}])
+    with pytest.raises(JobSuspended):
+        await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+
+
+async def test_what_an_announced_video_will_cost_stays_counted_until_it_is_charged(
+    rig: Rig, redis: Redis
+) -> None:
+    rig.projects.operator_token.token = (await rig.nemo.add_account()).token
+    await rig.open_project(a_draft(VIDEO))
+    job = rig.job(prompt="add a clip")
+    await redis.hset(keys.job_key(str(job.chat), job.id), "state", "running")
+    await rig.nemo.script(ANNOUNCED)
+    assert await ask(rig, rig.attempt(job)) == ""
+    totals = await redis.hgetall(keys.totals_key(rig.clock.now().date().isoformat()))
+    assert (totals["credits_reserved"], totals["credits_unseen"]) == ("0", "50")
+
+
+def test_the_video_of_before_is_not_made_while_a_new_one_is() -> None:
+    text = "Click the Export button when it is done."
+    assert not wants_export(AgentAnswered(text=text, still_generating=True))
+
+
 @pytest.mark.parametrize(
     ("text", "has_changed", "wanted"),
     [
@@ -226,9 +369,6 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "nonsense": {"status": 200, "body": "<html>"},
     "dropped": {"drop": True},
 }
-TRIM = "trim it to 1 second"
-
-
 SAID: Script = [{"text": "I trimmed it."}]
 
 
@@ -304,7 +444,7 @@ async def test_what_others_used_of_the_same_account_is_not_told(
     rig: Rig, other_turns: int, used: int | None
 ) -> None:
     await rig.open_project()
-    attempt = rig.attempt(rig.job(), AgentAsked(credits_before=150, turns_before=0))
+    attempt = rig.attempt(rig.job(), PromptSent(credits_before=150, turns_before=0))
     for _ in range(other_turns):
         await rig.projects.operator_token.count_turn()
     use = await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).read_after()
@@ -391,9 +531,6 @@ async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> N
     answer = held_answer(attempt)
     assert isinstance(answer, AgentMessage)
     assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_other"]
-
-
-BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
 
 
 @pytest.mark.parametrize("chat_id", [4711, -1001234567890])
@@ -615,7 +752,7 @@ async def test_a_draft_that_can_be_read_in_the_end_has_not_changed_unseen(
         return await get_state(*args)
 
     monkeypatch.setattr(rig.projects, "get_state", get_state_later)
-    await draft.read_after_turn(has_answer=False)
+    await draft.read_after_turn(may_lag=True)
     assert draft.is_unread
     await draft.wait_for_change()
     assert not draft.is_unread
