@@ -214,7 +214,10 @@ def _with_lower_keys(value: Any, depth: int = 5) -> Any:
 
 
 def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
-    for choice in read.items(read.first_of(payload, ("candidates", "choices")))[:1]:
+    # A question's choices are its options.
+    is_models = not isinstance(payload.get("type"), str) and not asks(name)
+    choices = read.items(read.first_of(payload, ("candidates", "choices"))) if is_models else []
+    for choice in choices[:1]:
         payload = {**payload, **read.mapping(choice)}  # a model's own answer; others are alternatives
     type_ = payload.get("type") or name
     if not isinstance(type_, str):

@@ -144,6 +144,14 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             {"type": "tool_call", "function": {"name": "ask_question", "arguments": json.dumps(ASKED)}},
             [QUESTION],
         ),
+        (
+            {
+                "type": "ask_question",
+                "prompt": "Music?",
+                "choices": [{"type": "x", "prompt": "a", "text": "Calm"}],
+            },
+            [AgentQuestion(QuestionSet((Question("Music?", ("Calm",)),)))],
+        ),
         ({"type": "ask_question"}, [Unknown("ask_question")]),
         (
             {
