@@ -196,7 +196,9 @@ class NemoClient:
         response.request = self._any_turn
         reader = SseReader()
         async with contextlib.aclosing(response):
-            if not response.is_success or media_type(response).endswith("json"):
+            kind = media_type(response)
+            is_json = kind.endswith("json") and not kind.endswith("ndjson")  # JSON lines are a stream too.
+            if not response.is_success or is_json:
                 content = await read_body(call, response)
                 payload = await check_answer(call, response, content, credentials.token, empty_ok=True)
                 words = content.decode("utf-8-sig", "replace").strip()

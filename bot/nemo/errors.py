@@ -429,7 +429,8 @@ def _retry_after_s(headers: Mapping[str, str], payload: object) -> float | None:
     names = ("retry_after", "retryAfter", "retry_after_s")
     wait_s = read.number(headers.get("retry-after"))
     if wait_s is None and "date" in headers:
-        with contextlib.suppress(ValueError):
+        # A date in "-0000" has no zone, and can't be compared with one in "GMT".
+        with contextlib.suppress(ValueError, TypeError):
             until, now = (parsedate_to_datetime(headers.get(name, "")) for name in ("retry-after", "date"))
             wait_s = (until - now).total_seconds()
     if wait_s is None:

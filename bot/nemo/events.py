@@ -32,6 +32,7 @@ _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""
 _TEXT_TYPES = ("text/plain", "text/markdown")
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
+_CALL_IDS = ("call_id", "callId", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "id")
 _TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
 
 
@@ -69,6 +70,7 @@ class ToolCall:
     name: str
     args: Mapping[str, Any]
     is_long_running: bool = False  # whether its result may come after the turn
+    call_id: str = ""  # tells calls of one tool apart; empty if the server gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class ToolResult:
 
     name: str
     result: Any
+    call_id: str = ""  # of the call that it answers; empty if the server gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,10 @@ def _with_lower_keys(value: Any, depth: int = 5) -> Any:
 
 
 def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
-    for choice in read.items(read.first_of(payload, ("candidates", "choices")))[:1]:
+    # A question's choices are its options.
+    is_models = not isinstance(payload.get("type"), str) and not asks(name)
+    choices = read.items(read.first_of(payload, ("candidates", "choices"))) if is_models else []
+    for choice in choices[:1]:
         payload = {**payload, **read.mapping(choice)}  # a model's own answer; others are alternatives
     type_ = payload.get("type") or name
     if not isinstance(type_, str):
@@ -387,7 +393,7 @@ def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
     args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
-    call = ToolCall(_tool_name(source), args, is_long_running)
+    call = ToolCall(_tool_name(source), args, is_long_running, _call_id(source))
     asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)
 
@@ -437,7 +443,12 @@ _TYPED = {
 
 
 def _tool_result(source: Mapping[str, Any]) -> ToolResult:
-    return ToolResult(_tool_name(source), read.first_of(source, ("result", "response", "output")))
+    result = read.first_of(source, ("result", "response", "output"))
+    return ToolResult(_tool_name(source), result, _call_id(source))
+
+
+def _call_id(source: Mapping[str, Any]) -> str:
+    return read.text_at(source, *_CALL_IDS) or ""
 
 
 def _tool_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:

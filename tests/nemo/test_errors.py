@@ -61,6 +61,11 @@ def test_an_answer_becomes_its_error(
         ({"retry-after": "soon", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {"retry_after": 9}, 9),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:40 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {}, 40),
         ({"retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {}, None),
+        (
+            {"retry-after": "Wed, 21 Oct 2026 07:28:40 -0000", "date": "Wed, 21 Oct 2026 07:28:00 GMT"},
+            {"retry_after": 9},
+            9,
+        ),
         ({}, None, None),
     ],
 )

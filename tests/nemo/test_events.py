@@ -49,8 +49,10 @@ def test_a_whole_turn_of_a_real_server() -> None:
         AgentText("Hel", Completeness.PARTIAL, "scripted"),
         AgentText("lo 🎬 你好\nline2", Completeness.PARTIAL, "scripted"),
         AgentText("Hello 🎬 你好\nline2", Completeness.COMPLETE, "scripted"),
-        ToolCall("generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}, True),
-        ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}),
+        ToolCall(
+            "generate_video", {"prompt": "a cat", "duration_s": 5.5, "nested": {"a": [1, 2]}}, True, "fc-1"
+        ),
+        ToolResult("generate_video", {"status": "ok", "url": "https://x/y.mp4"}, "fc-1"),
         StateDelta({"draft": {"tracks": []}}),
         AgentText("All done", Completeness.COMPLETE, "scripted"),
     ]
@@ -141,6 +143,14 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         (
             {"type": "tool_call", "function": {"name": "ask_question", "arguments": json.dumps(ASKED)}},
             [QUESTION],
+        ),
+        (
+            {
+                "type": "ask_question",
+                "prompt": "Music?",
+                "choices": [{"type": "x", "prompt": "a", "text": "Calm"}],
+            },
+            [AgentQuestion(QuestionSet((Question("Music?", ("Calm",)),)))],
         ),
         ({"type": "ask_question"}, [Unknown("ask_question")]),
         (

@@ -197,6 +197,25 @@ async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
     assert caught.value.outcome_unknown
 
 
+@pytest.mark.parametrize("content_type", [b"application/x-ndjson", b"application/jsonl"])
+async def test_json_lines_come_as_they_are_sent(http: httpx.AsyncClient, content_type: bytes) -> None:
+    may_end = asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(HEAD.replace(b"text/event-stream", content_type) + chunk(b'{"text":"Hi"}\n'))
+        await may_end.wait()
+        writer.write(END)
+
+    async with (
+        raw_server(talk) as url,
+        contextlib.aclosing(NemoClient(http, url).send_message(WHO, "s", "hi")) as events,
+    ):
+        assert await asyncio.wait_for(anext(events), 5) == AgentText("Hi", Completeness.UNMARKED)
+        may_end.set()
+        assert [event async for event in events] == []
+
+
 async def test_leaving_early_closes_the_connection(http: httpx.AsyncClient) -> None:
     gone = asyncio.Event()
 

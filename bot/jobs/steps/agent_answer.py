@@ -249,5 +249,10 @@ def _extras(before: Draft | None, after: Draft) -> tuple[str, ...]:
 
 
 def wants_export(answered: AgentAnswered) -> bool:
-    """Return whether the answer calls for the video: something changed, or the agent spoke of the Export button."""
+    """Return whether the answer calls for the video: something changed, or the agent spoke of the Export button.
+
+    While the agent still makes the video, there is only the one of before.
+    """
+    if answered.still_generating:
+        return False
     return answered.has_changed or Screen.EXPORT in remove_screen_talk(answered.text).actions

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -30,18 +30,12 @@ from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
+from bot.jobs.steps.pending_generations import PendingGenerations
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import (
-    EDITING,
-    GENERATING,
-    TurnProgress,
-    has_succeeded,
-    is_pending,
-    stage_of,
-)
+from bot.jobs.steps.turn_progress import EDITING, GENERATING, TurnProgress, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -83,13 +77,9 @@ RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays abo
 RAW_PAUSE_S = 5.0
 """If an answer goes on for this long after a video was made, a second stage is shown."""
 
-GENERATION_READINGS = 10
-"""Looks at the project for a video that was only announced: for almost ten minutes; it usually takes up to five."""
-
 MAX_ANSWER_CHARS = 20_000
 
-PREVIEW_CHARS = 2000
-"""The newest of the words so far: what the progress message can show at most."""
+PREVIEW_CHARS = 2000  # the newest of the words so far: what the progress message can show at most
 
 
 class AgentTextSoFar(Checkpoint):
@@ -98,6 +88,7 @@ class AgentTextSoFar(Checkpoint):
     name = "agent_text"
     text: str = ""
     question_set: QuestionSet | None = None  # what it asked so far: nothing of it shows in the project
+    is_generating: bool = False  # whether it announced a video that may come later
 
 
 class RawVideoAnnounced(Checkpoint):
@@ -117,7 +108,7 @@ class _Received:
     events: int = 0  # without keep-alives
     files: int = 0
     has_worked: bool = False  # a tool was called that changes the project
-    is_generating: bool = False  # a video that is announced may come after the turn
+    generations: PendingGenerations = field(default_factory=PendingGenerations)
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
 
@@ -209,15 +200,8 @@ class _AgentTurn:
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
         asked = self._attempt.load(PromptSent, self._turn.key)
-        if asked is not None and (so_far := self._so_far()).question_set is not None:
-            return await self._save_answer(
-                so_far.text, await self._draft.read(), question_set=so_far.question_set
-            )
         if asked is not None:
-            await self._attempt.lost.end_if_lost_since_asked()
-            # An attempt that died here had sent the message, or was about to: only the project can tell.
-            after = await self._recover()
-            return await self._save_answer(self._so_far().text, after)
+            return await self._go_on_without_stream(self._so_far())
         lost = self._attempt.lost
         try:
             await self._projects.call(
@@ -227,7 +211,7 @@ class _AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            after = await (self._draft.read() if received.question_set is not None else self._recover())
+            after = await self._recover(received.question_set, received.generations.is_any_announced)
         else:
             if received.error is None and received.question_set is None:
                 await self._progress.learn()
@@ -239,29 +223,38 @@ class _AgentTurn:
             received.question_set,
             received.files,
             use,
-            is_generating=received.is_generating,
+            is_generating=received.generations.is_any_announced,
+        )
+
+    async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
+        """End the turn of an attempt that died: it had sent the message, or was about to."""
+        if so_far.question_set is None:
+            await self._attempt.lost.end_if_lost_since_asked()
+        after = await self._recover(so_far.question_set, so_far.is_generating)
+        return await self._save_answer(
+            so_far.text, after, question_set=so_far.question_set, is_generating=so_far.is_generating
         )
 
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
         may_lag = not has_answer or received.has_worked or received.error is not None
-        if received.is_generating and received.error is None:
-            draft = await self._draft.read_after_turn(may_lag=may_lag)
-            if not self._draft.is_other(draft):
-                with contextlib.suppress(DraftUnchanged):
-                    draft = await self._draft.wait_for_change(GENERATION_READINGS)
-            use = await self._spending.read_after()  # A generation is charged when it is done.
-            use = use if self._draft.is_other(draft) else replace(use, used=None)
-            await self._spending.record_use(use)
-            return draft, use
-        reading = asyncio.create_task(self._spending.read_after())
-        try:
-            draft = await self._draft.read_after_turn(may_lag=may_lag)
-            await asyncio.wait({reading}, timeout=GRACE_S)
-            use = reading.result() if reading.done() else CreditsUse()
-        finally:
-            reading.cancel()
+        is_generating = received.generations.is_any_announced
+        if is_generating and received.error is None and received.question_set is None:
+            draft = await self._draft.wait_for_video()
+            use = await self._spending.read_after()
+        else:
+            reading = asyncio.create_task(self._spending.read_after())
+            try:
+                draft = await self._draft.read_after_turn(may_lag=may_lag)
+                await asyncio.wait({reading}, timeout=GRACE_S)
+                use = reading.result() if reading.done() else CreditsUse()
+            finally:
+                reading.cancel()
+        if is_generating and not self._draft.has_new_video(draft):
+            use = (
+                CreditsUse()
+            )  # It is charged when it is done: until a balance shows it, the estimate stands.
         await self._spending.record_use(use)
         return draft, use
 
@@ -363,7 +356,8 @@ class _AgentTurn:
         self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
 
     async def _consume(self, project: Project, received: _Received, stream_timeout: StreamTimeout) -> None:
-        saved_s, asked, is_unsaved = self._clock.monotonic_s(), received.question_set, False
+        saved_s, is_unsaved = self._clock.monotonic_s(), False
+        saved = (received.question_set, False)
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._attempt.turn_id(self._turn.number))
         async with contextlib.aclosing(
@@ -382,10 +376,13 @@ class _AgentTurn:
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
                 is_due = is_whole or now_s - saved_s >= SAVE_TEXT_EVERY_S
-                if received.question_set != asked or (is_unsaved and is_due):
-                    saved_s, asked, is_unsaved = now_s, received.question_set, False
+                new = (received.question_set, received.generations.is_any_announced)
+                if new != saved or (is_unsaved and is_due):
+                    saved_s, saved, is_unsaved = now_s, new, False
                     so_far = AgentTextSoFar(
-                        text=bounded_answer(received.text.text), question_set=self._question(asked)
+                        text=bounded_answer(received.text.text),
+                        question_set=self._question(received.question_set),
+                        is_generating=received.generations.is_any_announced,
                     )
                     await self._attempt.save(so_far, self._turn.key)
 
@@ -399,17 +396,16 @@ class _AgentTurn:
                 received.events += 1
             case AgentQuestion(asked=asked):
                 received.events += 1
-                received.question_set = (
-                    asked if received.question_set is None else received.question_set.joined(asked)
-                )
+                before = received.question_set
+                received.question_set = asked if before is None else before.joined(asked)
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
                 received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
-                received.is_generating |= event.is_long_running and stage == GENERATING
+                received.generations.take(event)
                 self._show(stage, work, received)
             case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
-                received.is_generating = is_pending(result)
+                received.generations.take(event)
                 if has_succeeded(result):
                     received.raw_video_task = received.raw_video_task or asyncio.create_task(
                         self._announce_raw_video()
@@ -425,13 +421,19 @@ class _AgentTurn:
     def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
         self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
 
-    async def _recover(self) -> Draft | None:
-        """Look at the project until its draft has changed.
+    async def _recover(self, question_set: QuestionSet | None, is_generating: bool) -> Draft | None:
+        """Look at the project until its draft has changed, or for as long as an announced video may take.
+
+        A question changes nothing there.
 
         Raises:
-            JobEnded: It never did.
+            JobEnded: It never did, and no video was announced.
         """
+        if question_set is not None:
+            return await self._draft.read()
         self._progress.show_recovery()
+        if is_generating:
+            return await self._draft.wait_for_video()
         with contextlib.suppress(DraftUnchanged):
             return await self._draft.wait_for_change()
         log.warning("ask_agent.lost")
@@ -458,10 +460,12 @@ class _AgentTurn:
         earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(PromptSent) or PromptSent()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
+        # Where the draft can't be read, an export shows what there is.
+        is_missing = not self._draft.is_unread and not self._draft.has_new_video(after)
         answered = AgentAnswered(
             text=bounded_answer(text),
             has_changed=has_changed,
-            still_generating=is_generating and error is None and not has_changed,
+            still_generating=is_generating and error is None and is_missing,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,

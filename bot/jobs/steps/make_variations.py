@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.chats.project_list import project_mark
+from bot.jobs.buttons import Export as ExportButton
 from bot.jobs.buttons import RestoreVersion, ShowVersion
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
 from bot.jobs.messages import Button, DoneFraction, ListMessage, LocalizedMessage, OutgoingMessage, Progress
@@ -24,6 +25,9 @@ from bot.projects.projects import Projects
 from bot.words import Words
 
 BASE = "base"  # key of the draft that all versions begin with
+
+_EXPORT = Button("button.export", ExportButton())
+_STILL_GENERATING = LocalizedMessage("answer.still_generating", buttons=(_EXPORT,))
 
 
 class VariationEnded(Checkpoint):
@@ -80,6 +84,8 @@ class MakeVariations:
         for number, style in enumerate(chosen, 1):
             if attempt.load(VariationEnded, str(number)) is not None:
                 continue
+            if _is_any_unfinished(attempt, names):
+                break  # What comes later would be taken for the result of the next version.
             is_changed = any(one.has_changed for one in _ended(attempt, names).values())
             words = Words(attempt.job.language)
             prompt = variation_prompt(words, aspect, style, base if is_changed else None)
@@ -141,6 +147,8 @@ class MakeVariations:
         """
         await self._ask_agent(attempt)
         answered = attempt.load(AgentAnswered)
+        if answered is not None and answered.still_generating:
+            raise JobEnded(_STILL_GENERATING)
         if answered is None or not answered.has_changed:
             raise JobEnded(LocalizedMessage("variations.unchanged"))
         await self._save_version(attempt)
@@ -186,7 +194,9 @@ class MakeVariations:
         """
         made = _made(attempt, names)
         if not made:
-            raise JobEnded(last or LocalizedMessage("variations.unchanged"))
+            # A new attempt doesn't know the last message.
+            unfinished = _STILL_GENERATING if _is_any_unfinished(attempt, names) else None
+            raise JobEnded(unfinished or last or LocalizedMessage("variations.unchanged"))
         results = []
         for number, one in made.items():
             with attempt.in_variation(number, len(names), names[number - 1]):
@@ -216,6 +226,10 @@ def _ended(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, Var
 
 def _made(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, VariationEnded]:
     return {number: one for number, one in _ended(attempt, names).items() if one.version is not None}
+
+
+def _is_any_unfinished(attempt: Attempt, names: Sequence[LocalizedMessage]) -> bool:
+    return any(one.failure == _reason(_STILL_GENERATING) for one in _ended(attempt, names).values())
 
 
 def _reason(message: OutgoingMessage | None) -> LocalizedMessage:
@@ -250,6 +264,7 @@ def _choice(attempt: Attempt, names: Sequence[LocalizedMessage], latest: int) ->
     if used := sum(one.credits_used for one in ended.values()):
         left = [one.credits_left for one in ended.values() if one.credits_used][-1]
         lines.append(LocalizedMessage("answer.credits_used", {"n": used, "left": left}))
+    export = (_EXPORT,) if _is_any_unfinished(attempt, names) else ()
     buttons = (
         Button(
             "button.use_version",
@@ -260,4 +275,4 @@ def _choice(attempt: Attempt, names: Sequence[LocalizedMessage], latest: int) ->
         if one.is_kept
     )
     heading = LocalizedMessage("variations.ready", {"n": len(made), "version": version_name(latest)})
-    return ListMessage(heading, tuple(lines), tuple(buttons))
+    return ListMessage(heading, tuple(lines), (*buttons, *export))

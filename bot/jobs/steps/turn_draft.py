@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
 from bot.jobs.checkpoints import AFTER, NO_DRAFT, KeptDraft, PromptSent, Turn, before_turn
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo.drafts import Draft
+from bot.nemo.drafts import Draft, TrackKind, digest
 from bot.nemo.errors import AuthError, NemoError
 from bot.projects.projects import Projects
 
@@ -17,6 +19,11 @@ log = structlog.get_logger(__name__)
 SECOND_LOOKS = 3
 SECOND_LOOK_PAUSE_S = 5.0
 """Looks at a project that seems unchanged after a turn that may have changed it, and the pause before each."""
+
+GENERATION_READINGS = 10
+"""Looks at the project for a video that was only announced: for almost ten minutes; it usually takes up to five."""
+
+_WITH_VIDEO = (TrackKind.VIDEO, TrackKind.OTHER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,10 @@ class TurnDraft:
         asked = self._attempt.load(PromptSent, self._turn.key) or PromptSent()
         return digest_of(draft) != asked.draft_digest
 
+    def has_new_video(self, draft: Draft | None) -> bool:
+        """Return whether a draft has a clip that it didn't have before the message."""
+        return bool(_videos(draft) - _videos(draft_before(self._attempt, self._turn)))
+
     async def read(self) -> Draft | None:
         """Return the draft; the one before the message if it can't be read."""
         for reading in range(self._limits.recovery_readings):
@@ -92,17 +103,27 @@ class TurnDraft:
             draft = await self.read()
         return draft
 
-    async def wait_for_change(self, readings: int | None = None) -> Draft | None:
+    async def wait_for_change(self) -> Draft | None:
         """Return the draft once it has changed; the one before the message if it can't be read.
-
-        Args:
-            readings: How often to look; as often as for a broken stream by default.
 
         Raises:
             DraftUnchanged: It never did.
         """
+        return await self._wait(self.is_other, self._limits.recovery_readings)
+
+    async def wait_for_video(self) -> Draft | None:
+        """Return the draft once the video that was announced is in it, or as it is after all the waiting."""
+        draft = await self.read()
+        if self.has_new_video(draft):
+            return draft
+        try:
+            return await self._wait(self.has_new_video, GENERATION_READINGS)
+        except DraftUnchanged:
+            return await self.read()
+
+    async def _wait(self, is_there: Callable[[Draft | None], bool], readings: int) -> Draft | None:
         is_read = False
-        for reading in range(readings or self._limits.recovery_readings):
+        for reading in range(readings):
             await self._pause(reading)
             try:
                 draft = await self._read()
@@ -112,7 +133,7 @@ class TurnDraft:
                     break
                 continue
             is_read = True
-            if self.is_other(draft):
+            if is_there(draft):
                 log.info("turn_draft.recovered", reading=reading)
                 return draft
         if is_read:
@@ -147,3 +168,10 @@ def draft_after(attempt: Attempt) -> Draft | None:
 def digest_of(draft: Draft | None) -> str:
     """Return a draft's digest as checkpoints have it; all that hold no segment are alike, and like none."""
     return draft.digest() if draft is not None and draft.is_ready else NO_DRAFT
+
+
+def _videos(draft: Draft | None) -> Counter[str]:
+    """Return how often each clip is in a draft; a track of an unknown type may hold clips too."""
+    tracks = () if draft is None else draft.tracks
+    clips = (clip for track in tracks if track.kind in _WITH_VIDEO for clip in track.segments)
+    return Counter(clip.media or digest(clip.raw) for clip in clips)

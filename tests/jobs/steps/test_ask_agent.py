@@ -1,6 +1,7 @@
 import asyncio
 import json
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 import stamina
@@ -30,7 +31,7 @@ from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
 from bot.jobs.steps.credits_use import TurnCredits
 from bot.jobs.steps.turn_draft import TurnDraft, TurnLimits
 from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
-from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import Call, ServiceError
@@ -247,6 +248,95 @@ async def test_a_video_that_is_not_there_after_all_the_waiting_can_be_fetched_la
     lines = answer.lines if isinstance(answer, AgentMessage) else (answer.heading, *answer.lines)
     assert [line.key for line in lines] == ["answer.still_generating"]
     assert [button.label for button in answer.buttons] == ["button.export"]
+
+
+ANNOUNCED: Script = [
+    {
+        "json": {
+            "content": {"parts": [{"functionCall": {"id": "f", "name": "generate_video", "args": {}}}]},
+            "longRunningToolIds": ["f"],
+        }
+    }
+]
+
+
+@pytest.mark.parametrize("end", ["process", "stream"])
+async def test_an_announced_video_is_not_paid_for_again_after_a_break(rig: Rig, end: str) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*ANNOUNCED, {"hold": "work"} if end == "process" else {"cut": True}])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    asking = asyncio.create_task(ask(rig, attempt))
+    if end == "process":
+        await eventually(lambda: attempt.load(AgentTextSoFar) is not None)
+        asking.cancel()
+        await asyncio.wait({asking})
+        attempt = again(attempt)
+        asking = asyncio.create_task(ask(rig, attempt))
+    assert await asking == ""
+    assert len(await rig.nemo.messages()) == 1
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, ListMessage)
+    assert answer.heading.key == "answer.still_generating"
+    assert [button.label for button in answer.buttons] == ["button.export"]
+
+
+async def test_an_announced_video_that_comes_after_a_restart_is_delivered(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO, VIDEO))
+    attempt = rig.attempt(
+        rig.job(prompt="add a clip"),
+        PromptSent(draft_digest=digest(a_draft(VIDEO))),
+        (KeptDraft(draft=a_draft(VIDEO)), before_turn(Turn())),
+        AgentTextSoFar(is_generating=True),
+    )
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert wants_export(answered)
+
+
+async def test_words_on_the_timeline_do_not_stand_for_the_video_that_was_announced(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*ANNOUNCED, {"draft": a_draft(VIDEO, TEXT)}, {"text": "The title is there."}])
+    attempt = rig.attempt(rig.job(prompt="add a clip with a title"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+    assert answered.still_generating
+    assert attempt.load(HeldAnswer) is None
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage)
+    assert answer.lines[-1].key == "answer.still_generating"
+    assert [button.label for button in answer.buttons] == ["button.export"]
+
+
+async def test_a_question_does_not_wait_for_a_video_that_was_announced(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TurnDraft, "wait_for_video", AsyncMock(side_effect=AssertionError))
+    await rig.open_project(a_draft(VIDEO))
+    music = {"id": "m", "prompt": "Which music?", "options": [{"id": "a", "label": "Calm"}]}
+    await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [music]}}])
+    with pytest.raises(JobSuspended):
+        await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+
+
+async def test_what_an_announced_video_will_cost_stays_counted_until_it_is_charged(
+    rig: Rig, redis: Redis
+) -> None:
+    rig.projects.operator_token.token = (await rig.nemo.add_account()).token
+    await rig.open_project(a_draft(VIDEO))
+    job = rig.job(prompt="add a clip")
+    await redis.hset(keys.job_key(str(job.chat), job.id), "state", "running")
+    await rig.nemo.script(ANNOUNCED)
+    assert await ask(rig, rig.attempt(job)) == ""
+    totals = await redis.hgetall(keys.totals_key(rig.clock.now().date().isoformat()))
+    assert (totals["credits_reserved"], totals["credits_unseen"]) == ("0", "50")
+
+
+def test_the_video_of_before_is_not_made_while_a_new_one_is() -> None:
+    text = "Click the Export button when it is done."
+    assert not wants_export(AgentAnswered(text=text, still_generating=True))
 
 
 @pytest.mark.parametrize(

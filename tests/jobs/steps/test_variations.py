@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -122,6 +123,40 @@ async def test_an_attempt_that_died_in_a_version_asks_and_renders_it_once(
     versions = await rig.projects.chats.versions.all(attempt.job.chat, project)
     assert [one.number for one in versions] == [0, 1, 2, 3]
     assert len(rig.responder.albums[0][0]) == 3
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_no_version_is_asked_for_while_the_one_before_is_still_being_made(
+    rig: Rig, project: str, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
+) -> None:
+    """It would be taken for the result of the next one."""
+    attempt = rig.attempt(a_job(rig))
+    pending = {"tool": {"name": "generate_video", "args": {}, "result": {"status": "pending"}}}
+    await rig.nemo.script([pending])
+    if is_restarted:
+        monkeypatch.setattr(MakeVariations, "_hold", AsyncMock(side_effect=RuntimeError("killed")))
+        with pytest.raises(RuntimeError):
+            await make(rig, attempt)
+        monkeypatch.undo()
+        attempt = again(attempt)
+    with pytest.raises(JobEnded) as ended:
+        await make(rig, attempt)
+    assert len(await rig.nemo.messages()) == 1
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "answer.still_generating"
+    assert [button.label for button in ended.value.message.buttons] == ["button.export"]
+
+
+async def test_the_versions_before_one_that_is_still_being_made_are_delivered(rig: Rig, project: str) -> None:
+    attempt = rig.attempt(a_job(rig))
+    pending = {"tool": {"name": "generate_video", "args": {}, "result": {"status": "pending"}}}
+    await rig.nemo.script([{"agent": True}])
+    await rig.nemo.script([pending])
+    await make(rig, attempt)
+    assert len(await rig.nemo.messages()) == 2
+    choice = last_message(rig)
+    assert choice.lines[0].params["reason"] == LocalizedMessage("answer.still_generating")
+    assert "button.export" in [button.label for button in choice.buttons]
 
 
 async def test_a_version_that_fails_is_named_and_the_others_are_delivered(rig: Rig, project: str) -> None:

@@ -1,0 +1,42 @@
+import pytest
+
+from bot.jobs.steps.pending_generations import PendingGenerations
+from bot.nemo.events import ToolCall, ToolResult
+
+PENDING = {"status": "pending"}
+DONE = {"status": "ok"}
+
+
+def call(call_id: str = "", name: str = "generate_video", *, is_long_running: bool = False) -> ToolCall:
+    return ToolCall(name, {}, is_long_running, call_id)
+
+
+def result(value: object, call_id: str = "", name: str = "generate_video") -> ToolResult:
+    return ToolResult(name, value, call_id)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_announced"),
+    [
+        ([call("a"), call("b"), result(PENDING, "a"), result(DONE, "b")], True),
+        ([call("a"), call("b"), result(DONE, "b"), result(PENDING, "a")], True),
+        ([call("a"), call("b"), result(PENDING, "a"), result({"error": "no"}, "b")], True),
+        ([call("a", is_long_running=True), call("b"), result(DONE, "b")], True),
+        ([call("a", is_long_running=True), result(PENDING, "a"), result(DONE, "a")], False),
+        ([call("a", is_long_running=True), call("a"), result(DONE, "a")], False),
+        ([call(), call(), result(PENDING), result(DONE)], True),
+        ([call(), call(), result(PENDING), result(DONE), result(DONE)], False),
+        ([call(name="seedance"), call(), result(PENDING, name="seedance"), result(DONE)], True),
+        ([result(PENDING)], True),
+        ([result(PENDING), result(DONE)], False),
+        ([call("a"), result(DONE)], False),
+        ([call("a", "set_title", is_long_running=True)], False),
+    ],
+)
+def test_a_video_is_announced_until_its_own_result_is_final(
+    events: list[ToolCall | ToolResult], is_announced: bool
+) -> None:
+    generations = PendingGenerations()
+    for event in events:
+        generations.take(event)
+    assert generations.is_any_announced is is_announced
