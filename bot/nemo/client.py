@@ -30,8 +30,6 @@ from bot.nemo.errors import (
     StreamBroken,
     TransportError,
     UnexpectedAnswer,
-    error_for,
-    message_of,
 )
 from bot.nemo.events import Event, KeepAlive, Unknown, read_event
 from bot.nemo.render_answers import Render, RenderStatus, has_status, read_render
@@ -240,7 +238,7 @@ class NemoClient:
     async def upload_files(
         self, credentials: Credentials, session_id: str, files: Sequence[FileToUpload]
     ) -> tuple[answers.AcceptedFile, ...]:
-        """Upload files in one streamed request; return those that were accepted.
+        """Upload files in one streamed request; return those that were accepted, none if the service names no file.
 
         Args:
             credentials: The account.
@@ -251,6 +249,7 @@ class NemoClient:
             SourceBroken: A file could not be read, or has another size than announced.
             FileTypeRefused: A file's type is not accepted.
             FileSizeRefused: A file is too large.
+            AlreadyUploaded: The service has the files already.
         """
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         loop = asyncio.get_running_loop()
@@ -283,12 +282,12 @@ class NemoClient:
             raise
         finally:
             await body.aclose()
-        return _accepted(call, payload)
+        return answers.accepted_files(call, payload)
 
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
     ) -> tuple[answers.AcceptedFile, ...]:
-        """Let the service download files from their URLs."""
+        """Let the service download files from their URLs; return those that it names as accepted."""
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         payload = await self._wire.request(
             call,
@@ -296,7 +295,7 @@ class NemoClient:
             {"urls": list(urls), "source_type": "url"},
             http_timeout=self._wire.timeout(self._timeouts.upload_answer_s),
         )
-        return _accepted(call, payload)
+        return answers.accepted_files(call, payload)
 
     async def get_credits(self, credentials: Credentials) -> answers.Credits:
         """Return the account's credits."""
@@ -474,15 +473,6 @@ def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:
             yield Unknown(OVERSIZED)
         else:
             yield from read_event(frame.data, "" if frame.event == "message" else frame.event)
-
-
-def _accepted(call: Call, payload: Any) -> tuple[answers.AcceptedFile, ...]:
-    """Return the files that were accepted; a success that lists none is a refusal."""
-    accepted, listed = answers.read_upload(payload), answers.data_of(payload).get("files")
-    if not accepted and isinstance(listed, list):
-        said = " ".join(map(message_of, listed)) or "no file was accepted"
-        raise error_for(call, status=200, code=None, message=said)
-    return accepted
 
 
 def _path_part(value: str) -> str:
