@@ -13,7 +13,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -334,7 +334,12 @@ class NemoClient:
             "draft": raw_draft,
             "output": {"format": "mp4", "quality": "high"},
         }
-        return read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
+        render = read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
+        if render.status is RenderStatus.COMPLETED and render.url is None:
+            return replace(
+                render, status=RenderStatus.PENDING
+            )  # The call succeeded: nothing is rendered yet.
+        return render
 
     async def get_render(self, credentials: Credentials, render_id: str) -> Render:
         """Return a render. A failed one is an answer, not an error.

@@ -15,6 +15,7 @@ import stamina
 
 from bot.nemo import lenient_json as read
 from bot.nemo.errors import (
+    BY_CODE,
     Call,
     ServiceError,
     TransportError,
@@ -25,7 +26,7 @@ from bot.nemo.errors import (
     failed_before_sending,
     message_of,
 )
-from bot.nemo.render_answers import has_status
+from bot.nemo.render_answers import has_status, read_render
 from bot.nemo.uploads import MultipartBody
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -361,6 +362,8 @@ async def check_answer(
     code = code_of(payload)
     fields = read.mapping(payload)
     is_render = call.path.startswith(RENDERS) and has_status(payload)
+    if is_render and code not in BY_CODE and read_render(payload, "").status.is_over:
+        code = None  # It is why the render failed.
     refused = code is not None or (fields.get("success") is False and not is_render)
     has_error = bool(fields.get("error")) or str(fields.get("status")).lower() in ("error", "failed", "fail")
     refused = refused or (has_error and "data" not in fields and not is_render)
