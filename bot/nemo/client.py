@@ -36,6 +36,7 @@ from bot.nemo.render_answers import Render, RenderStatus, has_status, read_rende
 from bot.nemo.stream import OVERSIZED, SseReader
 from bot.nemo.uploads import FileToUpload, MultipartBody
 from bot.nemo.wire import (
+    MAX_REDIRECTS,
     RENDERS,
     Attribution,
     Credentials,
@@ -60,7 +61,6 @@ _RETRIES = Retries()
 _APP = "nemo_agent"
 _TURN_PATH = "/run_sse"
 _RENDERS = f"{RENDERS}/lambda"
-MAX_REDIRECTS = 5
 EVENTS_A_STEP = 20
 _STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy delays events, and hides a file's size
 _EVENT_STREAM = {
@@ -229,10 +229,10 @@ class NemoClient:
             "new_message": {"parts": [{"text": text}]},
         }
         headers = {**headers_for(credentials), **_STREAMED, **_EVENT_STREAM}
-        content, url = encode(call, body), self._wire.url(call.path)
+        content = encode(call, body)
         async for attempt in self._wire.attempts():
             with attempt:
-                return await self._wire.send(call, url, headers, content, self._wire.timeout(None))
+                return await self._wire.send_on(call, headers, content, self._wire.timeout(None))
         raise AssertionError("the last attempt raises")
 
     async def upload_files(
