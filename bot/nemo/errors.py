@@ -268,7 +268,8 @@ def code_of(payload: object) -> int | None:
         code = read.integer(value)
         if code and code not in _SUCCESS:
             return code
-    return None
+    statuses = map(read.integer, map(source.get, ("status", "statusCode", "status_code")))
+    return next((status for status in statuses if status is not None and 400 <= status < 600), None)
 
 
 def message_of(payload: object) -> str:
