@@ -22,7 +22,7 @@ from bot.store.schema import MIGRATED_VERSIONS, SCHEMA_VERSION
 from bot.telegram.sending.downloads import directory_problem
 
 MIN_FREE_BYTES = 2000 * MEBIBYTE
-"""Space for one file of the largest size that an own Bot API server passes on."""
+"""Space for one file of the largest size that the operator's own Bot API server passes on."""
 
 PUBSUB_TIMEOUT_S = 3.0
 NO_JOB = "check"  # no job has this ID
@@ -178,7 +178,7 @@ async def _encryption(redis: Redis, settings: Settings) -> Finding:
 
 
 def check_disk(settings: Settings) -> list[Finding]:
-    """Check free disk space, and the directories of an own Bot API server."""
+    """Check free disk space, and the directories of the operator's own Bot API server."""
     return [
         _directory("disk: DATA_DIR", settings.data_dir, "DATA_DIR"),
         _others_access(settings),

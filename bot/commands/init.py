@@ -49,7 +49,7 @@ class CannotInit(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """Who has sent the code."""
+    """The person who sent the code."""
 
     name: str  # the person's, or the group's
     user_id: int  # the person

@@ -186,6 +186,7 @@ def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Chang
         yield VolumeChanged(track, new, old.volume, new.volume)
 
 
+# What two versions of an item are paired by, the surest first; None if an item has nothing of that kind.
 _TRACK_KEYS: tuple[Callable[[Track], Hashable], ...] = (
     lambda track: (track.track_id, track.kind) if track.track_id else None,
     lambda track: (track.kind, track.type_id, track.name) if track.name else None,
@@ -202,7 +203,7 @@ _SEGMENT_KEYS: tuple[Callable[[Segment], Hashable], ...] = (
     lambda segment: segment.text,
     lambda segment: segment.name if segment.named else None,
     lambda segment: segment.start_ms,
-    lambda segment: segment.start_ms is None or None,
+    lambda segment: "untimed" if segment.start_ms is None else None,
 )
 
 

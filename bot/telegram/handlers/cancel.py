@@ -54,7 +54,7 @@ class CancelHandlers(HandlerFamily):
         # Stored with the job's id, so that a repeated update doesn't cancel the next job too.
         payload = CancelPayload(job_id=job_id)
         if await self._submitter.submit(update, JobKind.CANCEL, payload):
-            # At once: a question that is being answered may hold up that job.
+            # Now as well: that job may have to wait behind another quick job.
             await job_queue.cancel(chat, QueueName.MAIN, job_id)
         return None
 

@@ -66,7 +66,7 @@ class ChannelPosts(HandlerFamily):
         return True
 
     async def _asking_job(self, update: Update) -> Job | None:
-        """Return the job that asked for a caption and waits for it still."""
+        """Return the job that asked for a caption and still waits for it."""
         chat = await self._submitter.chat(update, chat_key_of(message_of(update)))
         if chat.caption_job_id is None:
             return None
@@ -110,7 +110,7 @@ class ChannelPosts(HandlerFamily):
                 chosen = next((one for one in channels if str(one) == channel_id), 0)
                 post = post.changed(channel_id=chosen, title=channels.get(chosen, ""))
         if await self._services.access.why_denied(press.chat.chat_id, post.channel_id) is not None:
-            return OLD_BUTTON  # The channel was banned since.
+            return OLD_BUTTON  # The channel has been banned since.
         job = await self.job_of(press, JobKind.POST, message_id=None, files=asking.files, payload=post)
         if job is not None:
             await self._submitter.enqueue(press.update, [job])

@@ -68,7 +68,7 @@ class GuestModeHandlers(HandlerFamily):
         files, refusal = await self._checked(update, key, request, context.bot.username)
         if refusal is not None:
             return await self._answer(update, query, refusal)
-        (job,) = await self._submitter.in_language(update, [self._job(message, key, query, request)])
+        (job,) = await self._submitter.localize_jobs(update, [self._job(message, key, query, request)])
         context_words = request.context[:MAX_CONTEXT_CHARS]
         if context_words:
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
@@ -86,13 +86,13 @@ class GuestModeHandlers(HandlerFamily):
     ) -> tuple[tuple[Attachment, ...], LocalizedMessage | None]:
         """Return the files of a request, or why it can't be run."""
         chat, part = await self._chats.get(key), request.replied or request.part
-        card = self._cards.active(chat.skill, await self._submitter.language_in(update, key))
+        card = self._cards.active(chat.skill, await self._submitter.chat_language(update, key))
         # A new project doesn't contain the bot's earlier results.
         part = replace(part, files=tuple(replace(file, is_result=False) for file in part.files))
         part = self._services.refusals.checked(part, card)
         refusal = None
         if part.refusal is not None and not part.files:
-            # Why, and what helps, is said where its buttons work.
+            # The reason, and what helps, goes to the private chat, where buttons work.
             there = Button("button.private_chat", url=private_chat_url(username))
             refusal = LocalizedMessage("guest.file_refused", buttons=(there,))
         elif request.is_refused and request.left_out:
@@ -123,7 +123,7 @@ class GuestModeHandlers(HandlerFamily):
 
     async def _answer(self, update: Update, query: GuestQuery, said: LocalizedMessage) -> None:
         person = update.effective_user
-        words = Words(await self._submitter.language_in(update, ChatKey(person.id if person else 0)))
+        words = Words(await self._submitter.chat_language(update, ChatKey(person.id if person else 0)))
         text = format_message(words, said.key, said.params)
         await self._services.guest_mode_messages.answer(query, text, keyboard(said.buttons, words))
 
@@ -143,7 +143,7 @@ class GuestModeHandlers(HandlerFamily):
                 if state in (JobState.QUEUED, JobState.RUNNING, JobState.ASKING):
                     reply = PressReply("toast.cancelling")
                 if job.guest_query is not None and state not in (JobState.RUNNING, JobState.ASKING):
-                    # Nobody else edits it any more, perhaps because its ID was lost: the press tells it again.
+                    # Nobody else edits it any more, perhaps because its ID was lost: the press brings it again.
                     await guests.save_id(job.guest_query, str(press.inline_message_id))
                     key = "progress.cancelled" if state is JobState.QUEUED else "guest.see_private"
                     words = Words(job.language)

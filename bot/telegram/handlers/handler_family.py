@@ -63,7 +63,7 @@ class CommandInCaption(filters.MessageFilter):
 
 def text_command(update: Update) -> Command | None:
     """Return the command for this bot that a new text begins with, or is in words; ``None`` if there is none."""
-    message = update.message  # Of no edit: a request is charged once.
+    message = update.message  # Not of an edit: a request is charged once.
     if message is None or not message.text:
         return None
     username = message.get_bot().username
@@ -78,7 +78,7 @@ MAX_NAME_CHARS = 40  # of the person who pressed a button
 
 AnyHandler: TypeAlias = BaseHandler[Any, Context, Any]
 Handlers: TypeAlias = Sequence[AnyHandler] | dict[int, Sequence[AnyHandler]]
-"""Of a group PTB runs the first handler that fits; group 0 if none is given."""
+"""Handlers by group, or those of group 0; PTB runs the first handler of a group that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class HandlerServices:
     permissions: Permissions  # tells who may change or stop what
     access: AccessControl  # tells who may use the bot
     refusals: FileRefusals  # tells which files can't be used
-    telegram_ids: TelegramIds  # keeps under which id a group is known that has moved
+    telegram_ids: TelegramIds  # translates between the two ids of a migrated group
     presses: ButtonPresses  # reads and answers presses
     guest_mode_messages: GuestMessages  # answers where the bot is a guest
     tokens_link: str  # where people copy their API token
@@ -121,7 +121,7 @@ class HandlerFamily(ABC):
 
     async def words_for(self, press: Press) -> Words:
         """Return the texts for the person who pressed a button."""
-        return Words(await self._submitter.language_in(press.update, press.chat))
+        return Words(await self._submitter.chat_language(press.update, press.chat))
 
     async def ensure_may_change(self, press: Press, requester_id: int | None) -> None:
         """Raise `PressRefused` if a button is for this requester and not for the person who pressed it."""
@@ -167,7 +167,7 @@ class HandlerFamily(ABC):
         )
 
     async def held_job(self, press: Press, held: Job) -> Job | None:
-        """Make the job of a request that another one holds: it answers that one's message, and not the press."""
+        """Make the job of a request that another job holds; it replies to that job's message, not to the press."""
         job = await self.prompt_job(press, held.prompt)
         return job and replace(
             job,
@@ -200,7 +200,7 @@ def on_message(
 
 
 def _trace_of(press: Press) -> LocalizedMessage | None:
-    """Say which button was pressed, and by whom: nothing else in the chat tells what its result was asked for."""
+    """Return which button was pressed, and by whom: nothing else in the chat says what the result is for."""
     user, buttons = press.update.effective_user, buttons_of(press.message)
     label = next((button.text for button in buttons if button.callback_data == press.data), "")
     if user is None or not label:

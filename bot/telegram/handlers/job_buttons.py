@@ -41,7 +41,7 @@ from bot.jobs.messages import Button
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload, MessagePayload
-from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
+from bot.jobs.queue.continued_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills.cards import SkillCards
@@ -121,7 +121,7 @@ class JobButtons(HandlerFamily):
         return PressReply()
 
     async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
-        """Put the other buttons in the place of this one; links stay the last."""
+        """Replace this button with the others; links stay last."""
         if not press.button_is_still_there:
             return OLD_BUTTON
         words = await self.words_for(press)
@@ -225,7 +225,7 @@ class JobButtons(HandlerFamily):
             case UseVoice(as_request=as_request):
                 prompt = await self._voice_prompt(press, job, as_request=as_request)
                 spoken = {"voice_job_id": action.job_id} if as_request else {}
-            # What else stands under a video has to do with the video, and stays.
+            # The other buttons under a video are about the video, and stay.
             case RemoveExtra(extra=extra):
                 words = await self.words_for(press)
                 prompt = words.plain(f"prompt.strip_{extra}") if extra in EXTRAS.values() else None

@@ -32,10 +32,10 @@ from bot.words import language_of
 log = structlog.get_logger(__name__)
 
 _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "error.queue_full_person"}
-"""Texts for places that are taken, other than those of the chat."""
+"""Texts for full queues other than the chat's own."""
 
 ANSWER_MARK = "="
-"""Stands before what is recorded of a message that answered a question."""
+"""Prefix of what is recorded of a message that answered a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class JobSubmitter:
             Whether they are stored now for the first time. If there is no room for them, or a quota is used up, the
             chat is notified instead.
         """
-        jobs = await self.in_language(update, jobs)
+        jobs = await self.localize_jobs(update, jobs)
         message = update.message
         records: list[Coroutine[Any, Any, None]] = [] if message is None else [self.record(message)]
         if arrival is None or arrival.kind != "unaddressed":
@@ -101,7 +101,7 @@ class JobSubmitter:
         except (QueueFull, QuotaExceeded) as error:
             log.warning("submit.refused", chat=str(jobs[0].chat), reason=str(error) or "queue full")
             no_room = self.no_room_message(error)
-            # A token is deleted all the same.
+            # A message with a token is deleted all the same.
             urgent = [job for job in jobs if job.kind is JobKind.DELETE_TOKEN]
             mark = _refusal_mark(update, arrival)
             try:
@@ -123,13 +123,13 @@ class JobSubmitter:
                 self.application.create_task(signals.acknowledge(), update, name="acknowledge")
 
     def no_room_message(self, error: QueueFull | QuotaExceeded) -> LocalizedMessage:
-        """Say why there is no room for a job."""
+        """Return the message that says why there is no room for a job."""
         if isinstance(error, QuotaExceeded):
             return quota_message(error.warning, self.job_queue.quotas, is_over=True)
         return LocalizedMessage(_FULL.get(type(error), "error.queue_full"))
 
     async def _warn(self, update: Update, job: Job, enqueued: Enqueued) -> None:
-        """Say what an accepted request should know: little is left of a quota, or new jobs are not begun."""
+        """Warn about an accepted request: little is left of a quota, or new jobs are not begun."""
         warnings = [
             await self._saying(update, quota_message(warning, self.job_queue.quotas, is_over=False))
             for warning in enqueued.warnings
@@ -143,11 +143,11 @@ class JobSubmitter:
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
         job = self.job(update, JobKind.MESSAGE, payload=MessagePayload(message=message))
-        return (await self.in_language(update, [job]))[0]
+        return (await self.localize_jobs(update, [job]))[0]
 
-    async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+    async def localize_jobs(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
         """Return jobs in the language that their chat has chosen, or else in the sender's."""
-        codes = [await self._language_code(update, job.chat) for job in jobs]
+        codes = [await self._chat_language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)
             for job, code in zip(jobs, codes, strict=True)
@@ -263,11 +263,11 @@ class JobSubmitter:
             is_press=query is not None,
         )
 
-    async def language_in(self, update: Update, chat: ChatKey) -> str:
+    async def chat_language(self, update: Update, chat: ChatKey) -> str:
         """Return the language that the chat has chosen, or else that of the person who caused the update."""
-        return language_of(await self._language_code(update, chat))
+        return language_of(await self._chat_language_code(update, chat))
 
-    async def _language_code(self, update: Update, chat: ChatKey) -> str:
+    async def _chat_language_code(self, update: Update, chat: ChatKey) -> str:
         read = await self.chat(update, chat)
         return read.language or language_code(update.effective_user) or ""
 
@@ -278,7 +278,7 @@ class JobSubmitter:
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
         chat = await self.chat(update, chat_key_of(message))
-        return self.cards.active(chat.skill, await self.language_in(update, chat.key))
+        return self.cards.active(chat.skill, await self.chat_language(update, chat.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +303,7 @@ def _is_said(shown: str, answer: str) -> bool:
 
 
 def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> LocalizedMessage:
-    """Say why a request is refused and when the quota resets, or how little of it is left."""
+    """Return why a request is refused and when the quota resets, or how little of it is left."""
     kind, limit = "over" if is_over else "left", quotas.limit(warning)
     params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
     if warning.resource == "requests":

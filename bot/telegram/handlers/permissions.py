@@ -42,7 +42,7 @@ class Permissions:
         )
 
     async def may_change_settings(self, update: Update, chat: Chat) -> bool:
-        """Return whether a person may change a chat's settings: in groups its admins, unless they let all members."""
+        """Return whether a person may change a chat's settings: in groups only admins, unless they let all."""
         return chat.members_may_change or await self.may_change(update, None)
 
     async def _is_admin(self, chat_id: int, user_id: int) -> bool:
@@ -56,7 +56,7 @@ class Permissions:
 
 
 def is_own(update: Update, requester_id: int | None) -> bool:
-    """Return whether a person may change or stop something for all that is known without Telegram's list of admins."""
+    """Return whether a person may change or stop something, as far as it is known without the list of admins."""
     chat = update.effective_chat
     if chat is None:
         return False

@@ -83,7 +83,7 @@ async def _quick_job_ids(job_queue: JobQueue, chat: ChatKey) -> tuple[str, ...]:
 
 
 async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) -> tuple[MessageLocation, ...]:
-    """Stop all requests before the job that erases the chat; return the messages with the position of any.
+    """Stop all requests before the job that erases the chat; return the position messages of those that had one.
 
     The last one is stopped first, so that none of them begins.
     """
@@ -101,7 +101,7 @@ async def stop_jobs_before(job_queue: JobQueue, chat: ChatKey, erase_id: str) ->
 
 
 def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
-    """Say what is kept and for how long, from the numbers in force.
+    """Return the message that says what is kept and for how long, from the numbers in force.
 
     Args:
         chat_ttl_days: Days for which a chat is kept that nobody uses.
@@ -120,7 +120,7 @@ def privacy_notice(chat_ttl_days: int) -> LocalizedMessage:
 
 
 def forget_notice(message: Message) -> LocalizedMessage:
-    """Say what erasing means, with the button that does it."""
+    """Return the message that says what erasing means, with the button that does it."""
     chat = chat_key_of(message)
     kind = "private" if chat.is_private else "group" if chat.topic_id is None else "topic"
     return LocalizedMessage(

@@ -64,7 +64,7 @@ class ProjectHandlers(HandlerFamily):
         ]
 
     async def begin_or_ask(self, update: Update, context: Context) -> None:
-        """Begin an empty project, or ask first where the current one has something in it and would give way."""
+        """Begin an empty project, or ask first if the current one isn't empty and would be replaced."""
         chat = await self._chats.get(chat_key_of(message_of(update)))
         has_topics = chat.key.is_private and context.bot.bot.has_topics_enabled
         if not has_topics and await self._chats.has_content(chat):
@@ -160,7 +160,7 @@ class ProjectHandlers(HandlerFamily):
         return await self._replace(press, view)
 
     async def _replace(self, press: Press, view: View | ShowView) -> PressReply:
-        """Show a view in the place of the message, or below it where a text can't take the place of a video."""
+        """Replace the message with a view, or send the view below it if it is a video, which no text can replace."""
         if isinstance(view, LocalizedMessage | ListMessage) and attachment_of(press.message) is not None:
             await self._submitter.reply(press.update, view)
             return PressReply(buttons=NO_BUTTONS)

@@ -249,7 +249,7 @@ class RequestHandlers(HandlerFamily):
         )
 
     async def _may_continue_cut_text(self, update: Update, message: Message) -> bool:
-        """Return whether a message may go on with a text that its sender's client has cut."""
+        """Return whether a message may continue a text that its sender's client has cut."""
         return await self._job_queue.is_being_pasted(chat_key_of(message), requester_id_of(update))
 
     async def _not_for_bot(self, update: Update, request: Request) -> None:
@@ -282,7 +282,7 @@ def _asks_nothing(request: Request) -> bool:
 
 
 def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:
-    """Say which smaller version of a video was taken, if one was."""
+    """Return which smaller version of a video was taken, if one was."""
     if not checked.files or given.files[0].file_id == checked.files[0].file_id:
         return ()
     taken, original = checked.files[0], given.files[0]

@@ -80,7 +80,7 @@ class SkillHandlers(HandlerFamily):
 
 
 async def choose_skill(submitter: JobSubmitter, permissions: Permissions, update: Update, said: str) -> None:
-    """Make the card with a name the chat's and show it; an unknown name gets the list."""
+    """Activate the card of this name and show it; show the list if there is no such card."""
     name = submitter.cards.named(said)
     if name is not None:
         chat = await submitter.chats.get(chat_key_of(message_of(update)))

@@ -58,7 +58,7 @@ class StartHelpHandlers(HandlerFamily):
 
 
 def help_message(message: Message) -> ListMessage:
-    """Say how the bot is used in a chat, with the commands of its menu in the menu's own words."""
+    """Return how the bot is used in a chat, with the commands of its menu in the menu's own words."""
     is_private = message.chat.type == ChatType.PRIVATE
     commands = tuple(
         LocalizedMessage("help.command", {"command": name, "about": LocalizedMessage(f"command.{name}")})

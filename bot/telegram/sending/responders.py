@@ -22,7 +22,7 @@ class TelegramResponders:
 
     telegram_calls: TelegramCalls  # makes the calls
     sent: SentMessageLog  # numbers of known messages
-    files: FileDownloads  # opens files that lie with Telegram
+    files: FileDownloads  # opens files at Telegram
     delivery: DeliveryOptions  # sends finished videos
     progress_edit_s: float  # least pause between two edits of a progress message, in seconds
     encrypt: Callable[[ChatKey, str, str], str]  # encrypts what is kept for a person's private chat
