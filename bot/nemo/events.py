@@ -4,19 +4,19 @@ The agent runs on Google's Agent Development Kit (https://google.github.io/adk-d
 it send flat events with a ``type``, bare texts or envelopes instead, mixed in one stream.
 """
 
-import base64
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from bot.nemo import lenient_json as read
+from bot.nemo.agent_file import AgentFile, inline_text, read_file, read_typed_file
 from bot.nemo.errors import Call, ServiceError, code_of, error_for, error_of, message_of
 from bot.nemo.failures import is_normal_end
 from bot.nemo.questions import (
     QuestionSet,
     asks,
-    in_snake_case,
     read_confirmations,
     read_logins,
     read_questions,
@@ -30,9 +30,15 @@ _NO_WORDS = frozenset(
 )
 _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""
-_TEXT_TYPES = ("text/plain", "text/markdown")
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
 _CALL_IDS = ("call_id", "callId", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "id")
+_WRAPPERS = ("data", "delta", "event", "result", "response", "answer", "output")
+_BAD_END = re.compile(
+    "SAFETY|BLOCK|PROHIBIT|RECITATION|SPII|LANGUAGE|OTHER|FILTER|REFUS|MALFORMED|UNEXPECTED|NO_IMAGE|TOO_MANY|MISSING"
+    "|ERROR|FAIL|CANCEL|TIMEOUT|INTERRUPT",
+    re.IGNORECASE,
+)
+_ERROR_TYPE = re.compile(r"(?:^|[._])(?:error|failed|failure|exception)$")
 _TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
 
 
@@ -87,23 +93,6 @@ class AgentQuestion:
     """A question to a person. It ends the turn, and nothing is finished."""
 
     asked: QuestionSet
-
-
-@dataclass(frozen=True, slots=True)
-class AgentFile:
-    """A picture or another file for the chat.
-
-    Args:
-        name: Its name as the agent gives it, which may be anything; empty if it gives none.
-        content_type: Its declared MIME type; may be empty.
-        content: Its bytes, if they are in the event itself.
-        url: Where it is, otherwise.
-    """
-
-    name: str
-    content_type: str
-    content: bytes = field(default=b"", repr=False)
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +182,7 @@ def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
             yield from _read_value(inner, name, depth - 1)
         elif words.startswith(("{", "[", "<!doctype", "<html")) or words in _NO_WORDS:
             yield Unknown(name[:40])
-        elif name.lower() in ("", "message", *_TYPED):
+        elif name.lower() in ("", "message") or _typed(read.in_snake_case(name)) is not None:
             yield from _read({"content": value}, name, depth)
         else:
             yield Unknown(name[:40])
@@ -219,14 +208,15 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     choices = read.items(read.first_of(payload, ("candidates", "choices"))) if is_models else []
     for choice in choices[:1]:
         payload = {**payload, **read.mapping(choice)}  # a model's own answer; others are alternatives
-    type_ = payload.get("type") or name
+    event = payload.get("event")
+    type_ = payload.get("type") or (event if isinstance(event, str) else None) or name
     if not isinstance(type_, str):
         type_ = ""
     if type_.lower() in _KEEP_ALIVE_NAMES:
         yield KeepAlive()
         return
-    kind = in_snake_case(type_)
-    if (typed := _TYPED.get(kind, _typed_question if asks(type_) else None)) is not None:
+    kind = read.in_snake_case(type_)
+    if (typed := _typed(kind)) is not None:
         yield from typed(payload)
         return
     # A flat event of an undocumented type is not the agent's answer, whatever text it holds.
@@ -236,7 +226,8 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if (error := _parse_error(payload)) is not None:
         yield error
     elif not events:
-        inner = read.first_of(payload, ("data", "delta"))
+        # What a tool returns is no answer.
+        inner = read.first_of(payload, _WRAPPERS[: 3 if _tool_name(payload) else None])
         inner = read.mapping(payload.get("message")) if inner is None else inner
         is_read = depth and (isinstance(inner, dict) or not isinstance(payload.get("type"), str))
         found = tuple(_read_value(inner, name, depth - 1)) if is_read else ()
@@ -245,21 +236,22 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
 
 
 def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
-    content = payload.get("content")
+    content = payload if "parts" in payload else payload.get("content")
     author = read.text(payload.get("author")) or ""
     is_partial = _completeness(payload) is Completeness.PARTIAL
     completeness = Completeness.PARTIAL if is_partial else Completeness.COMPLETE
-    parts = content if isinstance(content, list) else read.items(read.mapping(content).get("parts"))
-    if author == "user":
+    parts = content if isinstance(content, list) else _parts(read.mapping(content).get("parts"))
+    role = (read.text(read.mapping(content).get("role")) or "").lower()
+    if author.lower() == "user":
         parts = []  # Some servers repeat the message that they were sent.
     texts: list[str] = []
     for item in parts:
         source = {"text": item} if isinstance(item, str) else read.mapping(item)
-        text = source.get("text") or _inline_text(source)
+        text = source.get("text") or inline_text(source)
         if isinstance(text, str) and text:
             if _is_thought(source):
                 yield Thought(text)
-            elif read.mapping(content).get("role") not in _OTHERS:
+            elif role not in _OTHERS:
                 texts.append(text)
     if texts:
         # Texts of one event are one text: the complete event repeats the partial ones joined.
@@ -271,8 +263,8 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
             yield from _call(call, is_long_running=call.get("id") in long_running)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
-        is_words = _is_thought(source) or _inline_text(source)
-        if not is_words and (file := _file(source)) is not None:
+        is_words = _is_thought(source) or inline_text(source)
+        if not is_words and (file := read_file(source)) is not None:
             yield file
     actions = read.mapping(payload.get("actions"))
     if delta := read.mapping(read.first_of(actions, ("stateDelta", "state_delta"))):
@@ -287,43 +279,22 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
         yield AgentText(content["text"], _completeness(payload), author)
 
 
-def _file(part: Mapping[str, Any]) -> AgentFile | None:
-    blob = read.mapping(read.first_of(part, ("inlineData", "inline_data")))
-    link = read.mapping(read.first_of(part, ("fileData", "file_data")))
-    source = blob or link
-    name = read.text_at(source, "displayName", "display_name", "name") or ""
-    content_type = read.text_at(source, "mimeType", "mime_type") or ""
-    content, url = _content(blob.get("data")), read.text_at(link, "fileUri", "file_uri") or ""
-    return AgentFile(name[:200], content_type[:100], content, url[:2000]) if content or url else None
-
-
-def _inline_text(part: Mapping[str, Any]) -> str:
-    """Return the words of a part that has them as a file without a name."""
-    file = _file(part)
-    if file is None or file.name or not file.content_type.startswith(_TEXT_TYPES):
-        return ""
-    return file.content[: read.MAX_TEXT_CHARS].decode("utf-8", "replace")
-
-
-def _content(data: object) -> bytes:
-    """Return the bytes of a blob; ADK writes Base64 with the URL's alphabet."""
-    if not isinstance(data, str):
-        return b""
-    text = data.rstrip("=")
-    try:
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except ValueError:
-        return b""
+def _parts(value: Any) -> list[Any]:
+    """Return the parts of a content; a single one may stand for all."""
+    if isinstance(value, str) or (isinstance(value, dict) and "text" in value):
+        return [value]
+    return read.items(value)
 
 
 def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
     text = payload.get("text")
     if not isinstance(text, str):
         text = payload.get("content")
-    if isinstance(text, str) and text:
+    if isinstance(text, str) and text and not read.mapping(text).get("parts"):
+        whose = [(read.text(payload.get(name)) or "").lower() for name in ("author", "role")]
         if _is_thought(payload):
             yield Thought(text)
-        elif payload.get("author") != "user" and payload.get("role") not in _OTHERS:
+        elif whose[0] != "user" and whose[1] not in _OTHERS:
             yield AgentText(text, _completeness(payload), read.text(payload.get("author")) or "")
 
 
@@ -351,7 +322,7 @@ def _parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> Strea
     error = error_of(payload)
     if code is None and is_normal_end(finish_reason) and not error:
         return None  # The errorMessage beside it only explains the finish.
-    if not payload.get("content"):
+    if _is_empty(payload.get("content")):
         reason = finish_reason
     words = read.text(error)
     has_error = (words and not is_normal_end(words)) or any(read.mapping(error).values()) or error is True
@@ -365,12 +336,30 @@ def _parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> Strea
     return StreamError(code, message_of(payload), reason)
 
 
+def _is_empty(content: Any) -> bool:
+    """Return whether a content holds nothing but thoughts and empty parts."""
+    parts = [read.mapping(part) for part in _parts(read.mapping(content).get("parts"))]
+    is_wordless = not any(any(part.values()) and not _is_thought(part) for part in parts)
+    return not content or (isinstance(content, dict) and not content.get("text") and is_wordless)
+
+
 def _finish_reason(payload: Mapping[str, Any]) -> str | None:
     if payload.get("interrupted") is True:
         return "INTERRUPTED"
     refused = read.mapping(read.first_of(payload, ("promptFeedback", "prompt_feedback")))
     reason = read.text_at(payload, "finishReason", "finish_reason")
+    if reason and not _BAD_END.search(reason):
+        return "STOP"  # Every model has words of its own for a normal end.
     return reason or read.text_at(refused, "blockReason", "block_reason")
+
+
+def _typed(kind: str) -> Callable[[Mapping[str, Any]], Iterator[Event]] | None:
+    """Return what reads an event of a type, given in snake case."""
+    if kind in _TYPED:
+        return _TYPED[kind]
+    if asks(kind):
+        return _typed_question
+    return _typed_error if _ERROR_TYPE.search(kind) and "tool" not in kind else None
 
 
 def _typed_text(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -405,14 +394,20 @@ def _typed_question(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_chunk(payload: Mapping[str, Any]) -> Iterator[Event]:
-    text = read.first_of(payload, ("content", "text", "delta", "chunk"))
+    text = read.first_of(payload, ("content", "text", "delta", "chunk", "token"))
+    text = read.first_of(text, ("content", "text")) if isinstance(text, dict) else text
     if isinstance(text, str) and text:
         yield AgentText(text, Completeness.PARTIAL, read.text(payload.get("author")) or "")
 
 
 def _typed_text_end(payload: Mapping[str, Any]) -> Iterator[Event]:
-    if text := read.text_at(payload, "content", "text"):
+    text = read.text_at(payload, "content", "text")
+    if text and text.lower() not in _NO_WORDS:
         yield AgentText(text, Completeness.COMPLETE, read.text(payload.get("author")) or "")
+
+
+def _typed_file(payload: Mapping[str, Any]) -> Iterator[Event]:
+    yield read_typed_file(payload) or Unknown("file")
 
 
 def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -427,17 +422,40 @@ def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
     yield error
 
 
-_TYPED = {
+_TYPED: dict[str, Callable[[Mapping[str, Any]], Iterator[Event]]] = {
     **dict.fromkeys(
         ("thought", "thinking", "thinking_start", "thinking_delta", "thinking_end", "status"), _typed_thought
     ),
-    **dict.fromkeys(("text_delta", "chunk"), _typed_chunk),
-    **dict.fromkeys(("tool_call", "tool_start", "toolcall_start", "tool_use", "function_call"), _typed_call),
     **dict.fromkeys(
-        ("text", "message", "content", "answer", "response", "assistant", "final", "output_text"), _typed_text
+        (
+            *("text_delta", "chunk", "token", "delta", "content_delta", "message_delta", "message_chunk"),
+            *("text_chunk", "text_message_content", "response.output_text.delta", "text.delta"),
+        ),
+        _typed_chunk,
     ),
-    "text_end": _typed_text_end,
-    **dict.fromkeys(("tool_result", "tool_response", "function_response"), _typed_result),
+    **dict.fromkeys(
+        (
+            *("tool_call", "tool_start", "toolcall_start", "tool_use", "function_call"),
+            *("tool_call_start", "tool_started"),
+        ),
+        _typed_call,
+    ),
+    **dict.fromkeys(
+        (
+            *("text", "message", "content", "answer", "response", "assistant", "final", "output_text"),
+            *("agent_message", "assistant_message", "ai_message", "final_answer", "final_response"),
+            *("reply", "model", "markdown"),
+        ),
+        _typed_text,
+    ),
+    **dict.fromkeys(("text_end", "done", "complete", "completed", "end"), _typed_text_end),
+    **dict.fromkeys(
+        ("tool_result", "tool_response", "function_response", "tool_call_result", "tool_end", "tool_output"),
+        _typed_result,
+    ),
+    **dict.fromkeys(
+        ("image", "picture", "file", "video", "audio", "attachment", "artifact", "image_url"), _typed_file
+    ),
     "error": _typed_error,
 }
 
@@ -458,4 +476,4 @@ def _tool_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _tool_name(source: Mapping[str, Any]) -> str:
-    return (read.text_at(source, "name", "tool", "tool_name", "toolName") or "")[:200]
+    return (read.text_at(read.snake_keys(source), "name", "tool", "tool_name", "tool_call_name") or "")[:200]

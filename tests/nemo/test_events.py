@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.nemo.agent_file import AgentFile
 from bot.nemo.errors import AuthError, Call, NoCredits, SessionGone
 from bot.nemo.events import (
-    AgentFile,
     AgentQuestion,
     AgentText,
     Completeness,
@@ -251,6 +251,46 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         # the end of a turn
         ({"turnComplete": True, "usageMetadata": {"totalTokenCount": 5}}, [Unknown()]),
         ({"interrupted": True}, [StreamError(None, "", "INTERRUPTED")]),
+        # ends that a content without words doesn't hide, and words of other models for a normal end
+        *(
+            ({"content": {"role": "model", "parts": parts}, "finishReason": "SAFETY"}, expected)
+            for parts, expected in (
+                ([], [StreamError(None, "", "SAFETY")]),
+                ([{"text": ""}], [StreamError(None, "", "SAFETY")]),
+                ([{"text": "hm", "thought": True}], [Thought("hm"), StreamError(None, "", "SAFETY")]),
+                ([{"text": "Hi"}], [AgentText("Hi")]),
+            )
+        ),
+        *(({"finishReason": reason}, [Unknown()]) for reason in ("tool_calls", "eos_token", "FINISHED")),
+        # whose words, in other cases; one part for all; JSON within JSON
+        ({"content": {"parts": [{"text": "cut it"}], "role": "USER"}}, [Unknown()]),
+        ({"text": "cut it", "author": "User"}, [Unknown()]),
+        ({"content": {"parts": "Hi"}}, [AgentText("Hi")]),
+        ({"message": {"parts": [{"text": "Hi"}], "role": "agent"}}, [AgentText("Hi")]),
+        ({"content": '{"parts": [{"text": "Hi"}]}'}, [AgentText("Hi")]),
+        # the type as "event", other wrappers and other types
+        ({"event": "error", "data": {"message": "no"}}, [StreamError(None, "no")]),
+        ({"event": "heartbeat"}, [KeepAlive()]),
+        ({"event": {"content": {"parts": [{"text": "Hi"}]}}}, [AgentText("Hi")]),
+        ({"result": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"answer": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"name": "trim", "result": "two clips"}, [Unknown()]),
+        ({"type": "RUN_ERROR", "message": "no"}, [StreamError(None, "no")]),
+        ({"type": "turn.failed", "message": "no"}, [StreamError(None, "no")]),
+        ({"type": "tool_error", "message": "no"}, [Unknown("tool_error")]),
+        ({"type": "error", "status": 429}, [StreamError(429, "")]),
+        ({"type": "token", "token": "Hel"}, [AgentText("Hel", Completeness.PARTIAL)]),
+        ({"type": "agent_message", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"type": "done", "content": "All is cut."}, [AgentText("All is cut.")]),
+        ({"type": "done", "content": "ok"}, [Unknown()]),
+        ({"type": "TOOL_CALL_START", "toolCallName": "trim"}, [ToolCall("trim", {})]),
+        ({"type": "image", "url": "https://x/y.png"}, [AgentFile("", "", url="https://x/y.png")]),
+        ({"type": "image_url", "image_url": {"url": "https://x/y"}}, [AgentFile("", "", url="https://x/y")]),
+        (
+            {"type": "file", "data": {"filename": "a.png", "mimeType": "image/png", "data": "-_8="}},
+            [AgentFile("a.png", "image/png", b"\xfb\xff")],
+        ),
+        ({"type": "artifact", "filename": "a.png"}, [Unknown("file")]),
         # bare, enveloped, failed
         ({"errors": [{"message": "boom"}]}, [StreamError(None, "boom")]),
         ({"text": "Hi", "error": {"code": 0, "message": ""}}, [AgentText("Hi", Completeness.UNMARKED)]),

@@ -9,9 +9,9 @@ import structlog
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.ports import MAX_SENT_BYTES, ChatGone
 from bot.jobs.worker.attempt import Attempt
+from bot.nemo.agent_file import AgentFile
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError
-from bot.nemo.events import AgentFile
 from bot.projects.projects import Project
 from bot.runtime.hosts import is_link, with_host
 

@@ -37,6 +37,7 @@ from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
 from bot.jobs.steps.turn_progress import EDITING, GENERATING, TurnProgress, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
+from bot.nemo.agent_file import AgentFile
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
     AuthError,
@@ -48,7 +49,6 @@ from bot.nemo.errors import (
     WarmingUp,
 )
 from bot.nemo.events import (
-    AgentFile,
     AgentQuestion,
     AgentText,
     Completeness,
