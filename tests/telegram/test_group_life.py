@@ -4,6 +4,7 @@ import inspect
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from telegram import ChatMemberAdministrator
@@ -18,7 +19,10 @@ from bot.jobs.model import JobKind, JobState, message_job
 from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.words import Words
+from tests.telegram.test_forged_presses import stored
 from tests.telegram.test_handlers import (
     ANN,
     OLD_BUTTON,
@@ -31,6 +35,7 @@ from tests.telegram.test_handlers import (
     message,
     press,
     received,
+    said_key,
 )
 
 __all__ = ["docket", "received"]  # fixtures
@@ -159,6 +164,37 @@ async def test_what_comes_with_new_is_the_first_request_in_it(received: Received
         gathered = (await received.job_queue.gathered(edit)).job
         assert (gathered.prompt, len(gathered.files)) == (prompt, files)
     assert (await received.job_queue.gathered(clip)).job.prompt == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        ({"text": "/edit it"}, True),
+        ({"text": "@{bot} cut it"}, True),
+        ({"caption": "@{bot}把它剪短", "video": VIDEO}, True),
+        ({"text": "cut it", "reply_to_message": {"from": {"is_bot": True, "first_name": "Bot"}}}, True),
+        ({"text": "/edit it", "entities": [{"type": "bold"}]}, True),  # Telegram has not said where.
+        ({"text": "/roll it"}, False),
+        ({"text": "/edit@other_bot it"}, False),
+        ({"text": "cut it"}, False),
+        ({"text": "cut it", "reply_to_message": {"from": ANN}}, False),
+    ],
+)
+async def test_a_fault_of_the_bot_is_told_in_a_group_if_the_message_was_for_it(
+    received: Received, monkeypatch: pytest.MonkeyPatch, said: Json, answers: bool
+) -> None:
+    bot = received.telegram.bot.bot
+    receiver = UpdateReceiver(received.application, received.telegram.clock, AsyncMock(), AsyncMock())
+    monkeypatch.setattr(JobSubmitter, "read", AsyncMock(side_effect=ZeroDivisionError))
+    body = {**message("", **{"from": ANN})["message"], **said}
+    for words in body.keys() & {"text", "caption"}:
+        body[words] = body[words].format(bot=bot.username)
+    if (replied := body.get("reply_to_message")) is not None:
+        sender = {"id": bot.id, **replied["from"]}
+        body["reply_to_message"] = {**message("")["message"], "message_id": 3, "text": "Done", "from": sender}
+    await receiver.receive_one({"update_id": 900, "message": body})
+    told = [said_key(job) for job in await stored(received)]
+    assert told == (["error.unexpected"] if answers else [])
 
 
 async def test_an_album_whose_caption_begins_a_project_goes_to_it_as_a_whole(received: Received) -> None:
