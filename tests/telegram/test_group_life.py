@@ -7,7 +7,7 @@ from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
-from telegram import ChatMemberAdministrator
+from telegram import ChatMemberAdministrator, User
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
@@ -242,6 +242,26 @@ async def test_an_edit_of_new_changes_the_waiting_request(received: Received) ->
     assert await received({"edited_message": body["message"]}) == []
     changed = (await received.job_queue.gathered(edit)).job
     assert (changed.prompt, changed.payload_as(EditPayload).new_job_id) == ("a dog", new.id)
+
+
+async def test_an_edit_of_new_changes_the_waiting_request_where_projects_have_topics(
+    received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = User(1, "Bot", is_bot=True, username="edit_bot", has_topics_enabled=True)
+    monkeypatch.setattr(type(received.telegram.bot), "bot", topics)
+    key = ChatKey(PRIVATE["id"])
+    await received.chats.update(key, ChatFields(session_id="sess_1", answer_session_id="sess_1"))
+    (new,) = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
+    body = message("/new a dog", PRIVATE, **{"from": ANN, "edit_date": 60})
+    assert await received({"edited_message": body["message"]}) == []
+    status = await received.job_queue.find(key, new.id)
+    assert status is not None
+    assert (status.job.prompt, status.state, status.position) == ("a dog", JobState.QUEUED, 1)
+    assert await received({"edited_message": {**body["message"], "edit_date": 70}}) == []
+    await received.job_queue.claim(queue_id(key, new.queue), "ticket")
+    body = message("/new a cow", PRIVATE, **{"from": ANN, "edit_date": 80})
+    (refused,) = await received({"edited_message": body["message"]})
+    assert said(refused.payload) == "edited.command"
 
 
 async def test_a_request_does_not_become_new_by_an_edit(received: Received) -> None:

@@ -116,9 +116,7 @@ class AccessGuard(HandlerFamily):
 def _is_answered(update: Update, message: Message, context: Context) -> bool:
     """Return whether the sender of a message expects an answer; a group's command may be another bot's."""
     request = read_request(message, context.bot.bot)
-    return request.is_addressed and (
-        request.command is None or _expects_refusal(update, message, context)
-    )
+    return request.is_addressed and (request.command is None or _expects_refusal(update, message, context))
 
 
 def _expects_refusal(update: Update, message: Message, context: Context) -> bool:
