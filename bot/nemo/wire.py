@@ -92,7 +92,8 @@ class Retries:
     """How calls are retried.
 
     Reading calls are retried after no answer, an unreadable one, or an HTTP 5xx; others only if the request surely was
-    not sent. Uploads are never retried here: their source has to be opened again.
+    not sent. Uploads are never retried here: their source has to be opened again. A 429 and an agent that is still
+    starting are retried by the caller, in ``projects/call_retries.py``.
 
     Args:
         attempts: The number of attempts in total.

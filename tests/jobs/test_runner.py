@@ -16,10 +16,10 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import ButtonAction, Export, Retry
 from bot.jobs.checkpoints import (
     AgentAnswered,
-    AgentAsked,
     Checkpoint,
     HeldAnswer,
     MessageSend,
+    PromptSent,
     SentMessage,
     Turn,
 )
@@ -37,7 +37,7 @@ from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.gather import Gather
-from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
@@ -243,13 +243,13 @@ SECOND_TURN = (Turn(number=2), "")
     ("kind", "saved", "key", "button"),
     [
         (JobKind.EDIT, [], "error.unexpected_edit", Retry),
-        (JobKind.EDIT, [(AgentAsked(), "")], "error.unexpected_changed", Export),
-        (JobKind.EDIT, [(AgentAsked(), ""), (UNCHANGED, "")], "error.unexpected_edit", Retry),
-        (JobKind.EDIT, [(AgentAsked(), ""), (CHANGED, "")], "error.unexpected_changed", Export),
+        (JobKind.EDIT, [(PromptSent(), "")], "error.unexpected_changed", Export),
+        (JobKind.EDIT, [(PromptSent(), ""), (UNCHANGED, "")], "error.unexpected_edit", Retry),
+        (JobKind.EDIT, [(PromptSent(), ""), (CHANGED, "")], "error.unexpected_changed", Export),
         (JobKind.EDIT, [(UNCHANGED, ""), SECOND_TURN], "error.unexpected_edit", Retry),
         (
             JobKind.EDIT,
-            [(UNCHANGED, ""), SECOND_TURN, (AgentAsked(), "2")],
+            [(UNCHANGED, ""), SECOND_TURN, (PromptSent(), "2")],
             "error.unexpected_changed",
             Export,
         ),
@@ -462,7 +462,7 @@ class TestCancel:
     async def test_a_question_that_was_just_sent_loses_its_buttons(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
     ) -> None:
-        """Its job is cancelled before it is set aside, so that whoever cancels it finds a running one."""
+        """Its job is cancelled before it is suspended, so that whoever cancels it finds a running one."""
 
         async def asks(attempt: Attempt) -> None:
             asked = AgentAnswered(question_set=QuestionSet((Question("Which look?", ("Cartoon",)),)))
@@ -470,7 +470,7 @@ class TestCancel:
             await attempt.save_all((asked, ""), (sent, "question.1.0.0"))
             await job_queue.questions.ask(attempt.job, attempt.claimed.attempt, "1.0")
             await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
-            raise JobSetAside
+            raise JobSuspended
 
         job = new_job()
         await job_queue.enqueue([job], 1)

@@ -16,10 +16,10 @@ from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import (
     AFTER,
     AgentAnswered,
-    AgentAsked,
     Checkpoint,
     HeldAnswer,
     KeptDraft,
+    PromptSent,
     Turn,
     before_turn,
 )
@@ -180,7 +180,7 @@ class AskAgent:
             return await _end_early(attempt, answered, turn)
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
-        asked = attempt.load(AgentAsked) or AgentAsked()
+        asked = attempt.load(PromptSent) or PromptSent()
         return (await self.projects.chats.get(attempt.job.chat)).session_id == asked.session_id
 
 
@@ -200,7 +200,7 @@ class _AgentTurn:
 
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
-        asked = self._attempt.load(AgentAsked, self._turn.key)
+        asked = self._attempt.load(PromptSent, self._turn.key)
         if asked is not None and (so_far := self._so_far()).question_set is not None:
             return await self._save_answer(
                 so_far.text, await self._draft.read(), question_set=so_far.question_set
@@ -259,7 +259,7 @@ class _AgentTurn:
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.prompt
         if self._turn.prompt:
-            first = self._attempt.load(AgentAsked) or AgentAsked()
+            first = self._attempt.load(PromptSent) or PromptSent()
             is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return f"{prompt}\n\n{self._form}" if self._form else prompt
@@ -312,7 +312,7 @@ class _AgentTurn:
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
         return self._draft.is_other(draft)
 
-    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
+    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, PromptSent]:
         """Read the draft and the credits, then reserve credits for the turn and count it.
 
         Raises:
@@ -328,7 +328,7 @@ class _AgentTurn:
         await self._spending.ensure_generation_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
-        return state.draft, AgentAsked(
+        return state.draft, PromptSent(
             draft_digest=digest_of(state.draft),
             session_id=project.session_id,
             credits_before=reading.available,
@@ -445,7 +445,7 @@ class _AgentTurn:
         *,
         is_generating: bool = False,
     ) -> AgentAnswered:
-        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(AgentAsked) or AgentAsked()
+        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(PromptSent) or PromptSent()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
         answered = AgentAnswered(

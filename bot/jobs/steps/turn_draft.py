@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.jobs.checkpoints import AFTER, NO_DRAFT, AgentAsked, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, NO_DRAFT, KeptDraft, PromptSent, Turn, before_turn
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import AuthError, NemoError
@@ -62,7 +62,7 @@ class TurnDraft:
 
     def is_other(self, draft: Draft | None) -> bool:
         """Return whether a draft differs from the one before the message."""
-        asked = self._attempt.load(AgentAsked, self._turn.key) or AgentAsked()
+        asked = self._attempt.load(PromptSent, self._turn.key) or PromptSent()
         return digest_of(draft) != asked.draft_digest
 
     async def read(self) -> Draft | None:

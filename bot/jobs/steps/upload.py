@@ -130,7 +130,7 @@ class _Uploading:
         while True:
             # While the rest of an album is still to come, Telegram gets ready what is here.
             for file in () if gathered.closed else gathered.job.files:
-                self._attempt.responder.expect_file(file)
+                self._attempt.responder.prefetch_file(file)
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(self._attempt, gathered)
             await apply_parts(self._attempt, gathered)
@@ -330,9 +330,9 @@ class _Uploading:
     ) -> dict[str, OpenFile]:
         """Number files of the same name: NemoVideo and its agent tell files apart by their names."""
         in_project = upload_names(state)
-        restored = self._attempt.job.payload_as(EditPayload).restored_file_ids
+        supporting = self._attempt.job.payload_as(EditPayload).supporting_file_ids
         # The prompt names these already; the agent takes the latest of a name.
-        named = {file.file_id for file in files if file.is_result or file.file_id in restored}
+        named = {file.file_id for file in files if file.is_result or file.file_id in supporting}
         renamed: dict[str, OpenFile] = {}
         for file_id, file in opened.items():
             taken = {one.name for one in renamed.values()} | (set() if file_id in named else in_project)
@@ -390,8 +390,8 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     gathered = await attempt.gathered()
     if not gathered.parts:
         return opened
-    beside = attempt.job.payload_as(EditPayload).restored_file_ids
-    current = {*beside, *(file.file_id for file in gathered.job.files)}
+    supporting = attempt.job.payload_as(EditPayload).supporting_file_ids
+    current = {*supporting, *(file.file_id for file in gathered.job.files)}
     files = tuple(file for file in attempt.job.files if file.file_id in current)
     attempt.job = replace(attempt.job, files=files)
     return {file_id: file for file_id, file in opened.items() if file_id in current}

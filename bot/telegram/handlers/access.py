@@ -28,9 +28,9 @@ _BEFORE_ACCESS, _BEFORE_ALL, _AFTER_ACCESS = -3, -2, -1
 
 
 class ForwardedCommand(filters.MessageFilter):
-    """A forwarded message that would forget or cancel if its forwarder had written it.
+    """A forwarded message by somebody else that reads as a command, or in private as words that do what a command does.
 
-    People forward what others wrote, and need not have read it. Their own commands they may forward; a forwarded
+    People forward what others wrote, and need not have read it. They may forward their own commands; a forwarded
     request stays a request, with ``/edit`` or without.
     """
 
@@ -62,13 +62,13 @@ class AccessGuard(HandlerFamily):
         username, words = context.bot.username, words_of(message)
         command = find_command(words, username)
         # One with a token goes on to LoginHandlers, which deletes it.
-        is_elses = command is not None and not command.is_for(username) and not has_token(words)
-        if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+        is_for_another_bot = command is not None and not command.is_for(username) and not has_token(words)
+        if is_for_another_bot or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 
     async def _apologize(self, update: Update, context: Context) -> None:
-        """Tell of a fault of the bot, where a message was for it."""
+        """Apologize for a fault of the bot, in groups where the message was for it."""
         message = update.message
         if update.callback_query is not None:
             self._services.presses.answer(update, context.application, PressReply("error.unexpected"))

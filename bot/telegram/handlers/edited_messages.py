@@ -16,8 +16,8 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, MessagePayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
+from bot.jobs.queue.continued_jobs import not_uploaded, with_its_project
 from bot.jobs.queue.job_reader import JobStatus
-from bot.jobs.queue.retry_jobs import not_uploaded, with_its_project
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers

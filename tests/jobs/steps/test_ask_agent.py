@@ -12,9 +12,9 @@ from bot.jobs.checkpoints import (
     AFTER,
     FILES,
     AgentAnswered,
-    AgentAsked,
     HeldAnswer,
     KeptDraft,
+    PromptSent,
     Turn,
     Uploaded,
     before_turn,
@@ -103,7 +103,7 @@ async def test_without_words_nothing_is_asked(rig: Rig) -> None:
 
 async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO, TEXT))
-    attempt = rig.attempt(rig.job(prompt="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
+    attempt = rig.attempt(rig.job(prompt="add a title"), PromptSent(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
     message = held_answer(attempt)
@@ -304,7 +304,7 @@ async def test_what_others_used_of_the_same_account_is_not_told(
     rig: Rig, other_turns: int, used: int | None
 ) -> None:
     await rig.open_project()
-    attempt = rig.attempt(rig.job(), AgentAsked(credits_before=150, turns_before=0))
+    attempt = rig.attempt(rig.job(), PromptSent(credits_before=150, turns_before=0))
     for _ in range(other_turns):
         await rig.projects.operator_token.count_turn()
     use = await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).read_after()

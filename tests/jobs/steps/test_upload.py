@@ -350,7 +350,7 @@ async def test_a_gateways_failure_says_nothing_of_what_is_behind_a_link(rig: Rig
 
 async def test_an_edit_takes_away_what_it_replaced_and_nothing_that_was_put_back(rig: Rig) -> None:
     kept, replaced, restored = (a_file(number) for number in (1, 2, 3))
-    payload = EditPayload(restored_file_ids=(restored.file_id,))
+    payload = EditPayload(supporting_file_ids=(restored.file_id,))
     job = rig.job(files=(kept, replaced, restored), payload=payload)
     attempt = rig.attempt(job, parts=[a_part(kept)])
     queue = queue_of(attempt)

@@ -38,7 +38,7 @@ async def make_resumed_job(
     restored = tuple(file for file in files if file.file_id not in own_ids)
     payload = payload.changed(
         lost_project_decided=True,
-        restored_file_ids=tuple(file.file_id for file in restored),
+        supporting_file_ids=tuple(file.file_id for file in restored),
     )
     turn = await job_queue.load_checkpoint(old, Turn)
     # A new project knows neither the request nor the answers to the agent's questions.
