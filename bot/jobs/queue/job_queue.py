@@ -160,14 +160,13 @@ class JobQueue(JobReader):
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
-        self._queue_limit = queue_limit
-        self._total_limit = total_limit
-        self._finished_ttl_s = finished_ttl_s
-        self._update_ttl_s = update_ttl_s
+        self._queue_limit, self._total_limit = queue_limit, total_limit
+        self._finished_ttl_s, self._update_ttl_s = finished_ttl_s, update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
         self._claim = LuaScript(redis, __package__, "claim", "asking")
         self._save = LuaScript(redis, __package__, "save")
         self._save_waiting = LuaScript(redis, __package__, "save_waiting")
+        self._replace_waiting = LuaScript(redis, __package__, "replace_waiting")
         self._record_upload_size = LuaScript(redis, __package__, "record_upload_size", "quotas")
         self._close = LuaScript(redis, __package__, "close")
         self._finish = LuaScript(redis, __package__, "finish", "quotas", "credits", "drafts")
@@ -416,9 +415,7 @@ class JobQueue(JobReader):
         await self._redis.hincrby(_key(claimed.job), JobField.UNCOUNTED_ATTEMPTS, 1)
 
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
-        """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
-
-        The ``/new`` that a request came with is stopped with it.
+        """Unqueue a waiting job, end one that asks, or let a running one stop; so too the ``/new`` that it came with.
 
         Returns:
             The state that it was in; ``None`` if the job is unknown by now.
@@ -481,6 +478,10 @@ class JobQueue(JobReader):
     async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
         """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
         await self._save_waiting([_key(job)], fields=_checkpoint_fields(values))
+
+    async def replace_waiting(self, job: Job) -> bool:
+        """Replace the request of a job that waits; return whether it did, and had not begun."""
+        return bool(await self._replace_waiting([_key(job)], request=pack(job)))
 
     def _now_s(self) -> int:
         return int(self._clock.now().timestamp())

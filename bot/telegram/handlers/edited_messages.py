@@ -13,7 +13,7 @@ from telegram.ext import MessageHandler, filters
 
 from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import Job, JobKind, JobState
+from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload, MessagePayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
 from bot.jobs.queue.continued_jobs import not_uploaded, with_its_project
@@ -22,6 +22,7 @@ from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
 from bot.telegram.handlers.job_submitter import ANSWER_MARK
+from bot.telegram.handlers.requests import carrying
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.commands import EDIT, NEW
 from bot.telegram.reading.request import Request, digest_of
@@ -47,6 +48,8 @@ class EditedMessageHandlers(HandlerFamily):
         )
         request = await self._submitter.read(message, context.bot.bot)
         if status is None:
+            if await self._change_new(update, message, request):
+                return None
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
             return  # It isn't a request any more.
@@ -77,6 +80,26 @@ class EditedMessageHandlers(HandlerFamily):
 
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None
+
+    async def _change_new(self, update: Update, message: Message, request: Request) -> bool:
+        """Change a waiting ``/new`` that carries its request, and so has no parts; return whether it is one."""
+        if request.command is None or request.command.name != NEW or request.is_refused:
+            return False
+        waiting = await self._job_queue.current_jobs(chat_key_of(message), QueueName.MAIN)
+        new = next(
+            (job for job in waiting if job.kind is JobKind.NEW and job.message_id == message.message_id), None
+        )
+        if new is None:
+            return False
+        card = await self._submitter.card(update, message)
+        source = self._services.refusals.checked(request.replied or request.part, card)
+        if source.refusal is not None and not source.files:
+            await self._submitter.reply(update, source.refusal)
+            return True
+        if not await self._job_queue.replace_waiting(carrying(new, request, source)):
+            return False
+        await self._submitter.record(message)
+        return True
 
     async def _run_as_new(self, update: Update, context: Context, message: Message, request: Request) -> None:
         """Handle a message that was no request as if it came now, unless nothing in it has changed.

@@ -209,10 +209,7 @@ class RequestHandlers(HandlerFamily):
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=MessagePayload(message=taken)))
         if new is not None and not new.payload_as(NewPayload).is_followed:
-            prompt = PARAGRAPH.join(filter(None, (request.context[:MAX_CONTEXT_CHARS], request.prompt)))
-            payload = NewPayload(links=request.links)
-            carrier = replace(new, prompt=prompt, files=source.files, payload=payload)
-            await self._submitter.enqueue(update, [*jobs, carrier])
+            await self._submitter.enqueue(update, [*jobs, carrying(new, request, source)])
             return None
         words = PartText(request.prompt, request.links)
         # The file, with all of its album, belongs to the answered message, but the request to this one.
@@ -264,6 +261,12 @@ class RequestHandlers(HandlerFamily):
         arrival = ArrivedPart(self._services.refusals.checked(part, card), words, kind="unaddressed")
         await self._submitter.enqueue(update, [edit], arrival)
         return None
+
+
+def carrying(new: Job, request: Request, source: RequestPart) -> Job:
+    """Return a ``/new`` with the request that it carries, and the files of that."""
+    prompt = PARAGRAPH.join(filter(None, (request.context[:MAX_CONTEXT_CHARS], request.prompt)))
+    return replace(new, prompt=prompt, files=source.files, payload=NewPayload(links=request.links))
 
 
 def _only_begins(request: Request) -> bool:
