@@ -55,7 +55,7 @@ from bot.skills.cards import SkillCards
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandSpec:
     """A command with its place in the menus that Telegram shows; in each the lowest number comes first.
 
     Args:
@@ -108,7 +108,7 @@ class JobType:
     kind: JobKind
     queue: QueueName
     make_steps: Callable[[StepDependencies], tuple[Step, ...]]
-    command: Command | None = None
+    command: CommandSpec | None = None
 
 
 def _ask_agent(d: StepDependencies) -> AskAgent:
@@ -147,13 +147,13 @@ JOB_TYPES: Final = (
             _export(d),
             _deliver(d),
         ),
-        Command("edit", private=140, group=10, needs_handler=True),
+        CommandSpec("edit", private=140, group=10, needs_handler=True),
     ),
     JobType(
         JobKind.EXPORT,
         MAIN,
         lambda d: (Connect(d.projects), _export(d), _deliver(d)),
-        Command("export", private=10, group=20),
+        CommandSpec("export", private=10, group=20),
     ),
     JobType(JobKind.OFFER_VARIATIONS, QUICK, lambda d: (OfferVariations(d.projects),)),
     JobType(
@@ -169,18 +169,21 @@ JOB_TYPES: Final = (
         JobKind.NEW,
         MAIN,
         lambda d: (NewProject(d.projects, d.topics),),
-        Command("new", private=40, group=50, needs_handler=True),
+        CommandSpec("new", private=40, group=50, needs_handler=True),
     ),
     JobType(JobKind.OPEN_PROJECT, MAIN, lambda d: (OpenProject(d.projects, d.topics),)),
     JobType(
-        JobKind.LOGIN, MAIN, lambda d: (Login(d.projects),), Command("login", private=100, needs_handler=True)
+        JobKind.LOGIN,
+        MAIN,
+        lambda d: (Login(d.projects),),
+        CommandSpec("login", private=100, needs_handler=True),
     ),
-    JobType(JobKind.LOGOUT, MAIN, lambda d: (Logout(d.projects),), Command("logout", private=110)),
+    JobType(JobKind.LOGOUT, MAIN, lambda d: (Logout(d.projects),), CommandSpec("logout", private=110)),
     JobType(
         JobKind.FORGET,
         MAIN,
         lambda d: (Forget(d.eraser),),
-        Command("forget", private=130, group_admin=20, needs_handler=True),
+        CommandSpec("forget", private=130, group_admin=20, needs_handler=True),
     ),
     JobType(JobKind.POST, QUICK, lambda d: (PostToChannel(d.chats, d.group_admins),)),
     JobType(JobKind.BRAND, QUICK, lambda d: (SetBrand(d.chats),)),
@@ -189,47 +192,50 @@ JOB_TYPES: Final = (
         JobKind.STATUS,
         QUICK,
         lambda d: (ShowStatus(d.projects), FirstContact(d.projects)),
-        Command("status", private=20, group=30),
+        CommandSpec("status", private=20, group=30),
     ),
     JobType(
         JobKind.CREDITS,
         QUICK,
         lambda d: (FirstContact(d.projects), ShowCredits(d.projects)),
-        Command("credits", private=30, group=70),
+        CommandSpec("credits", private=30, group=70),
     ),
     JobType(
         JobKind.LINK,
         QUICK,
         lambda d: (FirstContact(d.projects), ShowLink(d.projects, d.group_admins)),
-        Command("link", private=90, group_admin=10),
+        CommandSpec("link", private=90, group_admin=10),
     ),
     JobType(JobKind.WATCH_UPLOAD, QUICK, lambda d: (WatchUpload(d.projects),)),
     JobType(
         JobKind.SETTINGS,
         QUICK,
         lambda d: (ShowSettings(d.chats, d.cards),),
-        Command("settings", private=70, group=80),
+        CommandSpec("settings", private=70, group=80),
     ),
     JobType(
         JobKind.SKILL,
         QUICK,
         lambda d: (ShowSkills(d.cards, d.chats), FirstContact(d.projects)),
-        Command("skill", private=60, group=60, needs_handler=True),
+        CommandSpec("skill", private=60, group=60, needs_handler=True),
     ),
     JobType(
         JobKind.STATS,
         QUICK,
         lambda d: (ShowStats(d.guest_accounts, d.usual_times),),
-        Command("stats", operator=10, needs_handler=True),
+        CommandSpec("stats", operator=10, needs_handler=True),
     ),
     JobType(
-        JobKind.ANNOUNCE, QUICK, lambda _: (Announce(),), Command("announce", operator=40, needs_handler=True)
+        JobKind.ANNOUNCE,
+        QUICK,
+        lambda _: (Announce(),),
+        CommandSpec("announce", operator=40, needs_handler=True),
     ),
     JobType(
         JobKind.CANCEL,
         QUICK,
         lambda d: (CancelJob(d.close_position_message),),
-        Command("cancel", private=50, group=40, needs_handler=True),
+        CommandSpec("cancel", private=50, group=40, needs_handler=True),
     ),
     JobType(JobKind.PRIVATE_ANSWER, QUICK, lambda d: (ShowPrivateMessage(d.chats, d.group_admins),)),
     JobType(JobKind.MESSAGE, QUICK, lambda _: (SendText(),)),
@@ -239,19 +245,19 @@ JOB_TYPES: Final = (
 _COMMANDS: Final = (
     *(job_type.command for job_type in JOB_TYPES if job_type.command is not None),
     # Answered by their handlers, without a job of their own.
-    Command("projects", private=45, group=55, needs_handler=True),
-    Command("history", private=47, group=57, needs_handler=True),
-    Command("save", private=48, group=58, needs_handler=True),
-    Command("templates", private=49, group=59, needs_handler=True),
-    Command("brand", private=75, group=85, needs_handler=True),
-    Command("language", private=80, group=90, needs_handler=True),
-    Command("privacy", private=120, group=100, needs_handler=True),
-    Command("help", private=150, group=110, needs_handler=True),
-    Command("pause", operator=20, needs_handler=True),
-    Command("resume", operator=30, needs_handler=True),
-    Command("alerts", operator=45, needs_handler=True),
-    Command("ban", operator=50, needs_handler=True),
-    Command("unban", operator=60, needs_handler=True),
+    CommandSpec("projects", private=45, group=55, needs_handler=True),
+    CommandSpec("history", private=47, group=57, needs_handler=True),
+    CommandSpec("save", private=48, group=58, needs_handler=True),
+    CommandSpec("templates", private=49, group=59, needs_handler=True),
+    CommandSpec("brand", private=75, group=85, needs_handler=True),
+    CommandSpec("language", private=80, group=90, needs_handler=True),
+    CommandSpec("privacy", private=120, group=100, needs_handler=True),
+    CommandSpec("help", private=150, group=110, needs_handler=True),
+    CommandSpec("pause", operator=20, needs_handler=True),
+    CommandSpec("resume", operator=30, needs_handler=True),
+    CommandSpec("alerts", operator=45, needs_handler=True),
+    CommandSpec("ban", operator=50, needs_handler=True),
+    CommandSpec("unban", operator=60, needs_handler=True),
 )
 
 COMMAND_JOBS: Final[Mapping[str, JobType]] = {
@@ -265,7 +271,7 @@ COMMAND_JOBS: Final[Mapping[str, JobType]] = {
 QUEUES: Final[Mapping[JobKind, QueueName]] = {job_type.kind: job_type.queue for job_type in JOB_TYPES}
 
 
-def _menu(menu_order: Callable[[Command], int]) -> tuple[str, ...]:
+def _menu(menu_order: Callable[[CommandSpec], int]) -> tuple[str, ...]:
     return tuple(command.name for command in sorted(_COMMANDS, key=menu_order) if menu_order(command))
 
 

@@ -11,7 +11,7 @@ from bot.chats.key import ChatKey
 T = TypeVar("T")
 
 READING_S = 1.0
-"""How long what was read of a chat serves the same job."""
+"""How long a job may use what it has read of a chat."""
 
 
 class ChatReader(Protocol):
@@ -62,27 +62,29 @@ class ChatReadCache(Generic[T]):
         while self._readings and next(iter(self._readings.values())).began_s < now_s - READING_S:
             del self._readings[next(iter(self._readings))]
         self._readings.pop(key.of_account, None)
-        # Kept before it is complete: a change that comes meanwhile drops it.
+        # Cached before the read is complete, so that a change that comes meanwhile can drop it.
         reading = self._readings[key.of_account] = _Reading(key, reader, now_s)
         value = reading.value = await read()
         return value
 
     @contextlib.contextmanager
     def changing(self, key: ChatKey, change: Callable[[T], T] | None = None) -> Iterator[None]:
-        """Drop what was read of a chat, once a change is made or may have been.
+        """Keep the cached chat right across a write: apply the same change to it if the write succeeds, else drop it.
 
         Args:
-            key: Which chat.
-            change: Makes the same change to what was read, which serves on if the change succeeds.
+            key: Which chat is written.
+            change: Returns the cached value with the change; ``None`` drops that value in any case.
         """
-        is_made = False
+        is_written = False
         try:
             yield
-            is_made = True
+            is_written = True
         finally:
             reading = self._readings.get(key.of_account)
-            value = reading.value if reading is not None and reading.key == key else None
-            if reading is not None and value is not None and is_made and change is not None:
+            value = (
+                reading.value if reading is not None and reading.key == key else None
+            )  # None: see _Reading.
+            if reading is not None and value is not None and is_written and change is not None:
                 reading.value = change(value)
             else:
                 self._readings.pop(key.of_account, None)

@@ -97,7 +97,7 @@ class TelegramCheck:
     def _refused(self, answer: Mapping[str, Any]) -> Finding:
         error = f"{answer.get('error_code')} {answer.get('description')}"
         if error.endswith("Logged out"):
-            problem = "the bot has moved from Telegram's cloud to an own server"
+            problem = "the bot has moved from Telegram's cloud to its own Bot API server"
             return wrong("Telegram", problem, "Set TELEGRAM_API_URL to that server")
         if answer.get("error_code") not in _TOKEN_REFUSED:
             return wrong("Telegram", f"it answers: {error}", "Wait a little, and try again")
@@ -122,7 +122,8 @@ class TelegramCheck:
             return skipped(name, "off: it can't be called into chats where it is no member (@BotFather)")
         if not staging_chat:
             return ok(
-                name, "on: who has not started the bot gets a button for the video; STAGING_CHAT changes that"
+                name,
+                "on: people who haven't started the bot get a button for the video; STAGING_CHAT changes that",
             )
         answer = await self._ask("getChat", chat_id=staging_chat)
         if not answer.get("ok"):

@@ -16,6 +16,7 @@ from bot.jobs.checkpoints import AgentAnswered, JobProgress, StepTime
 from bot.jobs.model import Job, JobKind, JobState, QueueName, new_job_id
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import read_gathered_job
+from bot.jobs.queue.continued_jobs import make_retry_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.queue.job_reader import GivenUp, read_checkpoints
@@ -23,7 +24,6 @@ from bot.jobs.queue.open_job_queue import open_job_queue
 from bot.jobs.queue.open_questions import parse_member
 from bot.jobs.queue.packed_request import unpack
 from bot.jobs.queue.quotas import QuotaExceeded
-from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.runtime.clock import Clock
 from bot.runtime.logs import redact
 from bot.runtime.setting_types import revealed

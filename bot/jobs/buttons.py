@@ -132,13 +132,13 @@ class RunScreenButton(JobButton, name="screen"):
 
 
 class AnswerQuestion(JobButton, name="choose"):
-    """Answer the question of this number, which the agent asked for a job.
+    """Answer a question that the agent asked for a job.
 
     ``option`` is the option's number from 0, or ``DONE`` when all that is wanted is ticked.
     """
 
     DONE: ClassVar[str] = "done"
-    number: str
+    question_id: str
     option: str
 
 

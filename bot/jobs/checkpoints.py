@@ -8,7 +8,7 @@ checkpoint            saved by                                             read 
 ``Gathered``          gather                                               the sender of the job's messages
 ``Uploaded``          upload                                               ask_for_prompt, known_files, turns
 ``Turn``              question                                             ask_agent and what follows a turn
-``AgentAsked``        ask_agent, before it sends                           turn_draft, lost_project, the runner
+``PromptSent``        ask_agent, before it sends                           turn_draft, lost_project, the runner
 ``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
 ``HeldAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
 ``RenderStarted``     export                                               export when tried again, make_extract
@@ -158,7 +158,7 @@ def worked_since(asked_at: datetime, checkpoints: "Checkpoints") -> datetime:
     return asked_at if turn is None or turn.began_at is None else turn.began_at
 
 
-class AgentAsked(Checkpoint):
+class PromptSent(Checkpoint):
     """Saved right before the message goes out, under the turn's key; from here on it is never sent again.
 
     Args:
@@ -195,7 +195,7 @@ class AgentAnswered(Checkpoint):
 
 
 class KeptDraft(Checkpoint):
-    """Saved with ``AgentAsked``: the draft before a turn, and with ``AgentAnswered``: the one after it (key ``AFTER``).
+    """Saved with ``PromptSent``: the draft before a turn, and with ``AgentAnswered``: the one after it (key ``AFTER``).
 
     It leaves the store when the job ends: ``lua/drafts.lua`` knows its name.
     """

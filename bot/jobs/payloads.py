@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import ClassVar
 
+from pydantic import AliasChoices, Field
+
 from bot.chats.brand import BrandPart
 from bot.jobs.buttons import ExtractKind, VariationAspect
 from bot.jobs.messages import ListMessage, LocalizedMessage
@@ -21,8 +23,11 @@ class EditPayload(Payload):
     text_not_asked_for: str = ""
     is_late: bool = False  # whether its files came after the request that they belong to was begun
     lost_project_decided: bool = False  # whether a person decided what becomes of a lost project's files
-    # Files of a lost project that are put back, or of the chat's brand, which are not its subject.
-    restored_file_ids: tuple[str, ...] = ()
+    # Files of a lost project that are put back, or of the chat's brand: the request isn't about them. Earlier releases
+    # stored them under the other name.
+    supporting_file_ids: tuple[str, ...] = Field(
+        default=(), validation_alias=AliasChoices("supporting_file_ids", "restored_file_ids")
+    )
     needs_clip: bool = False  # whether it is an example that edits a clip
     may_use_last_credits: bool = False  # whether a person agreed to begin with too few credits
     uploads_before: str = ""  # a digest of the project's uploads before the one in the browser that it needs

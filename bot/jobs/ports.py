@@ -15,7 +15,7 @@ from bot.runtime.arriving_file import ArrivingFile
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file."""
+    """A file that is open to be read once, with what an upload has to know of it."""
 
     name: str  # a safe name with the extension that fits its content
     size: int  # bytes, exact
@@ -102,14 +102,18 @@ class TopicGone(ChatGone):
 class Responder(Protocol):
     """Sends to one chat for a job."""
 
-    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage) -> None:
         """Show in the progress message which variation is being made, and give it a ``result_path`` of its own.
 
         Args:
-            number: The variation, from 1; 0 outside of them.
+            number: Which variation, from 1.
             count: How many there are.
             name: What it is called.
         """
+        ...
+
+    def end_variation(self) -> None:
+        """Show the whole job again, and return to its ``result_path``."""
         ...
 
     def report_progress(self, progress: Progress) -> None:
@@ -193,7 +197,7 @@ class Responder(Protocol):
         """
         ...
 
-    def expect_file(self, file: Attachment) -> None:
+    def prefetch_file(self, file: Attachment) -> None:
         """Let Telegram prepare a file that will be opened in a moment; errors are raised when it is opened."""
         ...
 

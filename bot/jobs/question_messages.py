@@ -17,24 +17,24 @@ from bot.words.phrases import fold
 MAX_BUTTON_CHARS = 40  # what a phone shows of a button; longer labels stand in the text too
 
 
-def question_number(answered: AgentAnswered, index: int) -> str:
-    """Return the number of a question: the number of the agent's turn, and the question's own, from 0."""
+def question_id_of(answered: AgentAnswered, index: int) -> str:
+    """Return the id of a question, such as ``2.0``: the number of the agent's turn, and the question's, from 0."""
     return f"{answered.turn}.{index}"
 
 
-def find_question(answered: AgentAnswered | None, number: str) -> tuple[QuestionSet, int] | None:
-    """Return the questions of a turn, and which of them has this number; ``None`` for one of another turn."""
+def find_question(answered: AgentAnswered | None, question_id: str) -> tuple[QuestionSet, int] | None:
+    """Return the questions of a turn, and which of them has this id; ``None`` for one of another turn."""
     if answered is None or answered.question_set is None:
         return None
     for index in range(len(answered.question_set.questions)):
-        if question_number(answered, index) == number:
+        if question_id_of(answered, index) == question_id:
             return answered.question_set, index
     return None
 
 
-def in_words(asked: QuestionSet, words: Words) -> QuestionSet:
+def in_words(question_set: QuestionSet, words: Words) -> QuestionSet:
     """Return the questions with the prompts and options that the agent leaves to us."""
-    return replace(asked, questions=tuple(_in_words(one, words) for one in asked.questions))
+    return replace(question_set, questions=tuple(_in_words(one, words) for one in question_set.questions))
 
 
 def _in_words(question: Question, words: Words) -> Question:
@@ -67,19 +67,19 @@ def _login_in_words(question: Question, words: Words) -> Question:
 
 
 def question_message(
-    job: Job, asked: QuestionSet, number: str, index: int, ticked: Collection[int] = ()
+    job: Job, question_set: QuestionSet, question_id: str, index: int, ticked: Collection[int] = ()
 ) -> ListMessage:
     """Return a question with its options as buttons.
 
     Args:
         job: The job that asks.
-        asked: The questions of the turn.
-        number: The question's number.
+        question_set: The questions of the turn.
+        question_id: The question's id.
         index: Which of them it is, from 0.
         ticked: The options that are ticked, where several may be.
     """
-    question = asked.questions[index]
-    lines = _lines(asked, index)
+    question = question_set.questions[index]
+    lines = _lines(question_set, index)
     if any(len(label) > MAX_BUTTON_CHARS for label in question.options):
         lines += [LocalizedMessage("question.option", {"label": label}) for label in question.options]
     reply = LocalizedMessage("question.reply" if job.chat.is_private else "question.reply_group")
@@ -87,22 +87,22 @@ def question_message(
     login = [Button("button.log_in_there", url=question.login_url)] if question.login_url else []
     buttons = login + [
         Button(
-            # Where nothing of a label can be seen, its number is.
+            # An option whose label shows nothing gets its number.
             text=_mark(question, option in ticked)
             + (bounded(label, MAX_BUTTON_CHARS).strip() or str(option + 1)),
-            action=AnswerQuestion(job.id, number, str(option)),
+            action=AnswerQuestion(job.id, question_id, str(option)),
         )
         for option, label in enumerate(question.options)
     ]
     if question.options and question.allow_multiple:
-        buttons.append(Button("button.done", AnswerQuestion(job.id, number, AnswerQuestion.DONE)))
+        buttons.append(Button("button.done", AnswerQuestion(job.id, question_id, AnswerQuestion.DONE)))
     return ListMessage(lines[0], tuple(lines[1:]), tuple(buttons))
 
 
-def answered_message(asked: QuestionSet, index: int, answer: Collection[str]) -> ListMessage:
+def answered_message(question_set: QuestionSet, index: int, answer: Collection[str]) -> ListMessage:
     """Return a question with its answer."""
     lines = [
-        *_lines(asked, index),
+        *_lines(question_set, index),
         LocalizedMessage("question.answered", {"answer": bounded(", ".join(answer), MAX_ANSWER_CHARS)}),
     ]
     return ListMessage(lines[0], tuple(lines[1:]))
@@ -118,29 +118,29 @@ async def close_questions(
     if answered is None or answered.question_set is None:
         return
     for index in range(len(answered.question_set.questions)):
-        send = checkpoints.load(MessageSend, message_key(question_number(answered, index)))
+        send = checkpoints.load(MessageSend, message_key(question_id_of(answered, index)))
         if send is not None and send.sent is not None:
             await responder.delete_message(
                 send.sent.telegram_chat_id, send.sent.message_id, only_buttons=True
             )
 
 
-def idempotency_key(number: str) -> str:
+def idempotency_key(question_id: str) -> str:
     """Return the idempotency key of a question's message."""
-    return f"question.{number}"
+    return f"question.{question_id}"
 
 
-def message_key(number: str) -> str:
+def message_key(question_id: str) -> str:
     """Return the key of the ``MessageSend`` of a question: its message is a single one."""
-    return f"{idempotency_key(number)}.0"
+    return f"{idempotency_key(question_id)}.0"
 
 
-def _lines(asked: QuestionSet, index: int) -> list[LocalizedMessage]:
-    lines = [LocalizedMessage("question.title", {"title": asked.title})] if asked.title else []
-    params: dict[str, Param] = {"prompt": asked.questions[index].prompt}
-    if len(asked.questions) == 1:
+def _lines(question_set: QuestionSet, index: int) -> list[LocalizedMessage]:
+    lines = [LocalizedMessage("question.title", {"title": question_set.title})] if question_set.title else []
+    params: dict[str, Param] = {"prompt": question_set.questions[index].prompt}
+    if len(question_set.questions) == 1:
         return [*lines, LocalizedMessage("question.prompt", params)]
-    params |= {"n": index + 1, "total": len(asked.questions)}
+    params |= {"n": index + 1, "total": len(question_set.questions)}
     return [*lines, LocalizedMessage("question.prompt_of_several", params)]
 
 

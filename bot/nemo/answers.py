@@ -1,6 +1,6 @@
 """The service's answers apart from events and renders, each read from any JSON value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from bot.nemo import lenient_json as read
 from bot.nemo.drafts import Draft, digest, read_draft
+from bot.nemo.errors import Call, code_of, error_for, message_of
 from bot.nemo.wire import Attribution
 
 MAX_LIFETIME_S = 366 * 86_400
@@ -132,15 +133,15 @@ def tokens_link(web_url: str) -> str:
 
 
 def data_of(payload: Any) -> Mapping[str, Any]:
-    """Return the fields of an answer, with or without an envelope around them."""
+    """Return the fields of an answer, by their names in snake case, with or without an envelope around them."""
     source = read.mapping(payload)
-    return read.mapping(source["data"]) if "data" in source else source
+    return read.snake_keys(read.mapping(source.get("data")) or source)
 
 
 def read_anonymous_token(payload: Any) -> AnonymousToken | None:
     """Read ``data.token`` and what comes with it."""
     data = data_of(payload)
-    token = read.text(data.get("token"))
+    token = read.text_at(data, "token", "access_token")
     if token is None:
         return None
     return AnonymousToken(token, _user_id(data), _time(data.get("expires_at")))
@@ -149,10 +150,12 @@ def read_anonymous_token(payload: Any) -> AnonymousToken | None:
 def read_session(payload: Any) -> Session | None:
     """Read ``data.session_id`` and what comes with it."""
     data = data_of(payload)
-    session_id = read.text_at(data, "session_id", "sessionId")
+    session = read.snake_keys(read.mapping(data.get("session")))
+    session_id = read.text(data.get("session_id")) or read.text_at(session, "session_id", "id")
     if session_id is None:
         return None
-    return Session(session_id, read.text_at(data, "task_id", "taskId"), _user_id(data))
+    task_id = read.text(data.get("task_id")) or read.text(session.get("task_id"))
+    return Session(session_id, task_id, _user_id(data))
 
 
 def read_claim_token(payload: Any) -> ClaimToken | None:
@@ -166,20 +169,44 @@ def read_claim_token(payload: Any) -> ClaimToken | None:
 
 
 def read_credits(payload: Any) -> Credits:
-    """Read ``data.available``, ``.frozen`` and ``.total``."""
-    data = data_of(payload)
-    available, frozen, total = (read.number(data.get(name)) for name in ("available", "frozen", "total"))
+    """Read ``data.available``, ``.frozen`` and ``.total``; of several balances, their sums."""
+    data = read.mapping(payload).get("data")
+    balances = [_balance(one) for one in _balances(data if isinstance(data, list) else data_of(payload))]
+    return Credits(*(_sum(amounts) for amounts in zip(*balances, strict=True)))
+
+
+def _balances(value: Any) -> list[Any]:
+    """Return an account's balances, which may stand one level deeper."""
+    if isinstance(value, list):
+        return value or [{}]
+    source = read.mapping(value)
+    if read.number(source.get("available")) is not None:
+        return [source]
+    inner = (source.get(name) for name in ("balances", "balance", "credits", "account"))
+    return next((_balances(one) for one in inner if one and isinstance(one, dict | list)), [source])
+
+
+def _balance(value: Any) -> tuple[float | None, float | None, float | None]:
+    source = read.snake_keys(read.mapping(value))
+    available = read.number_at(source, "available", "available_credits", "remaining", "balance", "credits")
+    frozen = read.number_at(source, "frozen", "frozen_credits")
+    total = read.number_at(source, "total", "total_credits")
     if available is None and total is not None:
-        available = total - (frozen or 0)
-    return Credits(available, frozen, total)
+        available = max(total - (frozen or 0), 0.0)
+    return available, frozen, total
+
+
+def _sum(amounts: Iterable[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if known else None
 
 
 def read_state(payload: Any) -> ProjectState | None:
     """Read ``data.state`` and the task id beside it; return ``None`` for an answer that describes no session."""
     data = data_of(payload)
-    if not any(name in data for name in ("state", "task_id", "session_id")):
+    if not any(name in data for name in ("state", "task_id", "session_id", "draft")):
         return None
-    state = read.mapping(data.get("state"))
+    state = read.snake_keys(read.mapping(data.get("state"))) or data
     draft = state.get("draft")
     return ProjectState(
         draft=read_draft(draft) if draft else None,
@@ -190,25 +217,78 @@ def read_state(payload: Any) -> ProjectState | None:
     )
 
 
+def accepted_files(call: Call, payload: Any) -> tuple[AcceptedFile, ...]:
+    """Return the files that an upload's answer names as accepted; none if it names no file at all.
+
+    Raises:
+        ServiceError: All files that it names were refused.
+    """
+    accepted, listed = read_upload(payload), _listed_files(payload)
+    if not accepted and listed is not None:
+        said = " ".join(map(message_of, listed)).strip() or "no file was accepted"
+        code = next(filter(None, map(code_of, listed)), None)
+        raise error_for(call, status=200, code=code, message=said)
+    return accepted
+
+
+def _listed_files(payload: Any) -> list[Mapping[str, Any]] | None:
+    """Return the files that an answer to an upload names, accepted or not; ``None`` if it names none at all.
+
+    Each may be an object, a bare name, or the answer itself.
+    """
+    data = read.mapping(payload).get("data")
+    source = data_of(payload)
+    listed = data if isinstance(data, list) else read.first_of(source, _FILE_LISTS)
+    if isinstance(listed, str):
+        listed = read.parse(listed) or [listed]
+    if isinstance(listed, dict) and any(name in read.snake_keys(listed) for name in _FILE_NAMES):
+        listed = [listed]
+    if listed is None and any(name in source for name in _FILE_NAMES):
+        listed = [source]
+    refused = read.items(read.first_of(source, _REFUSED_LISTS))
+    if listed is None and not refused:
+        return None
+    named = [read.mapping({"filename": one} if isinstance(one, str) else one) for one in read.items(listed)]
+    return [read.snake_keys(one) for one in named if one] + [
+        {"filename": None, **read.mapping({"message": one} if isinstance(one, str) else one), "ok": False}
+        for one in refused
+    ]
+
+
 def read_upload(payload: Any) -> tuple[AcceptedFile, ...]:
     """Read ``data.files``: the accepted files."""
-    files = (read.mapping(item) for item in read.items(data_of(payload).get("files")))
     return tuple(
         AcceptedFile(
-            name=read.text(file.get("filename")),
+            name=read.text_at(file, *_FILE_NAMES[:-1]),
             file_type=read.text(file.get("file_type")),
             duration_s=read.number(file.get("duration")),
             width=read.positive(file.get("width")),
             height=read.positive(file.get("height")),
         )
-        for file in files
-        if file and not file.get("error") and file.get("status") not in ("failed", "error")
+        for file in _listed_files(payload) or ()
+        if not _is_refused(file)
+    )
+
+
+_FILE_LISTS = ("files", "file", "uploaded", "uploaded_files", "results", "items", "videos", "video_infos")
+_REFUSED_LISTS = ("failed", "failed_files", "rejected", "rejected_files", "errors")
+_FILE_NAMES = ("filename", "file_name", "name", "original_name", "original_filename", "cdn_url")
+_REFUSALS = ("failed", "failure", "error", "rejected", "refused", "unsupported", "invalid")
+
+
+def _is_refused(file: Mapping[str, Any]) -> bool:
+    states = ((read.text(file.get(name)) or "").lower() for name in ("status", "state"))
+    return (
+        bool(file.get("error"))
+        or code_of(file) is not None
+        or any(file.get(name) is False for name in ("ok", "success", "accepted"))
+        or any(state in _REFUSALS for state in states)
     )
 
 
 def _user_id(source: Mapping[str, Any]) -> str | None:
     """Read an account's id; ``me`` stands for the caller."""
-    user_id = read.text_at(source, "user_id", "userId")
+    user_id = read.text(source.get("user_id"))
     return None if user_id == "me" else user_id
 
 

@@ -13,7 +13,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -30,14 +30,13 @@ from bot.nemo.errors import (
     StreamBroken,
     TransportError,
     UnexpectedAnswer,
-    error_for,
-    message_of,
 )
 from bot.nemo.events import Event, KeepAlive, Unknown, read_event
 from bot.nemo.render_answers import Render, RenderStatus, has_status, read_render
 from bot.nemo.stream import OVERSIZED, SseReader
 from bot.nemo.uploads import FileToUpload, MultipartBody
 from bot.nemo.wire import (
+    MAX_REDIRECTS,
     RENDERS,
     Attribution,
     Credentials,
@@ -62,7 +61,6 @@ _RETRIES = Retries()
 _APP = "nemo_agent"
 _TURN_PATH = "/run_sse"
 _RENDERS = f"{RENDERS}/lambda"
-MAX_REDIRECTS = 5
 EVENTS_A_STEP = 20
 _STREAMED = {"Accept-Encoding": "identity"}  # a compressing proxy delays events, and hides a file's size
 _EVENT_STREAM = {
@@ -231,16 +229,16 @@ class NemoClient:
             "new_message": {"parts": [{"text": text}]},
         }
         headers = {**headers_for(credentials), **_STREAMED, **_EVENT_STREAM}
-        content, url = encode(call, body), self._wire.url(call.path)
+        content = encode(call, body)
         async for attempt in self._wire.attempts():
             with attempt:
-                return await self._wire.send(call, url, headers, content, self._wire.timeout(None))
+                return await self._wire.send_on(call, headers, content, self._wire.timeout(None))
         raise AssertionError("the last attempt raises")
 
     async def upload_files(
         self, credentials: Credentials, session_id: str, files: Sequence[FileToUpload]
     ) -> tuple[answers.AcceptedFile, ...]:
-        """Upload files in one streamed request; return those that were accepted.
+        """Upload files in one streamed request; return those that were accepted, none if the service names no file.
 
         Args:
             credentials: The account.
@@ -251,6 +249,7 @@ class NemoClient:
             SourceBroken: A file could not be read, or has another size than announced.
             FileTypeRefused: A file's type is not accepted.
             FileSizeRefused: A file is too large.
+            AlreadyUploaded: The service has the files already.
         """
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         loop = asyncio.get_running_loop()
@@ -283,12 +282,12 @@ class NemoClient:
             raise
         finally:
             await body.aclose()
-        return _accepted(call, payload)
+        return answers.accepted_files(call, payload)
 
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
     ) -> tuple[answers.AcceptedFile, ...]:
-        """Let the service download files from their URLs."""
+        """Let the service download files from their URLs; return those that it names as accepted."""
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         payload = await self._wire.request(
             call,
@@ -296,7 +295,7 @@ class NemoClient:
             {"urls": list(urls), "source_type": "url"},
             http_timeout=self._wire.timeout(self._timeouts.upload_answer_s),
         )
-        return _accepted(call, payload)
+        return answers.accepted_files(call, payload)
 
     async def get_credits(self, credentials: Credentials) -> answers.Credits:
         """Return the account's credits."""
@@ -335,7 +334,12 @@ class NemoClient:
             "draft": raw_draft,
             "output": {"format": "mp4", "quality": "high"},
         }
-        return read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
+        render = read_render(await self._wire.request(call, headers_for(credentials), body), render_id)
+        if render.status is RenderStatus.COMPLETED and render.url is None:
+            return replace(
+                render, status=RenderStatus.PENDING
+            )  # The call succeeded: nothing is rendered yet.
+        return render
 
     async def get_render(self, credentials: Credentials, render_id: str) -> Render:
         """Return a render. A failed one is an answer, not an error.
@@ -474,15 +478,6 @@ def _events(frames: Iterable[ServerSentEvent | None]) -> Iterator[Event]:
             yield Unknown(OVERSIZED)
         else:
             yield from read_event(frame.data, "" if frame.event == "message" else frame.event)
-
-
-def _accepted(call: Call, payload: Any) -> tuple[answers.AcceptedFile, ...]:
-    """Return the files that were accepted; a success that lists none is a refusal."""
-    accepted, listed = answers.read_upload(payload), answers.data_of(payload).get("files")
-    if not accepted and isinstance(listed, list):
-        said = " ".join(map(message_of, listed)) or "no file was accepted"
-        raise error_for(call, status=200, code=None, message=said)
-    return accepted
 
 
 def _path_part(value: str) -> str:

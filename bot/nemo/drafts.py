@@ -27,6 +27,7 @@ _TEXT = ("text", "content", "caption", "subtitle", "txt", "tx")
 _MEDIA = (
     "cdn_url", "cdnUrl", "url", "src", "media_url", "mediaUrl", "source_url", "sourceUrl", "source", "path", "u",
 )  # fmt: skip
+_TRACKS = ("t", "tracks")
 _ID = ("id", "segment_id", "segmentId", "track_id", "trackId", "sid", "tid", "uid")
 _VOLUME = ("volume", "vol", "gain", "v")
 
@@ -159,10 +160,10 @@ def digest(value: Any) -> str:
 
 def read_draft(value: Any) -> Draft:
     """Read a draft from any JSON value; one that is no draft gives a draft without tracks."""
-    source = read.mapping(value)
+    source = _timeline_of(value)
     meta = read.mapping(read.first_of(source, ("m", "meta", "metadata")))
     declared_ms = _milliseconds(read.number_at(source, "d", "duration_ms", "durationMs", "duration"), 1.0)
-    raw_tracks = list(map(read.mapping, read.items(read.first_of(source, ("t", "tracks")))[:MAX_TRACKS]))
+    raw_tracks = list(map(read.mapping, read.items(read.first_of(source, _TRACKS))[:MAX_TRACKS]))
     raw_segments = _raw_segments(raw_tracks)
     ms_per_unit = _unit_ms(raw_segments, declared_ms)
     tracks = tuple(
@@ -177,6 +178,17 @@ def read_draft(value: Any) -> Draft:
         height=read.positive(read.first_of(meta, ("height", "h"))) or read.positive(source.get("height")),
         raw=value,
     )
+
+
+def _timeline_of(value: Any) -> Mapping[str, Any]:
+    """Return the fields of a draft, which may be a bare list of tracks or stand one level deeper."""
+    if isinstance(value, list):
+        return {"t": value}
+    source = read.mapping(value)
+    if read.first_of(source, _TRACKS) is None:
+        inner = (read.mapping(source.get(name)) for name in ("timeline", "draft", "project"))
+        return next((one for one in inner if read.first_of(one, _TRACKS) is not None), source)
+    return source
 
 
 def _track(source: Mapping[str, Any], raw_segments: list[Any], ms_per_unit: float) -> Track:

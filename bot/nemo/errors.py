@@ -18,6 +18,7 @@
     * NoCredits: the account has too few credits (code 2001).
     * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
     * FileSizeRefused: the file is too large (code 4002, HTTP 413).
+    * AlreadyUploaded: the service has the file already (any refusal of an upload that says so).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402 at a render).
     * PaymentRequired: the account's plan or credits don't cover another request (402, or a 403 that says so).
@@ -177,6 +178,10 @@ class FileSizeRefused(ServiceError):
     """The file is too large."""
 
 
+class AlreadyUploaded(ServiceError):
+    """The service has the file already."""
+
+
 class ClientIdMissing(ServiceError):
     """A request for an anonymous token had no valid client id."""
 
@@ -308,6 +313,8 @@ def error_for(
             error_class = ClientIdMissing
         elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
             error_class = RenderIdTaken
+        elif "/upload" in call.path and _UPLOADED.search(lowered):
+            error_class = AlreadyUploaded
         else:
             error_class = _class_by_words(call, (code, status), said)
     if error_class is ExportNotInPlan and "/render/" not in call.path:
@@ -337,6 +344,7 @@ _NO_SESSION = re.compile(
     re.DOTALL,
 )
 _TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")
+_UPLOADED = re.compile(r"already (?:exist|been uploaded|uploaded|in )|duplicate|已存在|已上传|重复")
 _STARTING = re.compile(
     r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
     r"|沙[箱盒].{0,20}(?:启动|准备|创建)",

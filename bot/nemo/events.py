@@ -16,7 +16,6 @@ from bot.nemo.failures import is_normal_end
 from bot.nemo.questions import (
     QuestionSet,
     asks,
-    in_snake_case,
     read_confirmations,
     read_logins,
     read_questions,
@@ -219,7 +218,7 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if type_.lower() in _KEEP_ALIVE_NAMES:
         yield KeepAlive()
         return
-    kind = in_snake_case(type_)
+    kind = read.in_snake_case(type_)
     if (typed := _TYPED.get(kind, _typed_question if asks(type_) else None)) is not None:
         yield from typed(payload)
         return

@@ -1,11 +1,14 @@
 """Lenient reading of JSON values: every function takes any value and never raises."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 MAX_TEXT_CHARS = 100_000
 MAX_NUMBER = 2**53  # no amount or time is larger, and what counts with them takes no more
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def parse(document: str | bytes) -> Any:
@@ -53,6 +56,16 @@ def first_of(source: Mapping[str, Any], keys: Iterable[str]) -> Any:
         if value is not None:
             return value
     return None
+
+
+def in_snake_case(name: str) -> str:
+    """Return a name as ADK writes it, also one in camel case or with hyphens."""
+    return _CAMEL.sub("_", name).lower().replace("-", "_")
+
+
+def snake_keys(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object with its own keys in snake case; of two that become one, the one written so."""
+    return {**{in_snake_case(key): value for key, value in source.items()}, **source}
 
 
 def text(value: object) -> str | None:

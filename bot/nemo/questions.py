@@ -21,7 +21,6 @@ _ASKS = re.compile(
 )
 """Found in the names of tools that ask a person, in snake case: what they hold decides whether they do."""
 
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _PROMPTS = ("prompt", "question", "text", "message", "label")
 _HEADINGS = ("header", "title", "name", "description")
 _OPTIONS = ("options", "choices", "answers", "suggestions")
@@ -99,12 +98,7 @@ class QuestionSet:
 
 def asks(name: str) -> bool:
     """Return whether a tool, or a type of event, may be a question, by its name."""
-    return _ASKS.search(in_snake_case(name)) is not None
-
-
-def in_snake_case(name: str) -> str:
-    """Return a name as ADK writes it, also one in camel case or with hyphens."""
-    return _CAMEL.sub("_", name).lower().replace("-", "_")
+    return _ASKS.search(read.in_snake_case(name)) is not None
 
 
 def read_tool_question(

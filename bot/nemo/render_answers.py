@@ -1,12 +1,13 @@
 """A render, which exports a draft; its answers come with or without an envelope."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from bot.nemo import lenient_json as read
-from bot.nemo.errors import clean
+from bot.nemo.errors import clean, error_of, message_of
 
 
 class RenderStatus(Enum):
@@ -98,8 +99,9 @@ def next_poll_s(polls: int, elapsed_s: float, progress: float | None, longest_s:
 
 
 def has_status(payload: Any) -> bool:
-    """Return whether an answer describes a render at all."""
-    return read.text(_fields(payload).get("status")) is not None
+    """Return whether an answer describes a render at all: by its status, or by its progress alone."""
+    source = _fields(payload)
+    return _status_name(source) is not None or _percent(source) is not None
 
 
 def read_render(payload: Any, render_id: str) -> Render:
@@ -110,31 +112,95 @@ def read_render(payload: Any, render_id: str) -> Render:
         render_id: The requested id; used if the answer has none.
     """
     source = _fields(payload)
-    raw_output = source.get("output")
-    output = read.mapping(raw_output)
-    url = read.text_at(output, "url") or read.text_at(source, "outputUrl", "output_url", "url")
-    url = url or (raw_output if isinstance(raw_output, str) and "/" in raw_output and not output else None)
-    name = read.text(source.get("status"))
-    progress = read.number(source.get("progress"))
-    error = source.get("error") or read.mapping(payload).get("error")
+    name, progress = _status_name(source), _percent(source)
+    outputs = [source[key] for key in _OUTPUTS if source.get(key)]
+    output = next(filter(None, map(read.mapping, outputs)), {})
+    url = next(filter(None, map(_link, outputs)), None) or read.text_at(source, *_ADDRESSES)
+    error = error_of(source) or error_of(read.mapping(payload))
     message = read.text(error) or read.text_at(read.mapping(error), "message", "msg", "code")
-    status = _STATUSES.get((name or "").lower(), RenderStatus.UNKNOWN)
+    status = RenderStatus.UNKNOWN if name is None else _status(name)
     if status is RenderStatus.UNKNOWN and url and (progress is None or progress >= 100):
         status = RenderStatus.COMPLETED
     elif status is RenderStatus.UNKNOWN and name and message:
         status = RenderStatus.FAILED
+    if status is RenderStatus.FAILED:
+        message = message or read.text_at(source, "failure_reason", "reason") or message_of(source)
     return Render(
-        render_id=read.text(read.first_of(source, ("id", "render_id", "renderId"))) or render_id,
+        render_id=read.text_at(source, "id", "render_id") or render_id,
         status=status,
-        progress=None if progress is None else min(max(progress, 0.0), 100.0),
+        progress=progress,
         url=url,
         error=clean(message) if message else None,
         duration_s=read.number(output.get("duration")),
-        size_bytes=read.positive(output.get("size")),
+        size_bytes=read.positive(output.get("size")) or read.positive(source.get("output_size_in_bytes")),
     )
 
 
+_WRAPPERS = ("data", "render", "job", "result")
+_ENVELOPE_WORDS = ("success", "ok", "error")
+"""Statuses that are about the call, where the render stands one level deeper."""
+_OUTPUTS = ("output", "outputs", "result", "video", "files", "output_file")
+_ADDRESSES = ("output_url", "url", "download_url", "video_url", "file_url", "result_url")
+_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|vtt|srt|json)(?:$|[?#])|thumb|cover", re.IGNORECASE)
+_PREFIX = re.compile(r"^(?:.*\.)?(?:(?:render|job|task)_)?(?:(?:status|state)_)?")
+
+
 def _fields(payload: Any) -> Mapping[str, Any]:
-    source = read.mapping(payload)
-    inner = read.mapping(source.get("data"))
-    return inner if inner else source
+    """Return a render's fields, by their names in snake case, with or without envelopes around them."""
+    source = read.snake_keys(read.mapping(payload))
+    for _ in range(len(_WRAPPERS)):
+        inner = next((one for name in _WRAPPERS if (one := _render_in(source, name))), None)
+        if inner is None:
+            break
+        name = _status_name(source)
+        is_of_render = name is not None and name.lower() not in _ENVELOPE_WORDS
+        source = {**({"status": name} if is_of_render else {}), **read.snake_keys(inner)}
+    return source
+
+
+def _render_in(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return the object of this name, if it may be the render."""
+    value = source.get(name)
+    inner = read.mapping(value[0] if isinstance(value, list) and value else value)
+    return inner if name == "data" or _status_name(read.snake_keys(inner)) is not None else {}
+
+
+def _status_name(source: Mapping[str, Any]) -> str | None:
+    name = read.text_at(source, "status", "state")
+    if name is None:
+        name = read.text_at(read.mapping(source.get("status")), "state", "status", "name")
+    if name is None and source.get("fatal_error_encountered") is True:
+        return "failed"  # As Remotion Lambda says it, which renders behind a path of this name.
+    if name is None and isinstance(source.get("done"), bool):
+        return "done" if source["done"] else "processing"
+    return name
+
+
+def _status(name: str) -> RenderStatus:
+    word = read.in_snake_case(name).replace(" ", "_")
+    return _STATUSES.get(word) or _STATUSES.get(_PREFIX.sub("", word), RenderStatus.UNKNOWN)
+
+
+def _percent(source: Mapping[str, Any]) -> float | None:
+    """Return a progress from 0 to 100; what is no whole number and below 1 is a share of 1."""
+    overall = source.get("overall_progress")
+    value = read.first_of(source, ("progress", "percent", "percentage")) if overall is None else overall
+    if isinstance(value, dict):
+        value = read.first_of(value, ("percent", "percentage", "value", "progress"))
+    number = read.number(value)
+    if number is None:
+        return None
+    is_share = 0 < number < 1 or (number == 1 and (isinstance(value, float) or overall is not None))
+    return min(max(number * 100 if is_share else number, 0.0), 100.0)
+
+
+def _link(output: Any) -> str | None:
+    """Return the address of a video in a render's output: a bare address, an object, or several of them."""
+    if isinstance(output, list):
+        links = [link for link in map(_link, output) if link]
+        return next((link for link in links if not _PICTURE.search(link)), None)
+    source = read.snake_keys(read.mapping(output))
+    if not source:
+        return read.text(output) if isinstance(output, str) and "/" in output else None
+    link = read.text_at(source, "url", *_ADDRESSES, "mp4", "cdn_url", "href", "src")
+    return link or next(filter(None, (_link(source[key]) for key in _OUTPUTS if source.get(key))), None)

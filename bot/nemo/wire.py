@@ -15,6 +15,7 @@ import stamina
 
 from bot.nemo import lenient_json as read
 from bot.nemo.errors import (
+    BY_CODE,
     Call,
     ServiceError,
     TransportError,
@@ -25,7 +26,7 @@ from bot.nemo.errors import (
     failed_before_sending,
     message_of,
 )
-from bot.nemo.render_answers import has_status
+from bot.nemo.render_answers import has_status, read_render
 from bot.nemo.uploads import MultipartBody
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -38,6 +39,7 @@ MAX_EMPTY_GZIP_BYTES = 256 * 1024
 """How much compressed data may go by that decompresses to nothing, which no other limit counts."""
 MAX_REFUSAL_BYTES = 4000
 """How much of a refusal that is no JSON, such as a gateway's page, is looked at."""
+MAX_REDIRECTS = 5
 RENDERS = "/api/render/proxy"
 
 _T = TypeVar("_T")
@@ -92,7 +94,8 @@ class Retries:
     """How calls are retried.
 
     Reading calls are retried after no answer, an unreadable one, or an HTTP 5xx; others only if the request surely was
-    not sent. Uploads are never retried here: their source has to be opened again.
+    not sent. Uploads are never retried here: their source has to be opened again. A 429 and an agent that is still
+    starting are retried by the caller, in ``projects/call_retries.py``.
 
     Args:
         attempts: The number of attempts in total.
@@ -131,6 +134,7 @@ class Wire:
         self._http = http
         self._timeouts = timeouts
         self._retries = retries
+        self._moved: dict[str, httpx.URL] = {}  # where the next upload to a path goes
 
     async def get(self, call: Call, credentials: Credentials, parse: Callable[[Any], _T | None]) -> _T:
         """Send a reading request; retry it after no answer, an unreadable one, or an HTTP 5xx.
@@ -201,11 +205,51 @@ class Wire:
         empty_ok: bool = False,
     ) -> Any:
         headers = {**headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
-        sent = self.send(call, self.url(call.path), headers, content, http_timeout)
+        sent = self.send_on(call, headers, content, http_timeout)
         async with contextlib.aclosing(await sent) as response:
             answer = await read_body(call, response)
             token = headers.get("Authorization", "").removeprefix("Bearer ")
             return await check_answer(call, response, answer, token, empty_ok=empty_ok)
+
+    async def send_on(
+        self,
+        call: Call,
+        headers: Mapping[str, str],
+        content: bytes | MultipartBody | None,
+        http_timeout: httpx.Timeout,
+    ) -> httpx.Response:
+        """Send a request, and follow redirects that keep its method and lead to the service itself.
+
+        A server behind a proxy doesn't know its own scheme and port: of an address only its path is taken, so that the
+        token goes nowhere else.
+
+        Raises:
+            TransportError: An upload, which can be sent once, is to go elsewhere: the next request goes there.
+        """
+        url = self._moved.pop(call.path, None) or self.url(call.path)
+        for redirects in range(MAX_REDIRECTS + 1):
+            response = await self.send(call, url, headers, content, http_timeout)
+            target = self._target(call, url, response)
+            if target is None or redirects == MAX_REDIRECTS:
+                return response
+            await response.aclose()
+            url = target
+            if isinstance(content, MultipartBody):
+                self._moved[call.path] = url
+                raise TransportError(call, "the upload is to go elsewhere", sent=False)
+        raise AssertionError("the last response is returned")
+
+    def _target(self, call: Call, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
+        keeps_method = call.method == "GET" or response.status_code in (307, 308)
+        if not (keeps_method and response.has_redirect_location):
+            return None
+        try:
+            target = url.join(response.headers["location"])
+        except (httpx.InvalidURL, ValueError):
+            return None
+        if target.host != self.base_url.host:
+            return None
+        return self.base_url.copy_with(raw_path=target.raw_path)
 
     async def send(
         self,
@@ -361,6 +405,8 @@ async def check_answer(
     code = code_of(payload)
     fields = read.mapping(payload)
     is_render = call.path.startswith(RENDERS) and has_status(payload)
+    if is_render and code not in BY_CODE and read_render(payload, "").status.is_over:
+        code = None  # It is why the render failed.
     refused = code is not None or (fields.get("success") is False and not is_render)
     has_error = bool(fields.get("error")) or str(fields.get("status")).lower() in ("error", "failed", "fail")
     refused = refused or (has_error and "data" not in fields and not is_render)

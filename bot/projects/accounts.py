@@ -16,9 +16,9 @@ from bot.nemo.answers import AnonymousToken
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import Call, ClientIdMissing, NemoError, RateLimited
 from bot.nemo.wire import Attribution
+from bot.projects.call_retries import call_with_retries
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
-from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -155,7 +155,7 @@ class Accounts:
 
     async def _renew(self, job: ProjectRequest, attribution: Attribution) -> None:
         try:
-            given = await with_retries(self._clock, lambda: self._request_guest_token(job, attribution))
+            given = await call_with_retries(self._clock, lambda: self._request_guest_token(job, attribution))
         except RateLimited as error:
             log.warning(
                 "account.guest_tokens_used_up",

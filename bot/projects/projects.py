@@ -18,9 +18,9 @@ from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
 from bot.projects.accounts import RESET_PROJECT, Accounts, ProjectRequest
+from bot.projects.call_retries import call_with_retries
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
-from bot.projects.retries import with_retries
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
 from bot.words import bounded, session_language
@@ -171,7 +171,9 @@ class Projects:
             if loss is not None and on_loss is not None:
                 await on_loss(loss)
 
-        return await with_retries(self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit)
+        return await call_with_retries(
+            self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit
+        )
 
     async def ensure_open(self, job: ProjectRequest, on_loss: OnLoss) -> Project:
         """Return the chat's project, with repairs; see :meth:`call`."""
@@ -189,7 +191,7 @@ class Projects:
             NemoError: See :mod:`bot.nemo.errors`.
         """
         credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
-        return await with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
+        return await call_with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
 
     async def check_account(self, job: ProjectRequest) -> None:
         """Make sure that NemoVideo takes the chat's account, without a project.

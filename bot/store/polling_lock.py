@@ -2,6 +2,9 @@
 
 The holder renews it; a holder that falls silent loses it after ``ttl_s``, by the store's clock. The holder counts from
 the moment it asked, so it stops working before another process can begin.
+
+Processes with another store don't see the lock: a program that polls with the same token is noticed in
+``telegram/receiving/receiver.py``, by Telegram's answer 409.
 """
 
 import asyncio

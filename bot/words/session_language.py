@@ -1,6 +1,6 @@
 """The language of a new project: by the person's words, or else by what their client says.
 
-The language in which the bot writes to a chat is decided in ``telegram/handlers/job_submitter.py`` (``in_language``).
+The language in which the bot writes to a chat is decided in ``telegram/handlers/job_submitter.py`` (``chat_language``).
 """
 
 import re

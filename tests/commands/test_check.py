@@ -117,7 +117,7 @@ async def test_whether_botfathers_switches_fit_the_settings(services: Services, 
             Verdict.OK
         }
         unset, elsewhere = await found(settings), await found(changed(settings, staging_chat=-1000000000099))
-    assert "gets a button" in unset["Telegram: guest mode"].found
+    assert "get a button" in unset["Telegram: guest mode"].found
     assert "can't use STAGING_CHAT: Bad Request: chat not found" in elsewhere["Telegram: guest mode"].found
 
 

@@ -30,12 +30,12 @@ async def question(world: World) -> Seen:
     asked = await world.ada.chat.wait(matching="Which look", timeout_s=PATIENCE_S)
     async with world.bots.store() as redis:
 
-        async def is_set_aside() -> bool:
+        async def is_suspended() -> bool:
             jobs = [key async for key in redis.scan_iter(f"{keys.JOB}*")]
             states = [await redis.hget(job, "state") for job in jobs]
             return states == [JobState.ASKING] and not await redis.exists(keys.STARTED_JOBS)
 
-        await until(is_set_aside)
+        await until(is_suspended)
     return asked
 
 

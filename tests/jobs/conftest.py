@@ -100,7 +100,10 @@ class RecordingResponder:
         if what in self.responders.failing:
             raise self.responders.failing[what]
 
-    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage) -> None:
+        raise NotImplementedError
+
+    def end_variation(self) -> None:
         raise NotImplementedError
 
     async def deliver_album(
@@ -146,7 +149,7 @@ class RecordingResponder:
             await self.checkpoints.save(MessageSend(), idempotency_key)
         self.responders.sent.append((self.job.id, idempotency_key, message))
 
-    def expect_file(self, file: Attachment) -> None:
+    def prefetch_file(self, file: Attachment) -> None:
         raise NotImplementedError
 
     def open_file(self, file: Attachment) -> contextlib.AbstractAsyncContextManager[OpenFile]:

@@ -23,10 +23,10 @@ from bot.jobs.checkpoints import (
 )
 from bot.jobs.model import Attachment, Job, JobKind, JobState
 from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.continued_jobs import make_retry_job
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.packed_request import pack, unpack
-from bot.jobs.queue.retry_jobs import make_retry_job
 from bot.store import keys
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job

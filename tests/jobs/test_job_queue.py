@@ -232,7 +232,7 @@ async def test_the_drafts_of_a_job_leave_the_store_when_it_ends(
         await job_queue.finish(claimed, JobState.DONE)
     else:
         await job_queue.questions.ask(job, claimed.attempt, "1.0")
-        await job_queue.questions.set_aside(job, claimed.attempt)
+        await job_queue.questions.suspend(job, claimed.attempt)
         await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
     assert await job_queue.load_checkpoint(job, AgentAnswered) == AgentAnswered(has_changed=True)
     fields: Any = await redis.hkeys(keys.job_key(str(CHAT), job.id))

@@ -31,7 +31,7 @@ async def asking(job_queue: JobQueue, number: str = "1.0", *behind: Job) -> Job:
     await job_queue.questions.ask(job, claimed.attempt, number)
     for one in behind:
         await job_queue.enqueue([one], one.id)
-    assert await job_queue.questions.set_aside(job, claimed.attempt)
+    assert await job_queue.questions.suspend(job, claimed.attempt)
     return job
 
 
@@ -49,7 +49,7 @@ async def test_a_job_that_asks_goes_on_with_its_answer(
     assert await job_queue.current(CHAT, QueueName.MAIN) == [job.id]
     assert await job_queue.current(CHAT, QueueName.QUICK) == []
     assert await job_queue.questions.job_id(CHAT) == job.id
-    assert await job_queue.questions.number(job) == "1.0"
+    assert await job_queue.questions.open_question_id(job) == "1.0"
     assert await redis.exists(keys.STARTED_JOBS, keys.SAVED_JOBS) == 0  # It is not stuck.
     before = len(await tickets(docket))
     assert await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7) is AnswerOutcome.ANSWERED
@@ -82,7 +82,7 @@ async def test_an_answered_job_that_waits_is_announced_anew(job_queue: JobQueue)
     assert await job_queue.claim_position_message(waiting)
     claimed = await claim(job_queue)
     await job_queue.questions.ask(job, claimed.attempt, "1.0")
-    await job_queue.questions.set_aside(job, claimed.attempt)
+    await job_queue.questions.suspend(job, claimed.attempt)
     await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7)
     # Else its next attempt would wait for a message that was taken away when it asked.
     assert not (await claim(job_queue)).has_position_message
@@ -110,7 +110,7 @@ async def test_an_update_that_comes_twice_does_not_answer_the_next_question(job_
     assert await job_queue.load_checkpoint(job, QuestionAnswer, "1.1") is None
 
 
-async def test_an_answer_that_comes_before_the_job_is_set_aside_counts(job_queue: JobQueue) -> None:
+async def test_an_answer_that_comes_before_the_job_is_suspended_counts(job_queue: JobQueue) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
     claimed = await claim(job_queue)
@@ -118,21 +118,21 @@ async def test_an_answer_that_comes_before_the_job_is_set_aside_counts(job_queue
     assert await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7) is AnswerOutcome.ANSWERED
     # An attempt that died in between would ask again.
     await job_queue.questions.ask(job, claimed.attempt, "1.0")
-    assert await job_queue.questions.number(job) is None
-    assert not await job_queue.questions.set_aside(job, claimed.attempt)
+    assert await job_queue.questions.open_question_id(job) is None
+    assert not await job_queue.questions.suspend(job, claimed.attempt)
     again = await claim(job_queue)
     assert again.job == job
     assert again.counted_attempts == 1
 
 
-async def test_cancelled_before_it_is_set_aside(job_queue: JobQueue) -> None:
+async def test_cancelled_before_it_is_suspended(job_queue: JobQueue) -> None:
     job = new_job()
     await job_queue.enqueue([job], 1)
     claimed = await claim(job_queue)
     await job_queue.questions.ask(job, claimed.attempt, "1.0")
     await job_queue.cancel(CHAT, QueueName.MAIN, job.id)
     assert await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7) is AnswerOutcome.OVER
-    assert not await job_queue.questions.set_aside(job, claimed.attempt)
+    assert not await job_queue.questions.suspend(job, claimed.attempt)
     claimed = await claim(job_queue)
     assert claimed.cancelled
     await job_queue.finish(claimed, JobState.CANCELLED)
@@ -147,7 +147,7 @@ async def test_an_earlier_attempt_neither_asks_nor_sets_aside(job_queue: JobQueu
     await job_queue.questions.ask(job, first.attempt, "1.0")
     assert await job_queue.questions.job_id(CHAT) is None
     await job_queue.questions.ask(job, second.attempt, "1.0")
-    assert await job_queue.questions.set_aside(job, first.attempt)
+    assert await job_queue.questions.suspend(job, first.attempt)
     assert await state(job_queue, job) is JobState.RUNNING
 
 
@@ -204,22 +204,22 @@ async def test_cancelling_lets_what_waits_begin(job_queue: JobQueue, redis: Redi
     assert await state(job_queue, job) is JobState.CANCELLED
     assert await redis.exists(keys.OPEN_QUESTIONS) == 0
     assert await job_queue.questions.answer(job, "1.0", ["Cartoon"], 7) is AnswerOutcome.OVER
-    assert await job_queue.questions.tick(job, "1.0", 0, 8) is None
+    assert await job_queue.questions.toggle_option(job, "1.0", 0, 8) is None
     assert (await claim(job_queue, "other")).job == behind
 
 
 async def test_ticks(job_queue: JobQueue) -> None:
     job = await asking(job_queue)
     questions = job_queue.questions
-    assert await questions.tick(job, "1.0", 2, 1) == [2]
-    assert await questions.tick(job, "1.0", 2, 1) == [2]  # The same update again.
-    assert await questions.tick(job, "1.0", 0, 2) == [2, 0]
-    assert await questions.tick(job, "1.0", 2, 3) == [0]
-    assert await questions.ticked(job) == [0]
-    assert await questions.tick(job, "1.1", 0, 4) is None
+    assert await questions.toggle_option(job, "1.0", 2, 1) == [2]
+    assert await questions.toggle_option(job, "1.0", 2, 1) == [2]  # The same update again.
+    assert await questions.toggle_option(job, "1.0", 0, 2) == [2, 0]
+    assert await questions.toggle_option(job, "1.0", 2, 3) == [0]
+    assert await questions.ticked_options(job) == [0]
+    assert await questions.toggle_option(job, "1.1", 0, 4) is None
     await questions.answer(job, "1.0", ["Shop"], 5)
-    assert await questions.tick(job, "1.0", 0, 6) is None
-    assert await questions.ticked(job) == []
+    assert await questions.toggle_option(job, "1.0", 0, 6) is None
+    assert await questions.ticked_options(job) == []
 
 
 async def test_a_question_expires_after_a_day(job_queue: JobQueue, clock: HandClock) -> None:

@@ -9,7 +9,7 @@ from docket import Docket
 from redis.asyncio import Redis
 
 from bot.chats.key import ChatKey
-from bot.jobs.checkpoints import AgentAsked
+from bot.jobs.checkpoints import PromptSent
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivalKind, ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.job_queue import ClaimedJob, Enqueued, JobQueue, QueueFull
@@ -288,7 +288,7 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
         claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")
         assert claimed
         assert not claimed.cancelled
-        await job_queue.save(claimed, {AgentAsked.name: True})
+        await job_queue.save(claimed, {PromptSent.name: True})
         await job_queue.finish(claimed, JobState.DONE)
     if place > 0:
         claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")

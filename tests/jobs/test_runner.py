@@ -16,10 +16,10 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import ButtonAction, Export, Retry
 from bot.jobs.checkpoints import (
     AgentAnswered,
-    AgentAsked,
     Checkpoint,
     HeldAnswer,
     MessageSend,
+    PromptSent,
     SentMessage,
     Turn,
 )
@@ -32,10 +32,12 @@ from bot.jobs.messages import (
     PrivateMessage,
 )
 from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import EditPayload, NewPayload
 from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
-from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
+from bot.jobs.steps.gather import Gather
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
@@ -241,13 +243,13 @@ SECOND_TURN = (Turn(number=2), "")
     ("kind", "saved", "key", "button"),
     [
         (JobKind.EDIT, [], "error.unexpected_edit", Retry),
-        (JobKind.EDIT, [(AgentAsked(), "")], "error.unexpected_changed", Export),
-        (JobKind.EDIT, [(AgentAsked(), ""), (UNCHANGED, "")], "error.unexpected_edit", Retry),
-        (JobKind.EDIT, [(AgentAsked(), ""), (CHANGED, "")], "error.unexpected_changed", Export),
+        (JobKind.EDIT, [(PromptSent(), "")], "error.unexpected_changed", Export),
+        (JobKind.EDIT, [(PromptSent(), ""), (UNCHANGED, "")], "error.unexpected_edit", Retry),
+        (JobKind.EDIT, [(PromptSent(), ""), (CHANGED, "")], "error.unexpected_changed", Export),
         (JobKind.EDIT, [(UNCHANGED, ""), SECOND_TURN], "error.unexpected_edit", Retry),
         (
             JobKind.EDIT,
-            [(UNCHANGED, ""), SECOND_TURN, (AgentAsked(), "2")],
+            [(UNCHANGED, ""), SECOND_TURN, (PromptSent(), "2")],
             "error.unexpected_changed",
             Export,
         ),
@@ -460,7 +462,7 @@ class TestCancel:
     async def test_a_question_that_was_just_sent_loses_its_buttons(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
     ) -> None:
-        """Its job is cancelled before it is set aside, so that whoever cancels it finds a running one."""
+        """Its job is cancelled before it is suspended, so that whoever cancels it finds a running one."""
 
         async def asks(attempt: Attempt) -> None:
             asked = AgentAnswered(question_set=QuestionSet((Question("Which look?", ("Cartoon",)),)))
@@ -468,7 +470,7 @@ class TestCancel:
             await attempt.save_all((asked, ""), (sent, "question.1.0.0"))
             await job_queue.questions.ask(attempt.job, attempt.claimed.attempt, "1.0")
             await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
-            raise JobSetAside
+            raise JobSuspended
 
         job = new_job()
         await job_queue.enqueue([job], 1)
@@ -694,6 +696,26 @@ async def test_starts_are_counted_and_given_up_loudly(
     assert gate.reached == []
     assert responders.keys_of(job) == ["job.interrupted_edit"]
     assert await state_of(job_queue, job) is JobState.FAILED
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+async def test_of_a_new_with_a_request_that_failed_only_the_request_tells(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, is_followed: bool
+) -> None:
+    async def breaks(attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    new = new_job(kind=JobKind.NEW, prompt="", payload=NewPayload(is_followed=is_followed))
+    edit = new_job(payload=EditPayload(new_job_id=new.id))
+    jobs_of_update = [new, edit] if is_followed else [new]
+    await job_queue.enqueue(jobs_of_update, 1)
+    steps = {JobKind.NEW: [FunctionStep(breaks)], JobKind.EDIT: [Gather()]}
+    runner = new_runner(job_queue, redis, responders, clock, steps)
+    for job in jobs_of_update:
+        await runner.work(EDIT, job.id, job.id)
+    # Its own button would begin an empty project, and the request's button another one.
+    assert responders.keys_of(new) == ([] if is_followed else ["error.unexpected"])
+    assert responders.keys_of(edit) == (["error.unexpected"] if is_followed else [])
 
 
 async def test_a_worker_that_was_believed_dead_stops_without_a_trace(

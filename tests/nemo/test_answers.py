@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from bot.nemo import answers
+from bot.nemo.errors import Call, FileSizeRefused, FileTypeRefused, ServiceError
 from bot.nemo.wire import Attribution
 from tests.fuzz import service_answers
 from tests.nemo.test_drafts import JSON
@@ -87,6 +88,90 @@ def test_uploaded_files() -> None:
         }
     )
     assert upload == (answers.AcceptedFile("a.mp4", "video", 5.5, 1920, 1080),)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"files": [{"file_name": "a.mp4"}]},
+        {"files": [{"fileName": "a.mp4"}, {"fileName": "b.mp4", "success": False}]},
+        {"files": [{"filename": "a.mp4", "status": "processing"}, {"filename": "b", "status": "REJECTED"}]},
+        {"files": [{"filename": "a.mp4", "error": None}, {"filename": "b.mp4", "code": 4001}]},
+        {"files": ["a.mp4"]},
+        {"files": '[{"filename": "a.mp4"}]'},
+        {"file": {"filename": "a.mp4"}, "failed": [{"filename": "b.mp4"}]},
+        {"filename": "a.mp4", "cdn_url": "https://c/1"},
+        {"uploadedFiles": [{"name": "a.mp4"}], "errors": ["b.mp4 is damaged"]},
+        [{"filename": "a.mp4"}],
+    ],
+)
+def test_uploaded_files_in_other_shapes(data: Any) -> None:
+    assert [file.name for file in answers.read_upload({"code": 0, "data": data})] == ["a.mp4"]
+
+
+UPLOAD = Call("POST", "/api/upload-video/nemo_agent/me/s")
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({"files": []}, ServiceError),
+        ({"files": None, "failed": [{"filename": "a.mp4", "code": 4001}]}, FileTypeRefused),
+        ({"files": [{"filename": "a.mp4", "error": {"code": 4002, "message": "too big"}}]}, FileSizeRefused),
+        ({"errors": ["unsupported codec"]}, FileTypeRefused),
+    ],
+)
+def test_an_upload_of_which_nothing_was_accepted(data: Any, error: type[ServiceError]) -> None:
+    with pytest.raises(ServiceError) as caught:
+        answers.accepted_files(UPLOAD, {"code": 0, "data": data})
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"code": 0, "data": None}, {"data": {"task_id": "t", "status": "processing"}}]
+)
+def test_an_upload_that_names_no_file(payload: Any) -> None:
+    assert answers.accepted_files(UPLOAD, payload) == ()
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"available": "12.5", "frozen": 0, "total": 20}, (12.5, 0, 20)),
+        ({"availableCredits": 3}, (3, None, None)),
+        ({"available": None, "remaining": 4}, (4, None, None)),
+        ({"balance": 90}, (90, None, None)),
+        ({"credits": {"available": 90, "total": 100}}, (90, None, 100)),
+        ({"balances": [{"available": 1, "total": 1}, {"available": 2, "total": 5}]}, (3, None, 6)),
+        ([{"available": 1}, {"available": 2}], (3, None, None)),
+        ({"total": 100, "frozen": 120}, (0, 120, 100)),
+        ({"available": 5, "credits": {"used": 7}}, (5, None, None)),
+        ([], (None, None, None)),
+    ],
+)
+def test_credits_in_other_shapes(data: Any, expected: tuple[float | None, ...]) -> None:
+    assert answers.read_credits({"code": 0, "data": data}) == answers.Credits(*expected)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"data": {"sessionId": "s", "state": {"draft": [{"tt": 0, "sg": [{}]}], "videoInfos": ["v"]}}},
+        {"data": {"draft": {"t": [{"tt": 0, "sg": [{}]}]}, "video_infos": ["v"]}},
+        {"data": {"state": {"draft": {"timeline": {"tracks": [{"sg": [{}]}]}}, "video_infos": ["v"]}}},
+        {"data": None, "session_id": "s", "state": {"draft": {"t": [{"sg": [{}]}]}, "video_infos": ["v"]}},
+    ],
+)
+def test_a_state_in_other_shapes(payload: Any) -> None:
+    state = answers.read_state(payload)
+    assert state is not None
+    assert state.draft is not None
+    assert (state.draft.is_ready, state.video_infos) == (True, ["v"])
+
+
+def test_a_session_one_level_deeper() -> None:
+    found = answers.read_session({"data": {"session": {"id": "s", "taskId": "t"}}})
+    assert found == answers.Session("s", "t")
 
 
 @pytest.mark.parametrize(

@@ -360,6 +360,25 @@ async def test_a_failed_render_is_an_answer(nemo: NemoClient, service: Service) 
     assert await nemo.get_render(WHO, "r") == Render("r", RenderStatus.FAILED, error="boom")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "failed", "error": {"code": 500, "message": "boom"}},
+        {"code": 5001, "message": "boom", "data": {"status": "failed"}},
+    ],
+)
+async def test_a_failed_render_may_have_a_code(
+    nemo: NemoClient, service: Service, answer: dict[str, Any]
+) -> None:
+    service.will_answer(answer)
+    assert (await nemo.get_render(WHO, "r")).status is RenderStatus.FAILED
+
+
+async def test_a_call_that_succeeded_is_no_finished_render(nemo: NemoClient, service: Service) -> None:
+    service.will_answer({"status": "success", "id": "r"})
+    assert await nemo.start_render(WHO, "r", "s", {}) == Render("r", RenderStatus.PENDING)
+
+
 @pytest.mark.parametrize("answer", [{"code": 0, "data": None}, {"data": {"id": "r", "status": None}}, {}])
 async def test_an_answer_without_a_status_is_no_render(
     nemo: NemoClient, service: Service, answer: dict[str, Any]

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.nemo import errors
-from bot.nemo.client import MAX_REDIRECTS, MediaSource, NemoClient
+from bot.nemo.client import MediaSource, NemoClient
 from bot.nemo.render_answers import Render, RenderStatus
-from bot.nemo.wire import Timeouts
+from bot.nemo.wire import MAX_REDIRECTS, Timeouts
 from bot.runtime.hosts import AllowedHosts
 from bot.runtime.http import new_client
 from bot.web.serve import serve

@@ -51,6 +51,47 @@ COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
             {"output": {"url": "https://m/a.mp4"}},
             Render("r", RenderStatus.COMPLETED, url="https://m/a.mp4"),
         ),
+        # Other words and shapes
+        ({"state": "completed"}, Render("r", RenderStatus.COMPLETED)),
+        ({"status": {"state": "completed"}}, Render("r", RenderStatus.COMPLETED)),
+        ({"status": "RENDER_STATUS_COMPLETED"}, Render("r", RenderStatus.COMPLETED)),
+        ({"status": "JobStatus.Failed"}, Render("r", RenderStatus.FAILED)),
+        ({"status": "inProgress"}, Render("r", RenderStatus.PROCESSING)),
+        ({"status": "processing", "data": {"progress": 5}}, Render("r", RenderStatus.PROCESSING, 5.0)),
+        ({"status": "success", "data": {"status": "pending"}}, Render("r", RenderStatus.PENDING)),
+        ({"data": {"render": {"id": "x", "status": "done"}}}, Render("x", RenderStatus.COMPLETED)),
+        ({"data": [{"renderId": "x", "status": "done"}]}, Render("x", RenderStatus.COMPLETED)),
+        ({"status": "running", "progress": 0.4}, Render("r", RenderStatus.PROCESSING, 40.0)),
+        ({"status": "running", "progress": "0.4"}, Render("r", RenderStatus.PROCESSING, 40.0)),
+        ({"status": "running", "progress": 1}, Render("r", RenderStatus.PROCESSING, 1.0)),
+        ({"status": "running", "progress": 1.0}, Render("r", RenderStatus.PROCESSING, 100.0)),
+        ({"status": "running", "percent": 40}, Render("r", RenderStatus.PROCESSING, 40.0)),
+        ({"status": "running", "progress": {"percent": 40}}, Render("r", RenderStatus.PROCESSING, 40.0)),
+        # Remotion Lambda's own answers
+        ({"done": False, "overallProgress": 0.3}, Render("r", RenderStatus.PROCESSING, 30.0)),
+        (
+            {"done": True, "overallProgress": 1, "outputFile": "https://m/a.mp4", "outputSizeInBytes": 9},
+            Render("r", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4", size_bytes=9),
+        ),
+        (
+            {"done": False, "fatalErrorEncountered": True, "errors": [{"message": "boom"}]},
+            Render("r", RenderStatus.FAILED, error="boom"),
+        ),
+        *(
+            ({"status": "failed", name: "boom"}, Render("r", RenderStatus.FAILED, error="boom"))
+            for name in ("message", "errorMessage", "reason", "failureReason")
+        ),
+        *(
+            ({"status": "done", **output}, Render("r", RenderStatus.COMPLETED, url="https://m/a.mp4"))
+            for output in (
+                {"output": [{"url": "https://m/a.jpg"}, {"url": "https://m/a.mp4"}]},
+                {"outputs": ["https://m/thumb", "https://m/a.mp4"]},
+                {"output": {"mp4": "https://m/a.mp4"}},
+                {"output": {"files": [{"downloadUrl": "https://m/a.mp4"}]}},
+                {"result": {"videoUrl": "https://m/a.mp4"}},
+                {"downloadUrl": "https://m/a.mp4"},
+            )
+        ),
         ({}, Render("r", RenderStatus.UNKNOWN)),
         (None, Render("r", RenderStatus.UNKNOWN)),
     ],
@@ -69,9 +110,10 @@ def test_only_three_statuses_are_the_end() -> None:
     [
         ({"status": "failed"}, True),
         ({"data": {"status": "done"}}, True),
+        ({"success": True, "data": {"id": "x", "progress": 5}}, True),
         ({"error": "x"}, False),
         (None, False),
     ],
 )
-def test_only_an_answer_with_a_status_describes_a_render(payload: Any, expected: bool) -> None:
+def test_only_an_answer_with_a_status_or_progress_describes_a_render(payload: Any, expected: bool) -> None:
     assert has_status(payload) is expected

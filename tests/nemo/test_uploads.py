@@ -9,7 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.nemo.client import NemoClient
@@ -276,3 +276,24 @@ async def test_no_more_than_was_announced_is_sent_and_a_type_always_is() -> None
         await send()
     assert len(sent) < body.length
     assert b"Content-Type: application/octet-stream\r\n" in sent
+
+
+async def test_an_upload_that_is_to_go_elsewhere_goes_there_the_next_time(http: httpx.AsyncClient) -> None:
+    """Its bytes are gone: they have to be fetched again."""
+    paths = []
+
+    async def upload(request: Request) -> Response:
+        paths.append(request.url.path)
+        await request.body()
+        if not request.url.path.endswith("/"):
+            return Response(status_code=307, headers={"Location": f"{request.url.path}/"})
+        return Response(OK, media_type="application/json")
+
+    async with serve(Starlette(routes=[Route("/{path:path}", upload, methods=["POST"])])) as url:
+        nemo = NemoClient(http, url)
+        with pytest.raises(TransportError) as caught:
+            await nemo.upload_files(WHO, "s", [Source(b"x").file])
+        assert not caught.value.sent
+        assert [file.name for file in await nemo.upload_files(WHO, "s", [Source(b"x").file])] == ["a"]
+    path = "/api/upload-video/nemo_agent/me/s"
+    assert paths == [path, f"{path}/"]

@@ -43,10 +43,10 @@ from bot.nemo.errors import (
     WarmingUp,
 )
 from bot.projects.accounts import RENEW_AHEAD, NoGuestAccountsLeft, PersonHasGuestAccount
+from bot.projects.call_retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.projects.guest_account_count import GUEST_ACCOUNTS_PER_WEEK, WEEK, GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
 from bot.projects.projects import LINK_MARGIN, LossReason, Project, ProjectLoss, ProjectOptions, Projects
-from bot.projects.retries import PAUSES_S, RATE_LIMIT_PAUSE_S, WARM_UP_PAUSES_S
 from bot.runtime.http import new_client
 from bot.sandbox.nemovideo.app import create_app
 from bot.sandbox.nemovideo.client import NemoControl

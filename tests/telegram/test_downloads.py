@@ -27,7 +27,7 @@ from bot.sandbox.botapi.client import Person
 from bot.sandbox.samples import make_audio
 from bot.telegram.sending import downloads
 from bot.telegram.sending.bot import new_bot
-from bot.telegram.sending.downloads import EXPECTED_S, UNAVAILABLE_PAUSES_S, FileDownloads
+from bot.telegram.sending.downloads import PREFETCH_TTL_S, UNAVAILABLE_PAUSES_S, FileDownloads
 from bot.web.serve import serve
 from tests.clocks import eventually, passing
 from tests.media.test_video_conversion import make
@@ -72,13 +72,13 @@ async def test_a_file_that_is_expected_is_asked_for_once(
     await (await ada_of(telegram)).send_file("video", clip)
     file, files = await ref(telegram), telegram.files()
     for _ in range(2):
-        files.expect(1, file)
+        files.prefetch(1, file)
     await telegram.people.wait_calls("getFile")
     async with files.open(1, file) as opened:
         assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes
     assert len(await telegram.people.calls("getFile")) == 1
-    files.expect(1, file)
-    await telegram.clock.advance(EXPECTED_S)  # Its job ended meanwhile; the path may be gone.
+    files.prefetch(1, file)
+    await telegram.clock.advance(PREFETCH_TTL_S)  # Its job ended meanwhile; the path may be gone.
     async with files.open(1, file):
         assert len(await telegram.people.calls("getFile")) == 3
 
@@ -89,7 +89,7 @@ async def test_what_goes_wrong_with_an_expected_file_shows_when_it_is_opened(
     await (await ada_of(telegram)).send_file("video", clip)
     file, files = await ref(telegram), telegram.files()
     await telegram.people.faults.error("getFile", code=400, description="Bad Request: invalid file_id")
-    files.expect(1, file)
+    files.prefetch(1, file)
     with pytest.raises(FileGone):
         async with files.open(1, file):
             pass

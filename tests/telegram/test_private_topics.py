@@ -1,5 +1,7 @@
 """Topics of private chats: opened, named, and what Telegram says where that is not possible."""
 
+from typing import Any
+
 import pytest
 
 from bot.chats.chats import ChatFields
@@ -7,7 +9,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.model import JobKind
 from bot.telegram.sending.private_topics import PrivateTopics
 from tests.telegram.conftest import Telegram
-from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Json, Received, docket, message, received
+from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Received, docket, message, received
 
 __all__ = ["docket", "received"]  # fixtures
 
@@ -54,7 +56,7 @@ async def test_a_topic_takes_a_name_if_its_person_gave_it_none(received: Receive
     ids=["a text that was cut", "a comment on forwards"],
 )
 async def test_the_rest_of_what_comes_with_new_goes_to_its_project(
-    received: Received, rest: Json, prompt: str, files: int
+    received: Received, rest: Any, prompt: str, files: int
 ) -> None:
     await received.telegram.people.ask("set_bot", bot=received.telegram.people.bot, topics=True)
     await received.telegram.bot.get_me()
@@ -63,6 +65,6 @@ async def test_the_rest_of_what_comes_with_new_goes_to_its_project(
     said = "/new " + (prompt if files else "x" * 4091)
     (new,) = await received(message(said, PRIVATE, **{"from": ANN}))
     assert new.kind is JobKind.NEW
-    assert await received(message(chat=PRIVATE, message_id=8, **rest, **{"from": ANN})) == []
+    assert await received(message(chat=PRIVATE, **{"message_id": 8, "from": ANN, **rest})) == []
     gathered = (await received.job_queue.gathered(new)).job
     assert (gathered.prompt, len(gathered.files)) == (prompt, files)

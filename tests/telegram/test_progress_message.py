@@ -157,7 +157,7 @@ async def test_it_says_which_part_of_a_job_is_being_made(telegram: Telegram, ada
         assert text.startswith("Version 2 of 3: upbeat music")
         assert "50%" in text  # A half of the second third.
         assert "of before" not in text
-        responder.begin_variation(0, 3, None)
+        responder.end_variation()
         assert responder.result_path == whole
         for path in (whole, whole.with_stem(f"{whole.stem}-2"), whole.with_stem(f"{whole.stem}-2-small")):
             path.touch()

@@ -180,7 +180,7 @@ async def test_words_of_somebody_else_wait_behind_the_answer_that_comes_with_the
     await received(message("/edit Cartoon", GROUP, message_id=22, **{"from": ANN}))
     assert await answer_to(received, asking) == QuestionAnswer(words=("Cartoon",))
     queue = received.job_queue
-    assert not await queue.questions.set_aside(asking.job, asking.attempt)
+    assert not await queue.questions.suspend(asking.job, asking.attempt)
     assert await queue.current(job.chat, QueueName.MAIN) == [asking.job.id, job.id]
 
 
@@ -190,7 +190,7 @@ async def test_a_question_whose_topic_is_gone_is_answered_where_it_came(
     received: Received, place: Json, is_typed: bool, is_answered: bool
 ) -> None:
     asking = await ask(received, shown(GROUP["id"]), where=GROUP, topic_id=5)
-    assert await received.job_queue.questions.set_aside(asking.job, asking.attempt)
+    assert await received.job_queue.questions.suspend(asking.job, asking.attempt)
     data = pack(AnswerQuestion(asking.job.id, "1.0", "1"))
     keyboard = {"inline_keyboard": [[{"text": "Cartoon", "callback_data": data}]]}
     bot = {"id": received.telegram.bot.id, "is_bot": True, "first_name": "Bot"}

@@ -25,9 +25,9 @@ from bot.telegram.sending.rate_limiter import (
     STORE_RETRY_S,
     Bucket,
     EditPostponed,
-    Permit,
     RateLimiter,
     RateLimits,
+    Reservation,
     SendPriority,
 )
 from bot.telegram.sending.send_once import JobSender
@@ -43,7 +43,7 @@ BURST = 6
 
 async def booked(rate_limiter: RateLimiter, chats: Sequence[int]) -> list[float]:
     """When each of several answers may go, in seconds from now."""
-    return [(await rate_limiter.try_acquire(chat, SendPriority.ANSWER)).wait_s for chat in chats]
+    return [(await rate_limiter.reserve(chat, SendPriority.ANSWER)).wait_s for chat in chats]
 
 
 def most_within(moments: Sequence[float], window_s: float) -> int:
@@ -93,7 +93,7 @@ async def test_what_is_urgent_goes_first_and_the_rest_stands_back(
 ) -> None:
     async def granted(priority: SendPriority, first: int) -> int:
         count = 0
-        while (await rate_limiter.try_acquire(first + count, priority)).granted and count < 50:
+        while (await rate_limiter.reserve(first + count, priority)).granted and count < 50:
             count += 1
         return count
 
@@ -109,9 +109,9 @@ async def test_what_is_urgent_goes_first_and_the_rest_stands_back(
 async def test_an_edit_leaves_its_own_chat_room_for_answers(rate_limiter: RateLimiter) -> None:
     chat = RateLimits().chat
     for _ in range(chat.burst - chat.kept_from_edits):
-        assert (await rate_limiter.try_acquire(1, SendPriority.EDIT)).granted
-    denied = await rate_limiter.try_acquire(1, SendPriority.EDIT)
-    assert denied == Permit(granted=False, wait_s=1.0, is_chat_limit=True)
+        assert (await rate_limiter.reserve(1, SendPriority.EDIT)).granted
+    denied = await rate_limiter.reserve(1, SendPriority.EDIT)
+    assert denied == Reservation(granted=False, wait_s=1.0, is_chat_limit=True)
     assert await booked(rate_limiter, [1] * chat.kept_from_edits) == [0] * chat.kept_from_edits
 
 
@@ -121,7 +121,7 @@ async def test_a_chat_that_telegram_wants_left_alone_is_by_all_workers(
     one, other = new_rate_limiter(redis, clock), new_rate_limiter(redis, clock)
     await one.pause(1, 30)
     assert await booked(other, [2, 3]) == [0, 0]
-    assert not (await other.try_acquire(1, SendPriority.EDIT)).granted
+    assert not (await other.reserve(1, SendPriority.EDIT)).granted
     assert await booked(other, [1, 1, 1]) == [30, 31, 32], "after it one by one, not all at once"
     assert await booked(one, [1]) == [33]
 
@@ -130,7 +130,7 @@ async def test_a_turn_counts_for_one_call_alone_where_telegram_asks_to_wait(
     rate_limiter: RateLimiter, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PTB_TIMEDELTA", "true")
-    acquired, answers = await rate_limiter.acquire(1, SendPriority.ANSWER), [RetryAfter(5)]
+    permit, answers = await rate_limiter.acquire(1, SendPriority.ANSWER), [RetryAfter(5)]
 
     async def send() -> float:
         if answers:
@@ -138,7 +138,7 @@ async def test_a_turn_counts_for_one_call_alone_where_telegram_asks_to_wait(
         return clock.monotonic_s()
 
     async def call() -> float:
-        sent_s = await rate_limiter.process_request(send, (), {}, "sendMessage", {"chat_id": 1}, acquired)
+        sent_s = await rate_limiter.process_request(send, (), {}, "sendMessage", {"chat_id": 1}, permit)
         assert isinstance(sent_s, float)
         return sent_s
 
@@ -170,15 +170,15 @@ async def test_ten_thousand_waiting_progress_messages_delay_no_answer(
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda _, longest: longest)  # at its slowest
     rate_limiter = new_rate_limiter(redis, clock)
-    try_acquire = rate_limiter.try_acquire
+    reserve = rate_limiter.reserve
     asked = 0
 
-    async def counted(chat_id: int, priority: SendPriority) -> Permit:
+    async def counted(chat_id: int, priority: SendPriority) -> Reservation:
         nonlocal asked
         asked += 1
-        return await try_acquire(chat_id, priority)
+        return await reserve(chat_id, priority)
 
-    monkeypatch.setattr(rate_limiter, "try_acquire", counted)
+    monkeypatch.setattr(rate_limiter, "reserve", counted)
     order: list[int] = []
 
     async def progress_message(chat_id: int) -> None:
@@ -239,7 +239,7 @@ async def test_without_the_store_each_worker_counts_for_itself(redis: Redis, clo
         assert (await booked(rate_limiter, [1])) == [30]
         assert await booked(rate_limiter, [2]) == [0]
         rate_limiter._redis = redis
-        rate_limiter._acquire_script = new_rate_limiter(redis, clock)._acquire_script
+        rate_limiter._reserve_script = new_rate_limiter(redis, clock)._reserve_script
         assert await redis.keys("*rate_limit*") == []
         await clock.advance(STORE_RETRY_S + 1)
         await booked(rate_limiter, [3])
@@ -254,8 +254,8 @@ async def test_a_chat_that_waits_as_long_as_the_bot_waits_for_its_own_limit(
         for store in (redis, away):
             rate_limiter = new_rate_limiter(store, clock)
             rate_limiter._limits = replace(rate_limiter._limits, bot=same, chat=same)
-            assert (await rate_limiter.try_acquire(1, SendPriority.PROGRESS)).granted
-            denied = await rate_limiter.try_acquire(1, SendPriority.PROGRESS)
+            assert (await rate_limiter.reserve(1, SendPriority.PROGRESS)).granted
+            denied = await rate_limiter.reserve(1, SendPriority.PROGRESS)
             assert (denied.granted, denied.is_chat_limit) == (False, True)
 
 
@@ -267,7 +267,7 @@ async def test_ones_own_count_is_the_stores(redis: Redis, clock: HandClock, seed
         own = new_rate_limiter(away, clock)
         for step in range(150):
             chat, priority = chance.choice([1, 2, GROUP, GROUP - 1]), chance.choice(list(SendPriority)[1:])
-            theirs, ours = await shared.try_acquire(chat, priority), await own.try_acquire(chat, priority)
+            theirs, ours = await shared.reserve(chat, priority), await own.reserve(chat, priority)
             assert (ours.granted, ours.is_chat_limit) == (theirs.granted, theirs.is_chat_limit), step
             assert ours.wait_s == pytest.approx(theirs.wait_s, abs=0.01), step
             if chance.random() < 0.05:
@@ -322,8 +322,8 @@ async def test_only_what_changes_a_chat_may_pause_it(start: Start, method: str, 
             if method == "deleteMessage"
             else telegram.bot.get_chat_administrators(group.id)
         )
-    permit = await telegram.telegram_calls.rate_limiter.try_acquire(group.id, SendPriority.PROGRESS)
-    assert permit.granted is not is_paused
+    reservation = await telegram.telegram_calls.rate_limiter.reserve(group.id, SendPriority.PROGRESS)
+    assert reservation.granted is not is_paused
 
 
 async def test_two_workers_in_many_chats_are_never_told_to_wait(

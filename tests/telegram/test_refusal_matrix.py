@@ -8,7 +8,7 @@ import pytest
 from telegram.error import BadRequest
 
 from bot.jobs.buttons import Export
-from bot.jobs.checkpoints import AgentAsked
+from bot.jobs.checkpoints import PromptSent
 from bot.jobs.messages import AgentMessage, Button, ListMessage, LocalizedMessage, Progress
 from bot.jobs.model import Attachment
 from bot.jobs.ports import ChatGone, FileGone, FileTooLarge, FileUnavailable
@@ -99,7 +99,7 @@ async def places(telegram: Telegram, kind: str) -> AsyncIterator[tuple[str, Plac
             topic = await chat.topic(ada, "Clips") if is_forum else None
         asked = await ada.say("/edit cut it", chat, thread=topic)
         checkpoints = Notebook()
-        await checkpoints.save(AgentAsked())
+        await checkpoints.save(PromptSent())
         yield refusal, Place(telegram, ada, chat, asked, topic, checkpoints)
 
 

@@ -13,7 +13,7 @@ from bot.jobs.checkpoints import MessageSend, SentMessage
 from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.message_fields import MessageFields
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.rate_limiter import SendPermit, SendPriority
 from bot.telegram.sending.send_once import NEWEST_S, JobSender
 from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
 from tests.clocks import PATIENCE_S, passing, settle
@@ -27,15 +27,13 @@ async def once(
     checkpoints: Notebook,
     text: str = "hello",
     key: str = "said",
-    acquired: Acquired | None = None,
+    permit: SendPermit | None = None,
     message_id: int | None = None,
 ) -> SentMessage:
     job = new_job(chat=ChatKey(chat_id), message_id=message_id)
     sender = JobSender(job, checkpoints, telegram.telegram_calls, telegram.sent)
     bot = telegram.bot
-    sending = sender.send(
-        key, MessageFields(text), bot.send_message, bot.edit_message_text, acquired=acquired
-    )
+    sending = sender.send(key, MessageFields(text), bot.send_message, bot.edit_message_text, permit=permit)
     return await passing(telegram.clock, sending)
 
 
@@ -61,9 +59,9 @@ async def test_a_place_that_was_waited_for_is_not_waited_for_again(
 ) -> None:
     ada = await telegram.people.person()
     await ada.start()
-    acquired = await telegram.telegram_calls.acquire(ada.chat.id, SendPriority.ANSWER)
+    permit = await telegram.telegram_calls.acquire(ada.chat.id, SendPriority.ANSWER)
     monkeypatch.setattr(telegram.telegram_calls.rate_limiter, "acquire", None)  # cannot be called
-    await once(telegram, ada.chat.id, Notebook(), acquired=acquired)
+    await once(telegram, ada.chat.id, Notebook(), permit=permit)
     assert await said(ada.chat) == ["hello"]
 
 
@@ -121,10 +119,10 @@ async def test_an_outcome_that_stays_unknown_is_tried_three_times(
     await ada.start()
     await telegram.people.faults.drop("sendMessage", times=None)
     acquire = AsyncMock(wraps=telegram.telegram_calls.acquire)
-    acquired = await acquire(ada.chat.id, SendPriority.ANSWER)
+    permit = await acquire(ada.chat.id, SendPriority.ANSWER)
     monkeypatch.setattr(telegram.telegram_calls, "acquire", acquire)
     with pytest.raises(OutcomeUnknown):
-        await once(telegram, ada.chat.id, Notebook(), acquired=acquired)
+        await once(telegram, ada.chat.id, Notebook(), permit=permit)
     assert len(await telegram.people.calls("sendMessage")) == acquire.await_count == 3
 
 

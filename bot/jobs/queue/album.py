@@ -156,15 +156,10 @@ class GatheredJob:
     closed: bool = False
 
     @property
-    def links(self) -> tuple[str, ...]:
-        """Return the links of its request."""
-        return self.job.payload_as(EditPayload).links or self.job.payload_as(NewPayload).links
-
-    @property
     def is_words_alone(self) -> bool:
         """Return whether it brings neither files, usable or not, nor links."""
         has_files = self.job.files or any(part.refusal for part in self.parts)
-        return not has_files and not self.links
+        return not has_files and not links_of(self.job)
 
 
 def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
@@ -211,6 +206,11 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
         float(fields[JobField.LAST_PART_AT]),
         JobField.CLOSED in fields,
     )
+
+
+def links_of(job: Job) -> tuple[str, ...]:
+    """Return the links of a job's request."""
+    return job.payload_as(EditPayload).links or job.payload_as(NewPayload).links
 
 
 def holds_request(job: Job) -> bool:

@@ -160,10 +160,8 @@ class JobQueue(JobReader):
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
-        self._queue_limit = queue_limit
-        self._total_limit = total_limit
-        self._finished_ttl_s = finished_ttl_s
-        self._update_ttl_s = update_ttl_s
+        self._queue_limit, self._total_limit = queue_limit, total_limit
+        self._finished_ttl_s, self._update_ttl_s = finished_ttl_s, update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
         self._claim = LuaScript(redis, __package__, "claim", "asking")
         self._save = LuaScript(redis, __package__, "save")
@@ -416,9 +414,7 @@ class JobQueue(JobReader):
         await self._redis.hincrby(_key(claimed.job), JobField.UNCOUNTED_ATTEMPTS, 1)
 
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
-        """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
-
-        The ``/new`` that a request came with is stopped with it.
+        """Unqueue a waiting job, end one that asks, or let a running one stop; so too the ``/new`` that it came with.
 
         Returns:
             The state that it was in; ``None`` if the job is unknown by now.

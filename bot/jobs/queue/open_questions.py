@@ -43,29 +43,29 @@ class OpenQuestions:
         self._tickets = tickets
         self._clock = clock
         self._ask = LuaScript(redis, __package__, "ask")
-        self._set_aside = LuaScript(redis, __package__, "set_aside")
+        self._suspend = LuaScript(redis, __package__, "suspend")
         self._answer = LuaScript(redis, __package__, "answer")
-        self._tick = LuaScript(redis, __package__, "tick")
+        self._toggle_option = LuaScript(redis, __package__, "toggle_option")
 
-    async def ask(self, job: Job, attempt: int, number: str) -> None:
+    async def ask(self, job: Job, attempt: int, question_id: str) -> None:
         """Open a question of a running job, before it is sent; nothing if it has its answer."""
         chat = str(job.chat)
         await self._ask(
             [keys.job_key(chat, job.id), keys.open_question_key(chat)],
             attempt=attempt,
             id=job.id,
-            number=number,
-            answer_field=_answer_field(number),
+            question_id=question_id,
+            answer_field=_answer_field(question_id),
         )
 
-    async def set_aside(self, job: Job, attempt: int) -> bool:
-        """Let a job wait for its answer, and its queue go on.
+    async def suspend(self, job: Job, attempt: int) -> bool:
+        """Let a job wait for its answer without a worker, and its queue go on.
 
         Returns:
             ``False`` if it has its answer already, or was cancelled: the ticket takes it up again.
         """
         chat = str(job.chat)
-        waiting = await self._set_aside(
+        waiting = await self._suspend(
             [
                 keys.job_key(chat, job.id),
                 keys.queue_key(chat, job.queue),
@@ -88,10 +88,10 @@ class OpenQuestions:
         job_id: Any = await self._redis.get(keys.open_question_key(str(chat)))
         return None if job_id is None else str(job_id)
 
-    async def number(self, job: Job) -> str | None:
-        """Return the number of a job's open question."""
-        number: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.QUESTION)
-        return None if number is None else str(number)
+    async def open_question_id(self, job: Job) -> str | None:
+        """Return the id of a job's open question."""
+        question_id: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.QUESTION)
+        return None if question_id is None else str(question_id)
 
     async def find_topic(self, chat: ChatKey, job_id: str) -> ChatKey | None:
         """Find the topic of a job with an open question. If the topic was deleted, the question was sent outside it."""
@@ -101,35 +101,42 @@ class OpenQuestions:
                 return topic
         return None
 
-    async def ticked(self, job: Job) -> list[int]:
+    async def ticked_options(self, job: Job) -> list[int]:
         """Return the numbers of the ticked options."""
         text: Any = await self._redis.hget(keys.job_key(str(job.chat), job.id), JobField.TICKED)
         return [int(option) for option in (text or "").split()]
 
-    async def tick(self, job: Job, number: str, option: int, update_id: int) -> list[int] | None:
-        """Tick an option or take its tick away; return what is ticked then, ``None`` if the question is not open."""
-        answer = await self._tick(
+    async def toggle_option(
+        self, job: Job, question_id: str, option: int, update_id: int
+    ) -> list[int] | None:
+        """Tick or untick an option; return what is ticked then, ``None`` if the question is not open."""
+        answer = await self._toggle_option(
             [keys.update_mark(str(job.chat), update_id), keys.job_key(str(job.chat), job.id)],
-            number=number,
+            question_id=question_id,
             option=str(option),
             update_ttl_s=keys.UPDATE_TTL_S,
         )
         return None if answer is None else [int(ticked) for ticked in answer.split()]
 
     async def answer(
-        self, job: Job, number: str, words: Sequence[str], update_id: int | str
+        self, job: Job, question_id: str, words: Sequence[str], update_id: int | str
     ) -> AnswerOutcome:
         """Answer a question, and let its job go on.
 
         Args:
             job: The job that asks.
-            number: The question's number.
+            question_id: The question's id.
             words: The chosen labels, or the person's own words.
-            update_id: Telegram's number of the update with the answer.
+            update_id: Telegram's id of the update with the answer.
         """
         value = QuestionAnswer(words=tuple(words)).model_dump(mode="json")
         return await self._close(
-            job.chat, job.id, number, update_id, field=_answer_field(number), value=json.dumps(value)
+            job.chat,
+            job.id,
+            question_id,
+            update_id,
+            field=_answer_field(question_id),
+            value=json.dumps(value),
         )
 
     async def expire(self) -> None:
@@ -144,14 +151,14 @@ class OpenQuestions:
             except ValueError:  # No bot wrote it.
                 await self._redis.zrem(keys.OPEN_QUESTIONS, member)
                 continue
-            number: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
-            if number is None or await self._close(chat, job_id, number, f"expired:{job_id}:{number}") != (
-                AnswerOutcome.ANSWERED
-            ):
+            question_id: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
+            if question_id is None or await self._close(
+                chat, job_id, question_id, f"expired:{job_id}:{question_id}"
+            ) != (AnswerOutcome.ANSWERED):
                 await self._redis.zrem(keys.OPEN_QUESTIONS, member)
 
     async def _close(
-        self, chat: ChatKey, job_id: str, number: str, update_id: int | str, **answer: str
+        self, chat: ChatKey, job_id: str, question_id: str, update_id: int | str, **answer: str
     ) -> AnswerOutcome:
         outcome = AnswerOutcome(
             await self._answer(
@@ -166,7 +173,7 @@ class OpenQuestions:
                 ],
                 id=job_id,
                 queue=queue_id(chat, QueueName.MAIN),
-                number=number,
+                question_id=question_id,
                 member=member_of(chat, job_id),
                 now_s=self._now_s(),
                 update_ttl_s=keys.UPDATE_TTL_S,
@@ -181,8 +188,8 @@ class OpenQuestions:
         return int(self._clock.now().timestamp())
 
 
-def _answer_field(number: str) -> str:
-    return JobField.CHECKPOINT + field_of(QuestionAnswer, number)
+def _answer_field(question_id: str) -> str:
+    return JobField.CHECKPOINT + field_of(QuestionAnswer, question_id)
 
 
 def member_of(chat: ChatKey, job_id: str) -> str:

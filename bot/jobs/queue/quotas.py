@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from bot.jobs.checkpoints import FILES, LINKS, AgentAsked, RenderStarted, UploadStarted, field_of
+from bot.jobs.checkpoints import FILES, LINKS, PromptSent, RenderStarted, UploadStarted, field_of
 from bot.jobs.model import Job, JobKind
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.fields import JobField
@@ -24,7 +24,7 @@ COUNTED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})  # kinds
 SENT_CHECKPOINTS = (
     field_of(UploadStarted, FILES),
     field_of(UploadStarted, LINKS),
-    field_of(AgentAsked),
+    field_of(PromptSent),
     field_of(RenderStarted),
 )
 """Names of the checkpoints that are saved right before something goes to NemoVideo."""

@@ -20,8 +20,8 @@ TicketHandler = Callable[[str, str, str], Awaitable[None]]
 _TASK = "work"
 
 
-_OF_JOB = "."
-"""In the key of a ticket for one job, between the job's id and what makes the key a new one."""
+_JOB_ID_END = "."
+"""Separates the job's id from the random bytes in the key of a ticket for one job."""
 
 _KEY_BYTES = 6
 """Random bytes in a ticket's key, beside the job's id or the queue's."""
@@ -56,7 +56,7 @@ class Tickets:
             queue: Id of the queue.
             job_id: The job that it is added for; empty for whichever is next.
         """
-        name = f"{job_id}{_OF_JOB}" if job_id else f"{queue}:"
+        name = f"{job_id}{_JOB_ID_END}" if job_id else f"{queue}:"
         await self._docket_of(queue).add(_TASK, key=name + secrets.token_urlsafe(_KEY_BYTES))(queue)
 
     async def replace_lost(self, queue: str, job_id: str) -> bool:
@@ -78,7 +78,7 @@ class Tickets:
 
 def job_of(ticket: str) -> str:
     """Return the id of the job that a ticket was added for, by the ticket's key; empty if it is for any."""
-    job_id, is_for_one, _ = ticket.partition(_OF_JOB)
+    job_id, is_for_one, _ = ticket.partition(_JOB_ID_END)
     return job_id if is_for_one else ""
 
 

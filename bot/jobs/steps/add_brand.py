@@ -39,7 +39,7 @@ def named_part(text: str) -> BrandPart | None:
 
 
 async def add_brand(chats: Chats, attempt: Attempt) -> None:
-    """Add the files to those of the request, with a word to the agent what each of them is."""
+    """Add the brand's files that the request names to its own, and tell the agent what each of them is."""
     job = attempt.job
     if not (parts := asked_parts(job.prompt)):
         return
@@ -50,10 +50,10 @@ async def add_brand(chats: Chats, attempt: Attempt) -> None:
     said = "".join(f"\n\n{words.plain(f'prompt.brand_{part}', name=file.name)}" for part, file in named)
     payload = job.payload_as(EditPayload)
     # Brand files aren't what the request is about.
-    beside = (*payload.restored_file_ids, *(file.file_id for file in added))
+    supporting = (*payload.supporting_file_ids, *(file.file_id for file in added))
     attempt.job = replace(
         job,
         prompt=f"{job.prompt[: MAX_PROMPT_CHARS - len(said)]}{said}",
         files=(*job.files, *added),
-        payload=payload.changed(restored_file_ids=beside),
+        payload=payload.changed(supporting_file_ids=supporting),
     )

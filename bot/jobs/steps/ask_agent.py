@@ -16,10 +16,10 @@ from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import (
     AFTER,
     AgentAnswered,
-    AgentAsked,
     Checkpoint,
     HeldAnswer,
     KeptDraft,
+    PromptSent,
     Turn,
     before_turn,
 )
@@ -34,7 +34,14 @@ from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import GENERATING, TurnProgress, has_succeeded, is_pending, stage_of
+from bot.jobs.steps.turn_progress import (
+    EDITING,
+    GENERATING,
+    TurnProgress,
+    has_succeeded,
+    is_pending,
+    stage_of,
+)
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import (
@@ -109,6 +116,7 @@ class _Received:
     question_set: QuestionSet | None = None
     events: int = 0  # without keep-alives
     files: int = 0
+    has_worked: bool = False  # a tool was called that changes the project
     is_generating: bool = False  # a video that is announced may come after the turn
     raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
 
@@ -180,7 +188,7 @@ class AskAgent:
             return await _end_early(attempt, answered, turn)
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
-        asked = attempt.load(AgentAsked) or AgentAsked()
+        asked = attempt.load(PromptSent) or PromptSent()
         return (await self.projects.chats.get(attempt.job.chat)).session_id == asked.session_id
 
 
@@ -200,7 +208,7 @@ class _AgentTurn:
 
     async def run(self) -> AgentAnswered:
         received, use = _Received(), None
-        asked = self._attempt.load(AgentAsked, self._turn.key)
+        asked = self._attempt.load(PromptSent, self._turn.key)
         if asked is not None and (so_far := self._so_far()).question_set is not None:
             return await self._save_answer(
                 so_far.text, await self._draft.read(), question_set=so_far.question_set
@@ -237,8 +245,9 @@ class _AgentTurn:
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
+        may_lag = not has_answer or received.has_worked or received.error is not None
         if received.is_generating and received.error is None:
-            draft = await self._draft.read_after_turn(has_answer=has_answer)
+            draft = await self._draft.read_after_turn(may_lag=may_lag)
             if not self._draft.is_other(draft):
                 with contextlib.suppress(DraftUnchanged):
                     draft = await self._draft.wait_for_change(GENERATION_READINGS)
@@ -248,7 +257,7 @@ class _AgentTurn:
             return draft, use
         reading = asyncio.create_task(self._spending.read_after())
         try:
-            draft = await self._draft.read_after_turn(has_answer=has_answer)
+            draft = await self._draft.read_after_turn(may_lag=may_lag)
             await asyncio.wait({reading}, timeout=GRACE_S)
             use = reading.result() if reading.done() else CreditsUse()
         finally:
@@ -259,7 +268,7 @@ class _AgentTurn:
     def _prompt_for(self, project: Project) -> str:
         prompt = self._attempt.job.prompt
         if self._turn.prompt:
-            first = self._attempt.load(AgentAsked) or AgentAsked()
+            first = self._attempt.load(PromptSent) or PromptSent()
             is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return f"{prompt}\n\n{self._form}" if self._form else prompt
@@ -312,7 +321,7 @@ class _AgentTurn:
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
         return self._draft.is_other(draft)
 
-    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, AgentAsked]:
+    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, PromptSent]:
         """Read the draft and the credits, then reserve credits for the turn and count it.
 
         Raises:
@@ -328,7 +337,7 @@ class _AgentTurn:
         await self._spending.ensure_generation_chosen(reading.available)
         await self._spending.ensure_enough(reading.available)
         await self._spending.reserve(project, reading)
-        return state.draft, AgentAsked(
+        return state.draft, PromptSent(
             draft_digest=digest_of(state.draft),
             session_id=project.session_id,
             credits_before=reading.available,
@@ -396,6 +405,7 @@ class _AgentTurn:
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
+                received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.is_generating |= event.is_long_running and stage == GENERATING
                 self._show(stage, work, received)
             case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
@@ -445,7 +455,7 @@ class _AgentTurn:
         *,
         is_generating: bool = False,
     ) -> AgentAnswered:
-        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(AgentAsked) or AgentAsked()
+        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(PromptSent) or PromptSent()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
         answered = AgentAnswered(

@@ -11,7 +11,7 @@ import structlog
 
 from bot.chats.chats import Account
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice, Retry
-from bot.jobs.checkpoints import AgentAnswered, AgentAsked, Turn
+from bot.jobs.checkpoints import AgentAnswered, PromptSent, Turn
 from bot.jobs.generation_choice import RATIOS, choice_message
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
@@ -172,7 +172,7 @@ class TurnCredits:
 
     async def read_after(self) -> CreditsUse:
         """Return what the message used, and what is left after it."""
-        asked = self._attempt.load(AgentAsked, self._turn.key)
+        asked = self._attempt.load(PromptSent, self._turn.key)
         if asked is None:
             return CreditsUse()
         try:

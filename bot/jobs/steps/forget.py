@@ -1,4 +1,8 @@
-"""Erase all that is kept of a chat."""
+"""Erase all that is kept of a chat.
+
+What is erased is listed in ``jobs/queue/erase_chat.py``; what stays, in its script ``lua/erase_chat.lua`` and in
+``KEPT_WHEN_ERASED`` of ``store/keys.py``.
+"""
 
 import structlog
 

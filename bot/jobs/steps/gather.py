@@ -5,7 +5,7 @@ from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import Button, LocalizedMessage, with_lines
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart
+from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart, links_of
 from bot.jobs.refusal_messages import continues_without, with_request_kept
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -116,7 +116,7 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
     for number, part in enumerate(with_files, 1):
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, []).append((number, part, part.refusal))
-    has_others = bool(gathered.job.files or gathered.links)
+    has_others = bool(gathered.job.files or links_of(gathered.job))
     for refused in refusals.values():
         _, part, refusal = refused[0]
         lines = (continues_without(*(number for number, *_ in refused)),) if has_others else ()

@@ -26,7 +26,7 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
     refusals = {part.message_id: part.refusal for part in gathered.parts if part.refusal is not None}
     left_out: set[str] = set()
     names: list[str] = []
-    restored = job.payload_as(EditPayload).restored_file_ids
+    supporting = job.payload_as(EditPayload).supporting_file_ids
     for file in job.files:
         if file.message_id is None:
             continue
@@ -38,7 +38,7 @@ async def without_known_files(projects: Projects, attempt: Attempt, gathered: Ga
             names += [file.name] if file.is_result else []
         elif known is not None and (known.session_id, known.unique_id) == (chat.session_id, file.unique_id):
             left_out.add(file.file_id)
-            names += [] if file.file_id in restored else [known.name]
+            names += [] if file.file_id in supporting else [known.name]
         elif file.message_id in refusals:
             raise JobEnded(refusals[file.message_id])
         elif file.is_result:

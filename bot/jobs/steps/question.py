@@ -14,16 +14,16 @@ from bot.jobs.question_messages import (
     close_questions,
     idempotency_key,
     message_key,
+    question_id_of,
     question_message,
-    question_number,
 )
-from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.nemo.questions import QuestionSet, answer_text
 from bot.store.keys import ANSWER_TTL_S
 from bot.words.screen_talk import remove_screen_talk
 
 
-async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet) -> Turn | None:
+async def ask_person(attempt: Attempt, answered: AgentAnswered, question_set: QuestionSet) -> Turn | None:
     """Ask all that the agent asked, one question after another.
 
     Returns:
@@ -31,23 +31,25 @@ async def ask_person(attempt: Attempt, answered: AgentAnswered, asked: QuestionS
         takes no messages any more, and an answer in private would belong to another chat.
 
     Raises:
-        JobSetAside: A question waits for its answer.
+        JobSuspended: A question waits for its answer.
         JobEnded: Nobody answered for a day.
     """
     if text := remove_screen_talk(answered.text).text.strip():
         await attempt.responder.send(f"before_question.{answered.turn}", AgentMessage(text))
     answers = []
-    for index in range(len(asked.questions)):
-        number = question_number(answered, index)
-        answer = attempt.load(QuestionAnswer, number)
+    for index in range(len(question_set.questions)):
+        question_id = question_id_of(answered, index)
+        answer = attempt.load(QuestionAnswer, question_id)
         if answer is None:
-            await _ask(attempt, answered, asked, index)
-            if attempt.load(MessageSend, message_key(f"{number}.chat_gone")) is not None:
+            await _ask(attempt, answered, question_set, index)
+            if attempt.load(MessageSend, message_key(f"{question_id}.chat_gone")) is not None:
                 return None
-            raise JobSetAside
+            raise JobSuspended
         answers.append(answer.words)
     turn = Turn(
-        number=answered.turn + 1, prompt=answer_text(asked.questions, answers), began_at=attempt.clock.now()
+        number=answered.turn + 1,
+        prompt=answer_text(question_set.questions, answers),
+        began_at=attempt.clock.now(),
     )
     await attempt.save(turn)
     return turn
@@ -64,10 +66,17 @@ class AskNextQuestion:
             await ask_person(attempt, answered, answered.question_set)
 
 
-async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, index: int) -> None:
-    number, now_s = question_number(answered, index), attempt.clock.now().timestamp()
-    before = attempt.load(QuestionAsked, number)
-    if before is not None and now_s - before.asked_at >= ANSWER_TTL_S:
+async def _ask(attempt: Attempt, answered: AgentAnswered, question_set: QuestionSet, index: int) -> None:
+    """Open one question and send it; end the job if the question was opened a day ago.
+
+    When it was asked is saved first, so that a later attempt at the job doesn't start the day again.
+
+    Raises:
+        JobEnded: Nobody answered for a day.
+    """
+    question_id, now_s = question_id_of(answered, index), attempt.clock.now().timestamp()
+    earlier_ask = attempt.load(QuestionAsked, question_id)
+    if earlier_ask is not None and now_s - earlier_ask.asked_at >= ANSWER_TTL_S:
         await close_questions(attempt.responder, attempt, answered)
         kept = None
         if answered.has_changed:
@@ -75,8 +84,8 @@ async def _ask(attempt: Attempt, answered: AgentAnswered, asked: QuestionSet, in
                 "question.expired_kept", buttons=(Button("button.export", Export()),), quiet=True
             )
         raise JobEnded(kept, JobState.DONE)
-    if before is None:
-        await attempt.save(QuestionAsked(asked_at=now_s), number)
-    await attempt.job_queue.questions.ask(attempt.job, attempt.claimed.attempt, number)
-    message = question_message(attempt.job, asked, number, index)
-    await attempt.responder.send(idempotency_key(number), message)
+    if earlier_ask is None:
+        await attempt.save(QuestionAsked(asked_at=now_s), question_id)
+    await attempt.job_queue.questions.ask(attempt.job, attempt.claimed.attempt, question_id)
+    message = question_message(attempt.job, question_set, question_id, index)
+    await attempt.responder.send(idempotency_key(question_id), message)

@@ -133,15 +133,15 @@ async def _question(attempt: Attempt) -> ListMessage | None:
     job_queue = attempt.job_queue
     job_id = await job_queue.questions.job_id(attempt.job.chat)
     asking = None if job_id is None else await job_queue.find(attempt.job.chat, job_id)
-    number = None if asking is None else await job_queue.questions.number(asking.job)
-    if asking is None or number is None:
+    question_id = None if asking is None else await job_queue.questions.open_question_id(asking.job)
+    if asking is None or question_id is None:
         return None
-    found = find_question(await job_queue.load_checkpoint(asking.job, AgentAnswered), number)
-    send = await job_queue.load_checkpoint(asking.job, MessageSend, message_key(number))
+    found = find_question(await job_queue.load_checkpoint(asking.job, AgentAnswered), question_id)
+    send = await job_queue.load_checkpoint(asking.job, MessageSend, message_key(question_id))
     if found is None or send is None:  # It is just being sent.
         return None
     return question_message(
-        asking.job, found[0], number, found[1], await job_queue.questions.ticked(asking.job)
+        asking.job, found[0], question_id, found[1], await job_queue.questions.ticked_options(asking.job)
     )
 
 

@@ -25,23 +25,23 @@ class SpokenAnswer:
             return
         job_id = await job_queue.questions.job_id(job.chat)
         status = None if job_id is None else await job_queue.find(job.chat, job_id)
-        number = None if status is None else await job_queue.questions.number(status.job)
-        if status is None or number is None or status.job.requester_id != job.requester_id:
+        question_id = None if status is None else await job_queue.questions.open_question_id(status.job)
+        if status is None or question_id is None or status.job.requester_id != job.requester_id:
             return
         checkpoints = await job_queue.checkpoints(status.job)
         answered, send = (
             checkpoints.load(AgentAnswered),
-            checkpoints.load(MessageSend, message_key(number)),
+            checkpoints.load(MessageSend, message_key(question_id)),
         )
-        found = find_question(answered, number)
+        found = find_question(answered, question_id)
         # Nobody answers what they have not seen.
         if found is None or send is None or send.sent is None or (job.message_id or 0) < send.sent.message_id:
             return
         if not (text := (await transcribe_first(attempt, self._transcriber, job.files)).text):
             return
-        asked, index = found
-        words = labels_for(asked.questions[index], text) or [text[:MAX_PROMPT_CHARS]]
-        outcome = await job_queue.questions.answer(status.job, number, words, f"spoken:{job.id}")
+        question_set, index = found
+        words = labels_for(question_set.questions[index], text) or [text[:MAX_PROMPT_CHARS]]
+        outcome = await job_queue.questions.answer(status.job, question_id, words, f"spoken:{job.id}")
         if outcome is not AnswerOutcome.OVER:
             await close_questions(attempt.responder, checkpoints, answered)
             said = LocalizedMessage("voice.answered", {"text": ", ".join(words)}, quiet=True)

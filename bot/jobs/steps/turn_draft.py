@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bot.jobs.checkpoints import AFTER, NO_DRAFT, AgentAsked, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, NO_DRAFT, KeptDraft, PromptSent, Turn, before_turn
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft
 from bot.nemo.errors import AuthError, NemoError
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 SECOND_LOOKS = 3
 SECOND_LOOK_PAUSE_S = 5.0
-"""Looks at a project that seems unchanged after a turn without text, and the pause before each."""
+"""Looks at a project that seems unchanged after a turn that may have changed it, and the pause before each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class TurnDraft:
 
     def is_other(self, draft: Draft | None) -> bool:
         """Return whether a draft differs from the one before the message."""
-        asked = self._attempt.load(AgentAsked, self._turn.key) or AgentAsked()
+        asked = self._attempt.load(PromptSent, self._turn.key) or PromptSent()
         return digest_of(draft) != asked.draft_digest
 
     async def read(self) -> Draft | None:
@@ -78,11 +78,15 @@ class TurnDraft:
                     break
         return self._unread()
 
-    async def read_after_turn(self, *, has_answer: bool) -> Draft | None:
-        """Return the draft; without an answer or a change, look again: the state may lag behind."""
+    async def read_after_turn(self, *, may_lag: bool) -> Draft | None:
+        """Return the draft.
+
+        Args:
+            may_lag: Whether to look again at an unchanged one: the state may lag behind the agent's work.
+        """
         draft = await self.read()
         for _ in range(SECOND_LOOKS):
-            if has_answer or self.is_unread or self.is_other(draft):
+            if not may_lag or self.is_unread or self.is_other(draft):
                 break
             await self._attempt.clock.sleep(SECOND_LOOK_PAUSE_S)
             draft = await self.read()
@@ -141,5 +145,5 @@ def draft_after(attempt: Attempt) -> Draft | None:
 
 
 def digest_of(draft: Draft | None) -> str:
-    """Return a draft's digest as checkpoints have it."""
-    return NO_DRAFT if draft is None else draft.digest()
+    """Return a draft's digest as checkpoints have it; all that hold no segment are alike, and like none."""
+    return draft.digest() if draft is not None and draft.is_ready else NO_DRAFT

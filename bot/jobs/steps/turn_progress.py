@@ -18,6 +18,7 @@ USUAL_RECOVERY_S = 120.0
 
 
 GENERATING = "progress.turn_tool_generate"
+EDITING = "progress.turn_tool_edit"
 
 _STAGES = tuple(
     (re.compile(words), stage, work)
@@ -37,7 +38,7 @@ _STAGES = tuple(
         ),
         (
             "edit|trim|cut|track|draft|timeline|title|add|set|caption",
-            "progress.turn_tool_edit",
+            EDITING,
             TimedStage.EDIT,
         ),
     )

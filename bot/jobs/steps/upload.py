@@ -51,12 +51,19 @@ from bot.jobs.refusal_messages import (
 from bot.jobs.steps.add_brand import add_brand
 from bot.jobs.steps.ask_for_clip import apply_pending_example
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
+from bot.jobs.steps.confirmed_upload import confirmed, upload_failed
 from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import AcceptedFile, ProjectState
-from bot.nemo.errors import FileTypeRefused, NemoError, ServiceError, SourceBroken, TransportError
+from bot.nemo.errors import (
+    FileTypeRefused,
+    NemoError,
+    ServiceError,
+    SourceBroken,
+    TransportError,
+)
 from bot.nemo.project_files import upload_names
 from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
@@ -130,7 +137,7 @@ class _Uploading:
         while True:
             # While the rest of an album is still to come, Telegram gets ready what is here.
             for file in () if gathered.closed else gathered.job.files:
-                self._attempt.responder.expect_file(file)
+                self._attempt.responder.prefetch_file(file)
             # Words alone have not waited yet; what joined meanwhile may be followed by more.
             gathered = await wait_until_quiet(self._attempt, gathered)
             await apply_parts(self._attempt, gathered)
@@ -171,8 +178,7 @@ class _Uploading:
                 if not (error.outcome_unknown or isinstance(error, SourceBroken | TransportError)):
                     raise
                 if number == MAX_TRIES:
-                    retry = Button("button.retry", Retry(self._attempt.job.id))
-                    raise JobEnded(LocalizedMessage("error.upload_failed", buttons=(retry,))) from error
+                    raise JobEnded(upload_failed(self._attempt.job)) from error
                 log.warning("upload.failed", tried=number, error=str(error))
                 await self._attempt.clock.sleep(PAUSE_S * number)
             else:
@@ -199,7 +205,13 @@ class _Uploading:
         async def send(project: Project) -> None:
             started = UploadStarted(digest_before=state.uploads_digest, sources=tuple(links))
             await self._attempt.save(started, LINKS)
-            await self._projects.nemo.upload_urls(project.credentials, project.session_id, links)
+            nemo = self._projects.nemo
+            await confirmed(
+                self._attempt,
+                self._state,
+                state,
+                nemo.upload_urls(project.credentials, project.session_id, links),
+            )
 
         self._attempt.responder.report_progress(
             Progress(
@@ -247,8 +259,12 @@ class _Uploading:
                 times_s = (await self._usual_times.load())[TimedStage.READING]
                 meter = _Meter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
-                answer = await self._projects.nemo.upload_files(
-                    project.credentials, project.session_id, chunks
+                nemo = self._projects.nemo
+                answer = await confirmed(
+                    self._attempt,
+                    self._state,
+                    state,
+                    nemo.upload_files(project.credentials, project.session_id, chunks),
                 )
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
@@ -330,9 +346,9 @@ class _Uploading:
     ) -> dict[str, OpenFile]:
         """Number files of the same name: NemoVideo and its agent tell files apart by their names."""
         in_project = upload_names(state)
-        restored = self._attempt.job.payload_as(EditPayload).restored_file_ids
+        supporting = self._attempt.job.payload_as(EditPayload).supporting_file_ids
         # The prompt names these already; the agent takes the latest of a name.
-        named = {file.file_id for file in files if file.is_result or file.file_id in restored}
+        named = {file.file_id for file in files if file.is_result or file.file_id in supporting}
         renamed: dict[str, OpenFile] = {}
         for file_id, file in opened.items():
             taken = {one.name for one in renamed.values()} | (set() if file_id in named else in_project)
@@ -390,8 +406,8 @@ async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> di
     gathered = await attempt.gathered()
     if not gathered.parts:
         return opened
-    beside = attempt.job.payload_as(EditPayload).restored_file_ids
-    current = {*beside, *(file.file_id for file in gathered.job.files)}
+    supporting = attempt.job.payload_as(EditPayload).supporting_file_ids
+    current = {*supporting, *(file.file_id for file in gathered.job.files)}
     files = tuple(file for file in attempt.job.files if file.file_id in current)
     attempt.job = replace(attempt.job, files=files)
     return {file_id: file for file_id, file in opened.items() if file_id in current}

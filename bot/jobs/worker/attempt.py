@@ -43,8 +43,8 @@ class JobEnded(Exception):
         self.state = state
 
 
-class JobSetAside(Exception):
-    """Raised by a step when the job has asked a person something; it goes on when there is an answer."""
+class JobSuspended(Exception):
+    """Raised by a step when the job has asked a person something: it waits for the answer without a worker."""
 
 
 class Attempt(Checkpoints):
@@ -73,22 +73,22 @@ class Attempt(Checkpoints):
 
     @contextlib.contextmanager
     def in_variation(self, number: int, count: int, name: LocalizedMessage) -> Iterator[None]:
-        """Make a variation, with checkpoints, turns and a result of its own; afterwards restore the whole job.
+        """Run the block as one variation of the job, with checkpoints, turns and a result of its own.
 
         The first variation saves its checkpoints as the job's own, where a button's handler looks for them.
 
         Args:
-            number: The variation, from 1.
+            number: Which variation, from 1.
             count: How many there are.
             name: What it is called.
         """
-        whole, self.variation = self.job, number
+        job_before, self.variation = self.job, number
         self.responder.begin_variation(number, count, name)
         try:
             yield
         finally:
-            self.variation, self.job = 0, whole
-            self.responder.begin_variation(0, count, None)
+            self.variation, self.job = 0, job_before
+            self.responder.end_variation()
 
     @property
     def variation_id(self) -> str:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from bot.chats.chats import Chat, Chats
 from bot.jobs.buttons import GoOn, GoOnChoice
-from bot.jobs.checkpoints import AgentAsked, ProjectLost, Turn
+from bot.jobs.checkpoints import ProjectLost, PromptSent, Turn
 from bot.jobs.messages import Button, LocalizedMessage, Param
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.retry_jobs import MAX_RESTORED_FILES
+from bot.jobs.queue.continued_jobs import MAX_RESTORED_FILES
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.projects.projects import LossReason, ProjectLoss
 
@@ -38,8 +38,8 @@ class LostProject:
         if message.buttons and self._attempt.job.prompt:
             raise JobEnded(message, JobState.DONE)
         turn = self._attempt.load(Turn) or Turn()
-        if self._attempt.load(AgentAsked, turn.key) is not None:
-            await self._attempt.delete(AgentAsked, turn.key)  # The prompt was refused, and is sent again.
+        if self._attempt.load(PromptSent, turn.key) is not None:
+            await self._attempt.delete(PromptSent, turn.key)  # The prompt was refused, and is sent again.
         await self._send(message)
 
     async def end(self, loss: ProjectLoss) -> None:
@@ -63,7 +63,7 @@ class LostProject:
         job, lost = self._attempt.job, self._attempt.load(ProjectLost)
         session_id = lost.session_id if lost is not None else chat.lost_session_id
         is_undecided = not job.payload_as(EditPayload).lost_project_decided
-        has_begun = lost is None and self._attempt.load(AgentAsked) is not None
+        has_begun = lost is None and self._attempt.load(PromptSent) is not None
         if session_id is None or not job.prompt or not is_undecided or has_begun:
             return
         message = await self._message(ProjectLoss(session_id), is_waiting=True)
@@ -76,7 +76,7 @@ class LostProject:
         Raises:
             JobEnded: So it is.
         """
-        asked = self._attempt.load(AgentAsked, (self._attempt.load(Turn) or Turn()).key)
+        asked = self._attempt.load(PromptSent, (self._attempt.load(Turn) or Turn()).key)
         chat = await self.chats.get(self._attempt.job.chat)
         if asked is not None and asked.session_id and chat.lost_session_id == asked.session_id:
             await self.end(ProjectLoss(asked.session_id))

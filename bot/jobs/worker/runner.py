@@ -16,9 +16,9 @@ from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAnswered,
-    AgentAsked,
     HeldAnswer,
     MessageSend,
+    PromptSent,
     Turn,
 )
 from bot.jobs.messages import (
@@ -30,12 +30,13 @@ from bot.jobs.messages import (
     with_lines,
 )
 from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import NewPayload
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.question_messages import close_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
 from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
-from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSetAside, Step
+from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSuspended, Step
 from bot.jobs.worker.lost_project import LostProject
 from bot.jobs.worker.position_messages import PositionMessages
 from bot.nemo.errors import NemoError
@@ -59,7 +60,7 @@ NOBODY = ""
 POSITION_MESSAGE_WAIT_S = 2.0
 """How long a starting job waits for its position message, which becomes its progress message."""
 
-_ENDS = (JobEnded, JobSetAside, ChatGone, RedisError, asyncio.CancelledError)
+_ENDS = (JobEnded, JobSuspended, ChatGone, RedisError, asyncio.CancelledError)
 """What ends a step without an error of its own."""
 
 EndBy = Callable[[Job, NemoError], Awaitable[JobEnded]]
@@ -206,7 +207,7 @@ class JobRunner:
                 log.info("job.parked")
             case None if state is JobState.ASKING:
                 log.info("job.asking")
-                return await self._job_queue.questions.set_aside(attempt.job, attempt.claimed.attempt)
+                return await self._job_queue.questions.suspend(attempt.job, attempt.claimed.attempt)
             case _:
                 await attempt.responder.delete_file_copies()
                 await attempt.responder.discard_result()
@@ -227,6 +228,8 @@ class JobRunner:
             await cancel(attempt.fetching)  # Nobody waits for the result any more.
         if state is JobState.FAILED:
             attempt.note_failure(message)
+            if attempt.job.payload_as(NewPayload).is_followed:
+                message = None  # Its request, which is next, says so, under a button that runs both.
         try:
             if message is not None:
                 _log_answer(message)
@@ -272,7 +275,7 @@ class JobRunner:
             return None, JobState.CANCELLED
         except JobEnded as end:
             return end.message, end.state
-        except JobSetAside:
+        except JobSuspended:
             return None, JobState.ASKING
         except Exception as error:
             log.exception("job.failed_unexpectedly")
@@ -368,7 +371,7 @@ def _outcome_of(error: BaseException, attempt: Attempt) -> str:
     match error:
         case JobEnded():
             return error.state
-        case JobSetAside():
+        case JobSuspended():
             return JobState.ASKING
         case ChatGone():
             return JobState.CANCELLED
@@ -409,7 +412,7 @@ def _crash_message(text_keys: tuple[str, str, str], attempt: Attempt) -> Localiz
     of_any, unchanged, changed = text_keys
     job, turn, answered = attempt.job, attempt.load(Turn) or Turn(), attempt.load(AgentAnswered)
     is_answered = answered is not None and answered.turn == turn.number
-    is_unknown = attempt.load(AgentAsked, turn.key) is not None and not is_answered
+    is_unknown = attempt.load(PromptSent, turn.key) is not None and not is_answered
     if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.has_changed):
         # Also if it is unknown what the agent did: an export shows it, but asking again would be charged again.
         return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))

@@ -19,7 +19,7 @@ from bot.telegram.reading.addressing import (
 )
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
-from bot.telegram.reading.request import is_from_others, words_of
+from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
@@ -28,9 +28,9 @@ _BEFORE_ACCESS, _BEFORE_ALL, _AFTER_ACCESS = -3, -2, -1
 
 
 class ForwardedCommand(filters.MessageFilter):
-    """A forwarded message that would forget or cancel if its forwarder had written it.
+    """A forwarded message by somebody else that reads as a command, or in private as words that do what a command does.
 
-    People forward what others wrote, and need not have read it. Their own commands they may forward; a forwarded
+    People forward what others wrote, and need not have read it. They may forward their own commands; a forwarded
     request stays a request, with ``/edit`` or without.
     """
 
@@ -62,17 +62,17 @@ class AccessGuard(HandlerFamily):
         username, words = context.bot.username, words_of(message)
         command = find_command(words, username)
         # One with a token goes on to LoginHandlers, which deletes it.
-        is_elses = command is not None and not command.is_for(username) and not has_token(words)
-        if is_elses or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+        is_for_another_bot = command is not None and not command.is_for(username) and not has_token(words)
+        if is_for_another_bot or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 
     async def _apologize(self, update: Update, context: Context) -> None:
-        """Tell of a fault of the bot; what a message in a group says, and so whether it was for the bot, is unknown."""
-        chat = update.effective_chat
+        """Apologize for a fault of the bot, in groups where the message was for it."""
+        message = update.message
         if update.callback_query is not None:
             self._services.presses.answer(update, context.application, PressReply("error.unexpected"))
-        elif update.message is not None and chat is not None and chat.type == ChatType.PRIVATE:
+        elif message is not None and _is_answered(update, message, context):
             await self._submitter.reply(update, LocalizedMessage("error.unexpected"))
         raise ApplicationHandlerStop
 
@@ -111,6 +111,12 @@ class AccessGuard(HandlerFamily):
         ):
             await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
+
+
+def _is_answered(update: Update, message: Message, context: Context) -> bool:
+    """Return whether the sender of a message expects an answer; a group's command may be another bot's."""
+    request = read_request(message, context.bot.bot)
+    return request.is_addressed and (request.command is None or _expects_refusal(update, message, context))
 
 
 def _expects_refusal(update: Update, message: Message, context: Context) -> bool:

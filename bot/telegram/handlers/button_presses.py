@@ -164,7 +164,7 @@ class ButtonPresses:
         chat = ChatKey(query.message.chat.id if query.message is not None else query.from_user.id)
         if isinstance(query.message, Message):
             chat = chat_key_of(query.message)
-        words = Words(await self._submitter.language_in(update, chat))
+        words = Words(await self._submitter.chat_language(update, chat))
         toast = words.plain(reply.toast, **reply.params) if reply.toast else None
         await self.messages.answer(query.id, chat.chat_id, toast)
 
@@ -176,7 +176,7 @@ class ButtonPresses:
         if reply.show is not None:
             await self.show(update, chat, where, reply.show)
         for stopped in reply.stopped:
-            await self.messages.close(stopped, Words(await self._submitter.language_in(update, chat)))
+            await self.messages.close(stopped, Words(await self._submitter.chat_language(update, chat)))
 
     async def show(
         self, update: Update, chat: ChatKey, where: MessageLocation, view: View | ShowView
@@ -191,7 +191,7 @@ class ButtonPresses:
         """
 
         async def make_view() -> tuple[View, Words]:
-            words = Words(await self._submitter.language_in(update, chat))
+            words = Words(await self._submitter.chat_language(update, chat))
             return await view(words) if callable(view) else view, words
 
         await self.messages.show(where, make_view)

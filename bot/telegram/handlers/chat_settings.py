@@ -27,7 +27,7 @@ class SettingsHandlers(HandlerFamily):
         ]
 
     async def _language(self, update: Update, context: Context) -> None:
-        language = await self._submitter.language_in(update, chat_key_of(message_of(update)))
+        language = await self._submitter.chat_language(update, chat_key_of(message_of(update)))
         await self._submitter.reply(update, language_list(language))
 
     async def _choose(self, press: Press, action: ChooseLanguage) -> PressReply:

@@ -27,7 +27,10 @@ class GroupHandlers(HandlerFamily):
         await self._submitter.record(message_of(update))
 
     async def _migrated(self, update: Update, context: Context) -> None:
-        """Record that a group has become a supergroup; both say so, in any order."""
+        """Record that a group has become a supergroup; the old and the new chat both announce it, in any order.
+
+        ``chats/telegram_ids.py`` translates between the two ids from then on.
+        """
         message = message_of(update)
         here = telegram_chat_id_of(message.chat)
         if message.migrate_to_chat_id is not None:
@@ -75,7 +78,7 @@ class GroupHandlers(HandlerFamily):
             await channels.delete(person_id, channel.id)
 
     async def _introduce(self, update: Update, change: ChatMemberUpdated, text: str) -> None:
-        # Who may use the bot is looked at here, as Telegram's news of a membership passes the guard.
+        # Check access here: AccessGuard lets my_chat_member updates through.
         here = telegram_chat_id_of(change.chat)
         if await self._services.access.why_denied(change.from_user.id, change.chat.id, here) is not None:
             return

@@ -68,7 +68,7 @@ class GuestModeHandlers(HandlerFamily):
         files, refusal = await self._checked(update, key, request, context.bot.username)
         if refusal is not None:
             return await self._answer(update, query, refusal)
-        (job,) = await self._submitter.in_language(update, [self._job(message, key, query, request)])
+        (job,) = await self._submitter.localize_jobs(update, [self._job(message, key, query, request)])
         context_words = request.context[:MAX_CONTEXT_CHARS]
         if context_words:
             quoted = Words(job.language).plain("prompt.quoted", words=context_words)
@@ -86,7 +86,7 @@ class GuestModeHandlers(HandlerFamily):
     ) -> tuple[tuple[Attachment, ...], LocalizedMessage | None]:
         """Return the files of a request, or why it can't be run."""
         chat, part = await self._chats.get(key), request.replied or request.part
-        card = self._cards.active(chat.skill, await self._submitter.language_in(update, key))
+        card = self._cards.active(chat.skill, await self._submitter.chat_language(update, key))
         # A new project doesn't contain the bot's earlier results.
         part = replace(part, files=tuple(replace(file, is_result=False) for file in part.files))
         part = self._services.refusals.checked(part, card)
@@ -123,7 +123,7 @@ class GuestModeHandlers(HandlerFamily):
 
     async def _answer(self, update: Update, query: GuestQuery, said: LocalizedMessage) -> None:
         person = update.effective_user
-        words = Words(await self._submitter.language_in(update, ChatKey(person.id if person else 0)))
+        words = Words(await self._submitter.chat_language(update, ChatKey(person.id if person else 0)))
         text = format_message(words, said.key, said.params)
         await self._services.guest_mode_messages.answer(query, text, keyboard(said.buttons, words))
 

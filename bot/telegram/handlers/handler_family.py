@@ -121,7 +121,7 @@ class HandlerFamily(ABC):
 
     async def words_for(self, press: Press) -> Words:
         """Return the texts for the person who pressed a button."""
-        return Words(await self._submitter.language_in(press.update, press.chat))
+        return Words(await self._submitter.chat_language(press.update, press.chat))
 
     async def ensure_may_change(self, press: Press, requester_id: int | None) -> None:
         """Raise `PressRefused` if a button is for this requester and not for the person who pressed it."""

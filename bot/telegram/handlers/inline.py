@@ -46,7 +46,7 @@ class InlineHandlers(HandlerFamily):
         if query is None:
             return
         person_id, typed, chats = query.from_user.id, query.query.strip(), self._chats
-        words = Words(await self._submitter.language_in(update, ChatKey(person_id)))
+        words = Words(await self._submitter.chat_language(update, ChatKey(person_id)))
         results: Sequence[InlineQueryResult] = ()
         button = InlineQueryResultsButton(words.plain("inline.open"), start_parameter=INLINE_START)
         if await self._services.access.why_denied(person_id, person_id) is None:

@@ -41,7 +41,7 @@ from bot.jobs.messages import Button
 from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload, MessagePayload
-from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job, not_uploaded
+from bot.jobs.queue.continued_jobs import make_resumed_job, make_retry_job, not_uploaded
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills.cards import SkillCards

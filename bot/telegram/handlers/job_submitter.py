@@ -84,7 +84,7 @@ class JobSubmitter:
             Whether they are stored now for the first time. If there is no room for them, or a quota is used up, the
             chat is notified instead.
         """
-        jobs = await self.in_language(update, jobs)
+        jobs = await self.localize_jobs(update, jobs)
         message = update.message
         records: list[Coroutine[Any, Any, None]] = [] if message is None else [self.record(message)]
         if arrival is None or arrival.kind != "unaddressed":
@@ -143,11 +143,11 @@ class JobSubmitter:
 
     async def _saying(self, update: Update, message: LocalizedMessage) -> Job:
         job = self.job(update, JobKind.MESSAGE, payload=MessagePayload(message=message))
-        return (await self.in_language(update, [job]))[0]
+        return (await self.localize_jobs(update, [job]))[0]
 
-    async def in_language(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
+    async def localize_jobs(self, update: Update, jobs: Sequence[Job]) -> list[Job]:
         """Return jobs in the language that their chat has chosen, or else in the sender's."""
-        codes = [await self._language_code(update, job.chat) for job in jobs]
+        codes = [await self._chat_language_code(update, job.chat) for job in jobs]
         return [
             replace(job, language=language_of(code), language_code=code)
             for job, code in zip(jobs, codes, strict=True)
@@ -263,11 +263,11 @@ class JobSubmitter:
             is_press=query is not None,
         )
 
-    async def language_in(self, update: Update, chat: ChatKey) -> str:
+    async def chat_language(self, update: Update, chat: ChatKey) -> str:
         """Return the language that the chat has chosen, or else that of the person who caused the update."""
-        return language_of(await self._language_code(update, chat))
+        return language_of(await self._chat_language_code(update, chat))
 
-    async def _language_code(self, update: Update, chat: ChatKey) -> str:
+    async def _chat_language_code(self, update: Update, chat: ChatKey) -> str:
         read = await self.chat(update, chat)
         return read.language or language_code(update.effective_user) or ""
 
@@ -278,7 +278,7 @@ class JobSubmitter:
     async def card(self, update: Update, message: Message) -> SkillCard:
         """Return the chat's active skill card."""
         chat = await self.chat(update, chat_key_of(message))
-        return self.cards.active(chat.skill, await self.language_in(update, chat.key))
+        return self.cards.active(chat.skill, await self.chat_language(update, chat.key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Logging in with an API token, and tokens wherever else they stand.
+"""Logging in with an API token, and deleting messages with tokens that were sent for anything else.
 
 A message that holds a token is deleted before anything else happens, and the token is stored encrypted.
 """
@@ -24,7 +24,7 @@ from bot.telegram.sending.group_admins import private_chat_url
 LOGIN_START = "login"  # what ``/start`` brings along from the button under a refused ``/login``
 
 _AFTER_ACCESS = -1
-"""The group of handlers that PTB asks behind the access guard and before all that read what a message asks for."""
+"""The group of handlers that PTB asks after the access guard and before all that read what a message asks for."""
 
 
 class _HoldsToken(filters.MessageFilter):
@@ -38,7 +38,7 @@ class _HoldsToken(filters.MessageFilter):
 
 
 class LoginHandlers(HandlerFamily):
-    """Handles ``/login``, and tokens wherever else they stand."""
+    """Handles ``/login``, and all other messages with a token in them."""
 
     def _handlers(self) -> Handlers:
         return {
@@ -58,7 +58,7 @@ class LoginHandlers(HandlerFamily):
             # A token that another person wrote would log the reader in to that account.
             if update.message is not None and not is_from_others(message):
                 token = token_in(words_of(message))
-            await self._use_token(update, context, message, token)
+            await self._delete_token_message(update, context, message, token)
         raise ApplicationHandlerStop
 
     async def _login(self, update: Update, context: Context) -> None:
@@ -68,38 +68,40 @@ class LoginHandlers(HandlerFamily):
             return await self._submitter.reply(
                 update, login_how(message, context.bot.username, self._services.tokens_link)
             )
-        return await self._use_token(update, context, message, token)
+        return await self._delete_token_message(update, context, message, token)
 
-    async def _use_token(self, update: Update, context: Context, message: Message, token: str | None) -> None:
-        """Delete a message with a token in it, and log in with that if the chat is private.
+    async def _delete_token_message(
+        self, update: Update, context: Context, message: Message, login_token: str | None
+    ) -> None:
+        """Delete the message that holds a token, and log in with the token if the chat is private.
 
         Args:
             update: The update with the message.
             context: PTB's context.
-            message: The message.
-            token: What to log in with; ``None`` only deletes.
+            message: The message; the one that it answers may hold the token.
+            login_token: What to log in with; ``None`` only deletes.
         """
         is_private = message.chat.type == ChatType.PRIVATE
-        is_login, held = is_private and token is not None, _holder(message)
+        is_login, holder = is_private and login_token is not None, _holder(message)
         buttons = () if is_private else _to_private_chat(context.bot.username)
         place = "private" if is_private else "group"
         deleted = LocalizedMessage(f"login.deleted_in_{place}", buttons=buttons)
         kept = LocalizedMessage("login.please_delete", buttons=buttons)
-        if token is None and any(map(has_bot_token, _texts(held))):
+        if login_token is None and any(map(has_bot_token, _texts(holder))):
             deleted, kept = (
                 LocalizedMessage("login.bot_token_deleted"),
                 LocalizedMessage("login.bot_token_kept"),
             )
         deletion = DeleteTokenPayload(
-            message_id=held.message_id, deleted=None if is_login else deleted, kept=kept
+            message_id=holder.message_id, deleted=None if is_login else deleted, kept=kept
         )
         jobs = [self._submitter.job(update, JobKind.DELETE_TOKEN, payload=deletion)]
-        if is_private and token is not None:
-            encrypted = self._chats.encrypt(chat_key_of(message), LoginPayload.use, token)
+        if is_private and login_token is not None:
+            encrypted = self._chats.encrypt(chat_key_of(message), LoginPayload.use, login_token)
             login = LoginPayload(encrypted_token=encrypted)
             jobs.append(self._submitter.job(update, JobKind.LOGIN, payload=login))
-        # At once: a question that is being answered may hold up the job, which makes sure of it.
-        where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), held.message_id)
+        # Delete it now as well: the job that makes sure of that may have to wait behind another quick job.
+        where = MessageLocation(message.chat.id, telegram_chat_id_of(message.chat), holder.message_id)
         context.application.create_task(
             self._services.presses.messages.delete(where), update, name="delete token"
         )
@@ -114,21 +116,21 @@ def _holder(message: Message) -> Message:
 
 
 def _texts(message: Message) -> Iterator[str]:
-    """Return all words of a message that could go anywhere."""
+    """Yield the texts of a message that handlers may pass on: its own words, and those that it quotes."""
     yield words_of(message)
     if message.quote is not None:
         yield message.quote.text
 
 
 def offered_token(text: str) -> str | None:
-    """Return the token of a ``/login`` command; whatever follows is one, for the service to judge."""
+    """Return the token of a ``/login`` command: what looks like one, else the first word, for the service to judge."""
     command = find_command(text)
     words = command.words.split() if command is not None else []
     return token_in(text) or (words[0] if words else None)
 
 
 def login_how(message: Message, username: str, tokens_link: str) -> LocalizedMessage:
-    """Say how to log in, with the way to one's token; in a group, where."""
+    """Return how to log in, with a link to one's token; in a group, where."""
     if message.chat.type == ChatType.PRIVATE:
         return LocalizedMessage("login.how", buttons=(Button("button.copy_token", url=tokens_link),))
     return LocalizedMessage("login.only_private", buttons=_to_private_chat(username))

@@ -1,4 +1,4 @@
-"""Answers to the agent's questions: pressed options, ticks, and the words of who was asked."""
+"""Answers to the agent's questions: pressed options, ticks, and messages in words."""
 
 from telegram import Message, Update
 
@@ -42,15 +42,15 @@ class QuestionHandlers(HandlerFamily):
             return OLD_JOB
         job = status.job
         await self.ensure_may_change(press, job.requester_id)
-        found = find_question(await self._job_queue.load_checkpoint(job, AgentAnswered), action.number)
+        found = find_question(await self._job_queue.load_checkpoint(job, AgentAnswered), action.question_id)
         if found is None:
             return OVER
-        asked, index = found
-        question = asked.questions[index]
+        question_set, index = found
+        question = question_set.questions[index]
         if action.option == AnswerQuestion.DONE:
-            chosen = sorted(await self._job_queue.questions.ticked(job))
+            chosen = sorted(await self._job_queue.questions.ticked_options(job))
             if not chosen:
-                is_open = await self._job_queue.questions.number(job) == action.number
+                is_open = await self._job_queue.questions.open_question_id(job) == action.question_id
                 return PressReply("toast.tick_first") if is_open else OVER
         else:
             chosen = [int(action.option)] if action.option.isdecimal() else []
@@ -58,25 +58,27 @@ class QuestionHandlers(HandlerFamily):
         if not labels:
             return OVER
         if question.allow_multiple and action.option != AnswerQuestion.DONE:
-            return await self._tick(press, job, asked, index, action)
-        outcome = await self._job_queue.questions.answer(job, action.number, labels, press.update.update_id)
+            return await self._toggle_option(press, job, question_set, index, action)
+        outcome = await self._job_queue.questions.answer(
+            job, action.question_id, labels, press.update.update_id
+        )
         if outcome is AnswerOutcome.OVER:
             return OVER
-        return PressReply(show=answered_message(asked, index, labels))
+        return PressReply(show=answered_message(question_set, index, labels))
 
-    async def _tick(
-        self, press: Press, job: Job, asked: QuestionSet, index: int, action: AnswerQuestion
+    async def _toggle_option(
+        self, press: Press, job: Job, question_set: QuestionSet, index: int, action: AnswerQuestion
     ) -> PressReply:
         questions, update_id = self._job_queue.questions, press.update.update_id
-        if await questions.tick(job, action.number, int(action.option), update_id) is None:
+        if await questions.toggle_option(job, action.question_id, int(action.option), update_id) is None:
             return OVER
 
         async def show(words: Words) -> View:
             # As it is now: of two presses the later one may be drawn first.
-            ticked = await questions.ticked(job)
-            if await questions.number(job) != action.number:
-                return question_message(job, asked, action.number, index)
-            return question_message(job, asked, action.number, index, ticked)
+            ticked = await questions.ticked_options(job)
+            if await questions.open_question_id(job) != action.question_id:
+                return question_message(job, question_set, action.question_id, index)
+            return question_message(job, question_set, action.question_id, index, ticked)
 
         return PressReply(show=show)
 
@@ -101,18 +103,18 @@ class QuestionHandlers(HandlerFamily):
             chat = await job_queue.questions.find_topic(chat, asking.job_id) or chat
             job_id = asking.job_id
         status = None if job_id is None else await job_queue.find(chat, job_id)
-        number = None if status is None else await job_queue.questions.number(status.job)
-        if status is None or number is None:
+        question_id = None if status is None else await job_queue.questions.open_question_id(status.job)
+        if status is None or question_id is None:
             return False
         job = status.job
-        found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), number)
+        found = find_question(await job_queue.load_checkpoint(job, AgentAnswered), question_id)
         if found is None:
             return False
-        asked, index = found
-        labels = labels_for(asked.questions[index], text)
+        question_set, index = found
+        labels = labels_for(question_set.questions[index], text)
         if only_options and not labels:
             return False
-        send = await job_queue.load_checkpoint(job, MessageSend, message_key(number))
+        send = await job_queue.load_checkpoint(job, MessageSend, message_key(question_id))
         if send is None or _is_before(message, send):
             return False  # Nobody answers what they have not seen.
         shown = _shown_in(job, send)
@@ -125,12 +127,12 @@ class QuestionHandlers(HandlerFamily):
                 await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
                 return True
         words = labels or [text[:MAX_PROMPT_CHARS]]
-        outcome = await job_queue.questions.answer(job, number, words, update.update_id)
+        outcome = await job_queue.questions.answer(job, question_id, words, update.update_id)
         if outcome is AnswerOutcome.OVER:
             return False
         await self._submitter.record(message, is_answer=True)
         if shown is not None and outcome is not AnswerOutcome.REPEATED:
-            view = answered_message(asked, index, words)
+            view = answered_message(question_set, index, words)
             redraw = self._services.presses.show(update, chat_key_of(message), shown, view)
             context.application.create_task(redraw, update, name="answered question")
         return True

@@ -91,7 +91,10 @@ def mentions(text: str, username: str) -> bool:
 
 
 def without_mention(text: str, username: str) -> str:
-    """Return a text without its first mention of the bot, and without the punctuation behind it."""
+    """Return a text without its first mention of the bot.
+
+    Punctuation after the mention goes too if the text begins with the mention; else it belongs to what is before it.
+    """
     match = _mention(username).search(text.translate(_NARROW))
     if match is None:
         return text.strip()
@@ -99,8 +102,8 @@ def without_mention(text: str, username: str) -> str:
     if not before.strip():
         return _without_punctuation(after).strip()
     # One space where there were two, and none before the colon of "hey @bot: cut it".
-    is_closed = _without_punctuation(after) != after
-    return ((before.rstrip() if is_closed else before) + after).strip()
+    punctuation_follows = _without_punctuation(after) != after
+    return ((before.rstrip() if punctuation_follows else before) + after).strip()
 
 
 def _without_punctuation(text: str) -> str:

@@ -15,7 +15,7 @@ from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
 from bot.runtime.http import surely_not_sent
 from bot.telegram.sending.bot import TelegramBot
-from bot.telegram.sending.rate_limiter import Acquired, RateLimiter, SendPriority, pause_after_s
+from bot.telegram.sending.rate_limiter import RateLimiter, SendPermit, SendPriority, pause_after_s
 from bot.telegram.sending.send_refusals import SendRefusal, is_nobody_there, send_refusal_of
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class TelegramCalls:
     telegram_ids: TelegramIds
     rate_limiter: RateLimiter
 
-    async def acquire(self, chat_id: int, priority: SendPriority) -> Acquired:
+    async def acquire(self, chat_id: int, priority: SendPriority) -> SendPermit:
         """Wait until something may be sent to a chat, given by its stored id. See ``RateLimiter.acquire``."""
         return await self.rate_limiter.acquire(await self.telegram_ids.telegram_chat_id(chat_id), priority)
 

@@ -67,8 +67,8 @@ UNAVAILABLE_PAUSES_S = (2.0, 4.0, 8.0, 16.0, 30.0)
 BROKEN_PAUSES_S = (0.0, 1.0, 3.0, 5.0)
 """Pauses before a download and before it is taken up where its line broke."""
 
-EXPECTED_S = 60.0
-"""How long a file that was got ready counts as such; its job may have ended before it opened it."""
+PREFETCH_TTL_S = 60.0
+"""How long the answer of an early ``getFile`` is used; a job may end before it opens the file."""
 
 OnCopy = Callable[[str], Awaitable[None]]
 """Takes the path of a copy, without the bot's token in it."""
@@ -85,7 +85,7 @@ class FileCopies(Checkpoint):
 
 
 class FileDownloads:
-    """Opens files.
+    """Opens files of messages for reading, converted where NemoVideo can't take them as they are.
 
     Args:
         telegram_calls: Makes the calls of the bot that was sent the files.
@@ -110,29 +110,30 @@ class FileDownloads:
         self._local = local
         self._server_dir = server_dir
         self._send_alert = send_alert
-        self._expected: dict[str, tuple[float, asyncio.Task[File]]] = {}  # since when, by file IDs
+        # When it began, and the call of getFile, by file IDs.
+        self._prefetches: dict[str, tuple[float, asyncio.Task[File]]] = {}
         self._conversions = asyncio.Semaphore(CONVERSIONS_AT_ONCE)
         self._conversions_of: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
 
-    def expect(self, chat_id: int, file: Attachment) -> None:
-        """Have Telegram get a file ready that is opened in a moment; an own server fetches it whole before it answers.
+    def prefetch(self, chat_id: int, file: Attachment) -> None:
+        """Call ``getFile`` for a file that will be opened in a moment: a local server first fetches the whole file.
 
         Args:
             chat_id: The stored id of the chat that will need it.
             file: The file.
         """
         now_s = self._telegram_calls.clock.monotonic_s()
-        self._expected = {
-            file_id: (since_s, finding)
-            for file_id, (since_s, finding) in self._expected.items()
-            if now_s - since_s < EXPECTED_S
+        self._prefetches = {
+            file_id: (since_s, lookup)
+            for file_id, (since_s, lookup) in self._prefetches.items()
+            if now_s - since_s < PREFETCH_TTL_S
         }
-        if file.file_id in self._expected or file.file_id == SAMPLE.file_id:
+        if file.file_id in self._prefetches or file.file_id == SAMPLE.file_id:
             return
-        finding = asyncio.create_task(self._find_file(chat_id, file), name=f"expect:{file.file_id}")
+        lookup = asyncio.create_task(self._find_file(chat_id, file), name=f"prefetch:{file.file_id}")
         # The opener gets the error.
-        finding.add_done_callback(lambda task: task.cancelled() or task.exception())
-        self._expected[file.file_id] = (now_s, finding)
+        lookup.add_done_callback(lambda task: task.cancelled() or task.exception())
+        self._prefetches[file.file_id] = (now_s, lookup)
 
     @contextlib.asynccontextmanager
     async def open(
@@ -217,11 +218,11 @@ class FileDownloads:
     async def _get_file(
         self, chat_id: int, file: Attachment, stack: contextlib.AsyncExitStack, on_copy: OnCopy | None
     ) -> tuple[int, bytes, AsyncIterator[bytes]]:
-        since_s, finding = self._expected.pop(file.file_id, (-math.inf, None))
-        if finding is None or self._telegram_calls.clock.monotonic_s() - since_s >= EXPECTED_S:
+        since_s, lookup = self._prefetches.pop(file.file_id, (-math.inf, None))
+        if lookup is None or self._telegram_calls.clock.monotonic_s() - since_s >= PREFETCH_TTL_S:
             telegram_file = await self._find_file(chat_id, file)
         else:
-            telegram_file = await finding
+            telegram_file = await lookup
         if not telegram_file.file_path:
             raise FileGone(file.name)
         path, known_size = telegram_file.file_path, telegram_file.file_size or file.size

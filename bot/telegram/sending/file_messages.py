@@ -55,9 +55,9 @@ async def post_to_channel(
     telegram_calls: TelegramCalls, channel_id: int, file: Attachment, caption: str
 ) -> str | None:
     """See ``post`` of ``ports.Responder``."""
-    acquired = await telegram_calls.acquire(channel_id, SendPriority.ANSWER)
+    permit = await telegram_calls.acquire(channel_id, SendPriority.ANSWER)
     send, _ = calls_of(telegram_calls.bot, file.kind, file.file_id)
-    post = partial(send, caption=caption, parse_mode=ParseMode.HTML, rate_limit_args=acquired)
+    post = partial(send, caption=caption, parse_mode=ParseMode.HTML, rate_limit_args=permit)
     try:
         message: Message = await telegram_calls.call(channel_id, post, repeatable=False)
     except OutcomeUnknown:

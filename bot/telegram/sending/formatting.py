@@ -1,4 +1,7 @@
-"""Messages put into a language: texts of the catalogue, the captions of results, and what one message can hold."""
+"""Messages put into a language: texts of the catalogue, the captions of results, and what one message can hold.
+
+A longer answer of the agent is split into several messages in ``markdown.py``.
+"""
 
 from __future__ import annotations
 

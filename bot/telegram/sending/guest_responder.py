@@ -34,7 +34,7 @@ from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.message_fields import MessageFields, html_text
 from bot.telegram.sending.private_messages import encrypted, for_group, start_payload
 from bot.telegram.sending.progress_message import ProgressMessage
-from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, SendPriority
+from bot.telegram.sending.rate_limiter import EditPostponed, SendPermit, SendPriority
 from bot.telegram.sending.responder import TelegramResponder
 from bot.telegram.sending.send_once import JobSender
 from bot.words import Html
@@ -80,12 +80,12 @@ class GuestProgress(ProgressMessage):
             await self._clock.sleep(_UNANSWERED_S)
         await self._guests.edit(self._query, last)
 
-    async def _acquire(self) -> Acquired:
+    async def _acquire(self) -> SendPermit:
         while not await self._guests.is_answered(self._query):  # Intake stores the job first.
             await self._clock.sleep(_UNANSWERED_S)
         return await self._telegram_calls.acquire(self._query.chat_id, SendPriority.PROGRESS)
 
-    async def _send(self, acquired: Acquired | None) -> None:
+    async def _send(self, permit: SendPermit | None) -> None:
         await self._edit_answer(self._compose(), SendPriority.FREE)
 
     async def _edit_to(self, text: str) -> float:

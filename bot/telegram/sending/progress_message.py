@@ -15,9 +15,9 @@ from telegram.error import BadRequest, TelegramError
 from bot.jobs.buttons import Cancel
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
-    AgentAsked,
     Checkpoint,
     MessageSend,
+    PromptSent,
     SentMessage,
     worked_since,
 )
@@ -29,7 +29,7 @@ from bot.telegram.sending.formatting import format_message
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.message_fields import html_text
 from bot.telegram.sending.progress_bar import ProgressBar
-from bot.telegram.sending.rate_limiter import Acquired, EditPostponed, RateLimitArgs, SendPriority
+from bot.telegram.sending.rate_limiter import EditPostponed, RateLimitArgs, SendPermit, SendPriority
 from bot.telegram.sending.send_once import JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.words import Words
@@ -89,15 +89,17 @@ class ProgressMessage:
         self._variation: LocalizedMessage | None = None
         self._variation_begins, self._variation_share = 0.0, 1.0  # of the whole job
 
-    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage) -> None:
         """Show from now on which variation is being made; see ``ports.Responder``."""
+        params: dict[str, Param] = {"number": number, "total": count, "name": name}
+        self._variation = LocalizedMessage("progress.variation", params)
+        self._variation_begins, self._variation_share = (number - 1) / count, 1 / count
+        # Those words were the previous variation's.
+        self._progress = replace(self._progress, preview=None)
+
+    def end_variation(self) -> None:
+        """Show the whole job again."""
         self._variation, self._variation_begins, self._variation_share = None, 0.0, 1.0
-        if name is not None:
-            params: dict[str, Param] = {"number": number, "total": count, "name": name}
-            self._variation = LocalizedMessage("progress.variation", params)
-            self._variation_begins, self._variation_share = (number - 1) / count, 1 / count
-            # Those words were the previous variation's.
-            self._progress = replace(self._progress, preview=None)
 
     def report(self, progress: Progress) -> None:
         """Show this from the next edit on."""
@@ -198,13 +200,13 @@ class ProgressMessage:
         send = self._checkpoints.load(MessageSend, PROGRESS_MESSAGE)
         return None if send is None else send.sent
 
-    async def _acquire(self) -> Acquired | None:
+    async def _acquire(self) -> SendPermit | None:
         # A message that an earlier attempt may have sent is looked for first.
         if self._checkpoints.load(MessageSend, PROGRESS_MESSAGE) is not None:
             return None
         return await self._telegram_calls.acquire(self._job.chat.chat_id, SendPriority.PROGRESS)
 
-    async def _is_done_soon(self, acquiring: asyncio.Task[Acquired | None]) -> bool:
+    async def _is_done_soon(self, acquiring: asyncio.Task[SendPermit | None]) -> bool:
         patience = asyncio.ensure_future(self._clock.sleep(ACQUIRE_PATIENCE_S))
         try:
             await asyncio.wait({acquiring, patience}, return_when=asyncio.FIRST_COMPLETED)
@@ -212,13 +214,13 @@ class ProgressMessage:
             patience.cancel()
         return acquiring.done()
 
-    async def _send_late(self, acquiring: asyncio.Task[Acquired | None]) -> None:
+    async def _send_late(self, acquiring: asyncio.Task[SendPermit | None]) -> None:
         """Wait for the rate limiter beside the job, as when many jobs begin at once; then go on as usual."""
         try:
-            acquired = await acquiring
+            permit = await acquiring
         finally:
             acquiring.cancel()
-        self._late_send = asyncio.create_task(self._send(acquired), name=f"late progress:{self._job.id}")
+        self._late_send = asyncio.create_task(self._send(permit), name=f"late progress:{self._job.id}")
         try:
             await asyncio.shield(self._late_send)
         except Exception as error:
@@ -227,7 +229,7 @@ class ProgressMessage:
         if not self._is_refused:
             await self._edit_on()
 
-    async def _send(self, acquired: Acquired | None) -> None:
+    async def _send(self, permit: SendPermit | None) -> None:
         await self._sender.renew_language()
         text = self._compose()
         is_known = self._message is not None
@@ -238,14 +240,14 @@ class ProgressMessage:
                 self._send_message,
                 self._bot.edit_message_text,
                 priority=SendPriority.PROGRESS,
-                acquired=acquired,
+                permit=permit,
                 plain_in_the_end=True,
             )
         except (OutcomeUnknown, TelegramError) as error:
             log.warning("progress.refused", error=str(error))
             self._is_refused = True
         except ChatGone as error:
-            if self._checkpoints.load(AgentAsked) is None:
+            if self._checkpoints.load(PromptSent) is None:
                 raise
             # The job is paid for: its result may still arrive.
             log.warning("progress.refused", error=str(error))
@@ -315,11 +317,11 @@ class ProgressMessage:
         message = self._message
         if message is None:
             return
-        acquired = await self._telegram_calls.acquire(self._job.chat.chat_id, SendPriority.PROGRESS)
+        permit = await self._telegram_calls.acquire(self._job.chat.chat_id, SendPriority.PROGRESS)
         await self._checkpoints.save(ProgressMoved(message=message))
         await self._checkpoints.delete(MessageSend, PROGRESS_MESSAGE)
         self._is_covered, self._covered_since_s = False, None
-        await self._send(acquired)
+        await self._send(permit)
         if self._message is None:  # Refused: keep the existing one.
             await self._checkpoints.save(MessageSend(sent=message), PROGRESS_MESSAGE)
         await self._delete_moved()

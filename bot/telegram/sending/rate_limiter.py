@@ -45,8 +45,8 @@ class SendPriority(StrEnum):
 
 
 @dataclass(slots=True)
-class Acquired:
-    """A permission to send once that the rate limiter has given already."""
+class SendPermit:
+    """The rate limiter's permission to send once."""
 
     priority: SendPriority
     is_void: bool = False  # after a 429: the repeated call takes another
@@ -60,7 +60,7 @@ class InlineMessage:
     priority: SendPriority
 
 
-RateLimitArgs: TypeAlias = SendPriority | Acquired | InlineMessage
+RateLimitArgs: TypeAlias = SendPriority | SendPermit | InlineMessage
 """What the bot's methods take as ``rate_limit_args``. Default: ``ANSWER`` for what is sent or edited, else ``FREE``."""
 
 _LIMITED = ("send", "edit", "copy", "forward")
@@ -134,10 +134,10 @@ MAX_OWN_BUCKETS = 10_000  # how many buckets of its own a process keeps before i
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
-    """The answer to one attempt to take a token."""
+class Reservation:
+    """What came of asking for a token: one that may be used after a wait, or none yet."""
 
-    granted: bool  # whether a token is taken
+    granted: bool  # whether a token is taken, which an answer's always is
     wait_s: float  # seconds until it may be used; or, if none is taken, until it is worth asking again
     is_chat_limit: bool = False  # whether a limit of this chat causes the wait, which others don't share
 
@@ -164,7 +164,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         self._clock = clock
         self._limits = limits or RateLimits()
         self._time_ms = time_ms
-        self._acquire_script = LuaScript(redis, __package__, "acquire")
+        self._reserve_script = LuaScript(redis, __package__, "reserve")
         self._pause_script = LuaScript(redis, __package__, "pause")
         self._progress_lock = asyncio.Lock()
         self._own: dict[str, float] = {}
@@ -192,10 +192,10 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             EditPostponed: An edit has to stand back.
             TelegramError: The call failed.
         """
-        chat_id, is_acquired = data.get("chat_id"), False
+        chat_id, has_permit = data.get("chat_id"), False
         match rate_limit_args:
-            case Acquired(priority=priority, is_void=is_void):
-                is_acquired = not is_void
+            case SendPermit(priority=priority, is_void=is_void):
+                has_permit = not is_void
             case InlineMessage(chat_id=chat_id, priority=priority):
                 pass
             case _:
@@ -203,7 +203,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
                 priority = rate_limit_args or (SendPriority.ANSWER if is_limited else SendPriority.FREE)
         if not isinstance(chat_id, int):
             priority = SendPriority.FREE
-        elif not is_acquired:
+        elif not has_permit:
             await self.acquire(chat_id, priority)
         try:
             with traced(f"telegram {endpoint}", priority=priority):
@@ -212,7 +212,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             pause_s = wait_s(error)
             log.info("rate_limiter.asked_to_wait", chat=chat_id, endpoint=endpoint, wait_s=pause_s)
             metrics.SENDS.labels(priority, "asked_to_wait").inc()
-            if isinstance(rate_limit_args, Acquired):
+            if isinstance(rate_limit_args, SendPermit):
                 rate_limit_args.is_void = True
             if isinstance(chat_id, int) and not endpoint.startswith(_NOT_PAUSING):
                 await self.pause(chat_id, pause_s)
@@ -231,7 +231,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         """Seconds between two edits of one progress message that leave room for those of all others."""
         return self.progress_messages / EDITS_PER_S
 
-    async def acquire(self, chat_id: int, priority: SendPriority) -> Acquired:
+    async def acquire(self, chat_id: int, priority: SendPriority) -> SendPermit:
         """Wait until something may be sent.
 
         Args:
@@ -247,26 +247,30 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         began_s = self._clock.monotonic_s()
         match priority:
             case SendPriority.FREE:
-                return Acquired(priority)
+                return SendPermit(priority)
             case SendPriority.EDIT:
-                permit = await self.try_acquire(chat_id, priority)
-                if not permit.granted:
+                reservation = await self.reserve(chat_id, priority)
+                if not reservation.granted:
                     metrics.EDITS_POSTPONED.inc()
-                    raise EditPostponed(permit.wait_s)
-                return Acquired(priority)
+                    raise EditPostponed(reservation.wait_s)
+                return SendPermit(priority)
             case SendPriority.PROGRESS:
                 await self._wait_in_line(chat_id)
             case SendPriority.ANSWER:
-                while (pause_s := (await self.try_acquire(chat_id, priority)).wait_s) > 0:
+                while (pause_s := (await self.reserve(chat_id, priority)).wait_s) > 0:
                     await self._clock.sleep(pause_s)
-                    # A pause that began meanwhile holds for tokens that were reserved before it.
+                    # A pause that began meanwhile makes the token void that was reserved before it.
                     if not await self._is_paused(chat_id):
                         break
         metrics.SEND_WAIT.labels(priority).observe(self._clock.monotonic_s() - began_s)
-        return Acquired(priority)
+        return SendPermit(priority)
 
-    async def try_acquire(self, chat_id: int, priority: SendPriority) -> Permit:
-        """Ask for a token once, without waiting."""
+    async def reserve(self, chat_id: int, priority: SendPriority) -> Reservation:
+        """Ask for a token once, without waiting.
+
+        For ``ANSWER`` a token is always taken, even one that comes later: wait ``wait_s`` before using it. Anything
+        else gets a token only if it can be used at once.
+        """
         buckets = self._buckets(chat_id)
         if self._clock.monotonic_s() >= self._store_retry_at_s:
             rooms = [
@@ -275,14 +279,14 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
             names = [keys.rate_limit_key("pause", chat_id), *(name for name, _ in buckets)]
             try:
                 async with asyncio.timeout(STORE_TIMEOUT_S):
-                    granted, wait_ms, is_chat_limit = await self._acquire_script(
+                    granted, wait_ms, is_chat_limit = await self._reserve_script(
                         names, **self._now(), reserves=priority is SendPriority.ANSWER, buckets=rooms
                     )
-                return Permit(bool(granted), wait_ms / 1000, bool(is_chat_limit))
+                return Reservation(bool(granted), wait_ms / 1000, bool(is_chat_limit))
             except (RedisError, TimeoutError):
                 log.warning("rate_limiter.store_unreachable")
                 self._store_retry_at_s = self._clock.monotonic_s() + STORE_RETRY_S
-        return self._try_acquire_own(chat_id, priority)
+        return self._reserve_own(chat_id, priority)
 
     async def pause(self, chat_id: int, pause_s: float) -> None:
         """Let all workers leave a chat alone."""
@@ -305,14 +309,14 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         while True:
             async with self._progress_lock:
                 while True:
-                    permit = await self.try_acquire(chat_id, SendPriority.PROGRESS)
-                    if permit.granted or permit.is_chat_limit:
+                    reservation = await self.reserve(chat_id, SendPriority.PROGRESS)
+                    if reservation.granted or reservation.is_chat_limit:
                         break
                     # Several processes ask: not all at the same moment.
-                    await self._clock.sleep(permit.wait_s * random.uniform(1, 2))  # noqa: S311 - no secret
-            if permit.granted:
+                    await self._clock.sleep(reservation.wait_s * random.uniform(1, 2))  # noqa: S311 - no secret
+            if reservation.granted:
                 return
-            await self._clock.sleep(permit.wait_s)
+            await self._clock.sleep(reservation.wait_s)
 
     async def _is_paused(self, chat_id: int) -> bool:
         name = keys.rate_limit_key("pause", chat_id)
@@ -328,7 +332,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         except (RedisError, TimeoutError):
             return False
 
-    def _try_acquire_own(self, chat_id: int, priority: SendPriority) -> Permit:
+    def _reserve_own(self, chat_id: int, priority: SendPriority) -> Reservation:
         """Do what the script does, with this process's own count."""
         now_ms = self._clock.monotonic_s() * 1000
         if len(self._own) > MAX_OWN_BUCKETS:
@@ -343,9 +347,9 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         bot_ms, *chat_ms = (max(0, math.ceil(wait_ms - 0.001)) for wait_ms in (*waits_ms, pause_ms))
         longest_s = max(bot_ms, *chat_ms) / 1000
         if longest_s > 0 and priority is not SendPriority.ANSWER:
-            return Permit(granted=False, wait_s=longest_s, is_chat_limit=max(chat_ms) >= bot_ms)
+            return Reservation(granted=False, wait_s=longest_s, is_chat_limit=max(chat_ms) >= bot_ms)
         self._own |= full_at_ms
-        return Permit(granted=True, wait_s=longest_s)
+        return Reservation(granted=True, wait_s=longest_s)
 
     def _buckets(self, chat_id: int) -> list[tuple[str, Bucket]]:
         limits = self._limits

@@ -17,7 +17,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import CONFIRMING
-from bot.jobs.checkpoints import AgentAsked, Checkpoints, MessageSend, SentMessage
+from bot.jobs.checkpoints import Checkpoints, MessageSend, PromptSent, SentMessage
 from bot.jobs.messages import (
     Button,
     LocalizedMessage,
@@ -85,10 +85,15 @@ class TelegramResponder:
     def _new_progress_message(self) -> ProgressMessage:
         return ProgressMessage(self._sender, self._responders.progress_edit_s)
 
-    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage) -> None:
         """See ``ports.Responder``."""
         self._variation = number
         self._progress_message.begin_variation(number, count, name)
+
+    def end_variation(self) -> None:
+        """See ``ports.Responder``."""
+        self._variation = 0
+        self._progress_message.end_variation()
 
     def report_progress(self, progress: Progress) -> None:
         """See ``ports.Responder``."""
@@ -122,9 +127,9 @@ class TelegramResponder:
         """See ``ports.Responder``."""
         return await post_to_channel(self._telegram_calls, channel_id, file, caption)
 
-    def expect_file(self, file: Attachment) -> None:
+    def prefetch_file(self, file: Attachment) -> None:
         """See ``ports.Responder``."""
-        self._responders.files.expect(self._job.chat.chat_id, file)
+        self._responders.files.prefetch(self._job.chat.chat_id, file)
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
         """See ``ports.Responder``."""
@@ -165,7 +170,7 @@ class TelegramResponder:
             if not is_lost and await self._send_to_owner(f"{idempotency_key}.chat_gone", message):
                 return
             # Once the agent has been asked, the job is paid for, and its result may still arrive as another kind.
-            is_paid = self._checkpoints.load(AgentAsked) is not None
+            is_paid = self._checkpoints.load(PromptSent) is not None
             is_blocked = self._job.chat.is_private and isinstance(refused, ChatGone)
             if not (isinstance(refused, TopicGone) or (is_paid and not is_blocked)):
                 raise

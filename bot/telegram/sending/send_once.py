@@ -27,7 +27,7 @@ from bot.jobs.checkpoints import Checkpoints, Gathered, MessageSend, SentMessage
 from bot.jobs.model import ACKNOWLEDGED, Job
 from bot.telegram.sending.api_calls import OutcomeUnknown, TelegramCalls
 from bot.telegram.sending.message_fields import MessageFields
-from bot.telegram.sending.rate_limiter import Acquired, SendPriority
+from bot.telegram.sending.rate_limiter import SendPermit, SendPriority
 from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of
 from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import Words
@@ -83,7 +83,7 @@ class JobSender:
         edit: Call,
         *,
         priority: SendPriority = SendPriority.ANSWER,
-        acquired: Acquired | None = None,
+        permit: SendPermit | None = None,
         is_reply: bool = True,
         plain_in_the_end: bool = False,
     ) -> SentMessage:
@@ -95,7 +95,7 @@ class JobSender:
             send: Sends the message.
             edit: Edits a message to what is sent.
             priority: How urgent the message is.
-            acquired: The rate limiter's permission, if the caller has waited for it.
+            permit: The rate limiter's permission, if the caller has waited for it.
             is_reply: Whether it may quote the request.
             plain_in_the_end: Whether the plainest form is tried at last.
 
@@ -122,8 +122,8 @@ class JobSender:
                     await self.record(found)
                     return found
             # Before anything is saved: an attempt that ends while it waits has nothing to look for.
-            permission, newest = await self._acquire(chat_id, priority, acquired)
-            acquired = None
+            permission, newest = await self._acquire(chat_id, priority, permit)
+            permit = None
             saved = MessageSend(newest_before=newest)
             _, reply = await asyncio.gather(
                 self.checkpoints.save(saved, idempotency_key), self._reply_to(chat_id)
@@ -149,11 +149,11 @@ class JobSender:
         await self.sent.record(done.telegram_chat_id, done.message_id, job.chat, job.message_id, content)
 
     async def _acquire(
-        self, chat_id: int, priority: SendPriority, acquired: Acquired | None
-    ) -> tuple[Acquired, int]:
+        self, chat_id: int, priority: SendPriority, permit: SendPermit | None
+    ) -> tuple[SendPermit, int]:
         """Return the rate limiter's permission, and the highest number known right before the message is sent."""
-        if acquired is not None:
-            return acquired, await self.sent.newest(chat_id)
+        if permit is not None:
+            return permit, await self.sent.newest(chat_id)
         clock = self.telegram_calls.clock
         began_s = clock.monotonic_s()
         permission, newest = await asyncio.gather(

@@ -62,10 +62,10 @@ class MemoryQuestions:
     async def ask(self, job: Job, attempt: int, number: str) -> None:
         self.asked.append(number)
 
-    async def number(self, job: Job) -> str | None:
+    async def open_question_id(self, job: Job) -> str | None:
         return self.asked[-1] if self.asked else None
 
-    async def ticked(self, job: Job) -> list[int]:
+    async def ticked_options(self, job: Job) -> list[int]:
         return []
 
     async def answer(self, job: Job, number: str, words: list[str], mark: str) -> AnswerOutcome:
@@ -177,8 +177,11 @@ class RecordingResponder:
         """The keys of the texts that were sent, in order."""
         return [message.key for message in self.sent.values() if isinstance(message, LocalizedMessage)]
 
-    def begin_variation(self, number: int, count: int, name: LocalizedMessage | None) -> None:
-        self.result_path = self.result_path.with_name(f"result-{number}.mp4" if number else "result.mp4")
+    def begin_variation(self, number: int, count: int, name: LocalizedMessage) -> None:
+        self.result_path = self.result_path.with_name(f"result-{number}.mp4")
+
+    def end_variation(self) -> None:
+        self.result_path = self.result_path.with_name("result.mp4")
 
     def report_progress(self, progress: Progress) -> None:
         self.reported.append(progress)
@@ -215,7 +218,7 @@ class RecordingResponder:
         self.posted.append((channel_id, file.file_id, caption))
         return self.post_result
 
-    def expect_file(self, file: Attachment) -> None:
+    def prefetch_file(self, file: Attachment) -> None:
         self.opened.append(f"expected {file.file_id}")
 
     @contextlib.asynccontextmanager

@@ -68,7 +68,7 @@ async def test_the_file_and_a_word_about_it_are_added(rig: Rig) -> None:
     assert [(file.file_id, file.message_id) for file in job.files] == [("file-1", 1), ("logo-file", 3)]
     assert job.prompt.startswith("add my logo and intro\n\n(The file logo.jpg is my logo")
     assert "intro:" not in job.prompt  # There is none.
-    assert job.payload_as(EditPayload).restored_file_ids == ("logo-file",)
+    assert job.payload_as(EditPayload).supporting_file_ids == ("logo-file",)
 
     unasked = rig.attempt(rig.job(prompt="trim it"))
     await add_brand(rig.projects.chats, unasked)

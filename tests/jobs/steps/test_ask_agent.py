@@ -12,9 +12,9 @@ from bot.jobs.checkpoints import (
     AFTER,
     FILES,
     AgentAnswered,
-    AgentAsked,
     HeldAnswer,
     KeptDraft,
+    PromptSent,
     Turn,
     Uploaded,
     before_turn,
@@ -35,6 +35,7 @@ from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import Call, ServiceError
 from bot.sandbox.nemovideo import scripts
+from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.scripts import Script
 from bot.store import keys
 from tests.clocks import eventually
@@ -42,6 +43,8 @@ from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
 
 VIDEO, AUDIO, TEXT = 0, 1, 7
 LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
+TRIM = "trim it to 1 second"
+BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
 
 
 async def ask(rig: Rig, attempt: Attempt) -> str:
@@ -103,7 +106,7 @@ async def test_without_words_nothing_is_asked(rig: Rig) -> None:
 
 async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO, TEXT))
-    attempt = rig.attempt(rig.job(prompt="add a title"), AgentAsked(draft_digest=digest(a_draft(VIDEO))))
+    attempt = rig.attempt(rig.job(prompt="add a title"), PromptSent(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
     message = held_answer(attempt)
@@ -148,6 +151,56 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
+
+
+@pytest.mark.parametrize("before", [None, {"t": [], "d": 0}, {"t": [{"tt": VIDEO, "sg": []}]}])
+@pytest.mark.parametrize(
+    ("end", "key"),
+    [([], "answer.empty"), (BUSY, "error.turn_busy"), ([{"cut": True}], "error.stream_lost")],
+    ids=["no words", "error", "broken stream"],
+)
+async def test_a_draft_that_comes_into_being_empty_is_no_change(
+    rig: Rig, before: Draft | None, end: Script, key: str
+) -> None:
+    await rig.open_project(before)
+    await rig.nemo.script([{"draft": {"t": [], "m": {"title": "project"}}}, *end])
+    ended_by = await ask(rig, rig.attempt(rig.job(prompt="make a promo for my coffee shop")))
+    answer = rig.responder.sent.get("answer")
+    assert (answer.key if isinstance(answer, LocalizedMessage) else ended_by) == key
+
+
+async def test_a_timeline_that_was_emptied_is_a_change(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"draft": {"t": []}}, {"text": "The timeline is empty now."}])
+    attempt = rig.attempt(rig.job(prompt="remove all clips"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+
+
+@pytest.mark.parametrize("late_looks", [1, 3])
+@pytest.mark.parametrize(
+    ("tools", "end"),
+    [
+        ([], BUSY),
+        ([{"tool": {"name": "edit_draft", "args": {}, "result": {"status": "ok"}}}], []),
+    ],
+    ids=["error", "edited"],
+)
+async def test_a_change_that_shows_late_is_seen_behind_words_too(
+    rig: Rig, late_looks: int, tools: Script, end: Script
+) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    await rig.nemo.fault("state", times=1 + late_looks, body=old_state, content_type="application/json")
+    await rig.nemo.script([*tools, {"edit": TRIM}, {"text": "I trimmed it."}, *end])
+    attempt = rig.attempt(rig.job(prompt="trim it"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
 
 
 @pytest.mark.parametrize("result", [{"status": "pending"}, {"data": {"state": "QUEUED"}}])
@@ -226,9 +279,6 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "nonsense": {"status": 200, "body": "<html>"},
     "dropped": {"drop": True},
 }
-TRIM = "trim it to 1 second"
-
-
 SAID: Script = [{"text": "I trimmed it."}]
 
 
@@ -304,7 +354,7 @@ async def test_what_others_used_of_the_same_account_is_not_told(
     rig: Rig, other_turns: int, used: int | None
 ) -> None:
     await rig.open_project()
-    attempt = rig.attempt(rig.job(), AgentAsked(credits_before=150, turns_before=0))
+    attempt = rig.attempt(rig.job(), PromptSent(credits_before=150, turns_before=0))
     for _ in range(other_turns):
         await rig.projects.operator_token.count_turn()
     use = await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).read_after()
@@ -391,9 +441,6 @@ async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> N
     answer = held_answer(attempt)
     assert isinstance(answer, AgentMessage)
     assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_other"]
-
-
-BUSY: Script = [{"json": {"error": "RuntimeError: 503 overloaded. {'error': {'code': 503}}"}}]
 
 
 @pytest.mark.parametrize("chat_id", [4711, -1001234567890])
@@ -615,7 +662,7 @@ async def test_a_draft_that_can_be_read_in_the_end_has_not_changed_unseen(
         return await get_state(*args)
 
     monkeypatch.setattr(rig.projects, "get_state", get_state_later)
-    await draft.read_after_turn(has_answer=False)
+    await draft.read_after_turn(may_lag=True)
     assert draft.is_unread
     await draft.wait_for_change()
     assert not draft.is_unread

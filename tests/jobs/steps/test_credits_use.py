@@ -6,7 +6,7 @@ from unittest.mock import AsyncMock, Mock
 import pytest
 
 from bot.chats.chats import Account
-from bot.jobs.checkpoints import AgentAsked, Turn
+from bot.jobs.checkpoints import PromptSent, Turn
 from bot.jobs.steps.credits_use import GENERATION_CREDITS, CreditsReading, TurnCredits
 from bot.jobs.worker.attempt import JobEnded
 from tests.jobs.steps.conftest import Rig, a_draft
@@ -41,7 +41,7 @@ async def test_only_the_operators_credits_are_reserved(rig: Rig, account: Accoun
 
 async def test_what_was_topped_up_meanwhile_is_no_use(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
-    attempt = rig.attempt(rig.job(prompt="cut it"), AgentAsked(credits_before=1))
+    attempt = rig.attempt(rig.job(prompt="cut it"), PromptSent(credits_before=1))
     use = await TurnCredits(rig.projects, rig.credit_limits, attempt, Turn()).read_after()
     assert use.used == 0
     assert use.left > 1

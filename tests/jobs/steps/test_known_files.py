@@ -39,7 +39,7 @@ async def test_what_the_project_has_is_named_and_what_replaced_it_in_its_message
     rig: Rig, unique_id: str, is_restored: bool, is_uploaded: bool, prompt: str
 ) -> None:
     file = a_file(7, unique_id=unique_id)
-    payload = EditPayload(restored_file_ids=(file.file_id,) if is_restored else ())
+    payload = EditPayload(supporting_file_ids=(file.file_id,) if is_restored else ())
     job = rig.job(prompt="shorter", files=(file,), payload=payload)
     await rig.projects.chats.update(job.chat, ChatFields(session_id="now"))
     known = ProjectFile(

@@ -6,7 +6,7 @@ import pytest
 
 from bot.chats.chats import ChatFields
 from bot.chats.project_file import ProjectFile
-from bot.jobs.checkpoints import AgentAsked
+from bot.jobs.checkpoints import PromptSent
 from bot.jobs.steps.show_credits import ShowCredits
 from bot.jobs.steps.upload import Upload
 from bot.jobs.worker.attempt import JobEnded
@@ -38,9 +38,9 @@ async def test_lost_during_an_upload(rig: Rig) -> None:
 
 
 async def test_a_prompt_that_a_lost_project_refused_counts_as_not_sent(rig: Rig) -> None:
-    attempt = rig.attempt(rig.job(prompt="shorter"), AgentAsked())
+    attempt = rig.attempt(rig.job(prompt="shorter"), PromptSent())
     await LostProject(attempt, rig.projects.chats).offer(ProjectLoss(None))
-    assert attempt.load(AgentAsked) is None
+    assert attempt.load(PromptSent) is None
     assert rig.responder.keys == ["lost.session_gone"]
 
 
@@ -53,6 +53,6 @@ async def test_a_request_that_has_begun_waits_for_no_decision_about_an_earlier_l
     await chats.update(job.chat, ChatFields(lost_session_id="lost"))
     file = ProjectFile(telegram_chat_id=1, message_id=7, session_id="lost", name="a.mp4", file_id="a")
     await chats.save_project_file(job.chat, file)
-    handler = LostProject(rig.attempt(job, *([AgentAsked()] if has_begun else [])), chats)
+    handler = LostProject(rig.attempt(job, *([PromptSent()] if has_begun else [])), chats)
     with contextlib.nullcontext() if has_begun else pytest.raises(JobEnded):
         await handler.offer_if_undecided(await chats.get(job.chat))

@@ -5,9 +5,9 @@ import pytest
 from bot.jobs.buttons import AnswerQuestion
 from bot.jobs.checkpoints import (
     AgentAnswered,
-    AgentAsked,
     HeldAnswer,
     MessageSend,
+    PromptSent,
     QuestionAnswer,
     QuestionAsked,
     SentMessage,
@@ -22,7 +22,7 @@ from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.cancel_job import CancelJob
 from bot.jobs.steps.question import AskNextQuestion
 from bot.jobs.steps.turn_draft import TurnLimits
-from bot.jobs.worker.attempt import Attempt, JobEnded, JobSetAside
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.nemo.questions import Question, QuestionSet
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.scripts import Script
@@ -49,7 +49,7 @@ def asking(
 ) -> Attempt:
     """An attempt at a job whose agent has asked."""
     answered = AgentAnswered(text=text, question_set=QuestionSet(questions), has_changed=changed)
-    return rig.attempt(rig.job(prompt="a promo"), AgentAsked(session_id=session_id), answered, *saved)
+    return rig.attempt(rig.job(prompt="a promo"), PromptSent(session_id=session_id), answered, *saved)
 
 
 def message(rig: Rig, key: str) -> ListMessage:
@@ -63,7 +63,7 @@ async def test_a_question_waits_for_its_answer_which_is_the_next_message(rig: Ri
     await rig.open_project()
     await rig.nemo.script([{"text": "One thing:"}, *scripts.ask(title="Details", shape=shape)])
     attempt = rig.attempt(rig.job(prompt="a promo"))
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await ask(rig, attempt)
     assert rig.responder.sent["before_question.1"] == AgentMessage("One thing:")
     question = message(rig, "question.1.0")
@@ -84,7 +84,7 @@ async def test_a_question_waits_for_its_answer_which_is_the_next_message(rig: Ri
 
 async def test_questions_are_asked_one_after_another_without_connecting(rig: Rig) -> None:
     attempt = asking(rig, LOOK, LENGTH, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),))
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await AskNextQuestion()(attempt)
     assert list(rig.responder.sent) == ["question.1.1"]
     assert message(rig, "question.1.1").buttons == ()
@@ -173,11 +173,11 @@ async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(ri
     await rig.open_project()
     await rig.nemo.script([*scripts.ask(), {"cut": True}])
     attempt = rig.attempt(rig.job(prompt="a promo"))
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await ask(rig, attempt)
     queue = queue_of(attempt)
     del queue.saved[AgentAnswered.name]  # As if the process had ended before that was saved.
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await ask(rig, again(attempt))
     assert len(await rig.nemo.messages()) == 1
 
@@ -199,7 +199,7 @@ async def test_a_login_elsewhere_is_asked_for_with_its_link_if_that_is_safe(
     args = {"authConfig": {"exchangedAuthCredential": {"oauth2": {"authUri": url}}}}
     call = {"functionCall": {"id": "c", "name": "adk_request_credential", "args": args}}
     await rig.nemo.script([{"json": {"content": {"parts": [call]}, "longRunningToolIds": ["c"]}}])
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await ask(rig, rig.attempt(rig.job(prompt="post it", language=language)))
     question = message(rig, "question.1.0")
     assert prompt in str(question.heading.params["prompt"])
@@ -216,7 +216,7 @@ async def test_a_confirmation_is_asked_in_our_words_where_the_agent_has_none(
     await rig.open_project()
     await rig.nemo.script(scripts.confirm("generate_video"))
     attempt = rig.attempt(rig.job(prompt="a promo", language=language))
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await ask(rig, attempt)
     question = message(rig, "question.1.0")
     assert prompt in str(question.heading.params["prompt"])
@@ -242,10 +242,10 @@ async def test_a_day_ends_the_job_quietly(rig: Rig, changed: bool) -> None:
 
 
 async def test_a_question_that_is_not_old_is_not_sent_again(rig: Rig) -> None:
-    """An attempt died between sending it and being set aside."""
+    """An attempt died between sending it and being suspended."""
     asked = QuestionAsked(asked_at=rig.clock.now().timestamp())
     attempt = asking(rig, LOOK, saved=((asked, "1.0"),))
-    with pytest.raises(JobSetAside):
+    with pytest.raises(JobSuspended):
         await AskNextQuestion()(attempt)
     assert queue_of(attempt).questions.asked == ["1.0"]
     assert attempt.load(QuestionAsked, "1.0") == asked

@@ -16,7 +16,7 @@ from bot.media import clip_look
 from bot.media.decoder_process import Bounds
 from bot.nemo.questions import Question, QuestionSet
 from bot.nemo.uploads import FileToUpload
-from bot.projects.retries import RATE_LIMIT_PAUSE_S
+from bot.projects.call_retries import RATE_LIMIT_PAUSE_S
 from bot.sandbox.samples import make_photo
 from tests.clocks import PATIENCE_S
 from tests.jobs.steps.conftest import MemoryQuestions, MemoryQueue, Rig, a_draft, queue_of

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 
 from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import FILES, Uploaded, UploadStarted, UploadUsed, field_of
+from bot.jobs.checkpoints import FILES, LINKS, Uploaded, UploadStarted, UploadUsed, field_of
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage
 from bot.jobs.model import Attachment, JobState
 from bot.jobs.payloads import EditPayload
@@ -20,7 +20,7 @@ from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.upload import FILES_AT_ONCE, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.drafts import digest
-from bot.nemo.errors import ServiceError
+from bot.nemo.errors import AlreadyUploaded, ServiceError
 from bot.sandbox.samples import make_audio
 from bot.store import keys
 from tests.clocks import PATIENCE_S
@@ -272,6 +272,47 @@ async def test_files_of_which_none_was_accepted_are_not_there(rig: Rig, sound: b
     assert attempt.load(Uploaded, FILES) is None
 
 
+NONE_NAMED = {"body": '{"code": 0, "data": {}}', "content_type": "application/json"}
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+@pytest.mark.parametrize("is_link", [True, False])
+async def test_files_that_an_answer_does_not_name_are_there_once_the_project_shows_them(
+    rig: Rig, sound: bytes, *, arrives: bool, is_link: bool
+) -> None:
+    """Else the agent would be asked, and paid, for a clip that is not there."""
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await rig.nemo.fault("upload", **NONE_NAMED, after_work=arrives)
+    links = EditPayload(links=("https://samples.example.com/a.mp4",))
+    job = rig.job(payload=links) if is_link else rig.job(files=(file,))
+    attempt = rig.attempt(job, parts=[] if is_link else [a_part(file)])
+    upload = Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    if arrives:
+        await upload
+    else:
+        with pytest.raises(JobEnded) as ended:
+            await upload
+        assert isinstance(ended.value.message, LocalizedMessage)
+        assert ended.value.message.key == "error.upload_failed"
+    assert (attempt.load(Uploaded, LINKS if is_link else FILES) is not None) is arrives
+    assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 1
+
+
+@pytest.mark.parametrize("has_clip", [True, False])
+async def test_a_file_that_the_service_has_already_is_there_if_the_project_has_one(
+    rig: Rig, sound: bytes, *, has_clip: bool
+) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    await rig.open_project(a_draft(0) if has_clip else None)
+    await rig.nemo.fault("upload", status=409, body='{"code": 409, "message": "File already exists"}')
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    with contextlib.nullcontext() if has_clip else pytest.raises(AlreadyUploaded):
+        await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert (attempt.load(Uploaded, FILES) is not None) is has_clip
+
+
 @pytest.mark.parametrize("fault", [{"status": 400, "message": "nothing there"}, NONE_ACCEPTED])
 @pytest.mark.parametrize("has_clip", [True, False])
 async def test_behind_a_link_that_cannot_be_fetched_a_project_with_a_clip_goes_on(
@@ -350,7 +391,7 @@ async def test_a_gateways_failure_says_nothing_of_what_is_behind_a_link(rig: Rig
 
 async def test_an_edit_takes_away_what_it_replaced_and_nothing_that_was_put_back(rig: Rig) -> None:
     kept, replaced, restored = (a_file(number) for number in (1, 2, 3))
-    payload = EditPayload(restored_file_ids=(restored.file_id,))
+    payload = EditPayload(supporting_file_ids=(restored.file_id,))
     job = rig.job(files=(kept, replaced, restored), payload=payload)
     attempt = rig.attempt(job, parts=[a_part(kept)])
     queue = queue_of(attempt)

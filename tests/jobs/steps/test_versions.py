@@ -12,7 +12,7 @@ from bot.jobs.checkpoints import AFTER, AgentAnswered, HeldAnswer, KeptDraft, Tu
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
-from bot.jobs.queue.retry_jobs import make_retry_job
+from bot.jobs.queue.continued_jobs import make_retry_job
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.steps.show_comparison import ShowComparison
 from bot.jobs.versions import history_view, version_buttons

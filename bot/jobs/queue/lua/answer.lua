@@ -4,15 +4,15 @@
 -- Races: the second answer, and one that comes after the job was cancelled, change nothing.
 --
 -- KEYS: update mark, job, queue, open question of the chat, all open questions, all waiting jobs, queues in use
--- Argument: id, queue, number (of the question), member (of the open questions), now_s, update_ttl_s, field and value (of the
+-- Argument: id, queue, question_id, member (of the open questions), now_s, update_ttl_s, field and value (of the
 --   answer, if there is one)
 -- Answer: 'answered', 'over' or 'repeated'
 local update_mark, job, queue, open_question, questions, waiting, queues = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
 if redis.call('EXISTS', update_mark) == 1 then return 'repeated' end
-local number, state = unpack(redis.call('HMGET', job, 'question', 'state'))
-if number ~= args.number or (state ~= 'asking' and state ~= 'running') then return 'over' end
+local open_question_id, state = unpack(redis.call('HMGET', job, 'question', 'state'))
+if open_question_id ~= args.question_id or (state ~= 'asking' and state ~= 'running') then return 'over' end
 if redis.call('HEXISTS', job, 'cancel_requested') == 1 then return 'over' end
 if args.field then redis.call('HSET', job, args.field, args.value) end
 redis.call('HDEL', job, 'question', 'ticked')

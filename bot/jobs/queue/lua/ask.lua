@@ -4,11 +4,11 @@
 -- Races: against an answer that came just before, asking loses.
 --
 -- KEYS: job, open question of the chat
--- Argument: attempt, id, number (of the question), answer_field
+-- Argument: attempt, id, question_id, answer_field
 local job, open_question = KEYS[1], KEYS[2]
 local args = cjson.decode(ARGV[1])
 
 if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return end
 if redis.call('HEXISTS', job, args.answer_field) == 1 then return end
-redis.call('HSET', job, 'question', args.number)
+redis.call('HSET', job, 'question', args.question_id)
 redis.call('SET', open_question, args.id)

@@ -1,16 +1,16 @@
--- Tick an option of a question that takes several, or take the tick away.
+-- Tick or untick an option of a question that takes several.
 --
 -- Guarantee: an update counts once.
 -- Races: a tick that comes after the answer changes nothing.
 --
 -- KEYS: update mark, job
--- Argument: number (of the question), option (its number), update_ttl_s
+-- Argument: question_id, option (its number), update_ttl_s
 -- Answer: the ticked options, in the order in which they were ticked, with spaces between; nil if the question is not open
 local update_mark, job = unpack(KEYS)
 local args = cjson.decode(ARGV[1])
 
-local number, ticked = unpack(redis.call('HMGET', job, 'question', 'ticked'))
-if number ~= args.number then return nil end
+local open_question_id, ticked = unpack(redis.call('HMGET', job, 'question', 'ticked'))
+if open_question_id ~= args.question_id then return nil end
 ticked = ticked or ''
 if redis.call('EXISTS', update_mark) == 1 then return ticked end
 local kept, was_ticked = {}, false

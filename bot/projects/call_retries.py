@@ -1,4 +1,4 @@
-"""Retries of calls to NemoVideo, where they can double nothing; by the clock that is passed in, unlike stamina's."""
+"""Retries of calls to NemoVideo that can't do anything twice; by the clock that is passed in, unlike stamina's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WARM_UP_PAUSES_S = (2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 5.0, 5.0, 5.0)
 """Pauses between tries while the agent's sandbox is starting."""
 
 
-async def with_retries(
+async def call_with_retries(
     clock: Clock,
     call_service: Callable[[], Awaitable[T]],
     repair: Callable[[AuthError | SessionGone], Awaitable[None]] | None = None,

@@ -1,7 +1,7 @@
--- Let a running job wait for a person's answer, and free its queue.
+-- Suspend a running job until a person answers, and free its queue.
 --
--- Guarantee: a job that has its answer, or was cancelled, is not set aside.
--- Races: against an answer or a cancellation, setting aside loses: the ticket takes the job up again.
+-- Guarantee: a job that has its answer, or was cancelled, is not suspended.
+-- Races: against an answer or a cancellation, suspending loses: the ticket takes the job up again.
 --
 -- KEYS: job, queue, running job of the queue, all started jobs, their last checkpoints, all open questions
 -- Argument: attempt, id, member (of the open questions), now_s

@@ -17,8 +17,8 @@ from bot.jobs.checkpoints import (
 )
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.payloads import EditPayload
+from bot.jobs.queue.continued_jobs import make_resumed_job, make_retry_job
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.retry_jobs import make_resumed_job, make_retry_job
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from tests.clocks import HandClock
 from tests.jobs.conftest import CHAT, new_job
@@ -110,7 +110,7 @@ async def test_files_are_put_back_once_and_only_a_request_that_waited_is_sent_ag
     job = await make_resumed_job(job_queue, chats, JOB, choice, HandClock().now())
     assert job is not None
     assert [file.file_id for file in job.files] == [*restored, "clip"]
-    assert job.payload_as(EditPayload).restored_file_ids == restored
+    assert job.payload_as(EditPayload).supporting_file_ids == restored
     assert job.prompt == prompt
 
 
@@ -122,3 +122,7 @@ async def test_a_request_that_may_use_the_last_credits_is_the_same_one(
     assert job is not None
     assert (job.prompt, job.files) == (JOB.prompt, JOB.files)
     assert job.payload_as(EditPayload).may_use_last_credits
+
+
+def test_supporting_files_of_a_job_that_an_earlier_release_stored_are_known() -> None:
+    assert EditPayload.model_validate_json('{"restored_file_ids": ["logo"]}').supporting_file_ids == ("logo",)
