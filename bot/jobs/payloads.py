@@ -44,6 +44,7 @@ class NewPayload(Payload):
     """A new project; the job's words and files are the first request in it."""
 
     links: tuple[str, ...] = ()  # links to media in that request
+    text_not_asked_for: str = ""  # as in ``EditPayload``
     is_followed: bool = False  # whether the request is the next job of the queue instead
 
 

@@ -32,9 +32,11 @@ from bot.jobs.messages import (
     PrivateMessage,
 )
 from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import EditPayload, NewPayload
 from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
+from bot.jobs.steps.gather import Gather
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
@@ -694,6 +696,26 @@ async def test_starts_are_counted_and_given_up_loudly(
     assert gate.reached == []
     assert responders.keys_of(job) == ["job.interrupted_edit"]
     assert await state_of(job_queue, job) is JobState.FAILED
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+async def test_of_a_new_with_a_request_that_failed_only_the_request_tells(
+    job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, is_followed: bool
+) -> None:
+    async def breaks(attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    new = new_job(kind=JobKind.NEW, prompt="", payload=NewPayload(is_followed=is_followed))
+    edit = new_job(payload=EditPayload(new_job_id=new.id))
+    jobs_of_update = [new, edit] if is_followed else [new]
+    await job_queue.enqueue(jobs_of_update, 1)
+    steps = {JobKind.NEW: [FunctionStep(breaks)], JobKind.EDIT: [Gather()]}
+    runner = new_runner(job_queue, redis, responders, clock, steps)
+    for job in jobs_of_update:
+        await runner.work(EDIT, job.id, job.id)
+    # Its own button would begin an empty project, and the request's button another one.
+    assert responders.keys_of(new) == ([] if is_followed else ["error.unexpected"])
+    assert responders.keys_of(edit) == (["error.unexpected"] if is_followed else [])
 
 
 async def test_a_worker_that_was_believed_dead_stops_without_a_trace(

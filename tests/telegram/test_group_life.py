@@ -4,9 +4,10 @@ import inspect
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
-from telegram import ChatMemberAdministrator
+from telegram import ChatMemberAdministrator, User
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
@@ -18,7 +19,10 @@ from bot.jobs.model import JobKind, JobState, message_job
 from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload, OpenProjectPayload
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
+from bot.telegram.handlers.job_submitter import JobSubmitter
+from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.words import Words
+from tests.telegram.test_forged_presses import stored
 from tests.telegram.test_handlers import (
     ANN,
     OLD_BUTTON,
@@ -31,6 +35,7 @@ from tests.telegram.test_handlers import (
     message,
     press,
     received,
+    said_key,
 )
 
 __all__ = ["docket", "received"]  # fixtures
@@ -161,6 +166,37 @@ async def test_what_comes_with_new_is_the_first_request_in_it(received: Received
     assert (await received.job_queue.gathered(clip)).job.prompt == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        ({"text": "/edit it"}, True),
+        ({"text": "@{bot} cut it"}, True),
+        ({"caption": "@{bot}把它剪短", "video": VIDEO}, True),
+        ({"text": "cut it", "reply_to_message": {"from": {"is_bot": True, "first_name": "Bot"}}}, True),
+        ({"text": "/edit it", "entities": [{"type": "bold"}]}, True),  # Telegram has not said where.
+        ({"text": "/roll it"}, False),
+        ({"text": "/edit@other_bot it"}, False),
+        ({"text": "cut it"}, False),
+        ({"text": "cut it", "reply_to_message": {"from": ANN}}, False),
+    ],
+)
+async def test_a_fault_of_the_bot_is_told_in_a_group_if_the_message_was_for_it(
+    received: Received, monkeypatch: pytest.MonkeyPatch, said: Json, answers: bool
+) -> None:
+    bot = received.telegram.bot.bot
+    receiver = UpdateReceiver(received.application, received.telegram.clock, AsyncMock(), AsyncMock())
+    monkeypatch.setattr(JobSubmitter, "read", AsyncMock(side_effect=ZeroDivisionError))
+    body = {**message("", **{"from": ANN})["message"], **said}
+    for words in body.keys() & {"text", "caption"}:
+        body[words] = body[words].format(bot=bot.username)
+    if (replied := body.get("reply_to_message")) is not None:
+        sender = {"id": bot.id, **replied["from"]}
+        body["reply_to_message"] = {**message("")["message"], "message_id": 3, "text": "Done", "from": sender}
+    await receiver.receive_one({"update_id": 900, "message": body})
+    told = [said_key(job) for job in await stored(received)]
+    assert told == (["error.unexpected"] if answers else [])
+
+
 async def test_an_album_whose_caption_begins_a_project_goes_to_it_as_a_whole(received: Received) -> None:
     album = {"video": VIDEO, "media_group_id": "1", "from": ANN}
     (first,) = await received(message("", PRIVATE, **album))
@@ -206,6 +242,30 @@ async def test_an_edit_of_new_changes_the_waiting_request(received: Received) ->
     assert await received({"edited_message": body["message"]}) == []
     changed = (await received.job_queue.gathered(edit)).job
     assert (changed.prompt, changed.payload_as(EditPayload).new_job_id) == ("a dog", new.id)
+
+
+async def test_an_edit_of_new_changes_the_waiting_request_where_projects_have_topics(
+    received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = User(1, "Bot", is_bot=True, username="edit_bot", has_topics_enabled=True)
+    monkeypatch.setattr(type(received.telegram.bot), "bot", topics)
+    key = ChatKey(PRIVATE["id"])
+    await received.chats.update(key, ChatFields(session_id="sess_1", answer_session_id="sess_1"))
+    (new,) = await received(message("/new a cat", PRIVATE, **{"from": ANN}))
+    body = message("/new a dog", PRIVATE, **{"from": ANN, "edit_date": 60})
+    assert await received({"edited_message": body["message"]}) == []
+    status = await received.job_queue.find(key, new.id)
+    assert status is not None
+    assert (status.job.prompt, status.state, status.position) == ("a dog", JobState.QUEUED, 1)
+    assert await received({"edited_message": {**body["message"], "edit_date": 70}}) == []
+    claimed = await received.job_queue.claim(queue_id(key, new.queue), "ticket")
+    assert claimed is not None
+    await received.job_queue.close(claimed, claimed.gathered.version)
+    body = message("/new a cow", PRIVATE, **{"from": ANN, "edit_date": 80})
+    (offer,) = await received({"edited_message": body["message"]})
+    (again,) = await received(press(pack(RunEdited(offer.id)), ANN, PRIVATE))
+    # In the project here it would change what isn't meant.
+    assert (again.kind, again.prompt) == (JobKind.NEW, "a cow")
 
 
 async def test_a_request_does_not_become_new_by_an_edit(received: Received) -> None:

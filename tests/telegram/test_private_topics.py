@@ -1,9 +1,15 @@
 """Topics of private chats: opened, named, and what Telegram says where that is not possible."""
 
+from typing import Any
+
+import pytest
+
+from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
+from bot.jobs.model import JobKind
 from bot.telegram.sending.private_topics import PrivateTopics
 from tests.telegram.conftest import Telegram
-from tests.telegram.test_handlers import ANN, PRIVATE, Received, docket, message, received
+from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Received, docket, message, received
 
 __all__ = ["docket", "received"]  # fixtures
 
@@ -35,3 +41,30 @@ async def test_a_topic_takes_a_name_if_its_person_gave_it_none(received: Receive
             await received(message("", PRIVATE, **place, forum_topic_created=created, **{"from": ANN})) == []
         )
         assert (await received.chats.get(ChatKey(ANN["id"], thread_id))).takes_name is is_implicit
+
+
+@pytest.mark.parametrize(
+    ("rest", "prompt", "files"),
+    [
+        ({"text": "and waves at the end"}, "x" * 4091 + "and waves at the end", 0),
+        (
+            {"video": VIDEO, "forward_origin": {"type": "hidden_user", "sender_user_name": "B", "date": 1}},
+            "x",
+            1,
+        ),
+    ],
+    ids=["a text that was cut", "a comment on forwards"],
+)
+async def test_the_rest_of_what_comes_with_new_goes_to_its_project(
+    received: Received, rest: Any, prompt: str, files: int
+) -> None:
+    await received.telegram.people.ask("set_bot", bot=received.telegram.people.bot, topics=True)
+    await received.telegram.bot.get_me()
+    fields = ChatFields(session_id="sess_1", answer_session_id="sess_1")
+    await received.chats.update(ChatKey(PRIVATE["id"]), fields)
+    said = "/new " + (prompt if files else "x" * 4091)
+    (new,) = await received(message(said, PRIVATE, **{"from": ANN}))
+    assert new.kind is JobKind.NEW
+    assert await received(message(chat=PRIVATE, **{"message_id": 8, "from": ANN, **rest})) == []
+    gathered = (await received.job_queue.gathered(new)).job
+    assert (gathered.prompt, len(gathered.files)) == (prompt, files)

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job
-from bot.jobs.payloads import EditPayload
+from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job, JobKind
+from bot.jobs.payloads import EditPayload, NewPayload, Payload
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.packed_request import unpack
 from bot.words import Words
@@ -159,7 +159,7 @@ class GatheredJob:
     def is_words_alone(self) -> bool:
         """Return whether it brings neither files, usable or not, nor links."""
         has_files = self.job.files or any(part.refusal for part in self.parts)
-        return not has_files and not self.job.payload_as(EditPayload).links
+        return not has_files and not links_of(self.job)
 
 
 def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
@@ -184,14 +184,15 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     prompt = "" if was_asked else _own_words(parts, texts)
     links = [link for part in parts for link in texts[part.message_id].links]
     asked = job.payload_as(EditPayload)
-    payload = EditPayload(
+    not_asked_for = _distinct(texts[part.message_id].text for part in parts if was_asked or not part.is_own)
+    payload: Payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or asked.links,
         new_job_id=asked.new_job_id,
         is_late=JobField.IS_LATE in fields,
-        text_not_asked_for=_distinct(
-            texts[part.message_id].text for part in parts if was_asked or not part.is_own
-        ),
+        text_not_asked_for=not_asked_for,
     )
+    if job.kind is JobKind.NEW:
+        payload = NewPayload(links=tuple(dict.fromkeys(links)), text_not_asked_for=not_asked_for)
     return GatheredJob(
         replace(
             job,
@@ -205,6 +206,17 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
         float(fields[JobField.LAST_PART_AT]),
         JobField.CLOSED in fields,
     )
+
+
+def links_of(job: Job) -> tuple[str, ...]:
+    """Return the links of a job's request."""
+    return job.payload_as(EditPayload).links or job.payload_as(NewPayload).links
+
+
+def holds_request(job: Job) -> bool:
+    """Return whether the parts of a request are stored with a job: a new project hands them on to its topic."""
+    is_new = job.kind is JobKind.NEW and not job.payload_as(NewPayload).is_followed
+    return is_new or job.kind is JobKind.EDIT
 
 
 def _own_words(parts: Sequence[RequestPart], texts: Mapping[int, PartText]) -> str:

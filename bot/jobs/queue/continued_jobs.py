@@ -8,6 +8,7 @@ from bot.jobs.buttons import GoOnChoice
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName, retry_id
 from bot.jobs.payloads import EditPayload, ExportPayload, NewPayload
+from bot.jobs.queue.album import links_of
 from bot.jobs.queue.job_queue import JobQueue
 
 MAX_RESTORED_FILES = 10
@@ -95,9 +96,13 @@ async def with_its_project(job_queue: JobQueue, old: Job, job: Job) -> Job:
     """Let a job that runs a request again also do the ``/new`` that it came with, unless that was done."""
     new_id = old.payload_as(EditPayload).new_job_id
     status = await job_queue.find(old.chat, new_id) if new_id else None
-    if not new_id or (status is not None and status.state is JobState.DONE):
+    # A new project that held its request has, or will have, a topic of its own: the one here isn't meant.
+    is_begun = old.kind is not JobKind.NEW and (
+        not new_id or (status is not None and status.state is JobState.DONE)
+    )
+    if is_begun or job.kind is JobKind.NEW:
         return job
-    return replace(job, kind=JobKind.NEW, payload=NewPayload(links=job.payload_as(EditPayload).links))
+    return replace(job, kind=JobKind.NEW, payload=NewPayload(links=links_of(job)))
 
 
 async def not_uploaded(

@@ -24,7 +24,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
+from bot.jobs.queue.album import ArrivedPart, GatheredJob, holds_request, read_gathered_job
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
@@ -160,10 +160,8 @@ class JobQueue(JobReader):
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
-        self._queue_limit = queue_limit
-        self._total_limit = total_limit
-        self._finished_ttl_s = finished_ttl_s
-        self._update_ttl_s = update_ttl_s
+        self._queue_limit, self._total_limit = queue_limit, total_limit
+        self._finished_ttl_s, self._update_ttl_s = finished_ttl_s, update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
         self._claim = LuaScript(redis, __package__, "claim", "asking")
         self._save = LuaScript(redis, __package__, "save")
@@ -196,9 +194,9 @@ class JobQueue(JobReader):
         Args:
             jobs: In the order in which they are to run within their queues.
             update_id: Telegram's number of the update that asked for them, or a name for another cause.
-            arrival: A part of a request. The edit job, which has no text and files of its own, is stored for it,
-                unless it joins one that waits for more. If it is an edit of a message, a waiting request is changed
-                and ``jobs`` are dropped; they are stored only if the request has begun.
+            arrival: A part of a request. The job that holds the request, which has no text and files of its own, is
+                stored for it, unless it joins one that waits for more. If it is an edit of a message, a waiting
+                request is changed and ``jobs`` are dropped; they are stored only if the request has begun.
             on_begun: Called as soon as a new request is stored, rather than a part that joins a waiting one.
 
         Returns:
@@ -269,7 +267,7 @@ class JobQueue(JobReader):
             "language": job.language,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
-            "takes_part": takes_part and job.kind is JobKind.EDIT,
+            "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
             "is_main": is_main,
         }
@@ -416,9 +414,7 @@ class JobQueue(JobReader):
         await self._redis.hincrby(_key(claimed.job), JobField.UNCOUNTED_ATTEMPTS, 1)
 
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
-        """Take a waiting job out of its queue, end one that waits for an answer, or ask a running one to stop.
-
-        The ``/new`` that a request came with is stopped with it.
+        """Unqueue a waiting job, end one that asks, or let a running one stop; so too the ``/new`` that it came with.
 
         Returns:
             The state that it was in; ``None`` if the job is unknown by now.

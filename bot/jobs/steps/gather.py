@@ -5,7 +5,7 @@ from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import Button, LocalizedMessage, with_lines
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart
+from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart, links_of
 from bot.jobs.refusal_messages import continues_without, with_request_kept
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -70,6 +70,19 @@ async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJ
     return gathered
 
 
+async def take_all(attempt: Attempt) -> None:
+    """Wait for all that belongs to a request, and let nothing more join it; for a request that another job runs.
+
+    Raises:
+        JobEnded: Nothing of it can be used.
+    """
+    gathered = await wait_until_quiet(attempt, attempt.claimed.gathered)
+    while gathered.parts and not await attempt.close(gathered.version):
+        gathered = await wait_until_quiet(attempt, await attempt.gathered())
+    await _send_refusals(attempt, gathered)
+    attempt.job = gathered.job
+
+
 async def apply_parts(attempt: Attempt, gathered: GatheredJob) -> None:
     """Go on with a request as it is gathered now; a version that was seen before isn't read again.
 
@@ -103,7 +116,7 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
     for number, part in enumerate(with_files, 1):
         if part.refusal is not None and not part.files:
             refusals.setdefault(part.refusal.key, []).append((number, part, part.refusal))
-    has_others = bool(gathered.job.files or gathered.job.payload_as(EditPayload).links)
+    has_others = bool(gathered.job.files or links_of(gathered.job))
     for refused in refusals.values():
         _, part, refusal = refused[0]
         lines = (continues_without(*(number for number, *_ in refused)),) if has_others else ()

@@ -13,6 +13,7 @@ from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload
 from bot.jobs.ports import Topics
 from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.queue.quotas import QuotaExceeded
+from bot.jobs.steps.gather import take_all
 from bot.jobs.worker.attempt import Attempt
 from bot.projects.projects import Projects
 from bot.words import Words
@@ -43,6 +44,7 @@ class NewProject:
         self._topics = topics
 
     async def __call__(self, attempt: Attempt) -> None:
+        await take_all(attempt)
         job = attempt.job
         is_followed = job.payload_as(NewPayload).is_followed
         has_request = bool(job.prompt or job.files or job.payload_as(NewPayload).links)
@@ -84,7 +86,7 @@ class NewProject:
 
 async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
     """Store the request that came with ``/new``, once; where there is no room for it, offer it under a button."""
-    job, links = attempt.job, attempt.job.payload_as(NewPayload).links
+    job, asked = attempt.job, attempt.job.payload_as(NewPayload)
     edit = replace(
         job,
         id=follow_up_id(job.id, _REQUEST),
@@ -92,7 +94,7 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
         kind=JobKind.EDIT,
         # Telegram refuses answers to a message of another topic.
         message_id=job.message_id if chat == job.chat else None,
-        payload=EditPayload(links=links),
+        payload=EditPayload(links=asked.links, text_not_asked_for=asked.text_not_asked_for),
     )
     try:
         await attempt.job_queue.enqueue([edit], f"{job.id}:asked")
@@ -107,7 +109,7 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
             asked_at=job.asked_at,
             job_id=held_id,
         )
-        payload = MessagePayload(message=offer, links=links)
+        payload = MessagePayload(message=offer, links=asked.links)
         held = replace(held, prompt=job.prompt, files=job.files, payload=payload)
         await attempt.job_queue.enqueue([held], f"{job.id}:told")
 

@@ -30,6 +30,7 @@ from bot.jobs.messages import (
     with_lines,
 )
 from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState, QueueName
+from bot.jobs.payloads import NewPayload
 from bot.jobs.ports import ChatGone, ResponderFactory
 from bot.jobs.question_messages import close_questions
 from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
@@ -227,6 +228,8 @@ class JobRunner:
             await cancel(attempt.fetching)  # Nobody waits for the result any more.
         if state is JobState.FAILED:
             attempt.note_failure(message)
+            if attempt.job.payload_as(NewPayload).is_followed:
+                message = None  # Its request, which is next, says so, under a button that runs both.
         try:
             if message is not None:
                 _log_answer(message)

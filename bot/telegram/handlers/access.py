@@ -19,7 +19,7 @@ from bot.telegram.reading.addressing import (
 )
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.reading.commands import EDIT, find_command
-from bot.telegram.reading.request import is_from_others, words_of
+from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
@@ -68,11 +68,11 @@ class AccessGuard(HandlerFamily):
             raise ApplicationHandlerStop
 
     async def _apologize(self, update: Update, context: Context) -> None:
-        """Apologize for a fault of the bot, but not in groups: whether a message there was for the bot is unknown."""
-        chat = update.effective_chat
+        """Apologize for a fault of the bot, in groups where the message was for it."""
+        message = update.message
         if update.callback_query is not None:
             self._services.presses.answer(update, context.application, PressReply("error.unexpected"))
-        elif update.message is not None and chat is not None and chat.type == ChatType.PRIVATE:
+        elif message is not None and _is_answered(update, message, context):
             await self._submitter.reply(update, LocalizedMessage("error.unexpected"))
         raise ApplicationHandlerStop
 
@@ -111,6 +111,12 @@ class AccessGuard(HandlerFamily):
         ):
             await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
+
+
+def _is_answered(update: Update, message: Message, context: Context) -> bool:
+    """Return whether the sender of a message expects an answer; a group's command may be another bot's."""
+    request = read_request(message, context.bot.bot)
+    return request.is_addressed and (request.command is None or _expects_refusal(update, message, context))
 
 
 def _expects_refusal(update: Update, message: Message, context: Context) -> bool:

@@ -15,7 +15,7 @@ from bot.jobs.buttons import RunEdited
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.payloads import EditPayload, MessagePayload
-from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText
+from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, links_of
 from bot.jobs.queue.continued_jobs import not_uploaded, with_its_project
 from bot.jobs.queue.job_reader import JobStatus
 from bot.store.keys import SEEN_TTL_S
@@ -50,7 +50,7 @@ class EditedMessageHandlers(HandlerFamily):
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
             return  # It isn't a request any more.
-        comes_with_new = bool(status.job.payload_as(EditPayload).new_job_id)
+        comes_with_new = status.job.kind is JobKind.NEW or bool(status.job.payload_as(EditPayload).new_job_id)
         own_commands = (EDIT, NEW) if comes_with_new else (EDIT,)
         is_other_command = request.command is not None and request.command.name not in own_commands
         has_media = bool(request.part.files or request.links)
@@ -71,9 +71,7 @@ class EditedMessageHandlers(HandlerFamily):
         said = _offer(status, offer, is_replaced=is_replaced)
         if is_replaced and part.refusal is not None:
             said = part.refusal
-        payload = MessagePayload(
-            message=said, links=edited.payload_as(EditPayload).links, edited_job_id=status.job.id
-        )
+        payload = MessagePayload(message=said, links=links_of(edited), edited_job_id=status.job.id)
 
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
         return None

@@ -20,7 +20,7 @@ from bot.jobs.payloads import (
     SkillView,
     VariationsPayload,
 )
-from bot.jobs.queue.album import MAX_CONTEXT_CHARS, PARAGRAPH, ArrivedPart, PartText, RequestPart
+from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -208,12 +208,6 @@ class RequestHandlers(HandlerFamily):
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(replace(held, payload=MessagePayload(message=taken)))
-        if new is not None and not new.payload_as(NewPayload).is_followed:
-            prompt = PARAGRAPH.join(filter(None, (request.context[:MAX_CONTEXT_CHARS], request.prompt)))
-            payload = NewPayload(links=request.links)
-            carrier = replace(new, prompt=prompt, files=source.files, payload=payload)
-            await self._submitter.enqueue(update, [*jobs, carrier])
-            return None
         words = PartText(request.prompt, request.links)
         # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
@@ -223,11 +217,14 @@ class RequestHandlers(HandlerFamily):
             replied_part=replied,
             kind="asked" if new is None else "begins",
         )
+        if new is None or new.payload_as(NewPayload).is_followed:
+            payload = None if new is None else EditPayload(new_job_id=new.id)
+            edit = self._submitter.job(update, JobKind.EDIT, payload=payload)
+            jobs += [edit] if new is None else [new, edit]
+        else:
+            jobs.append(new)
         # Without prompt and files: those are stored as parts, and join the job in ``album.read_gathered_job``.
-        edit = self._submitter.job(
-            update, JobKind.EDIT, payload=None if new is None else EditPayload(new_job_id=new.id)
-        )
-        await self._submitter.enqueue(update, [*jobs, *([] if new is None else [new]), edit], arrival)
+        await self._submitter.enqueue(update, jobs, arrival)
         return None
 
     async def _small_talk(self, message: Message, request: Request) -> SmallTalk | None:

@@ -21,7 +21,7 @@ STOP_TIMEOUT_S = 1.0  # how long background tasks may take to end when the proce
 
 
 class FailedUpdate(Update):
-    """An update whose handler failed, reduced to its sender and chat, so that the sender can be told."""
+    """An update whose handler failed, reduced to its sender, chat and addressee, so that the sender can be told."""
 
     __slots__ = ()
 

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from redis.exceptions import RedisError
 from telegram import Update
+from telegram.constants import ChatType
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, TelegramError
 
 from bot.jobs.messages import LocalizedMessage
@@ -45,6 +46,9 @@ _ENVELOPE = (
     "id", "chat_instance",
 )  # fmt: skip
 """Fields of messages and presses that tell who sent them where."""
+
+_FOR_WHOM = ("text", "caption", "reply_to_message")
+"""Fields of a group's message that tell whether it was for the bot."""
 
 _ANOTHER_POLLER = "another_poller"  # name of the alert
 
@@ -178,7 +182,9 @@ class UpdateReceiver:
             kinds = [name for name in item if name in ALLOWED_UPDATES]
             log.exception("receiver.unreadable_update", update_id=item.get("update_id"), kinds=kinds)
         with contextlib.suppress(Exception):
-            return Update.de_json(_without_content(item), bot)
+            bare = _without_content(item)
+            # In private it is answered as a kind of message that can't be used.
+            return (FailedUpdate if _is_of_group(bare.get("message", {})) else Update).de_json(bare, bot)
         metrics.UPDATES.labels("received").inc()
         return None
 
@@ -230,10 +236,20 @@ class UpdateReceiver:
 def _without_content(item: dict[str, Any]) -> dict[str, Any]:
     """Return an update that can't be read or handled with who sent it where alone, so that its sender gets an answer.
 
-    What else can be read of a message would be another request.
+    What else can be read of a message would be another request; of one in a group, it also tells for whom it was.
     """
     answered = ((kind, item[kind]) for kind in ("message", "callback_query") if kind in item)
-    kept: dict[str, Any] = {
-        kind: {name: body[name] for name in _ENVELOPE if name in body} for kind, body in answered
-    }
-    return {"update_id": item["update_id"], **kept}
+    return {"update_id": item["update_id"], **{kind: _envelope(body) for kind, body in answered}}
+
+
+def _envelope(body: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: body[name] for name in _ENVELOPE if name in body}
+    if _is_of_group(body):
+        kept |= {name: body[name] for name in _FOR_WHOM if name in body}
+    if (replied := kept.get("reply_to_message")) is not None:
+        kept["reply_to_message"] = _envelope(replied)
+    return kept
+
+
+def _is_of_group(body: dict[str, Any]) -> bool:
+    return body.get("chat", {}).get("type") in (ChatType.GROUP, ChatType.SUPERGROUP)

@@ -1,5 +1,6 @@
 """The chat's list of projects: noted after an edit, left by /new, and opened again."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload, OpenProjectPayload
+from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import QueueFull
 from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.save_version import SaveVersion
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
+from tests.jobs.steps.conftest import Rig, a_draft, a_file, a_part, again, queue_of
 
 ANSWERED = AgentAnswered(has_changed=True)
 
@@ -173,6 +175,22 @@ async def test_what_came_with_new_is_asked_once_in_its_topic(rig: Rig) -> None:
     (edit,) = queue_of(attempt).enqueued.values()
     assert (edit.kind, edit.chat.topic_id, edit.prompt) == (JobKind.EDIT, 8, "a cat")
     assert (edit.message_id, edit.payload_as(EditPayload).links) == (None, ("l",))
+
+
+async def test_what_joins_new_while_it_begins_comes_to_its_topic(rig: Rig) -> None:
+    rig.topics.next_id = 8
+    await edited(rig, "trim it")
+    attempt = rig.attempt(
+        rig.job(kind=JobKind.NEW, prompt="make a montage", payload=NewPayload()), parts=[a_part()]
+    )
+    queue, clip = queue_of(attempt), a_file()
+    forwarded = replace(attempt.job, files=(clip,), payload=NewPayload(text_not_asked_for="Buy now"))
+    queue.joins = [GatheredJob(forwarded, (a_part(), a_part(clip)), version=2)]
+    await NewProject(rig.projects, rig.topics)(attempt)
+    (edit,) = queue.enqueued.values()
+    assert (edit.chat.topic_id, edit.prompt, edit.files) == (8, "make a montage", (clip,))
+    assert edit.payload_as(EditPayload).text_not_asked_for == "Buy now"
+    assert queue.closed_at == 2
 
 
 async def test_a_new_project_whose_request_waits_behind_it_begins_here(rig: Rig) -> None:
