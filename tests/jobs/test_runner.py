@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ from bot.jobs.ports import ChatGone
 from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.steps.gather import Gather
-from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
+from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended, Step
 from bot.jobs.worker.runner import JobRunner
 from bot.nemo.errors import Call, NemoError
 from bot.nemo.questions import Question, QuestionSet
@@ -709,7 +709,7 @@ async def test_of_a_new_with_a_request_that_failed_only_the_request_tells(
     edit = new_job(payload=EditPayload(new_job_id=new.id))
     jobs_of_update = [new, edit] if is_followed else [new]
     await job_queue.enqueue(jobs_of_update, 1)
-    steps = {JobKind.NEW: [FunctionStep(breaks)], JobKind.EDIT: [Gather()]}
+    steps: dict[JobKind, Sequence[Step]] = {JobKind.NEW: [FunctionStep(breaks)], JobKind.EDIT: [Gather()]}
     runner = new_runner(job_queue, redis, responders, clock, steps)
     for job in jobs_of_update:
         await runner.work(EDIT, job.id, job.id)
