@@ -252,9 +252,7 @@ class _AgentTurn:
             finally:
                 reading.cancel()
         if is_generating and not self._draft.has_new_video(draft):
-            use = (
-                CreditsUse()
-            )  # It is charged when it is done: until a balance shows it, the estimate stands.
+            use = CreditsUse()  # Charged when it is done: until a balance shows it, the estimate stands.
         await self._spending.record_use(use)
         return draft, use
 
