@@ -41,7 +41,7 @@ class EditedMessageHandlers(HandlerFamily):
     async def _edited(self, update: Update, context: Context) -> None:
         message = update.edited_message
         if message is None:
-            return
+            return None
         status = await self._job_queue.find_by_message(
             chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
@@ -49,7 +49,10 @@ class EditedMessageHandlers(HandlerFamily):
         if status is None:
             return await self._run_as_new(update, context, message, request)
         if request.is_refused:
-            return  # It isn't a request any more.
+            # It isn't a request any more. What it asked for before goes on, so its sender has to know why.
+            for said in request.left_out[:1]:
+                await self._submitter.reply(update, said)
+            return None
         comes_with_new = status.job.kind is JobKind.NEW or bool(status.job.payload_as(EditPayload).new_job_id)
         own_commands = (EDIT, NEW) if comes_with_new else (EDIT,)
         is_other_command = request.command is not None and request.command.name not in own_commands
