@@ -55,6 +55,7 @@ class MemoryQuestions:
     asking: str | None = None
     asked: list[str] = field(default_factory=list)
     answers: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    outcome: AnswerOutcome = AnswerOutcome.ANSWERED
 
     async def job_id(self, chat: object) -> str | None:
         return self.asking
@@ -70,7 +71,7 @@ class MemoryQuestions:
 
     async def answer(self, job: Job, number: str, words: list[str], mark: str) -> AnswerOutcome:
         self.answers.append((job.id, number, words))
-        return AnswerOutcome.ANSWERED
+        return self.outcome
 
 
 @dataclass
