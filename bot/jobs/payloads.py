@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field
 
 from bot.chats.brand import BrandPart
 from bot.jobs.buttons import ExtractKind, VariationAspect
+from bot.jobs.checkpoints import SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.store.stored_model import StoredModel
 
@@ -177,6 +178,7 @@ class MessagePayload(RequestPayload):
     reaction: str = ""  # an emoji that says the same, set on the message that asked where the chat allows it
     links: tuple[str, ...] = ()  # links to media in the edited request that the message offers to run
     edited_job_id: str = ""  # the job whose request was edited; empty if the message offers none
+    progress_message: SentMessage | None = None  # of a job that can't end by itself: the text takes its place
 
 
 class AnnouncePayload(Payload):
