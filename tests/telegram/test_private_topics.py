@@ -10,7 +10,7 @@ from bot.jobs.buttons import RunHeld, pack
 from bot.jobs.model import JobKind
 from bot.telegram.sending.private_topics import PrivateTopics
 from tests.telegram.conftest import Telegram
-from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Received, docket, message, press, received
+from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Json, Received, docket, message, press, received
 
 __all__ = ["docket", "received"]  # fixtures
 
@@ -77,7 +77,7 @@ async def test_the_still_of_a_live_photo_that_begins_a_topic_begins_another(rece
     fields = ChatFields(session_id="sess_1", answer_session_id="sess_1")
     await received.chats.update(ChatKey(PRIVATE["id"]), fields)
     photo = {"file_id": "still", "file_unique_id": "s", "width": 1, "height": 1, "file_size": 1000}
-    live = {"live_photo": VIDEO, "photo": [photo], "caption": "/new shorter", "from": ANN}
+    live: Json = {"live_photo": VIDEO, "photo": [photo], "caption": "/new shorter", "from": ANN}
     jobs = await received(message(chat=PRIVATE, **live))
     (held,) = (job for job in jobs if job.kind is JobKind.MESSAGE)
     (again,) = await received(press(pack(RunHeld(held.id)), ANN, PRIVATE))
