@@ -35,6 +35,7 @@ from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
 from bot.jobs.queue.tickets import Tickets, parse_queue_id, queue_id
+from bot.jobs.queue.unreadable_jobs import find_apology
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -110,6 +111,7 @@ class JobQueue(JobReader):
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
+        self._has_found_unreadable = False
         self._queue_limit, self._total_limit = queue_limit, total_limit
         self._finished_ttl_s, self._update_ttl_s = finished_ttl_s, update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
@@ -125,6 +127,9 @@ class JobQueue(JobReader):
 
     async def sweep(self) -> int:
         """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
+        if not self._has_found_unreadable:  # What another release wrote was there when this one began.
+            await self.questions.end_unreadable(self.find)
+            self._has_found_unreadable = True
         for stored, job in (await self.scheduled.due(self._clock.now())).items():
             with contextlib.suppress(QueueFull):  # Dropped: so much is waiting already.
                 await self.enqueue([job], f"later:{job.id}")
@@ -219,6 +224,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
 
@@ -266,9 +272,11 @@ class JobQueue(JobReader):
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
-            with contextlib.suppress(QueueFull):  # Once an hour: after an update it may be all that waits.
-                if apology := await self._apology_for(chat, queue, fields, self._clock.now()):
-                    await self.enqueue([apology], f"unreadable:{self._now_s() // 3600}")
+            now = self._clock.now()
+            with contextlib.suppress(QueueFull):
+                if found := await find_apology(self._redis, chat, queue, job_id, fields, now):
+                    apology, cause = found
+                    await self.enqueue([apology], cause)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
 
