@@ -4,8 +4,8 @@ PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash
 ``getUpdates``, which confirms, is the first update whose handler has not stored its jobs yet.
 
 Each chat's updates are handled in order, and chats side by side. While some are being handled, the next poll follows
-after a short pause. Telegram returns at most 100 updates, from the first unconfirmed one on: behind an update that takes
-long, later ones wait once there are 100.
+after a short pause. Telegram returns at most 100 updates, from the first unconfirmed one on: behind an update that
+takes long, later ones wait once there are 100.
 """
 
 import asyncio
