@@ -28,7 +28,15 @@ from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.pending_generations import PendingGenerations
 from bot.jobs.steps.stream_timeout import StreamTimeout
-from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
+from bot.jobs.steps.turn_draft import (
+    DraftUnchanged,
+    TurnDraft,
+    TurnLimits,
+    digest_of,
+    draft_after,
+    draft_before,
+    has_new_video,
+)
 from bot.jobs.steps.turn_progress import EDITING, GENERATING, TurnProgress, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.agent_file import AgentFile
@@ -37,6 +45,7 @@ from bot.nemo.errors import (
     AuthError,
     NemoError,
     RateLimited,
+    ServiceError,
     SessionGone,
     StreamBroken,
     WarmingUp,
@@ -52,6 +61,7 @@ from bot.nemo.events import (
     ToolCall,
     ToolResult,
 )
+from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
@@ -69,6 +79,8 @@ RAW_PAUSE_S = 5.0
 """If an answer goes on for this long after a video was made, a second stage is shown."""
 
 MAX_ANSWER_CHARS = 20_000
+
+_OF_THE_VIDEO = (FailureKind.POLICY, FailureKind.PERSON, FailureKind.QUOTA)
 
 PREVIEW_CHARS = 2000  # the newest of the words so far: what the progress message can show at most
 
@@ -153,7 +165,7 @@ class AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            after = await self._recover(received.question_set, received.generations.is_any_announced)
+            after = await self._recover(received.question_set, self._is_generating(received))
         else:
             if received.error is None and received.question_set is None:
                 await self._progress.learn()
@@ -165,24 +177,39 @@ class AgentTurn:
             received.question_set,
             received.files,
             use,
-            is_generating=received.generations.is_any_announced,
+            is_generating=self._is_generating(received),
         )
+
+    def _is_generating(self, received: _Received) -> bool:
+        """Return whether a video was announced that may come after the turn."""
+        return (
+            received.generations.is_any_announced and _leaves_video(received.error)
+        ) or self._awaits_earlier
+
+    @property
+    def _awaits_earlier(self) -> bool:
+        """Whether a video that was announced before the agent's question was not there when this turn began."""
+        earlier = self._attempt.load(AgentAnswered)
+        if earlier is None or earlier.turn == self._turn.number or not earlier.still_generating:
+            return False
+        return not has_new_video(draft_after(self._attempt), draft_before(self._attempt, self._turn))
 
     async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
         """End the turn of an attempt that died: it had sent the message, or was about to."""
         if so_far.question_set is None:
             await self._attempt.lost.end_if_lost_since_asked()
-        after = await self._recover(so_far.question_set, so_far.is_generating)
+        is_generating = so_far.is_generating or self._awaits_earlier
+        after = await self._recover(so_far.question_set, is_generating)
         return await self._save_answer(
-            so_far.text, after, question_set=so_far.question_set, is_generating=so_far.is_generating
+            so_far.text, after, question_set=so_far.question_set, is_generating=is_generating
         )
 
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
         may_lag = not has_answer or received.has_worked or received.error is not None
-        is_generating = received.generations.is_any_announced
-        if is_generating and received.error is None and received.question_set is None:
+        is_generating = self._is_generating(received)
+        if is_generating and received.question_set is None:
             draft = await self._draft.wait_for_video()
             use = await self._spending.read_after()
         else:
@@ -405,7 +432,7 @@ class AgentTurn:
         answered = AgentAnswered(
             text=bounded_answer(text),
             has_changed=has_changed,
-            still_generating=is_generating and error is None and is_missing,
+            still_generating=is_generating and is_missing,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
@@ -426,6 +453,21 @@ class AgentTurn:
 def bounded_answer(text: str) -> str:
     """Return as much of the agent's words as is kept: more than any chat is shown, and no long work."""
     return text[:MAX_ANSWER_CHARS]
+
+
+def _leaves_video(error: StreamError | None) -> bool:
+    """Return whether a video that was announced may still come, though the turn ended with an error.
+
+    What is said of the content or of credits is most likely said of the video.
+    """
+    if error is None:
+        return True
+    is_of_turn = type(error.as_error(TURN_CALL)) in (ServiceError, RateLimited, WarmingUp)
+    return is_of_turn and failure_kind(_reason(error)) not in _OF_THE_VIDEO
+
+
+def _reason(error: StreamError) -> str:
+    return f"{error.code or ''} {error.reason or ''} {error.message}".strip()
 
 
 def _is_refusal(error: NemoError) -> bool:
