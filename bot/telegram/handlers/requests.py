@@ -189,18 +189,20 @@ class RequestHandlers(HandlerFamily):
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._refuse(update, partial(with_request_kept, source.refusal), request.prompt)
+            return await self._refuse(update, partial(with_request_kept, source.refusal), request.prompt, new)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, SkillView.START)
         if request.is_refused:
-            has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
+            chat = await self._chats.get(chat_key_of(message))
+            has_project = new is None and chat.session_id is not None
             # In one message: an update stores its jobs once.
             first, *others = request.left_out
             return await self._refuse(
                 update,
                 lambda job: with_lines(links_refused(first, job, has_project=has_project), tuple(others)),
                 request.offered,
+                new,
             )
         jobs = [
             self._submitter.job(update, JobKind.MESSAGE, payload=MessagePayload(message=said))
@@ -210,7 +212,9 @@ class RequestHandlers(HandlerFamily):
             held = self._submitter.job(update, JobKind.MESSAGE, prompt=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
-            jobs.append(replace(held, payload=MessagePayload(message=taken)))
+            jobs.append(
+                replace(held, payload=MessagePayload(message=taken, new_job_id=new.id if new else ""))
+            )
         words = PartText(request.prompt, request.links)
         # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
@@ -262,13 +266,19 @@ class RequestHandlers(HandlerFamily):
         return None if asks else talk
 
     async def _refuse(
-        self, update: Update, message_for: Callable[[Job], LocalizedMessage | ListMessage], words: str
+        self,
+        update: Update,
+        message_for: Callable[[Job], LocalizedMessage | ListMessage],
+        words: str,
+        new: Job | None,
     ) -> None:
-        """Say why nothing can be done, and keep the request's words for the message's buttons."""
+        """Say why nothing can be done, and keep the request's words for the message's buttons.
+
+        The project that it should begin isn't begun before one of them is pressed.
+        """
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
-        await self._submitter.enqueue(
-            update, [replace(job, payload=MessagePayload(message=message_for(job)))]
-        )
+        payload = MessagePayload(message=message_for(job), new_job_id=new.id if new else "")
+        await self._submitter.enqueue(update, [replace(job, payload=payload)])
 
     async def _may_continue_cut_text(self, update: Update, message: Message) -> bool:
         """Return whether a message may continue a text that its sender's client has cut."""
