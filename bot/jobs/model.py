@@ -18,6 +18,7 @@ from pydantic import (
 
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
+from bot.jobs.checkpoints import SentMessage
 from bot.jobs.job_state import JobState as JobState
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import (
@@ -89,7 +90,7 @@ class JobKind(StrEnum):
 
 
 ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
-"""Kinds of jobs whose request has a reaction as long as they take."""
+"""Kinds of jobs whose request gets a reaction: one while they run, another when they are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,7 @@ def message_job(
     language: str,
     asked_at: datetime,
     job_id: str | None = None,
+    progress_message: SentMessage | None = None,
 ) -> Job:
     """Make a job that sends a message which doesn't answer another one.
 
@@ -276,6 +278,7 @@ def message_job(
         language: The chat's, as in ``Job``.
         asked_at: When, UTC.
         job_id: The job's id, where it has to be the same in another attempt or process.
+        progress_message: A message in the chat whose place it takes.
     """
     return Job(
         id=job_id or new_job_id(),
@@ -286,7 +289,7 @@ def message_job(
         message_id=None,
         language=language,
         asked_at=asked_at,
-        payload=MessagePayload(message=message),
+        payload=MessagePayload(message=message, progress_message=progress_message),
     )
 
 

@@ -242,8 +242,8 @@ class Projects:
     async def browser_link(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> str | None:
         """Return the link that opens the chat's project in a browser, if it is available quickly.
 
-        Anyone who opens it can take the project over: it is for private chats only. It is cached until shortly before
-        it expires.
+        Anyone who opens it can take the project over: it is for private chats only. It is cached until ``LINK_MARGIN``
+        before it expires.
 
         Args:
             job: The job whose chat is used.

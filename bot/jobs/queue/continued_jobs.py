@@ -7,7 +7,7 @@ from bot.chats.chats import Chats
 from bot.jobs.buttons import GoOnChoice
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName, retry_id
-from bot.jobs.payloads import EditPayload, ExportPayload, NewPayload
+from bot.jobs.payloads import EditPayload, ExportPayload, NewPayload, RequestPayload
 from bot.jobs.queue.album import links_of
 from bot.jobs.queue.job_queue import JobQueue
 
@@ -79,7 +79,7 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
         old.kind is JobKind.EDIT
         and answered is not None
         and answered.turn == (turn or Turn()).number
-        and (not answered.failed or answered.has_changed)
+        and (not answered.failed or answered.is_exportable)
     ):
         # What is left was not charged: the export.
         asked = old.payload_as(EditPayload)
@@ -93,13 +93,22 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
 
 
 async def with_its_project(job_queue: JobQueue, old: Job, job: Job) -> Job:
-    """Let a job that runs a request again also do the ``/new`` that it came with, unless that was done."""
-    new_id = old.payload_as(EditPayload).new_job_id
+    """Let a job that runs a request, again or at last, also do the ``/new`` that it came with, unless that is done.
+
+    Args:
+        job_queue: The chats' queues.
+        old: The job that has run the request, or held it.
+        job: The job that runs it now.
+    """
+    new_id = old.payload_as(RequestPayload).new_job_id
     status = await job_queue.find(old.chat, new_id) if new_id else None
     # A new project that held its request has, or will have, a topic of its own: the one here isn't meant.
-    is_begun = old.kind is not JobKind.NEW and (
-        not new_id or (status is not None and status.state is JobState.DONE)
+    is_begun_here = (
+        status is not None
+        and status.state not in (JobState.FAILED, JobState.CANCELLED)
+        and status.job.payload_as(NewPayload).is_followed
     )
+    is_begun = old.kind is not JobKind.NEW and (not new_id or is_begun_here)
     if is_begun or job.kind is JobKind.NEW:
         return job
     return replace(job, kind=JobKind.NEW, payload=NewPayload(links=links_of(job)))

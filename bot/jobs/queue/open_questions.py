@@ -4,8 +4,9 @@ At most one question is open in a chat. Until it has its answer, the chat's othe
 would take them for the answer. Whatever else the chat asks for goes ahead.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -146,16 +147,31 @@ class OpenQuestions:
             keys.OPEN_QUESTIONS, "-inf", f"({oldest}", byscore=True, offset=0, num=100
         )
         for member in members:
-            try:
-                chat, job_id = parse_member(member)
-            except ValueError:  # No bot wrote it.
-                await self._redis.zrem(keys.OPEN_QUESTIONS, member)
-                continue
-            question_id: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
-            if question_id is None or await self._close(
-                chat, job_id, question_id, f"expired:{job_id}:{question_id}"
-            ) != (AnswerOutcome.ANSWERED):
-                await self._redis.zrem(keys.OPEN_QUESTIONS, member)
+            await self._end_unanswered(member)
+
+    async def end_unreadable(self, find: Callable[[ChatKey, str], Awaitable[object | None]]) -> None:
+        """Let the jobs go on that can't be read: nobody could answer, and what is behind them would wait for a day.
+
+        Args:
+            find: Returns a job, or ``None`` if it can't be read.
+        """
+        members = [member async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, count=1000)]
+        for member in members:
+            with contextlib.suppress(ValueError):  # No bot wrote it: it expires.
+                if await find(*parse_member(member)) is None:
+                    await self._end_unanswered(member)
+
+    async def _end_unanswered(self, member: str) -> None:
+        try:
+            chat, job_id = parse_member(member)
+        except ValueError:  # No bot wrote it.
+            await self._redis.zrem(keys.OPEN_QUESTIONS, member)
+            return
+        question_id: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
+        if question_id is None or await self._close(
+            chat, job_id, question_id, f"expired:{job_id}:{question_id}"
+        ) != (AnswerOutcome.ANSWERED):
+            await self._redis.zrem(keys.OPEN_QUESTIONS, member)
 
     async def _close(
         self, chat: ChatKey, job_id: str, question_id: str, update_id: int | str, **answer: str

@@ -3,9 +3,9 @@
 PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash loses it. Here the offset of each
 ``getUpdates``, which confirms, is the first update whose handler has not stored its jobs yet.
 
-A chat's updates are handled one after another, and no chat waits for those of another one: while some are handled, the
-next poll comes after a short pause, and brings them once more with what is new, up to the 100 updates that Telegram
-gives at most. So behind one that takes long, or 100 of one chat, the others do wait.
+Each chat's updates are handled in order, and chats side by side. While some are being handled, the next poll follows
+after a short pause. Telegram returns at most 100 updates, from the first unconfirmed one on: behind an update that
+takes long, later ones wait once there are 100.
 """
 
 import asyncio

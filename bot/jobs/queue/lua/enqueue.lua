@@ -7,7 +7,8 @@
 -- KEYS: update mark, album, latest job, job of message, replied album, all waiting jobs, queues in use,
 --   waiting jobs of the person, pause mark
 -- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, latest_job_s, job_of_message_s, waiting_of_s),
---   jobs (each: id, key, queue, queue_key, request, language, queue_limit, person_limit, takes_part, is_main, is_edit),
+--   jobs (each: id, key, queue, queue_key, request, language, queue_limit, person_limit, takes_part, is_main, is_edit,
+--   holds_request),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
 -- Answer: {'new' or 'repeated', quotas of which little is left, whether there is a pause mark, jobs stored in main
 --   queues}, {'queue_full'}, {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
@@ -84,6 +85,7 @@ end
 for _, job in ipairs(jobs) do
   redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'language', job.language)
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
+  if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
   redis.call('RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then
