@@ -90,7 +90,7 @@ class JobKind(StrEnum):
 
 
 ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
-"""Kinds of jobs whose request has a reaction as long as they take."""
+"""Kinds of jobs whose request gets a reaction: one while they run, another when they are done."""
 
 
 @dataclass(frozen=True, slots=True)

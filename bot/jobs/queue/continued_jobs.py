@@ -79,7 +79,7 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
         old.kind is JobKind.EDIT
         and answered is not None
         and answered.turn == (turn or Turn()).number
-        and (not answered.failed or answered.has_changed)
+        and (not answered.failed or answered.is_exportable)
     ):
         # What is left was not charged: the export.
         asked = old.payload_as(EditPayload)

@@ -126,7 +126,11 @@ class JobQueue(JobReader):
         self._claim_position_message = LuaScript(redis, __package__, "claim_position_message")
 
     async def sweep(self) -> int:
-        """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
+        """Enqueue scheduled jobs that are due, and give a ticket to each queue that lost its own.
+
+        Returns:
+            How many tickets were added.
+        """
         if not self._has_found_unreadable:  # What another release wrote was there when this one began.
             await self.questions.end_unreadable(self.find)
             self._has_found_unreadable = True

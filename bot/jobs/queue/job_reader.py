@@ -86,7 +86,7 @@ class JobReader:
         return None if job_id is None else await self.find(chat, job_id)
 
     async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
-        """Return the note about a message that was seen; ``None`` if it wasn't, or too long ago."""
+        """Return the digest of what a message held when it was last seen; ``None`` if that is unknown."""
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
         return cast(str | None, digest)
 

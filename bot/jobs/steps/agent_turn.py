@@ -29,7 +29,15 @@ from bot.jobs.steps.agent_tools import EDITING, stage_of
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
 from bot.jobs.steps.pending_generations import Announced, PendingGenerations
 from bot.jobs.steps.stream_timeout import StreamTimeout
-from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
+from bot.jobs.steps.turn_draft import (
+    DraftUnchanged,
+    TurnDraft,
+    TurnLimits,
+    digest_of,
+    draft_after,
+    draft_before,
+    has_new_video,
+)
 from bot.jobs.steps.turn_progress import TurnProgress
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.agent_file import AgentFile
@@ -38,6 +46,7 @@ from bot.nemo.errors import (
     AuthError,
     NemoError,
     RateLimited,
+    ServiceError,
     SessionGone,
     StreamBroken,
     WarmingUp,
@@ -53,6 +62,7 @@ from bot.nemo.events import (
     ToolCall,
     ToolResult,
 )
+from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
@@ -70,6 +80,8 @@ RAW_PAUSE_S = 5.0
 """If an answer goes on for this long after a video was made, a second stage is shown."""
 
 MAX_ANSWER_CHARS = 20_000
+
+_OF_THE_WORK = (FailureKind.POLICY, FailureKind.PERSON, FailureKind.QUOTA)
 
 PREVIEW_CHARS = 2000  # the newest of the words so far: what the progress message can show at most
 
@@ -154,7 +166,7 @@ class AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            after = await self._recover(received.question_set, received.generations.announced)
+            after = await self._recover(received.question_set, self._announced(received))
         else:
             if received.error is None and received.question_set is None:
                 await self._progress.learn()
@@ -166,24 +178,46 @@ class AgentTurn:
             received.question_set,
             received.files,
             use,
-            announced=received.generations.announced,
+            announced=self._announced(received),
         )
+
+    def _announced(self, received: _Received) -> Announced | None:
+        """Return what may come after the turn."""
+        announced = received.generations.announced if _leaves_work(received.error) else None
+        return announced or self._announced_earlier()
+
+    def _announced_earlier(self) -> Announced | None:
+        """Return what was announced before the agent's question and was not there when this turn began."""
+        earlier = self._attempt.load(AgentAnswered)
+        if earlier is None or earlier.turn == self._turn.number or not earlier.still_generating:
+            return None
+        turns = (Turn(number=number) for number in range(earlier.turn, 0, -1))
+        saved = (self._attempt.load(AgentTextSoFar, turn.key) for turn in turns)
+        announced = next((one.announced for one in saved if one and one.announced), Announced.VIDEO)
+        before, now = draft_after(self._attempt), draft_before(self._attempt, self._turn)
+        is_there = (
+            has_new_video(before, now)
+            if announced is Announced.VIDEO
+            else digest_of(before) != digest_of(now)
+        )
+        return None if is_there else announced
 
     async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
         """End the turn of an attempt that died: it had sent the message, or was about to."""
         if so_far.question_set is None:
             await self._attempt.lost.end_if_lost_since_asked()
-        after = await self._recover(so_far.question_set, so_far.announced)
+        announced = so_far.announced or self._announced_earlier()
+        after = await self._recover(so_far.question_set, announced)
         return await self._save_answer(
-            so_far.text, after, question_set=so_far.question_set, announced=so_far.announced
+            so_far.text, after, question_set=so_far.question_set, announced=announced
         )
 
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
         may_lag = not has_answer or received.has_worked or received.error is not None
-        announced = received.generations.announced
-        if announced and received.error is None and received.question_set is None:
+        announced = self._announced(received)
+        if announced and received.question_set is None:
             draft = await self._draft.wait_for_announced(announced)
             use = await self._spending.read_after()
         else:
@@ -408,7 +442,7 @@ class AgentTurn:
         answered = AgentAnswered(
             text=bounded_answer(text),
             has_changed=has_changed,
-            still_generating=is_missing and error is None,
+            still_generating=is_missing,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
@@ -429,6 +463,18 @@ class AgentTurn:
 def bounded_answer(text: str) -> str:
     """Return as much of the agent's words as is kept: more than any chat is shown, and no long work."""
     return text[:MAX_ANSWER_CHARS]
+
+
+def _leaves_work(error: StreamError | None) -> bool:
+    """Return whether what was announced may still come, though the turn ended with an error.
+
+    What is said of the content or of credits is most likely said of just that.
+    """
+    if error is None:
+        return True
+    is_of_turn = type(error.as_error(TURN_CALL)) in (ServiceError, RateLimited, WarmingUp)
+    reason = f"{error.code or ''} {error.reason or ''} {error.message}"
+    return is_of_turn and failure_kind(reason) not in _OF_THE_WORK
 
 
 def _is_refusal(error: NemoError) -> bool:

@@ -78,7 +78,7 @@ class TurnDraft:
         """Return whether a draft has what was announced: a clip that is new since the message, or any change."""
         if announced is Announced.WORK:
             return self.is_other(draft)
-        return bool(_videos(draft) - _videos(draft_before(self._attempt, self._turn)))
+        return has_new_video(draft_before(self._attempt, self._turn), draft)
 
     async def read(self) -> Draft | None:
         """Return the draft; the one before the message if it can't be read."""
@@ -172,6 +172,11 @@ def draft_after(attempt: Attempt) -> Draft | None:
 def digest_of(draft: Draft | None) -> str:
     """Return a draft's digest as checkpoints have it; all that hold no segment are alike, and like none."""
     return draft.digest() if draft is not None and draft.is_ready else NO_DRAFT
+
+
+def has_new_video(before: Draft | None, after: Draft | None) -> bool:
+    """Return whether a draft has a clip that an earlier one doesn't have."""
+    return bool(_videos(after) - _videos(before))
 
 
 def _videos(draft: Draft | None) -> Counter[str]:
