@@ -35,6 +35,7 @@ from bot.nemo.events import Event, KeepAlive, Unknown, read_event
 from bot.nemo.render_answers import Render, RenderStatus, has_status, read_render
 from bot.nemo.stream import OVERSIZED, SseReader
 from bot.nemo.uploads import FileToUpload, MultipartBody
+from bot.nemo.whole_turns import read_whole_turn
 from bot.nemo.wire import (
     MAX_REDIRECTS,
     RENDERS,
@@ -197,12 +198,7 @@ class NemoClient:
             kind = media_type(response)
             is_json = kind.endswith("json") and not kind.endswith("ndjson")  # JSON lines are a stream too.
             if not response.is_success or is_json:
-                content = await read_body(call, response)
-                payload = await check_answer(call, response, content, credentials.token, empty_ok=True)
-                words = content.decode("utf-8-sig", "replace").strip()
-                if payload is None and words and not read.parse_several(words):
-                    raise UnexpectedAnswer(call, "no JSON", status=response.status_code)
-                for event in read_event(words):
+                for event in await read_whole_turn(call, response, credentials.token):
                     yield event
                 return
             try:

@@ -9,6 +9,7 @@ from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
 from bot.jobs.messages import LocalizedMessage
 from bot.runtime.tokens import has_token
 from bot.telegram.handlers.button_presses import PressReply
+from bot.telegram.handlers.guest_mode import GuestModeHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler, on_message
 from bot.telegram.reading.addressing import (
     chat_key_of,
@@ -69,11 +70,19 @@ class AccessGuard(HandlerFamily):
 
     async def _apologize(self, update: Update, context: Context) -> None:
         """Apologize for a fault of the bot, in groups where the message was for it."""
-        message = update.message
+        message, edited = update.message, update.edited_message
         if update.callback_query is not None:
-            self._services.presses.answer(update, context.application, PressReply("error.unexpected"))
+            # What it asks for may be stored.
+            self._services.presses.answer(update, context.application, PressReply("toast.not_handled"))
+        elif update.guest_message is not None:
+            await GuestModeHandlers(self._services).apologize(update)
+        elif edited is not None:
+            # Reactions and link previews come as edits without a date.
+            if edited.edit_date is not None and _is_answered(update, edited, context):
+                await self._submitter.reply_alone(update, LocalizedMessage("error.edit_not_handled"))
         elif message is not None and _is_answered(update, message, context):
-            await self._submitter.reply(update, LocalizedMessage("error.unexpected"))
+            mark = f"failed:{message.media_group_id}" if message.media_group_id else update.update_id
+            await self._submitter.reply_alone(update, LocalizedMessage("error.not_handled"), mark)
         raise ApplicationHandlerStop
 
     async def _forwarded_command(self, update: Update, context: Context) -> None:
@@ -109,7 +118,7 @@ class AccessGuard(HandlerFamily):
             and _expects_refusal(update, message, context)
             and await self._services.access.may_send_refusal(chat.id, update.update_id)
         ):
-            await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
+            await self._submitter.reply_alone(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
 
 

@@ -153,10 +153,18 @@ class JobSubmitter:
             for job, code in zip(jobs, codes, strict=True)
         ]
 
-    async def refuse_access(self, update: Update, message: LocalizedMessage) -> None:
-        """Answer a person who may not use the bot; only the answer is stored, and that not for long."""
+    async def reply_alone(
+        self, update: Update, message: LocalizedMessage, mark: int | str | None = None
+    ) -> None:
+        """Answer an update of which nothing but the answer is stored, and that not for long.
+
+        Args:
+            update: The update.
+            message: The answer.
+            mark: The name under which it is sent once; by default the update's number.
+        """
         with contextlib.suppress(QueueFull):  # Asked over and over: an answer is on its way.
-            await self.job_queue.enqueue([await self._saying(update, message)], update.update_id)
+            await self.job_queue.enqueue([await self._saying(update, message)], mark or update.update_id)
 
     async def record(self, message: Message, mark: str = "") -> None:
         """Record a message, and that a person still needs the message that it replies to or pins.

@@ -1,7 +1,7 @@
 -- Functions that find the job to which a part of a request belongs, and add the part to it; see album.py.
 --
 -- A part comes from Python (ArrivedPart):
---   kind ('asked', 'begins', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
+--   kind ('asked', 'refused', 'begins', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
 --   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file,
 --   file_unique_id ('' without a file), sent_at_s, now_s
 -- keys: album, latest_job, job_of_message, replied_album.
@@ -139,5 +139,5 @@ local function find_job(keys, part, job_prefix)
   id = redis.call('GET', keys.latest_job)
   local job = find_open_job(job_prefix, id)
   if job and is_adjacent(job, part) then return 'joined', id end
-  return part.kind == 'asked' and 'new' or 'kept'
+  return part.kind == 'unaddressed' and 'kept' or 'new'
 end
