@@ -368,7 +368,7 @@ class Chats:
         Args:
             chat: The chat.
             now: When it was used, UTC.
-            is_lost: Whether NemoVideo no longer has it.
+            is_lost: Whether NemoVideo no longer has it, or refuses its guest account.
         """
         if chat.session_id is not None and await self.has_content(chat):
             await self.project_list.save(

@@ -57,7 +57,8 @@ _WORDS = {
     FailureKind.BUSY: (
         r"\b(?:409|423|429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
         r"quota|capacity|try again later|\bbusy\b|concurren|并发|throttl|per minute",
-        r"high (?:demand|load)|繁忙|频繁|限流|过载|排队|稍后",
+        r"high (?:demand|load)|maintenance|upgrade in progress|being upgraded",
+        r"繁忙|频繁|限流|过载|排队|稍后|维护|升级中",
     ),
     FailureKind.UNAVAILABLE: (
         r"\b50[0-4]\b|UNAVAILABLE|DEADLINE.EXCEEDED|INTERNAL\b|hang up|\bECONN|\bENOTFOUND|bad gateway|upstream",

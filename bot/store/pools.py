@@ -1,4 +1,4 @@
-"""Connection pools of the store: one way to connect for the bot and for docket, in which nothing waits for ever.
+"""Connection pools of the store: one way to connect for the bot and for docket, in which nothing waits forever.
 
 A server that freezes, or a proxy that keeps the connections to a lost one, answers TCP's keepalive and nothing else.
 So each read has a limit, and one that runs into it closes the pool's idle connections too: each of them would cost the

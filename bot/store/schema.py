@@ -64,7 +64,7 @@ def newer_store(version: int) -> StoreError:
 
 
 async def watch_schema(redis: Redis) -> None:
-    """Wait for ever.
+    """Wait forever.
 
     Raises:
         StoreError: A later release has migrated the store, which processes of this one would misread.

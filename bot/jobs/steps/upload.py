@@ -41,7 +41,7 @@ from bot.jobs.refusal_messages import (
     file_gone,
     kind_refused,
     kind_unusable,
-    links_refused,
+    link_refusal,
     size_limit,
     size_refused,
     telegram_refused,
@@ -235,9 +235,8 @@ class _Uploading:
                 self._attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
             )
             message = LocalizedMessage("link.not_fetched")
-            raise JobEnded(
-                links_refused(message, self._attempt.job, has_project=state.has_content)
-            ) from error
+            refusal = link_refusal(message, has_project=state.has_content)
+            raise JobEnded(with_request_kept(refusal, self._attempt.job)) from error
         await self._save_uploaded(LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(self, files: Sequence[Attachment], state: ProjectState) -> None:

@@ -73,7 +73,7 @@ class WorkerSupervisor:
         return self._clock.monotonic_s() - self._excused_s > HANGS_S
 
     async def run(self) -> None:
-        """Run workers for ever; when cancelled, wait for the running tickets."""
+        """Run workers forever; when cancelled, wait for the running tickets."""
         workers: set[asyncio.Task[None]] = set()
         try:
             while True:

@@ -376,12 +376,16 @@ async def test_a_file_that_is_not_among_the_accepted_ones_is_named(rig: Rig, sou
 
 @pytest.mark.parametrize("died", ["before it was said", "after it was said"])
 async def test_a_file_that_was_not_accepted_is_no_uploaded_one_for_an_attempt_that_comes_after(
-    rig: Rig, sound: bytes, died: str
+    rig: Rig, sound: bytes, died: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = sounds(2)
     rig.responder.files = {file.file_id: sound for file in files}
-    body = '{"code": 0, "data": {"files": [{"filename": "tone2.mp3", "file_type": "audio"}]}}'
-    await rig.nemo.fault("upload", status=200, body=body, content_type="application/json")
+    upload_files = rig.projects.nemo.upload_files
+
+    async def upload_one_of_them(*request: Any) -> tuple[AcceptedFile, ...]:
+        return tuple(one for one in await upload_files(*request) if one.name != "tone1.mp3")
+
+    monkeypatch.setattr(rig.projects.nemo, "upload_files", upload_one_of_them)
     first = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(first)
     uploaded = first.load(Uploaded, FILES)

@@ -44,10 +44,12 @@ if part then verdict, old_id = find_job(keys, part, args.job_prefix) end
 local old_job = old_id and args.job_prefix .. old_id
 local needs_no_job = {joined = true, edited = true, kept = true, same = true, unknown = true}
 
--- Beside the job that a part joins, an update may bring others, such as a word of what is wrong with its file.
+-- Beside the job that a part joins, an update may bring others, such as a word of what is wrong with its file. What is
+-- wrong with a refused part is said by the job that it joins.
+local brings_others = verdict == 'joined' and part.kind ~= 'refused'
 local jobs, main_jobs = {}, {}
 for _, job in ipairs(args.jobs) do
-  if not needs_no_job[verdict] or (verdict == 'joined' and not job.takes_part) then
+  if not needs_no_job[verdict] or (brings_others and not job.takes_part) then
     table.insert(jobs, job)
     if job.is_main then table.insert(main_jobs, job) end
     if redis.call('LLEN', job.queue_key) >= job.queue_limit then return {'queue_full'} end
@@ -56,7 +58,7 @@ end
 if #main_jobs > 0 then
   local person_limit, count = main_jobs[1].person_limit, redis.call('ZCARD', waiting) + #main_jobs
   if count_waiting_of(person_limit) >= person_limit then return {'person_full'} end
-  -- The last tenth is for people of whom nothing waits yet.
+  -- The last tenth is reserved for people without a waiting job.
   local is_scarce = count > args.total_limit - math.floor(args.total_limit / 10)
   if count > args.total_limit or (is_scarce and count_waiting_of(1) > 0) then return {'bot_full'} end
 end
