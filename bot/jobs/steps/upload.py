@@ -162,7 +162,7 @@ class _Uploading:
             state = await self._state()
             started = self._attempt.load(UploadStarted, key)
             if started is not None and not _left(self._attempt, key, started.sources):
-                started = None  # Of an earlier request that arrived.
+                started = None  # It belongs to an earlier request, which arrived.
             if number == 1 and started is not None and started.digest_before == state.uploads_digest:
                 # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
                 await self._attempt.clock.sleep(PAUSE_S)
