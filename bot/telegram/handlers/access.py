@@ -24,8 +24,9 @@ from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS, _BEFORE_ALL, _AFTER_ACCESS = -3, -2, -1
-"""The groups of handlers that PTB asks before the ordinary ones. Within one group it asks only the first that fits."""
+_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS = -3, -2, -1
+"""The groups of handlers that PTB asks before the ordinary ones. Of one group it runs only the first that fits: in the
+last one, the apology for a failed update goes before what reads its message."""
 
 
 class ForwardedCommand(filters.MessageFilter):
@@ -53,7 +54,7 @@ class AccessGuard(HandlerFamily):
         return {
             _BEFORE_ACCESS: [on_message(filters.ALL, self._stop_for_others)],
             _BEFORE_ALL: [TypeHandler(Update, self._check)],
-            _AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
+            AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
             0: [on_message(ForwardedCommand(), self._forwarded_command)],
         }
 

@@ -73,7 +73,7 @@ from bot.telegram.receiving.application import Context
 from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
 from bot.words import Words, bounded
 from bot.words.phrases import PhraseAction, action_for, requested_output
-from bot.words.video_wishes import asks_for_generation
+from bot.words.video_requests import asks_for_generation
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
     Export: "export",
