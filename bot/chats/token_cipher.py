@@ -136,7 +136,7 @@ class TokenCipher:
         raise TokenCipherError("No encryption key opens this text here")
 
     def digest(self, text: str) -> str:
-        """Return a keyed digest: without the first key the text can't be found, not even by trying all possible texts."""
+        """Return a keyed digest: without the first key the text can't be found, not even by trying all texts."""
         return hmac.digest(self._first_key, text.encode(), "sha256").hex()[:32]
 
     def rotate(self, secret: str, context: str) -> str:
