@@ -76,7 +76,7 @@ def is_normal_end(code: str | None) -> bool:
 def failure_kind(said: str) -> FailureKind:
     """Return the kind of a failure by what the service said of it.
 
-    A list of known words only names things: what is unknown is ``UNKNOWN``, which is shown without a reason.
+    Words that are not in the lists give ``UNKNOWN``, which is shown without a reason.
 
     Args:
         said: The service's own words, which may hold an exception's name, a status code, JSON, or a code that is a

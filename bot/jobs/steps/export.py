@@ -1,4 +1,7 @@
-"""Export: render the draft as an MP4 and fetch it, ready for sending."""
+"""Export: render the draft as an MP4 and fetch it, ready for sending.
+
+Which version is rendered, and what of the request the service can't meet: ``version_to_render.py``.
+"""
 
 from __future__ import annotations
 

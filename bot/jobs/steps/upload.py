@@ -161,7 +161,7 @@ class _Uploading:
             started = self._attempt.load(UploadStarted, key)
             unknown = () if started is None else _unknown(self._attempt, key, started)
             if not unknown:
-                started = None  # Of an earlier request, whose outcome is known.
+                started = None  # It belongs to an earlier request, whose outcome is known.
             elif started is not None and _left(self._attempt, key, started.sources) != list(started.sources):
                 # NemoVideo's answer named only the others; an attempt died before it left out these.
                 return await self._leave_out_refused(unknown)
