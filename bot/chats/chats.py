@@ -178,7 +178,7 @@ class Chat(ChatFields):
     key: ChatKey
 
     def lacks_export(self, now: datetime) -> bool:
-        """Return whether the account's plan refused an export so lately that only a request for one tries again."""
+        """Return whether the account's plan refused an export so recently that only a request for one tries again."""
         return self.export_refused_at is not None and now - self.export_refused_at < EXPORT_REFUSED_FOR
 
     def exports_by_itself(self, now: datetime) -> bool:
@@ -318,7 +318,7 @@ class Chats:
         return self._token_cipher.digest(f"person {person_id}")
 
     def account_lock(self, key: ChatKey) -> Lock:
-        """Return a lock that one job of all the chat's topics has at a time, in whichever process."""
+        """Return a lock that only one job of the chat, in any topic and process, has at a time."""
         name = keys.account_lock_key(str(key.of_account))
         # What erases the chat takes the lock as well.
         return self._redis.lock(name, timeout=keys.ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)

@@ -272,9 +272,9 @@ def message_job(
     """Make a job that sends a message which doesn't answer another one.
 
     Args:
-        chat: Where to say it.
-        message: What to say.
-        requester_id: Telegram id of the person on whose behalf it is said.
+        chat: The chat that gets the message.
+        message: The message.
+        requester_id: Telegram id of the person that the message is for.
         language: The chat's, as in ``Job``.
         asked_at: When, UTC.
         job_id: The job's id, where it has to be the same in another attempt or process.

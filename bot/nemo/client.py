@@ -343,7 +343,7 @@ class NemoClient:
         """Return a render. A failed one is an answer, not an error.
 
         Raises:
-            UnexpectedAnswer: The answer describes no render. As an unknown status, it would be asked forever again.
+            UnexpectedAnswer: The answer describes no render. Were it an unknown status, it would be polled forever.
         """
 
         def parse(payload: Any) -> Render | None:
@@ -394,7 +394,7 @@ class NemoClient:
 
         Raises:
             HostNotAllowed: It is on another host.
-            NemoError: It is nowhere, or can't be downloaded.
+            NemoError: The URL is invalid, or the download failed.
         """
         link = self._link(url)
         if link is None:

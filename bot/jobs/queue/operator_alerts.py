@@ -1,7 +1,7 @@
 """Alerts for the operator: messages to the private chats of the bot's admins, one for each problem.
 
 A problem's message is edited as it goes on, and once more when it is over. Another one is sent an hour later at the
-earliest.
+earliest. NemoVideo being down is no such problem: ``deploy/monitoring/alerts.yaml`` has alerts about failing jobs.
 """
 
 import asyncio
