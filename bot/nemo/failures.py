@@ -55,7 +55,7 @@ _WORDS = {
         r"billing|payment|top.?up|余额|额度|充值",
     ),
     FailureKind.BUSY: (
-        r"\b(?:429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
+        r"\b(?:409|423|429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
         r"quota|capacity|try again later|\bbusy\b|concurren|并发|throttl|per minute",
         r"high (?:demand|load)|maintenance|upgrade in progress|being upgraded",
         r"繁忙|频繁|限流|过载|排队|稍后|维护|升级中",

@@ -76,8 +76,10 @@ class EditedMessageHandlers(HandlerFamily):
         if is_replaced and part.refusal is not None:
             said = part.refusal
         payload = MessagePayload(message=said, links=links_of(edited), edited_job_id=status.job.id)
-
         await self._submitter.enqueue(update, [replace(offer, payload=payload)], arrival)
+        for left_out in request.left_out[:1]:
+            # A job of its own: the offer is dropped if the request still waits.
+            await self._submitter.reply_alone(update, left_out, f"{update.update_id}:left_out")
         return None
 
     async def _run_as_new(self, update: Update, context: Context, message: Message, request: Request) -> None:
