@@ -23,7 +23,8 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.claimed_job import ClaimedJob
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.worker.attempt import Attempt
@@ -343,7 +344,7 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     (tmp_path / "data" / KEY_FILE).unlink()
     code, out, err = await run("jobs", "list", cwd=tmp_path, **settings)
     assert (code, out) == (3, "")
-    assert "is missing: bring it back" in err
+    assert "is missing: restore it" in err
     assert not (tmp_path / "data" / KEY_FILE).exists()  # a backup would save the wrong one
 
     code, out, err = await run(

@@ -6,8 +6,8 @@ from redis.asyncio import Redis
 
 from bot.jobs.checkpoints import Checkpoint, field_of
 from bot.jobs.model import QueueName
+from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.job_queue import ClaimedJob
 from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.store import keys
 from bot.store.lua_script import LuaScript
@@ -27,7 +27,7 @@ class ChatEraser:
         self._erase = LuaScript(redis, __package__, "erase_chat")
 
     async def erase(self, claimed: ClaimedJob) -> bool:
-        """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
+        """Erase the chat or topic of a job, except the job itself and waiting jobs; once, however often the job starts.
 
         With a topic of a private chat go the person's account, templates, brand, channels and projects.
 

@@ -13,7 +13,6 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import structlog
@@ -24,10 +23,11 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import ArrivedPart, GatheredJob, holds_request, read_gathered_job
+from bot.jobs.queue.album import ArrivedPart, holds_request
+from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, read_claimed_job
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
@@ -35,6 +35,7 @@ from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
 from bot.jobs.queue.tickets import Tickets, parse_queue_id, queue_id
+from bot.jobs.queue.unreadable_jobs import find_apology
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -64,63 +65,13 @@ class BotFull(QueueFull):
 _FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull}
 
 
-class SaveOutcome(IntEnum):
-    """What came of saving a checkpoint; ``lua/save.lua`` returns it."""
-
-    SUPERSEDED = 0  # not saved: a later attempt has the job; stop without a trace
-    OK = 1
-    CANCELLED = 2  # saved, and the chat has asked to stop
-
-
-class CloseOutcome(IntEnum):
-    """What came of closing a job; ``lua/close.lua`` returns it."""
-
-    SUPERSEDED = 0  # a later attempt has the job: stop without a trace
-    OK = 1
-    CHANGED = 2  # a part joined it, or a text was edited: it is still open
-
-
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What an accepted update leaves to say to its chat."""
+    """What the chat has to be told about an accepted update."""
 
-    is_new: bool  # whether the update was
+    is_new: bool  # whether the update was stored now, and not before
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
-    """A job that a ticket may run now."""
-
-    gathered: GatheredJob  # what was asked, with all its parts so far
-    attempt: int  # how many times it was started; fences off earlier starts
-    counted_attempts: int  # starts that count against it: not those that a drain or the store ended
-    checkpoints: dict[str, Any]  # what earlier attempts saved, by name
-    cancelled: bool  # whether the chat has asked to stop it
-    has_position_message: bool  # whether a process sends, or sent, the message with its position
-    waiting: int = 0  # how many jobs waited behind it when it was claimed
-
-    @property
-    def job(self) -> Job:
-        """The job with all parts of its request."""
-        return self.gathered.job
-
-
-def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: int) -> ClaimedJob:
-    """Read what is stored of a job; raise a ``ValueError`` or ``KeyError`` if it is not what the bot stores."""
-    gathered = read_gathered_job(fields)
-    if gathered.job.id != job_id:
-        raise ValueError("the stored job has another ID than its key")
-    return ClaimedJob(
-        gathered=gathered,
-        attempt=attempt,
-        counted_attempts=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
-        checkpoints=read_checkpoints(fields),
-        cancelled=JobField.CANCEL_REQUESTED in fields,
-        has_position_message=JobField.POSITION_MESSAGE_CLAIMED in fields,
-        waiting=waiting,
-    )
 
 
 class JobQueue(JobReader):
@@ -129,7 +80,7 @@ class JobQueue(JobReader):
     Args:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
-        quick_docket: Where those of quick queues are added; without, with the others.
+        quick_docket: Where tickets of quick queues are added; ``docket`` by default.
         clock: Source of time for what ages out.
         quotas: What a day allows; everything by default.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
@@ -160,6 +111,7 @@ class JobQueue(JobReader):
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
+        self._has_found_unreadable = False
         self._queue_limit, self._total_limit = queue_limit, total_limit
         self._finished_ttl_s, self._update_ttl_s = finished_ttl_s, update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
@@ -174,7 +126,14 @@ class JobQueue(JobReader):
         self._claim_position_message = LuaScript(redis, __package__, "claim_position_message")
 
     async def sweep(self) -> int:
-        """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
+        """Enqueue scheduled jobs that are due, and give a ticket to each queue that lost its own.
+
+        Returns:
+            How many tickets were added.
+        """
+        if not self._has_found_unreadable:  # What another release wrote was there when this one began.
+            await self.questions.end_unreadable(self.find)
+            self._has_found_unreadable = True
         for stored, job in (await self.scheduled.due(self._clock.now())).items():
             with contextlib.suppress(QueueFull):  # Dropped: so much is waiting already.
                 await self.enqueue([job], f"later:{job.id}")
@@ -269,6 +228,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
 
@@ -312,13 +272,15 @@ class JobQueue(JobReader):
         job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
-            return _read_claimed(fields, job_id, attempt, waiting)
+            return read_claimed_job(fields, job_id, attempt, waiting)
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
-            with contextlib.suppress(QueueFull):  # Once an hour: after an update it may be all that waits.
-                if apology := await self._apology_for(chat, queue, fields, self._clock.now()):
-                    await self.enqueue([apology], f"unreadable:{self._now_s() // 3600}")
+            now = self._clock.now()
+            with contextlib.suppress(QueueFull):
+                if found := await find_apology(self._redis, chat, queue, job_id, fields, now):
+                    apology, cause = found
+                    await self.enqueue([apology], cause)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
 
@@ -475,7 +437,7 @@ class JobQueue(JobReader):
         return bool(await self._claim_position_message([_key(status.job)]))
 
     async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
-        """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
+        """Save checkpoints of a job that waits and therefore has no attempt; do nothing if it was erased."""
         await self._save_waiting([_key(job)], fields=_checkpoint_fields(values))
 
     def _now_s(self) -> int:

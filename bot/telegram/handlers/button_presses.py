@@ -14,7 +14,7 @@ from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import CONFIRMING, VERSION, ButtonAction, pack, unpack
-from bot.jobs.model import MessageLocation, press_id
+from bot.jobs.model import MessageLocation, job_id_of_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -42,7 +42,7 @@ class Press:
         """The id of the job that it asks for: the same when it is pressed twice."""
         action, message = unpack(self.data), self.message
         data = self.data if action is None else pack(action)
-        return press_id(telegram_chat_id_of(message.chat), message.message_id, data)
+        return job_id_of_press(telegram_chat_id_of(message.chat), message.message_id, data)
 
     @property
     def button_is_still_there(self) -> bool:
@@ -64,6 +64,11 @@ def buttons_of(message: Message | None) -> list[InlineKeyboardButton]:
 def action_of(button: InlineKeyboardButton) -> ButtonAction | None:
     """Return what a button does; ``None`` for a link."""
     return unpack(button.callback_data) if isinstance(button.callback_data, str) else None
+
+
+def asks_for_decision(message: Message | None) -> bool:
+    """Return whether a message has buttons by which something is decided that words don't decide."""
+    return any(isinstance(action_of(button), CONFIRMING) for button in buttons_of(message))
 
 
 def without_actions(message: Message, *actions: type[ButtonAction]) -> InlineKeyboardMarkup:
@@ -136,8 +141,7 @@ class ButtonPresses:
                     reply = await handle(Press(update, message, query.data or ""), action)
                 except PressRefused as refused:
                     reply = refused.reply
-                asked = any(isinstance(action_of(button), CONFIRMING) for button in buttons_of(message))
-                if asked and reply.buttons == NO_BUTTONS:
+                if asks_for_decision(message) and reply.buttons == NO_BUTTONS:
                     await self._submitter.record_decision(message)
             else:
                 reply = OLD_BUTTON

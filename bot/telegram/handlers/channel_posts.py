@@ -19,6 +19,7 @@ from bot.telegram.handlers.button_presses import (
     buttons_of,
 )
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
+from bot.telegram.handlers.job_submitter import ANSWER_MARK
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.formatting import visible_length
@@ -41,8 +42,9 @@ class ChannelPosts(HandlerFamily):
         message = message_of(update)
         if (asking := await self._asking_job(update)) is None:
             return False
-        if not message.text:  # A file, which begins something else.
-            await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
+        if not message.text:
+            if attachment_of(message) is not None:  # It begins something else.
+                await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
             return False
         if is_reply(message) and not _asks_for_caption(message.reply_to_message):
             return False
@@ -54,7 +56,7 @@ class ChannelPosts(HandlerFamily):
         job = self._submitter.job(update, JobKind.POST, files=asking.files, payload=payload)
         await self._submitter.enqueue(update, [job])
         await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
-        await self._submitter.record(message, is_answer=True)
+        await self._submitter.record(message, ANSWER_MARK)
         return True
 
     async def drop(self, update: Update) -> bool:

@@ -21,8 +21,9 @@ from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextM
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
+from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
-from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.queue.usual_times import UsualTimes
@@ -55,7 +56,7 @@ class MemoryQuestions:
     asking: str | None = None
     asked: list[str] = field(default_factory=list)
     answers: list[tuple[str, str, list[str]]] = field(default_factory=list)
-    outcome: AnswerOutcome = AnswerOutcome.ANSWERED
+    marks: list[str] = field(default_factory=list)
 
     async def job_id(self, chat: object) -> str | None:
         return self.asking
@@ -69,9 +70,14 @@ class MemoryQuestions:
     async def ticked_options(self, job: Job) -> list[int]:
         return []
 
-    async def answer(self, job: Job, number: str, words: list[str], mark: str) -> AnswerOutcome:
-        self.answers.append((job.id, number, words))
-        return self.outcome
+    async def answer(self, job: Job, number: str, words: Sequence[str], mark: str) -> AnswerOutcome:
+        if mark in self.marks:
+            return AnswerOutcome.REPEATED
+        if self.asking is None:
+            return AnswerOutcome.OVER
+        self.marks.append(mark)
+        self.answers.append((job.id, number, list(words)))
+        return AnswerOutcome.ANSWERED
 
 
 @dataclass
@@ -200,10 +206,10 @@ class RecordingResponder:
         raise NotImplementedError
 
     async def send_file(
-        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, send_as: str = ""
     ) -> None:
         self.sent_files.setdefault(idempotency_key, (name, content_type, content))
-        self.kinds_sent[idempotency_key] = kind_sent
+        self.kinds_sent[idempotency_key] = send_as
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)

@@ -11,7 +11,7 @@ from bot.jobs.buttons import KeepExtras
 from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.model import JobKind
-from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
+from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
 from bot.jobs.steps.deliver import ReplacingResult
 from bot.jobs.steps.export import CachedResultUnusable
 from bot.runtime.arriving_file import ArrivingFile

@@ -1,6 +1,7 @@
 """A voice message answers the agent's open question where speech can be transcribed."""
 
 from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -13,7 +14,7 @@ from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.steps.spoken_answer import SpokenAnswer
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.questions import Question, QuestionSet
-from tests.jobs.steps.conftest import Rig, a_file, queue_of
+from tests.jobs.steps.conftest import Rig, a_file, again, queue_of
 from tests.jobs.steps.test_transcribe import Ears
 
 NUMBER, QUESTION_ID, VOICE_ID = "1.0", 5, 6
@@ -59,9 +60,11 @@ async def test_of_a_long_speech_as_much_is_the_answer_as_a_request_may_have(rig:
     assert len(words) == MAX_PROMPT_CHARS
 
 
-async def test_what_is_said_after_another_answer_goes_on_as_a_file(rig: Rig) -> None:
+async def test_what_is_said_after_another_answer_goes_on_as_a_file(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     attempt = spoken(rig)
-    queue_of(attempt).questions.outcome = AnswerOutcome.OVER
+    monkeypatch.setattr(queue_of(attempt).questions, "answer", AsyncMock(return_value=AnswerOutcome.OVER))
     await SpokenAnswer(Ears("Cartoon"))(attempt)
     assert (rig.responder.sent, rig.responder.deleted) == ({}, [])
 
@@ -82,3 +85,16 @@ async def test_everything_else_goes_on_as_a_file(rig: Rig, case: str) -> None:
         queue_of(attempt).saved[field_of(MessageSend, message_key(NUMBER))] = not_sent.model_dump(mode="json")
     await SpokenAnswer(None if case == "no endpoint" else Ears("" if case == "silence" else "A"))(attempt)
     assert queue_of(attempt).questions.answers == []
+
+
+async def test_an_attempt_that_died_after_its_answer_ends_as_answered(rig: Rig) -> None:
+    attempt = spoken(rig)
+    with pytest.raises(JobEnded):
+        await SpokenAnswer(Ears("cartoon"))(attempt)
+    queue = queue_of(attempt)
+    queue.questions.asking, queue.questions.asked = None, []  # The job that asked goes on.
+    rig.responder.deleted.clear()
+    with pytest.raises(JobEnded) as end:
+        await SpokenAnswer(Ears("something else"))(again(attempt))
+    assert end.value.message == LocalizedMessage("voice.answered", {"text": "Cartoon"}, quiet=True)
+    assert [message_id for _, message_id, _ in rig.responder.deleted] == [QUESTION_ID]
