@@ -28,7 +28,7 @@ from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, re
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus
-from bot.jobs.queue.open_questions import OpenQuestions, member_of
+from bot.jobs.queue.open_questions import OpenQuestions, question_member
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.scheduled_jobs import ScheduledJobs
@@ -394,7 +394,7 @@ class JobQueue(JobReader):
                 keys.ENDED_JOBS,
             ],
             id=job_id,
-            member=member_of(chat, job_id),
+            member=question_member(chat, job_id),
             ttl_s=self._finished_ttl_s,
             now_s=self._now_s(),
             fields_of_sent=FIELDS_OF_SENT,
