@@ -118,6 +118,14 @@ def test_links_are_read_wherever_they_are(given: Json, prompt: str, links: tuple
         ("/edit - shorter", "edit", "shorter"),
         ("/edit .5 seconds", "edit", ".5 seconds"),
         ("/edit “海边”", "edit", "“海边”"),
+        ("/edit3秒之后的都剪掉", "edit", "3秒之后的都剪掉"),
+        ("／edit10秒后剪", "edit", "10秒后剪"),
+        ("/new3秒的猫", "new", "3秒的猫"),
+        ("/edit@edit_bot3秒之后剪掉", "edit", "3秒之后剪掉"),
+        ("/edit5секунд", "edit", "5секунд"),
+        ("/edit2，剪短", "edit2", "剪短"),
+        ("/edit@把视频剪短", "edit", "@把视频剪短"),
+        ("/edit3s cut", "edit3s", "cut"),
         ("/stop", "cancel", ""),
         ("/lang zh", "language", "zh"),
         ("/menu", "help", ""),
@@ -150,13 +158,32 @@ def test_a_command_ends_at_its_last_ascii_character(text: str, name: str | None,
         ("@edit_botсделай короче", "сделай короче"),
         ("\u200f@edit_bot، قص", "قص"),
         ("✂️@edit_bot 1 s", "✂️ 1 s"),
+        ("@edit_bot3秒之后剪掉", "3秒之后剪掉"),
+        ("请@edit_bot2倍速播放", "请2倍速播放"),
         ("@edit_bot2 trim it", "@edit_bot2 trim it"),
+        ("@edit_bot2，剪短", "@edit_bot2，剪短"),
         ("ann@edit_bot.com", "ann@edit_bot.com"),
         ("https://example.org/@edit_bot", "https://example.org/@edit_bot"),
     ],
 )
 def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> None:
     assert without_mention(text, "edit_bot") == words
+
+
+@pytest.mark.parametrize(
+    ("caption", "prompt"),
+    [
+        ("/edittrim it to 1 second", "trim it to 1 second"),
+        ("/edit_trim it", "trim it"),
+        ("/trim to 5 seconds", "trim to 5 seconds"),
+        ("@edit_bot /cut the end", "cut the end"),
+        ("/1秒后剪", "1秒后剪"),
+        ("/status trim it", "trim it"),
+        ("/exprot", ""),
+    ],
+)
+def test_a_caption_is_not_cut_at_an_unknown_command(caption: str, prompt: str) -> None:
+    assert read(message(caption=caption, document=VIDEO)).prompt == prompt
 
 
 def test_a_mention_behind_a_command_is_no_part_of_the_words() -> None:
@@ -196,6 +223,9 @@ def test_in_a_topic_a_reply_to_its_first_message_is_none() -> None:
         pytest.param(message("@edit_bot剪短", chat=GROUP), True, id="mention without entity"),
         pytest.param(message("/edit剪短", chat=GROUP), True, id="command without entity"),
         pytest.param(message("/edit@other_bot cut", chat=GROUP), False, id="another bot's command"),
+        pytest.param(
+            message(caption="@edit_bot /trim it", chat=GROUP, document=VIDEO), True, id="mention, no command"
+        ),
         pytest.param(
             message(caption="/edit剪短", chat=GROUP, document=VIDEO), True, id="command in a caption"
         ),

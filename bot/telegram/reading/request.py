@@ -7,13 +7,23 @@ from dataclasses import dataclass, replace
 from telegram import Message, MessageEntity, MessageOriginUser, TextQuote, User
 from telegram.constants import ChatType, MessageLimit
 
+from bot.job_types import GROUP_ADMIN_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
 from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
-from bot.telegram.reading.commands import EDIT, NEW, Command, find_command, mentions, without_mention
+from bot.telegram.reading.commands import (
+    EDIT,
+    NEW,
+    Command,
+    as_words,
+    find_command,
+    mentions,
+    nearest_command,
+    without_mention,
+)
 from bot.words import bounded
 
 _HARMLESS = (
@@ -179,6 +189,8 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
     # A command does not make a mention part of the words. A forwarded request is one without its command.
     is_stated = stated is not None and (is_own or stated.name == EDIT)
     words = without_mention(stated.words if stated is not None and is_stated else text, username)
+    if command is not None and message.caption and _is_in_words(command):
+        command, words = None, as_words(without_mention(text, username))
     links = read_links(words, has_file=has_file)
     if not is_own and part.files:
         # The file is what was forwarded; links in another person's text bring and refuse nothing.
@@ -214,6 +226,17 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
         offered=links.offered if is_own else "",
     )
 
+
+def _is_in_words(command: Command) -> bool:
+    """Return whether a command that a caption begins with is none: without its name the words would be cut short."""
+    if command.bot or command.name in _COMMANDS:
+        return False
+    nearest = nearest_command(command.name, _COMMANDS)
+    return nearest is None or command.name.startswith(nearest)
+
+
+_COMMANDS = frozenset((*PRIVATE_MENU, *GROUP_ADMIN_MENU, *OPERATOR_COMMANDS, "start"))
+"""Every command that the bot has."""
 
 _WITHOUT_WORDS = ("contact", "dice", "game", "giveaway", "invoice", "location", "poll", "venue")
 """Contents without words or a file. By itself such a message may be meant for anybody."""
