@@ -43,6 +43,68 @@ def read(given: Json, *, agent_knows_replied: bool = False) -> Request:
     return read_request(parsed, User.de_json(BOT, None), agent_knows_replied=agent_knows_replied)
 
 
+LINKS_TO_BOT: list[Json] = [
+    {"type": "text_mention", "offset": 0, "length": 4, "user": BOT},
+    *link(0, 4, "https://t.me/edit_bot"),
+    *link(0, 4, "http://telegram.me/Edit_Bot/"),
+    *link(0, 4, "tg://resolve?domain=edit_bot"),
+    *link(0, 4, "tg://user?id=1"),
+]
+
+
+@pytest.mark.parametrize("entity", LINKS_TO_BOT)
+def test_words_that_link_to_the_bot_are_a_mention_of_it(entity: Json) -> None:
+    assert read(message("Nemo, trim it", entities=[entity])).prompt == "trim it"
+    assert read(message("make Nemo dance", entities=[{**entity, "offset": 5}])).prompt == "make dance"
+
+
+@pytest.mark.parametrize(
+    ("given", "prompt"),
+    [
+        (message("/edit", reply_to_message=answered("a cat, 2 seconds")), "a cat, 2 seconds"),
+        (message("@edit_bot", reply_to_message=answered("a cat, 2 seconds")), "a cat, 2 seconds"),
+        (
+            message(
+                "/edit@edit_bot",
+                quote={"text": "a cat", "position": 0, "is_manual": True},
+                reply_to_message=answered("a cat or a dog", by=BOT),
+            ),
+            "a cat",
+        ),
+        (message("/edit", reply_to_message=answered(f"{URL} trim it")), "trim it"),
+        (message("/edit", reply_to_message=answered("Send a video", by=BOT)), ""),
+        (message("/edit", reply_to_message=answered(caption="Summer sale!", document=VIDEO)), ""),
+    ],
+)
+def test_the_bot_called_without_words_is_asked_for_what_was_answered(given: Json, prompt: str) -> None:
+    request = read({**given, "chat": GROUP})
+    assert request.prompt == prompt
+    assert not (prompt and request.context)
+
+
+@pytest.mark.parametrize("address", ["ftp://example.com/a.mp4", "file:///a.mp4", "rtsp://example.com/a"])
+def test_a_hidden_address_that_no_one_can_fetch_is_refused_as_a_plain_one(address: str) -> None:
+    request = read(message("trim this clip", entities=link(5, 9, address)))
+    assert (request.is_refused, [one.key for one in request.left_out]) == (True, ["link.bad_scheme"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_refused"),
+    [
+        ({}, True),
+        ({"quote": {"text": "A cat", "position": 0}}, False),
+        ({"document": VIDEO}, False),
+    ],
+)
+def test_words_about_a_message_elsewhere_that_nothing_is_seen_of_are_refused(
+    fields: Json, is_refused: bool
+) -> None:
+    request = read(message("trim it", external_reply={"origin": forwarded(BO)}, **fields))
+    assert request.is_refused is is_refused
+    assert [one.key for one in request.left_out] == ["error.reply_unseen"][:is_refused]
+    assert request.offered == ("trim it" if is_refused else "")
+
+
 STORY = {"id": 3, "chat": {"id": 7, "type": "private", "first_name": "Bo"}}
 
 
@@ -242,6 +304,23 @@ def test_in_a_topic_a_reply_to_its_first_message_is_none() -> None:
         ),
         pytest.param(
             message("@edit_bot cut", chat=GROUP, forward_origin=forwarded(BO)), False, id="mention by another"
+        ),
+        *(
+            pytest.param(message("Nemo, cut it", chat=GROUP, entities=[entity]), True, id=f"link {number}")
+            for number, entity in enumerate(LINKS_TO_BOT)
+        ),
+        pytest.param(
+            message("t.me/edit_bot cut it", chat=GROUP, entities=link(0, 13, kind="url")), True, id="address"
+        ),
+        pytest.param(
+            message("Bo, cut it", chat=GROUP, entities=[{**LINKS_TO_BOT[0], "length": 2, "user": BO}]),
+            False,
+            id="a mention of Bo without a name",
+        ),
+        pytest.param(
+            message(caption="Nemo, cut it", caption_entities=LINKS_TO_BOT[:1], document=VIDEO, chat=GROUP),
+            True,
+            id="link to the bot in a caption",
         ),
     ],
 )
