@@ -187,9 +187,9 @@ class Settings(BaseSettings):
     )
     staging_chat: int | None = Field(
         None,
-        description="Id of a chat or channel for guest mode, best of the bot's alone: a video for somebody who has not "
-        "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
-        "for the video instead.",
+        description="Id of a chat or channel for guest mode, preferably one that only the bot uses: a video for "
+        "somebody who has not started the bot goes there first, and from there into the chat where they asked. "
+        "Default: they get a button for the video instead.",
     )
     admins: CommaSeparated[int] = Field(
         (),

@@ -1,4 +1,4 @@
-"""The changes between two drafts as data, to be described in any language.
+"""The changes between two drafts as data; ``jobs/steps/change_list.py`` describes them in words.
 
 >>> from bot.nemo.drafts import read_draft
 >>> before = read_draft({"t": [{"tt": 1, "sg": [{"name": "Lo-fi", "volume": 0.8}]}]})

@@ -343,7 +343,7 @@ class NemoClient:
         """Return a render. A failed one is an answer, not an error.
 
         Raises:
-            UnexpectedAnswer: The answer describes no render. As an unknown status, it would be asked for ever again.
+            UnexpectedAnswer: The answer describes no render. Were it an unknown status, it would be polled forever.
         """
 
         def parse(payload: Any) -> Render | None:
@@ -394,7 +394,7 @@ class NemoClient:
 
         Raises:
             HostNotAllowed: It is on another host.
-            NemoError: It is nowhere, or can't be downloaded.
+            NemoError: The URL is invalid, or the download failed.
         """
         link = self._link(url)
         if link is None:
@@ -457,7 +457,7 @@ class NemoClient:
 
 
 async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> AsyncIterator[bytes]:
-    """Yield chunks until a time of the event loop: a server could send slowly for ever."""
+    """Yield chunks until a time of the event loop: a server could send slowly forever."""
     loop, is_empty = asyncio.get_running_loop(), True
     async for chunk in chunks:
         if loop.time() > ends_s:

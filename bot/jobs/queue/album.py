@@ -82,7 +82,7 @@ class PartText:
 
 STORED_PART = TypeAdapter(RequestPart)
 STORED_TEXT = TypeAdapter(PartText)
-"""Read and write the stored forms. The same text has the same form: an edit without a change is seen by that."""
+"""Read and write the stored forms. Equal texts have equal forms, which shows that an edit changed nothing."""
 
 
 ArrivalKind = Literal["asked", "refused", "begins", "unaddressed", "edited"]
@@ -94,8 +94,8 @@ that joins none before it; `unaddressed`: part of an album that another message 
 class ArrivedPart:
     """A part with what decides where it goes."""
 
-    part: RequestPart  # the part itself
-    text: PartText = PartText()  # its text
+    part: RequestPart
+    text: PartText = PartText()
     kind: ArrivalKind = "asked"  # what its message does
     replied_album: str = ""  # album of the message that it replies to; the whole of that album belongs to it
     replied_part: RequestPart | None = None  # the message that it replies to, if that belongs to it

@@ -23,7 +23,7 @@ class JobField(StrEnum):
     TICKED = "ticked"  # the options of that question that are ticked, with spaces between
     GIVEN_UP = "given_up"  # flag: it is on the list of jobs that were given up
 
-    # Of a request that arrives in parts; see album.py
+    # A request that arrives in parts; see album.py
     VERSION = "version"  # counts the changes of its parts and texts
     CLOSED = "closed"  # flag: no more parts join it
     PART_COUNT = "part_count"  # how many parts joined it

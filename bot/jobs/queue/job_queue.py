@@ -67,9 +67,9 @@ _FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What an accepted update leaves to say to its chat."""
+    """What the chat has to be told about an accepted update."""
 
-    is_new: bool  # whether the update was
+    is_new: bool  # whether the update was stored now, and not before
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
 
@@ -80,7 +80,7 @@ class JobQueue(JobReader):
     Args:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
-        quick_docket: Where those of quick queues are added; without, with the others.
+        quick_docket: Where tickets of quick queues are added; ``docket`` by default.
         clock: Source of time for what ages out.
         quotas: What a day allows; everything by default.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
@@ -437,7 +437,7 @@ class JobQueue(JobReader):
         return bool(await self._claim_position_message([_key(status.job)]))
 
     async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
-        """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
+        """Save checkpoints of a job that waits and therefore has no attempt; do nothing if it was erased."""
         await self._save_waiting([_key(job)], fields=_checkpoint_fields(values))
 
     def _now_s(self) -> int:

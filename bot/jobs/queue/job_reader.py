@@ -33,7 +33,7 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A job that ended with an apology; the latest of them are kept for the operator."""
+    """A job that was given up after an unexpected error; the latest ones are kept for the operator."""
 
     id: str  # the job's id, as in the log
     chat: str  # where it was asked, as ``str(ChatKey)``; the script that erases a chat reads it

@@ -23,7 +23,7 @@ from bot.store.lua_script import LuaScript
 
 
 class AnswerOutcome(StrEnum):
-    """What came of an answer; ``lua/answer.lua`` returns it."""
+    """The outcome of an answer, as ``lua/answer.lua`` returns it."""
 
     ANSWERED = "answered"  # the job goes on
     OVER = "over"  # the question has its answer already, or its job was stopped
@@ -49,7 +49,7 @@ class OpenQuestions:
         self._toggle_option = LuaScript(redis, __package__, "toggle_option")
 
     async def ask(self, job: Job, attempt: int, question_id: str) -> None:
-        """Open a question of a running job, before it is sent; nothing if it has its answer."""
+        """Open a question of a running job before it is sent; do nothing if it has been answered."""
         chat = str(job.chat)
         await self._ask(
             [keys.job_key(chat, job.id), keys.open_question_key(chat)],
@@ -141,7 +141,7 @@ class OpenQuestions:
         )
 
     async def expire(self) -> None:
-        """Let the jobs go on that have waited too long; they end by themselves."""
+        """Resume jobs whose question was not answered in time; their step then ends them."""
         oldest = self._now_s() - keys.ANSWER_TTL_S
         members: list[Any] = await self._redis.zrange(
             keys.OPEN_QUESTIONS, "-inf", f"({oldest}", byscore=True, offset=0, num=100
@@ -150,7 +150,7 @@ class OpenQuestions:
             await self._end_unanswered(member)
 
     async def end_unreadable(self, find: Callable[[ChatKey, str], Awaitable[object | None]]) -> None:
-        """Let the jobs go on that can't be read: nobody could answer, and what is behind them would wait for a day.
+        """Resume jobs that can't be read: nobody could answer, and the jobs behind them would wait for a day.
 
         Args:
             find: Returns a job, or ``None`` if it can't be read.

@@ -72,7 +72,7 @@ class QueueSweep:
         return added
 
     async def look_at_all(self) -> int:
-        """Sweep once, also those queues that were looked at lately."""
+        """Sweep once, including queues that were checked recently."""
         await self._redis.zunionstore(keys.QUEUES, {keys.QUEUES: 0})
         return await self.run()
 

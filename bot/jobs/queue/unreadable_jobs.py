@@ -50,7 +50,7 @@ async def find_apology(
         now: The time, UTC.
 
     Returns:
-        ``None`` for a question, which is soon asked again, and for a notice, which nobody asked for.
+        ``None`` for a quick job: people repeat a question, and nobody waits for a message.
     """
     if queue is not QueueName.MAIN and JobField.HOLDS_REQUEST not in fields:
         return None

@@ -152,7 +152,7 @@ class AgentTurn:
         self._form = ""
 
     async def run(self) -> AgentAnswered:
-        """Send the message, unless an earlier attempt did, and return what came of it, which is saved."""
+        """Send the message, unless an earlier attempt did, and return the saved outcome."""
         received, use = _Received(), None
         asked = self._attempt.load(PromptSent, self._turn.key)
         if asked is not None:

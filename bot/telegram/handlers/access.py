@@ -24,8 +24,9 @@ from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS, _BEFORE_ALL, _AFTER_ACCESS = -3, -2, -1
-"""The groups of handlers that PTB asks before the ordinary ones. Within one group it asks only the first that fits."""
+_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS = -3, -2, -1
+"""The groups of handlers that PTB asks before the ordinary ones. Of one group it runs only the first that fits: in the
+last one, the apology for a failed update goes before what reads its message."""
 
 
 class ForwardedCommand(filters.MessageFilter):
@@ -53,18 +54,22 @@ class AccessGuard(HandlerFamily):
         return {
             _BEFORE_ACCESS: [on_message(filters.ALL, self._stop_for_others)],
             _BEFORE_ALL: [TypeHandler(Update, self._check)],
-            _AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
+            AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
             0: [on_message(ForwardedCommand(), self._forwarded_command)],
         }
 
     async def _stop_for_others(self, update: Update, context: Context) -> None:
-        """Stop commands for other bots, and messages that no person has sent."""
+        """Stop commands for other bots, direct messages to channels, and messages that no person has sent."""
         message = message_of(update)
         username, words = context.bot.username, words_of(message)
         command = find_command(words, username)
+        is_for_others = command is not None and not command.is_for(username)
+        # An answer to direct messages needs ``direct_messages_topic_id`` (Bot API 9.2), which jobs don't have: what is
+        # paid for there could not be delivered.
+        is_for_others = is_for_others or bool(message.chat.is_direct_messages)
         # One with a token goes on to LoginHandlers, which deletes it.
-        is_for_another_bot = command is not None and not command.is_for(username) and not has_token(words)
-        if is_for_another_bot or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+        is_for_others = is_for_others and not has_token(words)
+        if is_for_others or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 

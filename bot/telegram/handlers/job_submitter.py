@@ -13,12 +13,13 @@ from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, message_job, new_job_id
 from bot.jobs.payloads import MessagePayload, Payload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
-from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.queue.quota_messages import quota_message
+from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
 from bot.telegram.reading.addressing import chat_key_of, language_code, requester_id_of, telegram_chat_id_of
@@ -294,16 +295,3 @@ def _is_said(shown: str, answer: str) -> bool:
     """Return whether a message shows an answer, or a part of it, whatever its formatting."""
     first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
     return bool(first and second) and (first in second or second in first)
-
-
-def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> LocalizedMessage:
-    """Return why a request is refused and when the quota resets, or how little of it is left."""
-    kind, limit = "over" if is_over else "left", quotas.limit(warning)
-    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
-    if warning.resource == "requests":
-        n = warning.left
-        if is_over:  # Several versions are several requests: some may be left, but too few.
-            kind, n = ("short", n) if n else ("over", limit)
-        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, "n": n})
-    sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
-    return LocalizedMessage(f"quota.{kind}_bytes_{warning.scope}", {**params, **sizes})

@@ -81,7 +81,10 @@ class RequestHandlers(HandlerFamily):
         return await self._request(update, context, request)
 
     async def _new(self, update: Update, context: Context) -> None:
-        """Begin a project; the words and files that come with ``/new`` are at once the first request in it."""
+        """Begin a project; the words and files that come with ``/new`` are at once the first request in it.
+
+        They say that a new project is meant, so nobody is asked first; the one before stays in ``/projects``.
+        """
         message, projects = message_of(update), ProjectHandlers(self._services)
         request = await self._submitter.read(message, context.bot.bot)
         if message.text and (request.command is None or _only_begins(request)):

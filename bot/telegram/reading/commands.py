@@ -26,11 +26,11 @@ _INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 # Where a name ends though digits follow: they count what the letters behind them name.
 _COUNT = r"\d+(?u:[^\W\d_a-z])"
 
-# A path such as /home/ann/clip.mp4 isn't a command. Chinese keyboards have a slash and an @ of full width, and 、 where
-# others have the slash; a backslash is a slip.
+# A path such as /home/ann/clip.mp4 or \Users\ann\clip.mp4 isn't a command, nor is \title{…} of LaTeX. Chinese keyboards
+# have a slash and an @ of full width, and 、 where others have the slash; a backslash is a slip.
 _COMMAND = re.compile(
     rf"[{_INVISIBLE}]*(?P<written>[/\\、](?P<name>[a-z0-9_]{{1,32}}?)(?:@(?P<bot>[a-z]\w{{2,31}}?))?)"
-    rf"(?:(?![\w/])|(?={_COUNT}))",
+    rf"(?:(?![\w/\\{{])|(?={_COUNT}))",
     re.ASCII | re.IGNORECASE,
 )
 

@@ -180,7 +180,7 @@ class UpdateReceiver:
         try:
             return Update.de_json(item, bot)
         except Exception:
-            # Perhaps of a newer Bot API. If it were not skipped, it would come again for ever.
+            # Perhaps of a newer Bot API. If it were not skipped, it would come again forever.
             metrics.UPDATES.labels("unreadable").inc()
             kinds = [name for name in item if name in ALLOWED_UPDATES]
             log.exception("receiver.unreadable_update", update_id=item.get("update_id"), kinds=kinds)

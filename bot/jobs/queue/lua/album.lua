@@ -41,7 +41,7 @@ local function save_album_part(keys, part, ttl)
   redis.call('EXPIRE', keys.album, ttl.album_s)
 end
 
--- An album goes as a whole: take back what came of it before.
+-- An album is refused as a whole: remove its earlier parts from their job, or cancel a job that has no others.
 local function take_back_album(keys, job)
   local ids, has_others = {}, false
   for _, field in ipairs(redis.call('HKEYS', job)) do
@@ -57,7 +57,7 @@ local function take_back_album(keys, job)
   redis.call('HINCRBY', job, 'version', 1)
 end
 
--- Take back what came of an album before, and refuse what comes later for the same reason.
+-- Refuse an album: undo its earlier parts, and let later ones be refused for the same reason.
 local function refuse_album(keys, part, job, refusal, ttl)
   save_album_part(keys, part, ttl)
   redis.call('HSET', keys.album, 'refusal', cjson.encode(refusal))

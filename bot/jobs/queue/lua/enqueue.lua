@@ -58,7 +58,7 @@ end
 if #main_jobs > 0 then
   local person_limit, count = main_jobs[1].person_limit, redis.call('ZCARD', waiting) + #main_jobs
   if count_waiting_of(person_limit) >= person_limit then return {'person_full'} end
-  -- The last tenth is for people of whom nothing waits yet.
+  -- The last tenth is reserved for people without a waiting job.
   local is_scarce = count > args.total_limit - math.floor(args.total_limit / 10)
   if count > args.total_limit or (is_scarce and count_waiting_of(1) > 0) then return {'bot_full'} end
 end
