@@ -23,7 +23,8 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Attachment, JobKind, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.claimed_job import ClaimedJob
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from bot.jobs.worker.attempt import Attempt

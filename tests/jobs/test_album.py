@@ -21,7 +21,8 @@ from bot.jobs.queue.album import (
     PartText,
     RequestPart,
 )
-from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, QueueFull
+from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome
+from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.gather import Gather, apply_parts, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded

@@ -6,7 +6,8 @@ from typing import Any, cast
 import pytest
 
 from bot.jobs.queue.album import GatheredJob
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue, SaveOutcome
+from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.worker.attempt import Attempt, Interruption
 from tests.clocks import HandClock
 from tests.jobs.conftest import new_job

@@ -15,14 +15,8 @@ from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Tu
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import MessagePayload
-from bot.jobs.queue.job_queue import (
-    BotFull,
-    ClaimedJob,
-    JobQueue,
-    PersonFull,
-    QueueFull,
-    SaveOutcome,
-)
+from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
+from bot.jobs.queue.job_queue import BotFull, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
 from bot.jobs.queue.tickets import parse_queue_id, queue_id
 from bot.nemo.drafts import read_draft

@@ -6,7 +6,8 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import QuestionAnswer
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.claimed_job import ClaimedJob
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.open_questions import AnswerOutcome, member_of, parse_member
 from bot.jobs.queue.tickets import queue_id
 from bot.store import keys

@@ -12,7 +12,8 @@ from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.claimed_job import ClaimedJob
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints

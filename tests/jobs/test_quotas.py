@@ -12,7 +12,8 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PromptSent
 from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivalKind, ArrivedPart, PartText, RequestPart
-from bot.jobs.queue.job_queue import ClaimedJob, Enqueued, JobQueue, QueueFull
+from bot.jobs.queue.claimed_job import ClaimedJob
+from bot.jobs.queue.job_queue import Enqueued, JobQueue, QueueFull
 from bot.jobs.queue.quotas import SENT_CHECKPOINTS, DailyLimit, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.tickets import queue_id
 from bot.store import keys

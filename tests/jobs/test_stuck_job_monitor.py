@@ -9,8 +9,9 @@ from structlog.testing import capture_logs
 from bot.chats.key import ChatKey
 from bot.jobs.messages import ListMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
+from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.erase_chat import ChatEraser
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import GivenUp, JobReader
 from bot.jobs.queue.tickets import queue_id
 from bot.jobs.queue.usual_times import UsualTimes

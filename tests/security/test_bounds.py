@@ -12,7 +12,7 @@ import pytest
 
 from bot.jobs.checkpoints import Turn
 from bot.jobs.messages import Progress
-from bot.jobs.steps import ask_agent
+from bot.jobs.steps import agent_turn
 from bot.jobs.steps.turn_draft import TurnLimits
 from bot.nemo import wire
 from bot.nemo.client import NemoClient
@@ -186,15 +186,14 @@ def test_the_preview_is_worked_out_only_when_it_is_shown(monkeypatch: pytest.Mon
     responder = SimpleNamespace(report_progress=shown.append)
     attempt: Any = SimpleNamespace(clock=SystemClock(), responder=responder, load=lambda *_: None)
     nothing = cast(Any, None)
-    step = ask_agent.AskAgent(nothing, TurnLimits(), nothing, nothing, nothing)
-    turn = ask_agent._AgentTurn(step, attempt, Turn())
-    received, previews = ask_agent._Received(), list[str]()
+    turn = agent_turn.AgentTurn(nothing, TurnLimits(), nothing, nothing, attempt, Turn())
+    received, previews = agent_turn._Received(), list[str]()
 
     def count(text: str) -> CleanedAnswer:
         previews.append(text)
         return remove_screen_talk(text)
 
-    monkeypatch.setattr(ask_agent, "remove_screen_talk", count)
+    monkeypatch.setattr(agent_turn, "remove_screen_talk", count)
     for event in _pieces_of_text(Completeness.PARTIAL)[:100]:
         turn._receive(event, received)
     assert previews == []

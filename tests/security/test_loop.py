@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bot.jobs.checkpoints import Turn
-from bot.jobs.steps import ask_agent
+from bot.jobs.steps import agent_turn
 from bot.jobs.steps.change_list import change_lines
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import TurnLimits
@@ -149,10 +149,9 @@ async def answer(client: httpx.AsyncClient, stream: bytes) -> str:
     )
     project = cast(Project, SimpleNamespace(credentials=WHO, session_id="s"))
     async with answering(client, chunk(stream), END) as nemo:
-        projects: Any = SimpleNamespace(nemo=nemo)
-        step = ask_agent.AskAgent(projects, TurnLimits(), *[cast(Any, None)] * 3)
-        turn = ask_agent._AgentTurn(step, attempt, Turn())
-        received = ask_agent._Received()
+        projects, nothing = cast(Any, SimpleNamespace(nemo=nemo)), cast(Any, None)
+        turn = agent_turn.AgentTurn(projects, TurnLimits(), nothing, nothing, attempt, Turn())
+        received = agent_turn._Received()
         await turn._consume(project, received, StreamTimeout(clock, 600, 900))
     return received.text.text
 
@@ -170,7 +169,7 @@ async def test_no_stream_keeps_others_waiting(
 async def test_no_text_keeps_others_waiting(
     http: httpx.AsyncClient, longest: LongestStep, pattern: str
 ) -> None:
-    text = ask_agent.bounded_answer(await answer(http, sse(said(filled(pattern)))))
+    text = agent_turn.bounded_answer(await answer(http, sse(said(filled(pattern)))))
     assert text
     await asyncio.sleep(0)
     cleaned = remove_screen_talk(text)

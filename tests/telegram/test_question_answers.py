@@ -10,7 +10,7 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend, Questio
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, QueueName
 from bot.jobs.payloads import MessagePayload
-from bot.jobs.queue.job_queue import ClaimedJob
+from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.tickets import queue_id
 from bot.nemo.questions import Question, QuestionSet
 from bot.words import Words

@@ -6,8 +6,8 @@ from redis.asyncio import Redis
 
 from bot.jobs.checkpoints import Checkpoint, field_of
 from bot.jobs.model import QueueName
+from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.job_queue import ClaimedJob
 from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.store import keys
 from bot.store.lua_script import LuaScript

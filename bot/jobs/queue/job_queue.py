@@ -13,7 +13,6 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import structlog
@@ -24,10 +23,11 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import ArrivedPart, GatheredJob, holds_request, read_gathered_job
+from bot.jobs.queue.album import ArrivedPart, holds_request
+from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, read_claimed_job
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
-from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus, read_checkpoints
+from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus
 from bot.jobs.queue.open_questions import OpenQuestions, member_of
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
@@ -64,22 +64,6 @@ class BotFull(QueueFull):
 _FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull}
 
 
-class SaveOutcome(IntEnum):
-    """What came of saving a checkpoint; ``lua/save.lua`` returns it."""
-
-    SUPERSEDED = 0  # not saved: a later attempt has the job; stop without a trace
-    OK = 1
-    CANCELLED = 2  # saved, and the chat has asked to stop
-
-
-class CloseOutcome(IntEnum):
-    """What came of closing a job; ``lua/close.lua`` returns it."""
-
-    SUPERSEDED = 0  # a later attempt has the job: stop without a trace
-    OK = 1
-    CHANGED = 2  # a part joined it, or a text was edited: it is still open
-
-
 @dataclass(frozen=True, slots=True)
 class Enqueued:
     """What an accepted update leaves to say to its chat."""
@@ -87,40 +71,6 @@ class Enqueued:
     is_new: bool  # whether the update was
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimedJob:
-    """A job that a ticket may run now."""
-
-    gathered: GatheredJob  # what was asked, with all its parts so far
-    attempt: int  # how many times it was started; fences off earlier starts
-    counted_attempts: int  # starts that count against it: not those that a drain or the store ended
-    checkpoints: dict[str, Any]  # what earlier attempts saved, by name
-    cancelled: bool  # whether the chat has asked to stop it
-    has_position_message: bool  # whether a process sends, or sent, the message with its position
-    waiting: int = 0  # how many jobs waited behind it when it was claimed
-
-    @property
-    def job(self) -> Job:
-        """The job with all parts of its request."""
-        return self.gathered.job
-
-
-def _read_claimed(fields: dict[str, str], job_id: str, attempt: int, waiting: int) -> ClaimedJob:
-    """Read what is stored of a job; raise a ``ValueError`` or ``KeyError`` if it is not what the bot stores."""
-    gathered = read_gathered_job(fields)
-    if gathered.job.id != job_id:
-        raise ValueError("the stored job has another ID than its key")
-    return ClaimedJob(
-        gathered=gathered,
-        attempt=attempt,
-        counted_attempts=attempt - int(fields.get(JobField.UNCOUNTED_ATTEMPTS, 0)),
-        checkpoints=read_checkpoints(fields),
-        cancelled=JobField.CANCEL_REQUESTED in fields,
-        has_position_message=JobField.POSITION_MESSAGE_CLAIMED in fields,
-        waiting=waiting,
-    )
 
 
 class JobQueue(JobReader):
@@ -312,7 +262,7 @@ class JobQueue(JobReader):
         job_id, attempt, flat, waiting = answer
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
-            return _read_claimed(fields, job_id, attempt, waiting)
+            return read_claimed_job(fields, job_id, attempt, waiting)
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)

@@ -6,114 +6,23 @@ project is compared with how it was before the message.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from dataclasses import dataclass, field
-
 import structlog
 
-from bot.jobs.buttons import Retry
-from bot.jobs.checkpoints import (
-    AFTER,
-    AgentAnswered,
-    Checkpoint,
-    HeldAnswer,
-    KeptDraft,
-    PromptSent,
-    Turn,
-    before_turn,
-)
-from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
-from bot.jobs.question_messages import in_words
+from bot.jobs.checkpoints import AgentAnswered, PromptSent, Turn
 from bot.jobs.queue.credit_limits import CreditLimits
-from bot.jobs.queue.usual_times import TimedStage, UsualTimes
-from bot.jobs.steps.agent_answer import TURN_CALL, send_answer, turn_failed
-from bot.jobs.steps.agent_files import AgentFiles
-from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
-from bot.jobs.steps.pending_generations import PendingGenerations
+from bot.jobs.queue.usual_times import UsualTimes
+from bot.jobs.steps.agent_answer import send_answer, turn_failed
+from bot.jobs.steps.agent_turn import AgentTurn
 from bot.jobs.steps.question import ask_person
 from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.steps.stream_timeout import StreamTimeout
-from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import EDITING, GENERATING, TurnProgress, has_succeeded, stage_of
+from bot.jobs.steps.turn_draft import TurnLimits
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.nemo.agent_file import AgentFile
-from bot.nemo.drafts import Draft
-from bot.nemo.errors import (
-    AuthError,
-    NemoError,
-    RateLimited,
-    ServiceError,
-    SessionGone,
-    StreamBroken,
-    WarmingUp,
-)
-from bot.nemo.events import (
-    AgentQuestion,
-    AgentText,
-    Completeness,
-    Event,
-    KeepAlive,
-    StreamError,
-    Thought,
-    ToolCall,
-    ToolResult,
-)
+from bot.nemo.errors import NemoError, ServiceError
 from bot.nemo.failures import failure_kind
-from bot.nemo.questions import QuestionSet
-from bot.nemo.turns import TurnText
-from bot.projects.projects import Project, Projects
-from bot.runtime.tasks import cancel
+from bot.projects.projects import Projects
 from bot.skills.cards import SkillCards
-from bot.words import Words, names_format
-from bot.words.screen_talk import remove_screen_talk
 
 log = structlog.get_logger(__name__)
-
-SAVE_TEXT_EVERY_S = 2.0
-"""How often the words so far are saved, for an attempt that has to go on without the stream."""
-
-RAW_READABLE_S = 60.0  # how long the news that the raw video is there stays above what follows
-RAW_PAUSE_S = 5.0
-"""If an answer goes on for this long after a video was made, a second stage is shown."""
-
-MAX_ANSWER_CHARS = 20_000
-
-PREVIEW_CHARS = 2000  # the newest of the words so far: what the progress message can show at most
-
-
-class AgentTextSoFar(Checkpoint):
-    """Saved now and then while the agent answers, for an attempt that has to go on without the stream."""
-
-    name = "agent_text"
-    text: str = ""
-    question_set: QuestionSet | None = None  # what it asked so far: nothing of it shows in the project
-    is_generating: bool = False  # whether it announced a video that may come later
-
-
-class RawVideoAnnounced(Checkpoint):
-    """Saved right before the chat is notified that a video is there while the agent goes on with music and titles."""
-
-    name = "raw_video_announced"
-
-
-@dataclass(slots=True)
-class _Received:
-    """What a stream brought so far."""
-
-    text: TurnText = field(default_factory=TurnText)
-    error: StreamError | None = None
-    text_at_error: str = ""
-    question_set: QuestionSet | None = None
-    events: int = 0  # without keep-alives
-    files: int = 0
-    has_worked: bool = False  # a tool was called that changes the project
-    generations: PendingGenerations = field(default_factory=PendingGenerations)
-    raw_video_task: asyncio.Task[None] | None = None  # since a tool made a video
-
-
-class _Broken(Exception):
-    """The stream ended in a way that leaves open what the agent did."""
 
 
 class AskAgent:
@@ -137,10 +46,10 @@ class AskAgent:
         credit_limits: CreditLimits,
         usual_times: UsualTimes,
     ) -> None:
-        self.projects = projects
-        self.usual_times = usual_times
-        self.credit_limits = credit_limits
-        self.turn_limits = turn_limits
+        self._projects = projects
+        self._usual_times = usual_times
+        self._credit_limits = credit_limits
+        self._turn_limits = turn_limits
         self._cards = cards
 
     async def __call__(self, attempt: Attempt) -> None:
@@ -159,18 +68,20 @@ class AskAgent:
                 else:
                     turn, answered = following, await self._take_turn(attempt, following)
             if not attempt.variation:
-                await send_answer(self.projects, self._cards, attempt, answered)
+                await send_answer(self._projects, self._cards, attempt, answered)
         except NemoError as error:
             if type(error) is ServiceError and error.code is not None:
                 raise turn_failed(attempt.job, failure_kind(f"{error.code} {error.message}")) from error
-            raise await ended_by(self.projects, attempt.job, error) from error
+            raise await ended_by(self._projects, attempt.job, error) from error
 
     async def _take_turn(self, attempt: Attempt, turn: Turn) -> AgentAnswered:
         answered = attempt.load(AgentAnswered)
         if answered is not None and answered.turn == turn.number:
             return answered
         try:
-            return await _AgentTurn(self, attempt, turn).run()
+            return await AgentTurn(
+                self._projects, self._turn_limits, self._credit_limits, self._usual_times, attempt, turn
+            ).run()
         except (NemoError, JobEnded) as error:
             if answered is None or not answered.has_changed or not await self._has_same_project(attempt):
                 raise
@@ -180,305 +91,7 @@ class AskAgent:
 
     async def _has_same_project(self, attempt: Attempt) -> bool:
         asked = attempt.load(PromptSent) or PromptSent()
-        return (await self.projects.chats.get(attempt.job.chat)).session_id == asked.session_id
-
-
-class _AgentTurn:
-    """One message to the agent with its answer."""
-
-    def __init__(self, step: AskAgent, attempt: Attempt, turn: Turn) -> None:
-        self._projects = step.projects
-        self._limits = step.turn_limits
-        self._turn = turn
-        self._attempt = attempt
-        self._clock = attempt.clock
-        self._progress = TurnProgress(attempt, step.usual_times)
-        self._spending = TurnCredits(step.projects, step.credit_limits, attempt, turn)
-        self._draft = TurnDraft(step.projects, step.turn_limits, attempt, turn)
-        self._form = ""
-
-    async def run(self) -> AgentAnswered:
-        received, use = _Received(), None
-        asked = self._attempt.load(PromptSent, self._turn.key)
-        if asked is not None:
-            return await self._go_on_without_stream(self._so_far())
-        lost = self._attempt.lost
-        try:
-            await self._projects.call(
-                self._attempt.job,
-                lambda project: self._ask(project, received),
-                on_loss=lost.end if self._attempt.variation else lost.offer,
-            )
-        except _Broken as error:
-            log.warning("ask_agent.broken", reason=str(error))
-            after = await self._recover(received.question_set, received.generations.is_any_announced)
-        else:
-            if received.error is None and received.question_set is None:
-                await self._progress.learn()
-            after, use = await self._after_turn(received)
-        return await self._save_answer(
-            received.text.text,
-            after,
-            received.error,
-            received.question_set,
-            received.files,
-            use,
-            is_generating=received.generations.is_any_announced,
-        )
-
-    async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
-        """End the turn of an attempt that died: it had sent the message, or was about to."""
-        if so_far.question_set is None:
-            await self._attempt.lost.end_if_lost_since_asked()
-        after = await self._recover(so_far.question_set, so_far.is_generating)
-        return await self._save_answer(
-            so_far.text, after, question_set=so_far.question_set, is_generating=so_far.is_generating
-        )
-
-    async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
-        """Return the draft, and the use of credits; the draft hardly waits for that."""
-        has_answer = bool(received.text.text.strip() or received.question_set or received.files)
-        may_lag = not has_answer or received.has_worked or received.error is not None
-        is_generating = received.generations.is_any_announced
-        if is_generating and received.error is None and received.question_set is None:
-            draft = await self._draft.wait_for_video()
-            use = await self._spending.read_after()
-        else:
-            reading = asyncio.create_task(self._spending.read_after())
-            try:
-                draft = await self._draft.read_after_turn(may_lag=may_lag)
-                await asyncio.wait({reading}, timeout=GRACE_S)
-                use = reading.result() if reading.done() else CreditsUse()
-            finally:
-                reading.cancel()
-        if is_generating and not self._draft.has_new_video(draft):
-            use = CreditsUse()  # Charged when it is done: until a balance shows it, the estimate stands.
-        await self._spending.record_use(use)
-        return draft, use
-
-    def _prompt_for(self, project: Project) -> str:
-        prompt = self._attempt.job.prompt
-        if self._turn.prompt:
-            first = self._attempt.load(PromptSent) or PromptSent()
-            is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
-            prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
-        return f"{prompt}\n\n{self._form}" if self._form else prompt
-
-    async def _default_format(self, project: Project) -> str:
-        """Return the words for the chat's default format, which go with the project's first request."""
-        job = self._attempt.job
-        is_first = (await self._projects.chats.get_for(job)).answer_session_id != project.session_id
-        if not is_first or names_format(job.prompt):
-            return ""
-        ratio = (await self._projects.chats.brands.load(job.chat)).ratio
-        return Words(job.language).plain("prompt.default_format", ratio=ratio) if ratio else ""
-
-    def _so_far(self) -> AgentTextSoFar:
-        return self._attempt.load(AgentTextSoFar, self._turn.key) or AgentTextSoFar()
-
-    async def _ask(self, project: Project, received: _Received) -> None:
-        """Send the message and read the stream to its end.
-
-        Raises:
-            _Broken: The message may have arrived, and its answer did not, or not whole.
-            NemoError: It was refused, or never arrived.
-        """
-        draft, asked = await self._reserve_turn(project)
-        await self._progress.begin()
-        self._form = await self._default_format(project)
-        # Last of all: after this, nobody can tell whether an attempt that died has sent the message.
-        await self._attempt.save_all((KeptDraft.of(draft), before_turn(self._turn)), (asked, self._turn.key))
-        try:
-            await self._read_stream(project, received)
-        except NemoError as error:
-            if isinstance(error, StreamBroken) or (error.outcome_unknown and not _is_refusal(error)):
-                raise _Broken(str(error)) from error
-            await self._spending.record_use(CreditsUse(0))
-            raise
-        # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
-        if received.error is not None and received.events == 0:
-            refusal = received.error.as_error(TURN_CALL)
-            if _is_refusal(refusal) and not await self._has_changed(project, refusal):
-                received.error = None
-                await self._spending.record_use(CreditsUse(0))
-                raise refusal
-
-    async def _has_changed(self, project: Project, refusal: NemoError) -> bool:
-        """Return whether the agent changed the draft without a word, or may have."""
-        try:
-            draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
-        except NemoError as error:
-            # A token or session that is refused here too was refused before the agent could begin.
-            return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
-        return self._draft.is_other(draft)
-
-    async def _reserve_turn(self, project: Project) -> tuple[Draft | None, PromptSent]:
-        """Read the draft and the credits, then reserve credits for the turn and count it.
-
-        Raises:
-            JobEnded: A person has to agree to use the last credits, or today's limit doesn't allow the turn.
-            NemoError: The project can't be read.
-        """
-        task = asyncio.create_task(self._spending.read(project))
-        try:
-            state = await self._projects.nemo.get_state(project.credentials, project.session_id)
-            reading = await task
-        finally:
-            task.cancel()
-        await self._spending.ensure_generation_chosen(reading.available)
-        await self._spending.ensure_enough(reading.available)
-        await self._spending.reserve(project, reading)
-        return state.draft, PromptSent(
-            draft_digest=digest_of(state.draft),
-            session_id=project.session_id,
-            credits_before=reading.available,
-            turns_before=await self._spending.turns_before(project),
-        )
-
-    async def _read_stream(self, project: Project, received: _Received) -> None:
-        stream_timeout = StreamTimeout(self._clock, self._limits.silent_s, self._limits.total_s)
-        consumer = asyncio.create_task(self._consume(project, received, stream_timeout))
-        watchdog = asyncio.create_task(stream_timeout.wait_until_over())
-        try:
-            await asyncio.wait({consumer, watchdog}, return_when=asyncio.FIRST_COMPLETED)
-            if not consumer.done():
-                raise _Broken("silent for too long")
-            await consumer
-        finally:
-            await cancel(consumer, watchdog, received.raw_video_task)
-
-    async def _announce_raw_video(self) -> None:
-        """Say that a video is there, if the agent goes on with music, titles and effects by itself."""
-        await self._clock.sleep(RAW_PAUSE_S)
-        await self._attempt.save(RawVideoAnnounced())
-        self._progress.show("answer.raw_ready", readable_s=RAW_READABLE_S)
-
-    async def _consume(self, project: Project, received: _Received, stream_timeout: StreamTimeout) -> None:
-        saved_s, is_unsaved = self._clock.monotonic_s(), False
-        saved = (received.question_set, False)
-        nemo = self._projects.nemo
-        files = AgentFiles(self._attempt, nemo, project, self._attempt.turn_id(self._turn.number))
-        async with contextlib.aclosing(
-            nemo.send_message(project.credentials, project.session_id, self._prompt_for(project))
-        ) as events:
-            async for event in events:
-                if isinstance(event, KeepAlive):
-                    continue
-                stream_timeout.reset()
-                if isinstance(event, AgentFile):
-                    await files.send(event)
-                    received.files = files.count
-                is_unsaved = self._receive(event, received) or is_unsaved
-                # A large file may follow, which takes its time and can't be fetched again.
-                is_whole = isinstance(event, AgentText) and event.completeness is Completeness.COMPLETE
-                del event  # It may hold a whole draft, and the next may be minutes away.
-                now_s = self._clock.monotonic_s()
-                is_due = is_whole or now_s - saved_s >= SAVE_TEXT_EVERY_S
-                new = (received.question_set, received.generations.is_any_announced)
-                if new != saved or (is_unsaved and is_due):
-                    saved_s, saved, is_unsaved = now_s, new, False
-                    so_far = AgentTextSoFar(
-                        text=bounded_answer(received.text.text),
-                        question_set=self._question(received.question_set),
-                        is_generating=received.generations.is_any_announced,
-                    )
-                    await self._attempt.save(so_far, self._turn.key)
-
-    def _receive(self, event: Event, received: _Received) -> bool:
-        """Take in an event; return whether the text may have changed."""
-        match event:
-            case StreamError():
-                received.error, received.text_at_error = event, received.text.text
-                return False
-            case AgentFile() | Thought():
-                received.events += 1
-            case AgentQuestion(asked=asked):
-                received.events += 1
-                before = received.question_set
-                received.question_set = asked if before is None else before.joined(asked)
-            case ToolCall(name=name):
-                received.events += 1
-                stage, work = stage_of(name)
-                received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
-                received.generations.take(event)
-                self._show(stage, work, received)
-            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
-                received.generations.take(event)
-                if has_succeeded(result):
-                    received.raw_video_task = received.raw_video_task or asyncio.create_task(
-                        self._announce_raw_video()
-                    )
-        changed = received.text.add(event)
-        if changed and received.error is not None and received.text.text != received.text_at_error:
-            received.error = None  # The agent went on: the last word counts.
-        if changed:
-            received.events += 1
-            self._show("progress.turn", TimedStage.EDIT, received)
-        return changed
-
-    def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
-        self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
-
-    async def _recover(self, question_set: QuestionSet | None, is_generating: bool) -> Draft | None:
-        """Look at the project until its draft has changed, or for as long as an announced video may take.
-
-        A question changes nothing there.
-
-        Raises:
-            JobEnded: It never did, and no video was announced.
-        """
-        if question_set is not None:
-            return await self._draft.read()
-        self._progress.show_recovery()
-        if is_generating:
-            return await self._draft.wait_for_video()
-        with contextlib.suppress(DraftUnchanged):
-            return await self._draft.wait_for_change()
-        log.warning("ask_agent.lost")
-        text = self._so_far().text
-        if text:
-            await self._attempt.save(HeldAnswer(message=AgentMessage(remove_screen_talk(text).text)))
-        raise JobEnded(
-            LocalizedMessage(
-                "error.stream_lost", buttons=(Button("button.retry", Retry(self._attempt.job.id)),)
-            )
-        )
-
-    async def _save_answer(
-        self,
-        text: str,
-        after: Draft | None,
-        error: StreamError | None = None,
-        question_set: QuestionSet | None = None,
-        files: int = 0,
-        use: CreditsUse | None = None,
-        *,
-        is_generating: bool = False,
-    ) -> AgentAnswered:
-        earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(PromptSent) or PromptSent()
-        used = (use and self._attempt.job.chat.is_private and use.used) or 0
-        has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
-        # Where the draft can't be read, an export shows what there is.
-        is_missing = not self._draft.is_unread and not self._draft.has_new_video(after)
-        answered = AgentAnswered(
-            text=bounded_answer(text),
-            has_changed=has_changed,
-            still_generating=is_generating and error is None and is_missing,
-            failed=error is not None,
-            reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
-            code=None if error is None else error.code,
-            raw_video_announced=self._attempt.load(RawVideoAnnounced) is not None,
-            question_set=self._question(question_set) if error is None else None,
-            turn=self._turn.number,
-            files=files,
-            credits_used=used + (earlier.credits_used if earlier is not None and used else 0),
-            credits_left=use.left if use and used else 0,
-        )
-        await self._attempt.save_all((KeptDraft.of(after), AFTER), (answered, ""))
-        return answered
-
-    def _question(self, asked: QuestionSet | None) -> QuestionSet | None:
-        return None if asked is None else in_words(asked, Words(self._attempt.job.language))
+        return (await self._projects.chats.get(attempt.job.chat)).session_id == asked.session_id
 
 
 async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> AgentAnswered:
@@ -486,13 +99,3 @@ async def _end_early(attempt: Attempt, answered: AgentAnswered, turn: Turn) -> A
     early = answered.changed(turn=turn.number, text="", files=0, question_set=None, failed=True)
     await attempt.save(early)
     return early
-
-
-def bounded_answer(text: str) -> str:
-    """Return as much of the agent's words as is kept: more than any chat is shown, and no long work."""
-    return text[:MAX_ANSWER_CHARS]
-
-
-def _is_refusal(error: NemoError) -> bool:
-    """Return whether the service certainly refused the message, so that it may be sent again after a repair."""
-    return isinstance(error, (AuthError, SessionGone, RateLimited, WarmingUp))

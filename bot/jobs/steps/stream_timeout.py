@@ -1,6 +1,6 @@
 """The timeout of the agent's stream: of its silences, and of the whole.
 
-``ask_agent.py`` reads the stream, and recovers after a timeout; ``turn_draft.py`` then waits for the draft.
+``agent_turn.py`` reads the stream, and recovers after a timeout; ``turn_draft.py`` then waits for the draft.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from bot.jobs.messages import LocalizedMessage, OutgoingMessage
 from bot.jobs.model import JobState
 from bot.jobs.ports import Responder
 from bot.jobs.queue.album import GatheredJob
-from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome
+from bot.jobs.queue.job_queue import JobQueue
 from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.clock import Clock
 

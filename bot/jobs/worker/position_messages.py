@@ -14,7 +14,8 @@ from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.ports import RECEIVED_REACTION, ChatGone, ResponderFactory
-from bot.jobs.queue.job_queue import ClaimedJob, JobQueue
+from bot.jobs.queue.claimed_job import ClaimedJob
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes, left_s, rounded_s

@@ -66,6 +66,11 @@ def action_of(button: InlineKeyboardButton) -> ButtonAction | None:
     return unpack(button.callback_data) if isinstance(button.callback_data, str) else None
 
 
+def asks_for_decision(message: Message | None) -> bool:
+    """Return whether a message has buttons by which something is decided that words don't decide."""
+    return any(isinstance(action_of(button), CONFIRMING) for button in buttons_of(message))
+
+
 def without_actions(message: Message, *actions: type[ButtonAction]) -> InlineKeyboardMarkup:
     """Return the keyboard of a message without the buttons of these actions."""
     return _keyboard_of(message, lambda button: not isinstance(action_of(button), actions))
@@ -136,8 +141,7 @@ class ButtonPresses:
                     reply = await handle(Press(update, message, query.data or ""), action)
                 except PressRefused as refused:
                     reply = refused.reply
-                asked = any(isinstance(action_of(button), CONFIRMING) for button in buttons_of(message))
-                if asked and reply.buttons == NO_BUTTONS:
+                if asks_for_decision(message) and reply.buttons == NO_BUTTONS:
                     await self._submitter.record_decision(message)
             else:
                 reply = OLD_BUTTON

@@ -19,6 +19,7 @@ from bot.telegram.handlers.button_presses import (
     buttons_of,
 )
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
+from bot.telegram.handlers.job_submitter import ANSWER_MARK
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.reading.attachments import attachment_of
 from bot.telegram.sending.formatting import visible_length
@@ -54,7 +55,7 @@ class ChannelPosts(HandlerFamily):
         job = self._submitter.job(update, JobKind.POST, files=asking.files, payload=payload)
         await self._submitter.enqueue(update, [job])
         await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
-        await self._submitter.record(message, is_answer=True)
+        await self._submitter.record(message, ANSWER_MARK)
         return True
 
     async def drop(self, update: Update) -> bool:

@@ -26,6 +26,7 @@ from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.reading.commands import EDIT, NEW
 from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
+from bot.telegram.sending.sent_messages import BARE_ANSWER
 from bot.words.phrases import action_for
 
 
@@ -90,10 +91,10 @@ class EditedMessageHandlers(HandlerFamily):
         seen = await self._job_queue.seen(
             chat_key_of(message), telegram_chat_id_of(message.chat), message.message_id
         )
-        if seen is not None and seen.removeprefix(ANSWER_MARK) in ("", digest_of(message)):
+        if seen is not None and seen.lstrip(ANSWER_MARK + BARE_ANSWER) in ("", digest_of(message)):
             return None
         if seen is not None and seen.startswith(ANSWER_MARK):
-            await self._submitter.record(message, is_answer=True)
+            await self._submitter.record(message, ANSWER_MARK)
             return await self._submitter.reply(update, LocalizedMessage("edited.answer"))
         if request.command is not None and not request.is_edit:
             if request.is_addressed and (message.chat.type == ChatType.PRIVATE or request.command.bot):

@@ -26,7 +26,7 @@ from bot.telegram.reading.request import Request, digest_of, read_request
 from bot.telegram.receiving.application import AnyApplication
 from bot.telegram.sending.activity_signals import ActivitySignals
 from bot.telegram.sending.api_calls import TelegramCalls
-from bot.telegram.sending.sent_messages import CONFIRMATION, DECIDED, SentMessageLog
+from bot.telegram.sending.sent_messages import SentMessageLog
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
@@ -35,7 +35,7 @@ _FULL: dict[type[Exception], str] = {BotFull: "error.all_busy", PersonFull: "err
 """Texts for full queues other than the chat's own."""
 
 ANSWER_MARK = "="
-"""Prefix of what is recorded of a message that answered a question."""
+"""Prefix of what is recorded of a message that answered a question: no edit makes it a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,38 +158,24 @@ class JobSubmitter:
         with contextlib.suppress(QueueFull):  # Asked over and over: an answer is on its way.
             await self.job_queue.enqueue([await self._saying(update, message)], update.update_id)
 
-    async def record(self, message: Message, *, is_answer: bool = False) -> None:
+    async def record(self, message: Message, mark: str = "") -> None:
         """Record a message, and that a person still needs the message that it replies to or pins.
 
         Args:
             message: The message.
-            is_answer: Whether it answered a question: no edit makes it a request then.
+            mark: ``ANSWER_MARK`` if it answered a question, ``BARE_ANSWER`` if it answers nothing.
         """
         telegram_chat_id, key = telegram_chat_id_of(message.chat), chat_key_of(message)
-        digest = f"{ANSWER_MARK if is_answer else ''}{digest_of(message)}"
+        digest = f"{mark}{digest_of(message)}"
         await self.sent.record(telegram_chat_id, message.message_id, key, content=digest)
         for needed in (message.reply_to_message, message.pinned_message):
             if needed is not None:
                 await self.chats.mark_result_in_use(key, telegram_chat_id, needed.message_id)
 
-    async def answers_bot(self, message: Message, request: Request) -> str | None:
-        """Return the key of the reply to a bare answer that isn't for the agent; ``None`` if it may be.
-
-        The agent would be paid for what was said to the bot, or to nobody.
-        """
-        key = chat_key_of(message)
-        before = await self.sent.confirmation_before(key, message.message_id) if key.is_private else None
-        if before == CONFIRMATION:
-            return "confirm.press"
-        chat = await self.chats.get(key)
-        has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id
-        is_for_agent = bool(request.context) or (has_spoken and before is None)
-        return None if is_for_agent else "confirm.nothing"
-
     async def record_decision(self, message: Message) -> None:
         """Record that a message of the bot asks for no decision any more."""
-        await self.sent.record(
-            telegram_chat_id_of(message.chat), message.message_id, chat_key_of(message), content=DECIDED
+        await self.sent.mark_decided(
+            telegram_chat_id_of(message.chat), message.message_id, chat_key_of(message)
         )
 
     async def read(self, message: Message, bot: User) -> Request:

@@ -17,6 +17,7 @@ from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.nemo.questions import QuestionSet
 from bot.telegram.handlers.button_presses import NO_BUTTONS, OLD_JOB, Press, PressReply, action_of, buttons_of
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers
+from bot.telegram.handlers.job_submitter import ANSWER_MARK
 from bot.telegram.handlers.permissions import is_own
 from bot.telegram.reading.addressing import chat_key_of, is_reply, message_of
 from bot.telegram.receiving.application import Context
@@ -130,7 +131,7 @@ class QuestionHandlers(HandlerFamily):
         outcome = await job_queue.questions.answer(job, question_id, words, update.update_id)
         if outcome is AnswerOutcome.OVER:
             return False
-        await self._submitter.record(message, is_answer=True)
+        await self._submitter.record(message, ANSWER_MARK)
         if shown is not None and outcome is not AnswerOutcome.REPEATED:
             view = answered_message(question_set, index, words)
             redraw = self._services.presses.show(update, chat_key_of(message), shown, view)

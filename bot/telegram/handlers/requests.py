@@ -22,6 +22,7 @@ from bot.jobs.payloads import (
 )
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import links_refused, with_request_kept
+from bot.telegram.handlers.button_presses import asks_for_decision
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
 from bot.telegram.handlers.handler_family import (
@@ -35,10 +36,11 @@ from bot.telegram.handlers.projects import ProjectHandlers, last_editor_id
 from bot.telegram.handlers.question_answers import QuestionHandlers
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
-from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of
+from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of, telegram_chat_id_of
 from bot.telegram.reading.commands import EDIT, NEW, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, words_of
 from bot.telegram.receiving.application import Context
+from bot.telegram.sending.sent_messages import BARE_ANSWER, CONFIRMATION, DECIDED
 from bot.words.phrases import (
     PhraseAction,
     SmallTalk,
@@ -170,8 +172,9 @@ class RequestHandlers(HandlerFamily):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
         is_answer = is_words_alone and not request.links and is_bare_answer(request.prompt)
-        if is_answer and (key := await self._submitter.answers_bot(message, request)) is not None:
-            return await self._submitter.reply(update, LocalizedMessage(key))
+        if is_answer and (key := await self._answers_bot(message, request)) is not None:
+            await self._submitter.reply(update, LocalizedMessage(key))
+            return await self._submitter.record(message, BARE_ANSWER)
         if (talk := await self._small_talk(message, request)) is not None and not has_own_file:
             line = MessagePayload(
                 message=LocalizedMessage(f"small_talk.{talk}"), reaction=_REACTIONS.get(talk, "")
@@ -226,6 +229,28 @@ class RequestHandlers(HandlerFamily):
         # Without prompt and files: those are stored as parts, and join the job in ``album.read_gathered_job``.
         await self._submitter.enqueue(update, jobs, arrival)
         return None
+
+    async def _answers_bot(self, message: Message, request: Request) -> str | None:
+        """Return the key of the reply to a bare answer that isn't for the agent; ``None`` if it may be.
+
+        The agent would be paid for what was said to the bot, or to nobody.
+        """
+        key, replied = chat_key_of(message), message.reply_to_message
+        if asks_for_decision(replied):
+            return "confirm.press"
+        before = None
+        if replied is not None:
+            where = telegram_chat_id_of(message.chat)
+            if await self._job_queue.seen(key, where, replied.message_id) == DECIDED:
+                return "confirm.nothing"
+        if key.is_private:
+            before = await self._submitter.sent.confirmation_before(key, message.message_id)
+        if before == CONFIRMATION:
+            return "confirm.press"
+        chat = await self._chats.get(key)
+        has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id
+        is_for_agent = bool(request.context) or (has_spoken and before is None)
+        return None if is_for_agent else "confirm.nothing"
 
     async def _small_talk(self, message: Message, request: Request) -> SmallTalk | None:
         """Return the kind of small talk that a message is, unless it may answer what the agent asked in words."""

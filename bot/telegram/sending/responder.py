@@ -48,7 +48,7 @@ from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
-from bot.telegram.sending.sent_messages import CONFIRMATION, HINT
+from bot.telegram.sending.sent_messages import CONFIRMATION
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -214,8 +214,6 @@ class TelegramResponder:
             )
             if self._job.chat.is_private and any(isinstance(one.action, CONFIRMING) for one in buttons):
                 await self._sender.record(sent, CONFIRMATION)
-            elif isinstance(message, LocalizedMessage) and message.key == "confirm.press":
-                await self._sender.record(sent, HINT)
 
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""

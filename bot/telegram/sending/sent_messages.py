@@ -15,11 +15,14 @@ PROBE_LIMIT = 40
 PROBE_AHEAD = 5
 """How many numbers above the newest known one are tried: the lost message may be the newest of all."""
 
-CONFIRMATION, DECIDED, HINT = "?", "!", "."
-"""Contents of messages of the bot: it asks for a decision by buttons; that was made; it points to the buttons."""
+CONFIRMATION, DECIDED = "?", "!"
+"""Contents of messages of the bot: it asks for a decision by buttons; that was made."""
 
-_HINTS_PASSED = 5
-"""How many words of a person that no decision came of are looked past, with what the bot said to them."""
+BARE_ANSWER = "."
+"""Prefix of the content of a person's message that answers nothing, such as "yes" where a button has to be pressed."""
+
+_ANSWERS_PASSED = 5
+"""How many of those are looked past, with what the bot said to them."""
 
 
 class SentMessageLog:
@@ -88,14 +91,22 @@ class SentMessageLog:
             f"({message_id}",
             "-inf",
             start=0,
-            num=_HINTS_PASSED,
+            num=_ANSWERS_PASSED,
             withscores=True,
         )
-        for _, number in rows:
-            content = await self._redis.get(keys.seen_key(str(chat), chat.chat_id, int(number)))
-            if content != HINT:
-                return str(content) if content in (CONFIRMATION, DECIDED) else None
+        for request_id, number in rows:
+            numbers = (int(request_id), int(number))
+            asked, latest = await self._redis.mget(
+                [keys.seen_key(str(chat), chat.chat_id, one) for one in numbers]
+            )
+            if not str(asked).startswith(BARE_ANSWER):
+                return str(latest) if latest in (CONFIRMATION, DECIDED) else None
         return None
+
+    async def mark_decided(self, telegram_chat_id: int, message_id: int, chat: ChatKey) -> None:
+        """Record that a known message of the bot asks for no decision any more; see `record` for the arguments."""
+        seen = keys.seen_key(str(chat), telegram_chat_id, message_id)
+        await self._redis.set(seen, DECIDED, ex=keys.SEEN_TTL_S)
 
     async def newest(self, chat_id: int) -> int:
         """Return the highest known number, or 0."""

@@ -21,8 +21,9 @@ from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextM
 from bot.jobs.model import Attachment, Job, JobState, QueueName
 from bot.jobs.ports import FileGone, OpenFile, Result
 from bot.jobs.queue.album import GatheredJob, RequestPart
+from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome
 from bot.jobs.queue.credit_limits import CreditLimits, DailyCredits
-from bot.jobs.queue.job_queue import ClaimedJob, CloseOutcome, JobQueue, SaveOutcome
+from bot.jobs.queue.job_queue import JobQueue
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.queue.usual_times import UsualTimes

@@ -25,9 +25,10 @@ from bot.jobs.model import JobState
 from bot.jobs.queue.account_credits import AccountCredits, AccountSums
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
-from bot.jobs.steps import ask_agent
+from bot.jobs.steps import agent_turn
 from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
-from bot.jobs.steps.ask_agent import AgentTextSoFar, AskAgent
+from bot.jobs.steps.agent_turn import AgentTextSoFar
+from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.credits_use import TurnCredits
 from bot.jobs.steps.turn_draft import TurnDraft, TurnLimits
 from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
@@ -119,7 +120,7 @@ async def test_a_process_that_dies_while_a_file_comes_leaves_the_words_and_the_r
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file itself can't be fetched again."""
-    monkeypatch.setattr(ask_agent, "SAVE_TEXT_EVERY_S", 3600)  # As if the words had come right before it.
+    monkeypatch.setattr(agent_turn, "SAVE_TEXT_EVERY_S", 3600)  # As if the words had come right before it.
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script([{"edit": TRIM}, {"text": "The cover follows."}, {"hold": "file"}])
     attempt = rig.attempt(rig.job(prompt=TRIM))

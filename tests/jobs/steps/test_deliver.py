@@ -9,7 +9,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer
 from bot.jobs.messages import AgentMessage, LocalizedMessage
 from bot.jobs.model import JobKind
-from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
+from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
 from bot.jobs.steps.deliver import ReplacingResult
 from bot.jobs.steps.export import CachedResultUnusable
 from bot.runtime.tasks import cancel

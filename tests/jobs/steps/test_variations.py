@@ -14,7 +14,7 @@ from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import VariationsPayload
-from bot.jobs.queue.job_queue import ClaimedJob, SaveOutcome
+from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.make_variations import MakeVariations, VariationEnded
 from bot.jobs.steps.offer_variations import OfferVariations
