@@ -132,7 +132,7 @@ def sandbox(
         typer.Option(
             min=1,
             max=10_000,
-            help="Let so many people write at once, with your settings' limits and intervals, and print what it took.",
+            help="Let this many people write at once, with your settings' limits, and print what it took.",
             metavar="CHATS",
         ),
     ] = None,

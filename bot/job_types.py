@@ -185,8 +185,9 @@ JOB_TYPES: Final = (
         lambda d: (Forget(d.eraser),),
         CommandSpec("forget", private=130, group_admin=20, needs_handler=True),
     ),
+    # Beside the requests, one right behind it would miss the file.
+    JobType(JobKind.BRAND, MAIN, lambda d: (SetBrand(d.chats),)),
     JobType(JobKind.POST, QUICK, lambda d: (PostToChannel(d.chats, d.group_admins),)),
-    JobType(JobKind.BRAND, QUICK, lambda d: (SetBrand(d.chats),)),
     JobType(JobKind.COMPARE, QUICK, lambda d: (ShowComparison(d.chats),)),
     JobType(
         JobKind.STATUS,

@@ -32,7 +32,7 @@ MEBIBYTE = 1024 * 1024
 DEFAULT_CHAT_TTL_DAYS = 90
 
 ENV_FILE = Path(".env")
-"""Settings that the environment doesn't have, in the directory in which the bot is started."""
+"""File with settings, in the directory in which the bot is started. The environment takes precedence."""
 
 SECRETS_DIR = Path("/run/secrets")
 """Where container engines put secrets, a file each."""
@@ -187,9 +187,9 @@ class Settings(BaseSettings):
     )
     staging_chat: int | None = Field(
         None,
-        description="Id of a chat or channel for guest mode, best of the bot's alone: a video for somebody who has not "
-        "started the bot goes there first, and from there into the chat where they asked. Default: they get a button "
-        "for the video instead.",
+        description="Id of a chat or channel for guest mode, preferably one that only the bot uses: a video for "
+        "somebody who has not started the bot goes there first, and from there into the chat where they asked. "
+        "Default: they get a button for the video instead.",
     )
     admins: CommaSeparated[int] = Field(
         (),
@@ -275,7 +275,7 @@ class Settings(BaseSettings):
         10_000,
         ge=1,
         le=1_000_000,
-        description="Edits that may wait in all chats together; more are refused with a message.",
+        description="Requests that may wait in all chats together; more are refused with a message.",
     )
     job_attempts: int = Field(
         5, ge=1, le=100, description="Attempts after which an interrupted job is given up."

@@ -68,8 +68,8 @@ class ChatReadCache(Generic[T]):
         return value
 
     @contextlib.contextmanager
-    def changing(self, key: ChatKey, change: Callable[[T], T] | None = None) -> Iterator[None]:
-        """Keep the cached chat right across a write: apply the same change to it if the write succeeds, else drop it.
+    def updating(self, key: ChatKey, change: Callable[[T], T] | None = None) -> Iterator[None]:
+        """Update the cached chat along with a write: apply the same change if the write succeeds, otherwise drop it.
 
         Args:
             key: Which chat is written.

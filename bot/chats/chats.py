@@ -178,7 +178,7 @@ class Chat(ChatFields):
     key: ChatKey
 
     def lacks_export(self, now: datetime) -> bool:
-        """Return whether the account's plan refused an export so lately that only a request for one tries again."""
+        """Return whether the account's plan refused an export so recently that only a request for one tries again."""
         return self.export_refused_at is not None and now - self.export_refused_at < EXPORT_REFUSED_FOR
 
     def exports_by_itself(self, now: datetime) -> bool:
@@ -304,7 +304,7 @@ class Chats:
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
         name = keys.chat_key(str(key.of_account))
-        with self._readings.changing(key):
+        with self._readings.updating(key):
             async with self._redis.pipeline(transaction=True) as transaction:
                 transaction.hsetnx(name, STORED_NAMES["client_id"], to_stored(uuid4()))
                 transaction.hget(name, STORED_NAMES["client_id"])
@@ -318,7 +318,7 @@ class Chats:
         return self._token_cipher.digest(f"person {person_id}")
 
     def account_lock(self, key: ChatKey) -> Lock:
-        """Return a lock that one job of all the chat's topics has at a time, in whichever process."""
+        """Return a lock that only one job of the chat, in any topic and process, has at a time."""
         name = keys.account_lock_key(str(key.of_account))
         # What erases the chat takes the lock as well.
         return self._redis.lock(name, timeout=keys.ACCOUNT_LOCK_TTL_S, raise_on_release_error=False)
@@ -349,7 +349,7 @@ class Chats:
             default = {name: Chat.model_fields[name].default for name, value in new.items() if value is None}
             return chat.changed(**new | default)
 
-        with self._readings.changing(key, changed):
+        with self._readings.updating(key, changed):
             await self._write(key, values)
 
     async def has_content(self, chat: Chat) -> bool:
@@ -368,7 +368,7 @@ class Chats:
         Args:
             chat: The chat.
             now: When it was used, UTC.
-            is_lost: Whether NemoVideo no longer has it.
+            is_lost: Whether NemoVideo no longer has it, or refuses its guest account.
         """
         if chat.session_id is not None and await self.has_content(chat):
             await self.project_list.save(
@@ -389,13 +389,13 @@ class Chats:
         latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
         changes = latest | {"result_session_id": before.session_id or "", "result_in_use": None}
         expected = {name: getattr(before, name) or "" for name in latest}
-        with self._readings.changing(before.key):
+        with self._readings.updating(before.key):
             await self._write(before.key, changes, expected)
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Record that a person still needs a message, if it holds the latest finished video."""
         latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
-        with self._readings.changing(key):
+        with self._readings.updating(key):
             await self._write(key, {"result_in_use": True}, latest)
 
     async def save_result(self, key: ChatKey, result: CachedResult) -> None:

@@ -29,7 +29,7 @@ class ListedProject(StoredModel):
         name: Words of its first request, or a name that a person gave it; empty if it has none yet.
         used_at: When it was last changed or opened, UTC.
         duration_ms: The length of its timeline; None if that is empty or unknown.
-        is_lost: Whether NemoVideo no longer had it when it was last asked.
+        is_lost: Whether NemoVideo no longer had it, or refused its guest account, when it was last asked.
         topic_id: The topic where it was last used; ``save`` sets it.
     """
 

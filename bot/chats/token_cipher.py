@@ -35,7 +35,7 @@ class TokenCipherError(StoreError):
 class TokenCipher:
     """Encrypts and decrypts with a list of keys: the first encrypts, all decrypt.
 
-    AES-GCM takes 90 bytes less a text than Fernet, for each chat with a guest account.
+    AES-GCM instead of Fernet saves 90 bytes a text; every chat with a guest account has one.
 
     Each text is bound to its place, such as a chat's field: who can write to the store, but has no key, gains nothing
     by copying a text to a place of their own.
@@ -89,7 +89,7 @@ class TokenCipher:
         """
         if not keys and not (data_dir / KEY_FILE).exists() and await redis.exists(CIPHER_MARKER):
             raise TokenCipherError(
-                f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: bring it back, or"
+                f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: restore it, or"
                 " set ENCRYPTION_KEYS to it; if it is lost for good, see A lost key in deploy/README.md"
             )
         cipher = cls.open([key.get_secret_value() for key in keys], data_dir)
@@ -136,7 +136,7 @@ class TokenCipher:
         raise TokenCipherError("No encryption key opens this text here")
 
     def digest(self, text: str) -> str:
-        """Return a digest that nobody without the first key can find the text to, however few texts there may be."""
+        """Return a keyed digest: without the first key the text can't be found, not even by trying all texts."""
         return hmac.digest(self._first_key, text.encode(), "sha256").hex()[:32]
 
     def rotate(self, secret: str, context: str) -> str:

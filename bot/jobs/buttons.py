@@ -163,7 +163,12 @@ class EditHeard(JobButton, name="edit_heard"):
 
 
 class RunHeld(JobButton, name="held"):
-    """Run a held request with its words and files, but without its links; ``job_id`` names the job that holds it."""
+    """Run a held request with its words and files, but without its links; ``job_id`` names the job that holds it.
+
+    Without a job id: in a refusal whose request isn't stored yet.
+    """
+
+    job_id: str = ""
 
 
 class Export(ButtonAction, name="export"):

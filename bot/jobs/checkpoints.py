@@ -193,6 +193,11 @@ class AgentAnswered(Checkpoint):
     credits_used: int = 0  # what it cost; 0 if that is unknown, or not to be shown
     credits_left: int = 0  # what is left then
 
+    @property
+    def is_exportable(self) -> bool:
+        """Whether an export brings what was paid for, now or once it is made; asking again would be charged again."""
+        return self.has_changed or self.still_generating
+
 
 class KeptDraft(Checkpoint):
     """Saved with ``PromptSent``: the draft before a turn, and with ``AgentAnswered``: the one after it (key ``AFTER``).

@@ -18,6 +18,7 @@ from pydantic import (
 
 from bot.chats.key import ChatKey
 from bot.chats.project_file import ProjectFile
+from bot.jobs.checkpoints import SentMessage
 from bot.jobs.job_state import JobState as JobState
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.payloads import (
@@ -89,7 +90,7 @@ class JobKind(StrEnum):
 
 
 ACKNOWLEDGED = frozenset({JobKind.EDIT, JobKind.EXPORT, JobKind.VARIATIONS})
-"""Kinds of jobs whose request has a reaction as long as they take."""
+"""Kinds of jobs whose request gets a reaction: one while they run, another when they are done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,16 +267,18 @@ def message_job(
     language: str,
     asked_at: datetime,
     job_id: str | None = None,
+    progress_message: SentMessage | None = None,
 ) -> Job:
     """Make a job that sends a message which doesn't answer another one.
 
     Args:
-        chat: Where to say it.
-        message: What to say.
-        requester_id: Telegram id of the person on whose behalf it is said.
+        chat: The chat that gets the message.
+        message: The message.
+        requester_id: Telegram id of the person that the message is for.
         language: The chat's, as in ``Job``.
         asked_at: When, UTC.
         job_id: The job's id, where it has to be the same in another attempt or process.
+        progress_message: A message in the chat whose place it takes.
     """
     return Job(
         id=job_id or new_job_id(),
@@ -286,26 +289,26 @@ def message_job(
         message_id=None,
         language=language,
         asked_at=asked_at,
-        payload=MessagePayload(message=message),
+        payload=MessagePayload(message=message, progress_message=progress_message),
     )
 
 
-def retry_id(job_id: str) -> str:
+def retry_job_id(job_id: str) -> str:
     """Return the id of the job that retries another one: always the same, so that two presses start one job."""
-    return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+    return derived_job_id(f"retry of {job_id}")
 
 
-def follow_up_id(job_id: str, look: int) -> str:
-    """Return the id of the job that looks after another one for the nth time."""
-    return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+def follow_up_job_id(job_id: str, number: int) -> str:
+    """Return the id of the nth job that follows from another one: always the same, so that it is stored once."""
+    return derived_job_id(f"look {number} of {job_id}")
 
 
 def guest_job_id(query_id: str) -> str:
     """Return the id of the job that a guest query asks for: the same when its update comes again."""
-    return hashlib.sha256(f"guest query {query_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+    return derived_job_id(f"guest query {query_id}")
 
 
-def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
+def job_id_of_press(telegram_chat_id: int, message_id: int, data: str) -> str:
     """Return the id of the job that a button starts: always the same, so that two presses start one job.
 
     Args:
@@ -313,9 +316,12 @@ def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
         message_id: The message with the button.
         data: The button's callback data.
     """
-    return hashlib.sha256(f"press of {data} in {telegram_chat_id}/{message_id}".encode()).hexdigest()[
-        : 2 * JOB_ID_BYTES
-    ]
+    return derived_job_id(f"press of {data} in {telegram_chat_id}/{message_id}")
+
+
+def derived_job_id(cause: str) -> str:
+    """Return the id of the job that has a cause, named in the form that is hashed: the same in all processes."""
+    return hashlib.sha256(cause.encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def new_job_id() -> str:

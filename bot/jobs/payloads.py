@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field
 
 from bot.chats.brand import BrandPart
 from bot.jobs.buttons import ExtractKind, VariationAspect
+from bot.jobs.checkpoints import SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.store.stored_model import StoredModel
 
@@ -15,7 +16,13 @@ class Payload(StoredModel):
     """Base of all payloads. An unknown field of a later release is ignored."""
 
 
-class EditPayload(Payload):
+class RequestPayload(Payload):
+    """Base of those that hold a request, or run one."""
+
+    new_job_id: str = ""  # the ``/new`` that it came with: it only runs in that project
+
+
+class EditPayload(RequestPayload):
     """A request to the agent."""
 
     links: tuple[str, ...] = ()  # links to media that NemoVideo fetches
@@ -37,7 +44,6 @@ class EditPayload(Payload):
     project: str = ""  # that project's mark
     is_form_chosen: bool = False  # whether format and length of a clip to generate were chosen
     pressed: LocalizedMessage | None = None  # the button that sent it, with the presser's name
-    new_job_id: str = ""  # the ``/new`` that it came with: it only runs in that project
 
 
 class NewPayload(Payload):
@@ -87,8 +93,8 @@ class PostPayload(Payload):
     is_approved: bool = False  # whether the preview was
 
 
-class LinkPayload(Payload):
-    """A question for the browser link."""
+class LinkPayload(RequestPayload):
+    """A question for the browser link, perhaps to upload the file of a request."""
 
     opens_project: bool = False  # whether a project is made if the chat has none
     uploads_before: str = ""  # as in ``EditPayload``, if the link was shown for the same file before
@@ -165,13 +171,14 @@ class ForgetPayload(Payload):
     is_silent: bool = False  # whether the job is one of those
 
 
-class MessagePayload(Payload):
-    """A text that the handler prepared."""
+class MessagePayload(RequestPayload):
+    """A text that the handler prepared, perhaps with a button for a request."""
 
     message: LocalizedMessage | ListMessage  # the text
     reaction: str = ""  # an emoji that says the same, set on the message that asked where the chat allows it
     links: tuple[str, ...] = ()  # links to media in the edited request that the message offers to run
     edited_job_id: str = ""  # the job whose request was edited; empty if the message offers none
+    progress_message: SentMessage | None = None  # of a job that can't end by itself: the text takes its place
 
 
 class AnnouncePayload(Payload):

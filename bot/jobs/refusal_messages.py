@@ -36,33 +36,37 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
 
 
 def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
-    """Let the button for an upload in the browser keep the request that the file belongs to.
+    """Let the buttons of a refusal hold the request that it belongs to.
 
     Args:
-        message: The refusal of the file.
-        job: The job that holds the request's words.
+        message: The refusal.
+        job: The job that holds the request's words; without any, nothing is left to run.
     """
-    buttons = tuple(
-        replace(button, action=ShowLink(job.id)) if isinstance(button.action, ShowLink) else button
-        for button in message.buttons
-    )
-    return replace(message, buttons=buttons)
+    buttons = []
+    for button in message.buttons:
+        match button.action:
+            case ShowLink():
+                buttons.append(replace(button, action=ShowLink(job.id)))
+            case RunHeld():
+                buttons += [replace(button, action=RunHeld(job.id))] if job.prompt else []
+            case _:
+                buttons.append(button)
+    return replace(message, buttons=tuple(buttons))
 
 
-def links_refused(message: LocalizedMessage, job: Job, *, has_project: bool) -> LocalizedMessage:
-    """Add the button that runs a request's words without the links that can't be fetched, if there are words.
+def link_refusal(message: LocalizedMessage, *, has_project: bool) -> LocalizedMessage:
+    """Add the button that runs a request's words without what they came with; see `with_request_kept` for the job.
 
     Without a story or the like nothing is left that the words could be about, unless there is a project.
 
     Args:
         message: What is wrong with the links, or with what the message holds beside its words.
-        job: The job that holds the words.
-        has_project: Whether the chat has a project that they may be about.
+        has_project: Whether the chat has a project that the words may be about.
     """
-    if not job.prompt or not (has_project or message.key.startswith("link.")):
+    if not (has_project or message.key.startswith("link.")):
         return message
     label = "button.run_on_current" if has_project else "button.run_without_link"
-    return replace(message, buttons=(Button(label, RunHeld(job.id)),))
+    return replace(message, buttons=(Button(label, RunHeld("")),))
 
 
 def size_limit(max_bytes: int, card: SkillCard) -> int:

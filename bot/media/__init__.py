@@ -1,1 +1,1 @@
-"""Video facts, covers, audio conversion, file types and links; decoders run in a process of their own. No Telegram."""
+"""Video facts, covers, audio conversion, file types and links; decoders run in a process of their own."""

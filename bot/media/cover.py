@@ -34,7 +34,8 @@ _INTERVAL_S = 0.25
 # Positions, as parts of the duration, to try when the beginning shows nothing.
 _LATER_POSITIONS = (0.1, 0.25, 0.5, 0.75)
 
-# Of 255. Encoded black or white has a little noise; the first frames of a fade-in have hardly more.
+# Brightness, and its spread, from 0 to 255. Encoded black or white has a little noise; the first frames of a fade-in
+# have hardly more.
 _DARK, _BRIGHT, _UNIFORM = 20.0, 235.0, 6.0
 # A later frame replaces an earlier one only if it is better by this factor: a cover belongs to the beginning.
 _CLEARLY_BETTER = 1.1
@@ -136,7 +137,7 @@ def _score(frame: VideoFrame, stream: VideoStream) -> float:
 
 
 def picture_of(frame: VideoFrame, stream: VideoStream, max_side: int) -> Image.Image:
-    """Return a frame as displayed, with at most so many pixels on each side."""
+    """Return a frame as displayed, with a limit on the pixels of each side."""
     width, height = display_size(frame, stream)
     if frame.rotation % 180:
         width, height = height, width

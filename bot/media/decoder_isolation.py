@@ -1,8 +1,8 @@
-"""What the kernel takes from a process that decodes a stranger's file, so that a decoder taken over by it is harmless.
+"""Restrict a process that decodes an untrusted file, so that a decoder that the file exploits can do no harm.
 
 The process keeps its memory, the descriptors that it was handed, the clock and its own threads. seccomp refuses every
 other system call: nothing is opened, named, connected to, executed or signalled. Landlock refuses files, TCP and
-signals once more, should a system call be missing here. Both are Linux's; each is taken where the kernel offers it.
+signals once more, should a system call be missing here. Both exist on Linux only; each is used if the kernel has it.
 
 With ctypes, because libseccomp is not part of slim images, and its packages for Python only wrap it.
 """

@@ -158,7 +158,7 @@ _logged_isolation = ""
 
 
 def _log_isolation(mechanisms: str) -> None:
-    """Log what is around the decoders when it is first known; not hidden from those who look for warnings."""
+    """Log how decoders are isolated when that is first known; as a warning if they are not."""
     global _logged_isolation
     if mechanisms == _logged_isolation:
         return
@@ -290,7 +290,7 @@ def _wait(sockets: Sequence[socket.socket], children: dict[int, socket.socket]) 
 
 
 def _reap(children: dict[int, socket.socket]) -> None:
-    """Take leave of children that ended, and end what they may have left behind."""
+    """Reap children that have ended, and kill their process groups."""
     for pid in list(children):
         if os.waitpid(pid, os.WNOHANG)[0]:
             _kill_group(pid)
@@ -327,7 +327,7 @@ def _serve_one(connection: socket.socket, server: int) -> None:
         outcome = {"error": f"{type(error).__name__}: {error}"[:500]}
     answer = json.dumps({**outcome, "isolation": decoder_isolation.active_mechanisms()}).encode() + b"\n"
     while answer:
-        answer = answer[os.write(connection.fileno(), answer) :]  # A file's call: sockets have none left.
+        answer = answer[os.write(connection.fileno(), answer) :]  # seccomp allows no socket calls any more.
 
 
 def _apply(bounds: Bounds) -> None:

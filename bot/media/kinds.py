@@ -24,7 +24,7 @@ CONVERTED: Final = {
 """What NemoVideo does not take, and what it is converted to: ``conversion.py``."""
 
 Category = Literal["video", "audio", "image", "archive", "document", "web_page", "text", "other"]
-"""What a file is for people, for whom the texts differ."""
+"""What people call such a file; each category has texts of its own."""
 
 _NAMES: Final[dict[Category, dict[str, str]]] = {
     "video": {
@@ -167,6 +167,6 @@ def alternatives(kind: str) -> tuple[str, ...]:
 
 
 def fitting_name(name: str, kind: str) -> str:
-    """Return a name with the extension of the file's real kind, by which NemoVideo goes."""
+    """Return a name with the extension of the file's real kind; NemoVideo goes by the extension."""
     path = PurePath(name)
     return name if path.suffix.lower() == f".{kind}" else f"{path.stem or 'file'}.{kind}"

@@ -45,7 +45,7 @@ BITS_PER_PIXEL = 0.05
 """Bits for each pixel of each frame with which H.264 still looks clean."""
 
 MIN_BITS_PER_PIXEL = 0.015
-"""With less even the smallest picture is mush, and the link is the better answer."""
+"""With less even the smallest size looks bad: a link is sent instead."""
 
 _FILLED = 0.93  # of the limit: the container and an encoder that exceeds its bit rate need the rest
 _MAX_FPS = 60.0

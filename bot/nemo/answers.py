@@ -12,7 +12,7 @@ from bot.nemo.errors import Call, code_of, error_for, message_of
 from bot.nemo.wire import Attribution
 
 MAX_LIFETIME_S = 366 * 86_400
-"""A longer one is in another unit, or a time."""
+"""A larger number is in another unit, or a point in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The changes between two drafts as data, to be described in any language.
+"""The changes between two drafts as data; ``jobs/steps/change_list.py`` describes them in words.
 
 >>> from bot.nemo.drafts import read_draft
 >>> before = read_draft({"t": [{"tt": 1, "sg": [{"name": "Lo-fi", "volume": 0.8}]}]})
@@ -135,8 +135,9 @@ Change = (
 def compare(before: Draft, after: Draft) -> Iterator[Change]:
     """Yield what differs between two drafts and has a name here, in the order of the timeline.
 
-    An effect, a segment's file, the order of tracks and the project's title have none. Tracks and segments are matched
-    by their ids, else by their content, else by their position: a server may assign new ids with each edit.
+    Effects, the order of tracks and the project's title have none, nor has another file under the same name. Tracks and
+    segments are matched by their ids, else by their content, else by their position: a server may assign new ids with
+    each edit.
     """
     pairs, removed, added = _match(before.tracks, after.tracks, _TRACK_KEYS)
     for old_at, new_at in pairs:
@@ -171,7 +172,7 @@ def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Chang
     old_name, new_name = (old.name if old.named else None), (new.name if new.named else None)
     is_other_file = (old.media or old.segment_id) != (new.media or new.segment_id)
     if is_other_file and old_name and new_name and old_name != new_name:
-        # Only their place on the track paired them.
+        # Another file took the place of the earlier one.
         yield SegmentReplaced(old, new)
         return
     if old.duration_ms != new.duration_ms:

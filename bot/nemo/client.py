@@ -35,6 +35,7 @@ from bot.nemo.events import Event, KeepAlive, Unknown, read_event
 from bot.nemo.render_answers import Render, RenderStatus, has_status, read_render
 from bot.nemo.stream import OVERSIZED, SseReader
 from bot.nemo.uploads import FileToUpload, MultipartBody
+from bot.nemo.whole_turns import read_whole_turn
 from bot.nemo.wire import (
     MAX_REDIRECTS,
     RENDERS,
@@ -197,12 +198,7 @@ class NemoClient:
             kind = media_type(response)
             is_json = kind.endswith("json") and not kind.endswith("ndjson")  # JSON lines are a stream too.
             if not response.is_success or is_json:
-                content = await read_body(call, response)
-                payload = await check_answer(call, response, content, credentials.token, empty_ok=True)
-                words = content.decode("utf-8-sig", "replace").strip()
-                if payload is None and words and not read.parse_several(words):
-                    raise UnexpectedAnswer(call, "no JSON", status=response.status_code)
-                for event in read_event(words):
+                for event in await read_whole_turn(call, response, credentials.token):
                     yield event
                 return
             try:
@@ -347,7 +343,7 @@ class NemoClient:
         """Return a render. A failed one is an answer, not an error.
 
         Raises:
-            UnexpectedAnswer: The answer describes no render. As an unknown status, it would be asked for ever again.
+            UnexpectedAnswer: The answer describes no render. Were it an unknown status, it would be polled forever.
         """
 
         def parse(payload: Any) -> Render | None:
@@ -398,7 +394,7 @@ class NemoClient:
 
         Raises:
             HostNotAllowed: It is on another host.
-            NemoError: It is nowhere, or can't be downloaded.
+            NemoError: The URL is invalid, or the download failed.
         """
         link = self._link(url)
         if link is None:
@@ -461,7 +457,7 @@ class NemoClient:
 
 
 async def _until(call: Call, chunks: AsyncIterator[bytes], ends_s: float) -> AsyncIterator[bytes]:
-    """Yield chunks until a time of the event loop: a server could send slowly for ever."""
+    """Yield chunks until a time of the event loop: a server could send slowly forever."""
     loop, is_empty = asyncio.get_running_loop(), True
     async for chunk in chunks:
         if loop.time() > ends_s:

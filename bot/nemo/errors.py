@@ -41,6 +41,7 @@ from typing import Any
 import httpx
 
 from bot.nemo import lenient_json as read
+from bot.nemo import refusal_words as words
 from bot.nemo.failures import LACKS_CREDITS
 
 MAX_MESSAGE_CHARS = 500
@@ -306,15 +307,15 @@ def error_for(
     said = message if is_page else f"{message} {_all_words(payload)}"
     if error_class is None:
         lowered = message.lower()
-        if _NO_SESSION.search(lowered) and not {404, 410}.isdisjoint((status, code)):
+        if _is_session_gone((status, code), lowered):
             error_class = SessionGone
         elif 400 in (status, code) and re.search(
             r"client.?id", lowered + call.path.replace("anonymous", "client-id")
         ):
             error_class = ClientIdMissing
-        elif "/render/" in call.path and (409 in (status, code) or _TAKEN.search(lowered)):
+        elif "/render/" in call.path and (409 in (status, code) or words.TAKEN.search(lowered)):
             error_class = RenderIdTaken
-        elif "/upload" in call.path and _UPLOADED.search(lowered):
+        elif "/upload" in call.path and words.UPLOADED.search(lowered):
             error_class = AlreadyUploaded
         else:
             error_class = _class_by_words(call, (code, status), said)
@@ -322,7 +323,7 @@ def error_for(
         error_class = NoCredits if LACKS_CREDITS.search(said) else PaymentRequired
     error = error_class(call, message, code=code, status=status)
     if isinstance(error, PaymentRequired):
-        error.says_plan = _PLAN.search(_STATUS_WORDS.sub("", said)) is not None
+        error.says_plan = words.PLAN.search(words.STATUS_WORDS.sub("", said)) is not None
     if isinstance(error, RateLimited):
         error.retry_after_s = _retry_after_s(headers or {}, payload)
     return error
@@ -339,65 +340,24 @@ def plan_refusal(said: str) -> ServiceError | None:
     return error if isinstance(error, ExportNotInPlan) else None
 
 
-_NO_SESSION = re.compile(
-    r"(?:session|会话).{0,80}(?:not found|not exist|no longer|expired|deleted|gone|不存在|过期|删除)"
-    r"|(?:no such|unknown) session",
-    re.DOTALL,
-)
-_TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")
-_UPLOADED = re.compile(r"already (?:exist|been uploaded|uploaded|in )|duplicate|已存在|已上传|重复")
-_STARTING = re.compile(
-    r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
-    r"|沙[箱盒].{0,20}(?:启动|准备|创建)",
-    re.IGNORECASE,
-)
-_NOT_READY = re.compile(
-    r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
-    r"|sandbox|沙[箱盒]|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
-    re.IGNORECASE,
-)
-"""Beside that, of a refusal: whatever it says of the sandbox. After a gateway's 5xx these words may be about work that
-has begun."""
-_PLAN = re.compile(
-    r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|payment.?required|vip"
-    r"|\bpro (?:member|user|account)|requires pro\b|(?:paid|free) (?:account|member|user)"
-    r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版",
-    re.IGNORECASE,
-)
-_NEEDS_PLAN = re.compile(
-    r"upgrade (?:your|the|to) |(?:free|current|your) (?:plan|tier)|plan (?:limit|upgrade)|\bsubscri(?:be|ption)\b"
-    r"|payment.?required|套餐|会员",
-    re.IGNORECASE,
-)
-_STATUS_WORDS = re.compile(r"payment.?required", re.IGNORECASE)
-"""What any 402 says."""
-_TOKEN_REFUSED = re.compile(
-    r"token|expired|revoked|unauthori[sz]ed|authenticat|credential|api.?key|logg?(?:ed)?.?in"
-    r"|令牌|密钥|登[录陆]|过期|失效|未授权|鉴权|身份验证",
-    re.IGNORECASE,
-)
-_LACKS_SCOPE = re.compile(r"scope|guest|anonymous|permission|游客|权限", re.IGNORECASE)
-"""At a render: guests' tokens have no right to it."""
-_TOO_LARGE = re.compile(
-    r"too (?:large|big)|exceed\w*.{0,40}(?:size|limit|\d ?[mg]i?b\b)|size.{0,20}(?:limit|exceed)"
-    r"|过大|太大|超过.{0,10}(?:大小|限制)",
-    re.IGNORECASE,
-)
-_KIND_REFUSED = re.compile(
-    r"(?:unsupported|not supported|invalid|unknown).{0,30}(?:type|format|codec|extension)"
-    r"|(?:type|format|codec|extension).{0,30}(?:not (?:supported|allowed|accepted)|unsupported)"
-    r"|不支持.{0,10}(?:格式|类型)|(?:格式|类型).{0,10}不支持",
-    re.IGNORECASE,
-)
 _REFUSED = frozenset({403, 409, 423, 425})
 _GATEWAY = frozenset({502, 503, 504})
 _MAX_WORDS_CHARS = 4000
 
 
+def _is_session_gone(codes: tuple[int | None, int | None], said: str) -> bool:
+    if not {404, 410}.isdisjoint(codes):
+        return words.NO_SESSION.search(said) is not None
+    # Elsewhere it may be the session of a tool, or of a login.
+    is_plain = codes == (None, None) or not {400, 403, 422}.isdisjoint(codes)
+    return is_plain and bool(words.NO_SESSION_ALONE.match(said)) and not words.LOGIN.search(said)
+
+
 def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError]:
     """Return what a refusal without a documented code means.
 
-    A gateway that says the sandbox is starting has not passed the request on.
+    A gateway that says the sandbox is starting has not passed the request on. Of several reasons, one that waiting does
+    not mend counts more, unless the service says that something is starting right now.
 
     Args:
         call: The request.
@@ -405,25 +365,35 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
         said: All that the service says of it.
     """
     is_refused = not _REFUSED.isdisjoint(codes)
-    if (is_refused or not _GATEWAY.isdisjoint(codes)) and _STARTING.search(said):
+    may_start = (codes[1] or 0) < 500 or not _GATEWAY.isdisjoint(codes)
+    if may_start and words.STARTING_NOW.search(said):
         return WarmingUp
-    if is_refused and _NOT_READY.search(said):
-        return WarmingUp
+    # Within a stream it may be about an account of a tool.
     if codes[1] is not None and LACKS_CREDITS.search(said):
-        return NoCredits  # Within a stream it may be about an account of a tool.
-    if "/upload" in call.path and (_TOO_LARGE.search(said) or _KIND_REFUSED.search(said)):
-        return FileSizeRefused if _TOO_LARGE.search(said) else FileTypeRefused
-    if 403 not in codes:
-        is_plan = _PLAN.search(said) if "/render/" in call.path else _says_plan_in_stream(codes, said)
-        return ExportNotInPlan if is_plan else ServiceError
-    if _PLAN.search(said) or ("/render/" in call.path and _LACKS_SCOPE.search(said)):
-        return ExportNotInPlan
-    return AuthError if _TOKEN_REFUSED.search(said) else AccessRefused
+        return NoCredits
+    if (lasting := _lasting_reason(call, codes, said)) is not None:
+        return lasting
+    if (may_start and words.STARTING.search(said)) or (is_refused and words.NOT_READY.search(said)):
+        return WarmingUp
+    return AccessRefused if 403 in codes else ServiceError
 
 
-def _says_plan_in_stream(codes: tuple[int | None, int | None], said: str) -> bool:
-    """Return whether an error within a stream, which has no code, is about the account's plan."""
-    return codes == (None, None) and bool(_NEEDS_PLAN.search(said)) and not LACKS_CREDITS.search(said)
+def _lasting_reason(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError] | None:
+    """Return what a refusal means that does not pass by itself; ``None`` if it doesn't say so."""
+    is_render = "/render/" in call.path
+    if "/upload" in call.path and (words.TOO_LARGE.search(said) or words.KIND_REFUSED.search(said)):
+        return FileSizeRefused if words.TOO_LARGE.search(said) else FileTypeRefused
+    if 403 in codes:
+        lasting = words.MAINTENANCE.sub("", said)
+        if words.PLAN.search(lasting) or (is_render and words.LACKS_SCOPE.search(said)):
+            return ExportNotInPlan
+        is_sandbox = words.NOT_READY.search(said) is not None
+        token_refused = words.TOKEN_NAMED if is_sandbox else words.TOKEN_REFUSED
+        return AuthError if token_refused.search(said) else None
+    # Why something failed is told in any words: only those count that can't mean anything else.
+    if is_render or (codes == (None, None) and not LACKS_CREDITS.search(said)):
+        return ExportNotInPlan if words.NEEDS_PLAN.search(words.MAINTENANCE.sub("", said)) else None
+    return None
 
 
 def _all_words(payload: Any, depth: int = 4) -> str:

@@ -55,9 +55,10 @@ _WORDS = {
         r"billing|payment|top.?up|余额|额度|充值",
     ),
     FailureKind.BUSY: (
-        r"\b(?:429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
+        r"\b(?:409|423|429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",
         r"quota|capacity|try again later|\bbusy\b|concurren|并发|throttl|per minute",
-        r"high (?:demand|load)|繁忙|频繁|限流|过载|排队|稍后",
+        r"high (?:demand|load)|maintenance|upgrade in progress|being upgraded",
+        r"繁忙|频繁|限流|过载|排队|稍后|维护|升级中",
     ),
     FailureKind.UNAVAILABLE: (
         r"\b50[0-4]\b|UNAVAILABLE|DEADLINE.EXCEEDED|INTERNAL\b|hang up|\bECONN|\bENOTFOUND|bad gateway|upstream",
@@ -75,7 +76,7 @@ def is_normal_end(code: str | None) -> bool:
 def failure_kind(said: str) -> FailureKind:
     """Return the kind of a failure by what the service said of it.
 
-    A list of known words only names things: what is unknown is ``UNKNOWN``, which is shown without a reason.
+    Words that are not in the lists give ``UNKNOWN``, which is shown without a reason.
 
     Args:
         said: The service's own words, which may hold an exception's name, a status code, JSON, or a code that is a

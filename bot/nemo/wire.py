@@ -142,7 +142,7 @@ class Wire:
         Args:
             call: The request.
             credentials: The account.
-            parse: Reads the answer; returns ``None`` if the answer has not what was asked for.
+            parse: Reads the answer; returns ``None`` if it lacks what was asked for.
         """
         async for attempt in self.attempts(_is_retryable):
             with attempt:

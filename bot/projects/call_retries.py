@@ -30,10 +30,10 @@ async def call_with_retries(
     *,
     waits_out_rate_limit: bool = True,
 ) -> T:
-    """Make a call, and retry it once for each kind of error that can be repaired.
+    """Make a call; retry it while it surely was not carried out, and once after each kind of repair.
 
-    A 429 is waited out, and a call that was not carried out is retried: the sandbox was still starting, or it never
-    reached the service. Nothing else is: the call may have been carried out.
+    A call was not carried out if the sandbox was still starting, or if it never reached the service. A 429 is waited
+    out once. Nothing else is retried: the call may have been carried out.
 
     Args:
         clock: Source of time; tests pass a manual one.

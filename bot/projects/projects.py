@@ -242,8 +242,8 @@ class Projects:
     async def browser_link(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> str | None:
         """Return the link that opens the chat's project in a browser, if it is available quickly.
 
-        Anyone who opens it can take the project over: it is for private chats only. It is cached until shortly before
-        it expires.
+        Anyone who opens it can take the project over: it is for private chats only. It is cached until ``LINK_MARGIN``
+        before it expires.
 
         Args:
             job: The job whose chat is used.
@@ -350,8 +350,8 @@ class Projects:
             await self.operator_token.note_refused()
             if not self.operator_token.falls_back_to_guests:
                 raise error
-            # The next call switches the chat to another account, which can't see this project.
-            await self._lose_project(job.chat, used)
+            # The next call switches the chat to another account, which can't see this project: another token can.
+            await self._lose_project(job.chat, used, is_lost=False)
             return ProjectLoss(used, LossReason.OPERATOR_REFUSED)
         if chat.account is not Account.GUEST:
             raise error
@@ -361,8 +361,8 @@ class Projects:
         await self._lose_project(job.chat, used)
         return loss
 
-    async def _lose_project(self, key: ChatKey, session_id: str | None) -> None:
-        await self.chats.add_to_project_list(await self.chats.get(key), self._clock.now(), is_lost=True)
+    async def _lose_project(self, key: ChatKey, session_id: str | None, *, is_lost: bool = True) -> None:
+        await self.chats.add_to_project_list(await self.chats.get(key), self._clock.now(), is_lost=is_lost)
         await self.chats.update(key, RESET_PROJECT, ChatFields(lost_session_id=session_id))
 
     def _kept_claim(self, chat: Chat) -> str | None:

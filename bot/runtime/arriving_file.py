@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class NeverArrived(Exception):
-    """The file broke off before its end: nobody can have got all of it."""
+    """The file ended early, so no reader has received all of it."""
 
 
 class ArrivingFile:
@@ -34,7 +34,7 @@ class ArrivingFile:
         self._changed = asyncio.Event()
 
     def add(self, size_bytes: int) -> None:
-        """Note that so many more bytes can be read."""
+        """Add to the number of bytes that can be read."""
         self._arrived_bytes += size_bytes
         self._notify()
 
@@ -45,7 +45,7 @@ class ArrivingFile:
         self._notify()
 
     async def wait_for(self, size_bytes: int) -> None:
-        """Wait until so many bytes can be read, or all of them.
+        """Wait until a number of bytes can be read, or all of them.
 
         Raises:
             NeverArrived: They never come.
@@ -95,7 +95,7 @@ class ArrivingReader:
             self._handle = file.whole_path.open("rb")
 
     async def wait_for(self, size_bytes: int) -> None:
-        """Wait until so many bytes more can be read, or all that are left.
+        """Wait until a number of further bytes can be read, or all that are left.
 
         Raises:
             NeverArrived: They never come.

@@ -85,7 +85,7 @@ def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return whether an address is public, also by the IPv4 address that it may contain."""
+    """Return whether an address is public; an IPv6 address that contains an IPv4 address never is."""
     if isinstance(address, ipaddress.IPv6Address):
         # These contain an arbitrary IPv4 address; no media server uses them.
         if address.ipv4_mapped or address.sixtofour:

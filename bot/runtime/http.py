@@ -376,8 +376,8 @@ def new_client(
 
     Args:
         ssl_context: ``tls_context()`` by default.
-        timeout: The default of each request. It limits neither a whole request nor writing a body, which aiohttp can't
-            limit: uploads need their own watchdog.
+        timeout: The default of each request; none limits a request as a whole. ``write`` limits each piece of a form
+            with files, but no other body, which aiohttp can't limit: such uploads need their own watchdog.
         max_connections: Open connections.
         public_only: Whether names that resolve into a private network are refused; not through a proxy.
         proxy: URL of a proxy (http, https or socks5) with its user and password.

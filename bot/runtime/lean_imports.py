@@ -1,9 +1,9 @@
-"""Import libraries without what they would load beside what the bot uses of them.
+"""Import libraries without optional parts that the bot does not use.
 
-A third of the processor time of all imports would go there: into rich, by which structlog draws tracebacks and httpx
-has a command of its own; OpenTelemetry's SDK, which redis-py reports to when it is told to; beartype, by which docket's
-result library checks its own types at run time; and all certificates of the system, twice, for aiohttp's TLS contexts,
-which `bot.runtime.http` replaces by its own.
+They would take a third of the CPU time of all imports: rich, with which structlog formats tracebacks and httpx has a
+command line; OpenTelemetry's SDK, to which redis-py reports on request; beartype, with which docket's result library
+checks its own types at run time; and all certificates of the system, twice, for aiohttp's TLS contexts, which
+`bot.runtime.http` replaces by its own.
 """
 
 import importlib
@@ -18,7 +18,10 @@ _OPTIONAL = ("rich", "pygments", "opentelemetry.sdk.metrics")
 
 
 def import_lean() -> None:
-    """Import aiohttp, httpx, structlog, redis-py and docket; the first module that does decides what they found."""
+    """Import aiohttp, httpx, structlog, redis-py and docket.
+
+    Call it before any other module imports them.
+    """
     hidden: dict[str, Any] = {**dict.fromkeys(_OPTIONAL), **_no_type_checks()}
     hidden = {name: module for name, module in hidden.items() if name not in sys.modules}
     sys.modules.update(hidden)

@@ -66,7 +66,7 @@ def raise_open_files(jobs: int) -> int | None:
 
 
 def hide_memory() -> bool:
-    """Make ``/proc/<pid>/environ``, ``mem`` and ``fd`` of this process root's, and refuse debuggers.
+    """Make root the owner of ``/proc/<pid>/environ``, ``mem`` and ``fd`` of this process, and refuse debuggers.
 
     Programs that it starts don't inherit this; forks do.
 

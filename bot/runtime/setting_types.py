@@ -16,7 +16,7 @@ from bot.runtime.hosts import HostRule
 _T = TypeVar("_T")
 
 _SIMILARITY = 0.85
-"""From here on a name in the environment, which belongs to everybody, counts as a misspelt one of ours (0 to 1)."""
+"""How similar (0 to 1) a name in the environment has to be to a setting's to count as a misspelling of it."""
 
 
 def _validate_web_address(value: str) -> str:

@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 
 
 async def cancel(*tasks: asyncio.Future[Any] | None) -> None:
-    """Cancel tasks and wait for their ends, whatever comes of them."""
+    """Cancel tasks and wait for them to end, with or without an error."""
     begun = [task for task in tasks if task is not None]
     for task in begun:
         task.cancel()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import typer
 
 EXIT_WRONG = 1
-EXIT_SETTINGS = 2  # also of a wrong command line, as everywhere
+EXIT_SETTINGS = 2  # also for a wrong command line, as is usual
 EXIT_STORE = 3
 EXIT_TELEGRAM = 4
 EXIT_INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""Values in a chat's hash in Redis. There may be a million chats, so what can be is packed."""
+"""Values in a chat's hash in Redis. There may be a million chats, so what can be is packed. Lifetimes: ``keys.py``."""
 
 import base64
 import re

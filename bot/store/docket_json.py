@@ -5,7 +5,7 @@ has no option for another codec. All of that goes through `cloudpickle.dumps` an
 they are replaced, and a message that can't be read is replaced by one that ends with a line in the log. Otherwise it
 would end each process that gets it.
 
-docket's own connections have no limit on reading, so that a server that freezes holds its workers for ever; and its
+docket's own connections have no limit on reading, so that a server that freezes holds its workers forever; and its
 strikes, which nobody here uses, need a read of 60 s. So it gets a pool of the bot, and no strikes.
 """
 

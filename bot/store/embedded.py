@@ -113,7 +113,7 @@ async def _finish_in_thread(work: Callable[[], object]) -> None:
 
 
 async def rewrite_regularly(redis: Redis) -> None:
-    """Rewrite the append-only file once a day, and after an erasure, at most once an hour, for ever.
+    """Rewrite the append-only file once a day, and after an erasure, at most once an hour, forever.
 
     Args:
         redis: The embedded store; several processes may do this at once.

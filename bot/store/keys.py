@@ -30,12 +30,12 @@ def _of(prefix: str) -> Callable[..., str]:
 
 # Of the store itself --------------------------------------------------------------------------------------
 
-SCHEMA = f"{NAMESPACE}schema"  # for ever: the version of everything below
+SCHEMA = f"{NAMESPACE}schema"  # forever: the version of everything below
 # until the next rewrite: something was erased, which the file still holds
 AOF_REWRITE_DUE = f"{NAMESPACE}rewrite:due"
 REWRITTEN_TODAY = f"{NAMESPACE}rewrite:day"  # a day
 REWRITTEN_WITHIN_HOUR = f"{NAMESPACE}rewrite:hour"  # an hour
-CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # for ever: a text that only the right encryption key decrypts
+CIPHER_MARKER = f"{NAMESPACE}cipher:marker"  # forever: a text that only the right encryption key decrypts
 
 # Of a chat ------------------------------------------------------------------------------------------------
 
@@ -57,8 +57,8 @@ brand_key = _of_chat(f"{NAMESPACE}brand:")
 channels_key = _of_chat(f"{NAMESPACE}channels:")
 # CHAT_TTL_DAYS after the last one: files that were brought into its projects, a list
 uploads_key = _of_chat(f"{NAMESPACE}uploads:")
-MOVED_TO = f"{NAMESPACE}moved_to"  # for ever: ids of supergroups by the id that they had as groups, a hash
-MOVED_FROM = f"{NAMESPACE}moved_from"  # for ever: the same the other way round
+MOVED_TO = f"{NAMESPACE}moved_to"  # forever: ids of supergroups by the id that they had as groups, a hash
+MOVED_FROM = f"{NAMESPACE}moved_from"  # forever: the same the other way round
 admins_key = _of_chat(f"{NAMESPACE}admins:")  # ADMINS_TTL_S: a group's admins, AdminList
 
 ACCOUNT_LOCK_TTL_S = 10  # a holder that is slower than this, or dead, loses it
@@ -123,7 +123,7 @@ LATEST_JOB_TTL_S = 86_400  # as long as Telegram keeps updates while no bot runs
 
 # Of people ------------------------------------------------------------------------------------------------
 
-BANS = f"{NAMESPACE}bans"  # for ever: ids of people and chats that may not use the bot, a set
+BANS = f"{NAMESPACE}bans"  # forever: ids of people and chats that may not use the bot, a set
 ACCESS_DENIED = f"{NAMESPACE}access_denied:"  # ACCESS_DENIED_TTL_S: the update answered with a refusal
 access_denied_key = _of_chat(ACCESS_DENIED)
 
@@ -152,14 +152,14 @@ GUEST_MESSAGE_TTL_S = 2 * 86_400  # a job may wait a day for an answer
 
 # Of the bot itself ----------------------------------------------------------------------------------------
 
-MENU = f"{NAMESPACE}menu"  # for ever: digests of what was set at Telegram, a hash
+MENU = f"{NAMESPACE}menu"  # forever: digests of what was set at Telegram, a hash
 MENU_LOCK = f"{NAMESPACE}menu:lock"  # as long as one process sets it; a minute when that was killed
 
-# ALERTS_TTL_S after the last change: the troubles that admins were alerted to, a hash
+# ALERTS_TTL_S after the last change: the problems that admins were alerted to, a hash
 ALERTS = f"{NAMESPACE}alerts"
 ALERTS_LOCK = f"{NAMESPACE}alerts:lock"  # seconds: one process keeps the messages up to date
-ALERTS_LAST_OWNER = f"{NAMESPACE}alerts:last_owner"  # for ever: the process that had the lock last
-ALERTS_OFF = f"{NAMESPACE}alerts_off"  # for ever: ids of admins who get no alerts, a set
+ALERTS_LAST_OWNER = f"{NAMESPACE}alerts:last_owner"  # forever: the process that had the lock last
+ALERTS_OFF = f"{NAMESPACE}alerts_off"  # forever: ids of admins who get no alerts, a set
 ALERTS_TTL_S = 2 * 86_400
 
 
@@ -174,7 +174,7 @@ GUEST_TOKENS_TTL_S = 7 * 86_400  # the service allows so many in seven days
 
 # OPERATOR_TOKEN_REFUSED_TTL_S: a digest of that token
 OPERATOR_TOKEN_REFUSED = f"{NAMESPACE}operator:refused"
-# for ever: how many turns the operator's account began and ended
+# forever: how many turns the operator's account began and ended
 OPERATOR_TURNS = f"{NAMESPACE}operator:turns"
 # QUOTA_TTL_S after the last reading: its credits then, a hash
 OPERATOR_BALANCE = f"{NAMESPACE}operator:balance"
@@ -184,7 +184,7 @@ OPERATOR_TOKEN_REFUSED_TTL_S = 86_400  # one chat tries it again after that
 # Of receiving ---------------------------------------------------------------------------------------------
 
 POLLING_LOCK = f"{NAMESPACE}polling:lock"  # seconds after the last renewal: which process polls Telegram
-WEBHOOK = f"{NAMESPACE}webhook"  # for ever: a digest of the last call of setWebhook
+WEBHOOK = f"{NAMESPACE}webhook"  # forever: a digest of the last call of setWebhook
 WEBHOOK_LOCK = f"{NAMESPACE}webhook:lock"  # while one process sets it; a minute when that was killed
 
 # Of Telegram's messages -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Connection pools of the store: one way to connect for the bot and for docket, in which nothing waits for ever.
+"""Connection pools of the store: one way to connect for the bot and for docket, in which nothing waits forever.
 
 A server that freezes, or a proxy that keeps the connections to a lost one, answers TCP's keepalive and nothing else.
 So each read has a limit, and one that runs into it closes the pool's idle connections too: each of them would cost the
@@ -44,11 +44,12 @@ class _Connection(AbstractConnection):
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
     ) -> None:
+        """Send as redis-py does, but time it with ``asyncio.timeout``: ``wait_for`` makes a task for each command."""
         if not self.is_connected:
             await self.reconnect()
         if check_health:
             await self.check_health()  # type: ignore[no-untyped-call]
-        limit_s, self.socket_timeout = self.socket_timeout, None  # Without a limit there is no wait_for.
+        limit_s, self.socket_timeout = self.socket_timeout, None  # Without a timeout it doesn't use wait_for.
         try:
             async with asyncio.timeout(limit_s):
                 await super().send_packed_command(command, check_health=False)

@@ -59,12 +59,12 @@ def newer_store(version: int) -> StoreError:
     """Return the error that a later release has migrated the store."""
     return StoreError(
         f"A later release wrote the store (version {version}, this release needs {SCHEMA_VERSION}): "
-        "update the bot, or restore the backup of before"
+        "update the bot, or restore an earlier backup"
     )
 
 
 async def watch_schema(redis: Redis) -> None:
-    """Wait for ever.
+    """Wait forever.
 
     Raises:
         StoreError: A later release has migrated the store, which processes of this one would misread.

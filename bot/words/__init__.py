@@ -3,7 +3,7 @@
 from bot.words.phrases import PhraseAction, action_for
 from bot.words.session_language import session_language
 from bot.words.texts import Html, UnknownText, Words, bounded, language_of, languages
-from bot.words.video_wishes import asks_for_generation, names_format, names_format_or_length
+from bot.words.video_requests import asks_for_generation, names_format, names_format_or_length
 
 __all__ = [
     "Html",

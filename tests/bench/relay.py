@@ -23,7 +23,7 @@ from redis.asyncio import Redis
 
 from bot.chats.telegram_ids import TelegramIds
 from bot.jobs.model import Attachment
-from bot.jobs.steps.upload import files_to_upload
+from bot.jobs.steps.upload_meter import files_to_upload
 from bot.nemo.client import NemoClient
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.clock import SystemClock

@@ -207,7 +207,7 @@ async def test_a_refused_token(settings: Settings) -> None:
     assert token not in str(findings)
 
 
-async def test_services_that_have_their_troubles(services: Services, settings: Settings) -> None:
+async def test_services_that_fail(services: Services, settings: Settings) -> None:
     async with People(services.people_url, app=services.telegram_app) as people:
         await people.faults.error("getMe", code=502, description="Bad Gateway")
     async with httpx.AsyncClient(trust_env=False) as http:

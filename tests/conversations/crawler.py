@@ -59,7 +59,7 @@ MOST_PRESSES = 200
 TOLD_S = 3.0
 """How long to wait for a change, in real seconds, where a toast has told already what there is to tell."""
 
-DEAD_ENDS = ("toast.old_button", "toast.prompt_gone", "toast.skill_gone")
+DEAD_ENDS = ("toast.old_button", "toast.not_handled", "toast.prompt_gone", "toast.skill_gone")
 REFUSALS = (
     "error.unexpected",
     "error.queue_full",

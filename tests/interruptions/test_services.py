@@ -14,12 +14,12 @@ from tests.interruptions.worlds import Worlds
 pytestmark = pytest.mark.heavy
 
 
-Trouble = Callable[[World], Awaitable[object]]
+Fault = Callable[[World], Awaitable[object]]
 
 NONSENSE = '{"code": 0, "data": [1]}'
 
 
-def nemo(*endpoints: str, **fault: object) -> Trouble:
+def nemo(*endpoints: str, **fault: object) -> Fault:
     """The next request to each of these endpoints."""
 
     async def begin(world: World) -> None:
@@ -29,7 +29,7 @@ def nemo(*endpoints: str, **fault: object) -> Trouble:
     return begin
 
 
-def telegram(*methods: str, code: int, retry_after: int = 0) -> Trouble:
+def telegram(*methods: str, code: int, retry_after: int = 0) -> Fault:
     """The next call of each of these methods."""
 
     async def begin(world: World) -> None:
@@ -41,7 +41,7 @@ def telegram(*methods: str, code: int, retry_after: int = 0) -> Trouble:
     return begin
 
 
-def unanswered(*methods: str) -> Trouble:
+def unanswered(*methods: str) -> Fault:
     """The next call of each of these methods takes effect, but its connection breaks."""
 
     async def begin(world: World) -> None:
@@ -55,7 +55,7 @@ READS = ("state", "render-status")
 SENDS = ("sendMessage", "sendVideo")
 CALLS = (*SENDS, "editMessageText", "deleteMessage", "getFile", "getUpdates")
 
-TROUBLES: dict[str, dict[str, Trouble]] = {
+FAULTS: dict[str, dict[str, Fault]] = {
     "NemoVideo": {
         "is down for a moment": nemo(*READS, "media", status=503),
         "breaks connections": nemo(*READS, "media", drop=True),
@@ -75,13 +75,13 @@ TROUBLES: dict[str, dict[str, Trouble]] = {
 }
 
 
-@pytest.mark.parametrize("service", TROUBLES)
-async def test_a_trouble_that_passes_loses_nothing_and_doubles_nothing(worlds: Worlds, service: str) -> None:
-    async def play(world: World, begin: Trouble) -> None:
+@pytest.mark.parametrize("service", FAULTS)
+async def test_a_fault_that_passes_loses_nothing_and_doubles_nothing(worlds: Worlds, service: str) -> None:
+    async def play(world: World, begin: Fault) -> None:
         world.bots.start("worker")
         await world.bots.ready(world.bots.start("intake"))
         await begin(world)
         await world.prompt()
         await expect_everything_once(world)
 
-    await worlds.at_each(TROUBLES[service], play)
+    await worlds.at_each(FAULTS[service], play)

@@ -2,11 +2,13 @@
 
 import itertools
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from bot.jobs.buttons import RunHeld
 from bot.jobs.checkpoints import FILES, UploadStarted
 from bot.jobs.messages import Bytes, LocalizedMessage, with_lines
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
@@ -23,7 +25,7 @@ from bot.jobs.queue.album import (
 )
 from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
-from bot.jobs.refusal_messages import continues_without
+from bot.jobs.refusal_messages import continues_without, link_refusal
 from bot.jobs.steps.gather import Gather, apply_parts, wait_until_quiet
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.words import Words
@@ -461,6 +463,22 @@ class TestRefusals:
             await passing(clock, gather_all(attempt))
         assert ended.value.message is None
         assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
+
+    @pytest.mark.parametrize("has_others", [False, True])
+    async def test_words_refused_with_a_link_are_offered_unless_they_run_all_the_same(
+        self, job_queue: JobQueue, clock: HandClock, has_others: bool
+    ) -> None:
+        refusal = link_refusal(LocalizedMessage("link.streaming_site"), has_project=True)
+        bad = words(2, "", kind="refused", refusal=refusal)
+        await accept(job_queue, words(1, "merge"), bad, *[arrival(3)][:has_others])
+        responders = Responders()
+        attempt = await run_of(job_queue, clock, responders)
+        with pytest.raises(JobEnded) if not has_others else nullcontext():
+            await passing(clock, gather_all(attempt))
+        offered = () if has_others else (RunHeld(attempt.job.id),)
+        assert [tuple(one.action for one in message.buttons) for _, _, message in responders.sent] == [
+            offered
+        ]
 
 
 async def test_a_message_number_means_another_message_once_the_group_has_moved(job_queue: JobQueue) -> None:

@@ -62,6 +62,7 @@ async def test_only_what_the_present_project_has_is_not_uploaded_again(
         (AgentAnswered(), JobKind.EXPORT),
         (AgentAnswered(failed=True, has_changed=True), JobKind.EXPORT),
         (AgentAnswered(failed=True, has_changed=False), JobKind.EDIT),
+        (AgentAnswered(failed=True, still_generating=True), JobKind.EXPORT),
     ],
 )
 async def test_what_the_agent_did_is_not_asked_and_charged_again(

@@ -1,6 +1,5 @@
 import asyncio
 import contextlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,12 +8,9 @@ from docket import Docket
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import AFTER, AgentAnswered, Checkpoint, KeptDraft, Turn, before_turn, field_of
-from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState, QueueName
-from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
 from bot.jobs.queue.job_queue import BotFull, JobQueue, PersonFull, QueueFull
 from bot.jobs.queue.sweep import BATCH, SWEEP_EVERY_S
@@ -26,7 +22,7 @@ from bot.store.docket_json import open_docket
 from bot.store.errors import StoreError
 from bot.store.schema import SCHEMA_VERSION, watch_schema
 from tests.clocks import PATIENCE_S, HandClock
-from tests.jobs.conftest import CHAT, new_chats, new_job, tickets
+from tests.jobs.conftest import CHAT, new_job, tickets
 
 EDIT = queue_id(CHAT, QueueName.MAIN)
 
@@ -650,49 +646,6 @@ async def test_a_pause_can_hold_what_was_begun_too(job_queue: JobQueue) -> None:
     again = await job_queue.claim(EDIT, "b")
     assert again is not None
     assert again.job.id == job.id
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("is_chosen", [False, True])
-async def test_of_requests_that_another_release_wrote_the_chat_hears_once(
-    job_queue: JobQueue, redis: Redis, language: str, *, is_chosen: bool
-) -> None:
-    if is_chosen:
-        await new_chats(redis).update(CHAT, ChatFields(language=language))
-    jobs = [replace(new_job(number), language="en" if is_chosen else language) for number in range(2)]
-    for job in jobs:
-        await job_queue.enqueue([job], job.id)
-        await redis.hset(keys.job_key(str(CHAT), job.id), "request", "of another release")
-        assert await job_queue.find(CHAT, job.id) is None
-    for job in jobs:
-        assert await job_queue.claim(queue_id(CHAT, job.queue), job.id) is None
-    (said,) = await job_queue.current_jobs(CHAT, QueueName.QUICK)
-    assert said.payload_as(MessagePayload).message == LocalizedMessage("error.unreadable_job")
-    assert said.language == language
-    assert await job_queue.current(CHAT, QueueName.MAIN) == []
-
-
-async def test_a_topic_hears_of_that_in_the_language_that_its_chat_chose(
-    job_queue: JobQueue, redis: Redis
-) -> None:
-    topic = ChatKey(CHAT.chat_id, 7)
-    await new_chats(redis).update(topic.of_account, ChatFields(language="zh"))
-    job = new_job(chat=topic)
-    await job_queue.enqueue([job], 1)
-    await redis.hset(keys.job_key(str(topic), job.id), "request", "of another release")
-    assert await job_queue.claim(queue_id(topic, job.queue), job.id) is None
-    (said,) = await job_queue.current_jobs(topic, QueueName.QUICK)
-    assert said.language == "zh"
-
-
-async def test_a_question_or_notice_that_another_release_wrote_ends_without_an_apology(
-    job_queue: JobQueue, redis: Redis
-) -> None:
-    job = new_job(kind=JobKind.CREDITS, queue=QueueName.QUICK)
-    await job_queue.enqueue([job], 1)
-    await redis.hset(keys.job_key(str(CHAT), job.id), "request", "of another release")
-    assert await job_queue.claim(queue_id(CHAT, job.queue), job.id) is None
-    assert await job_queue.current(CHAT, QueueName.QUICK) == []
 
 
 async def test_a_release_whose_store_a_later_one_has_migrated_takes_no_job(

@@ -1,4 +1,4 @@
-"""Alerts: one message a trouble for each admin, kept up to date, and closed when the trouble is over."""
+"""Alerts: one message a problem for each admin, kept up to date, and closed when the problem is over."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -79,7 +79,7 @@ def admins(redis: Redis, job_queue: JobQueue, clock: HandClock, alerts: Operator
     return Admins(redis, job_queue, clock, alerts)
 
 
-async def test_a_trouble_is_one_message_which_is_edited_and_closed(
+async def test_a_problem_is_one_message_which_is_edited_and_closed(
     alerts: OperatorAlerts, admins: Admins, clock: HandClock
 ) -> None:
     await alerts.send("another_poller", POLLER)
@@ -111,7 +111,7 @@ async def test_a_message_of_which_nobody_knows_whether_it_arrived_holds_up_no_ot
     assert "✅ Resolved" not in admins.shows[1]
 
 
-async def test_a_trouble_that_comes_back_within_the_hour_has_the_same_message_and_later_another(
+async def test_a_problem_that_comes_back_within_the_hour_has_the_same_message_and_later_another(
     redis: Redis, alerts: OperatorAlerts, admins: Admins
 ) -> None:
     for minutes in (0, 10, 30):
@@ -192,7 +192,7 @@ async def test_a_store_that_takes_no_writes_is_told_once_and_when_it_is_over(
     assert "✅ Resolved" in admins.shows[1]
 
 
-async def test_two_processes_that_see_a_trouble_at_once_send_one_message(
+async def test_two_processes_that_see_a_problem_at_once_send_one_message(
     redis: Redis, alerts: OperatorAlerts, admins: Admins, clock: HandClock
 ) -> None:
     await alerts.send("another_poller", POLLER)
@@ -203,7 +203,7 @@ async def test_two_processes_that_see_a_trouble_at_once_send_one_message(
     assert len(admins.sent) == 2
 
 
-async def test_what_is_stored_and_is_no_trouble_holds_up_no_other(
+async def test_what_is_stored_and_is_no_problem_holds_up_no_other(
     redis: Redis, alerts: OperatorAlerts, admins: Admins
 ) -> None:
     await redis.hset(keys.ALERTS, mapping={"junk": "{", "more": "[]"})
@@ -228,7 +228,7 @@ async def test_what_is_stored_and_is_no_trouble_holds_up_no_other(
     ],
 )
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_each_trouble_is_told_in_both_languages(message: Any, key: str | None, language: str) -> None:
+def test_each_problem_is_told_in_both_languages(message: Any, key: str | None, language: str) -> None:
     assert (None if message is None else message.key) == key
     if message is not None:
         assert "{" not in format_list(Words(language), ListMessage(message, ()))

@@ -246,6 +246,12 @@ SECOND_TURN = (Turn(number=2), "")
         (JobKind.EDIT, [(PromptSent(), "")], "error.unexpected_changed", Export),
         (JobKind.EDIT, [(PromptSent(), ""), (UNCHANGED, "")], "error.unexpected_edit", Retry),
         (JobKind.EDIT, [(PromptSent(), ""), (CHANGED, "")], "error.unexpected_changed", Export),
+        (
+            JobKind.EDIT,
+            [(PromptSent(), ""), (AgentAnswered(still_generating=True), "")],
+            "error.unexpected_changed",
+            Export,
+        ),
         (JobKind.EDIT, [(UNCHANGED, ""), SECOND_TURN], "error.unexpected_edit", Retry),
         (
             JobKind.EDIT,

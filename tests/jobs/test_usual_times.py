@@ -1,7 +1,10 @@
 from statistics import median
+from unittest.mock import AsyncMock
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.jobs.queue.usual_times import BEFORE_LEARNING_S, EXCHANGE_EVERY_S, KEPT, TimedStage, UsualTimes
 from bot.store import keys
@@ -43,3 +46,22 @@ async def test_a_process_goes_to_the_store_once_a_minute_and_gets_what_others_le
     now_s += EXCHANGE_EVERY_S
     assert (await one.load())[TimedStage.EDIT] == (30, 20, 10)
     assert (await other.load())[TimedStage.EDIT] == (30, 20, 10)
+
+
+async def test_what_the_store_did_not_take_is_saved_a_minute_later(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr("bot.jobs.queue.usual_times.time.monotonic", lambda: now_s)
+    usual_times = UsualTimes(redis)
+    with monkeypatch.context() as failing:
+        failing.setattr(Pipeline, "execute", AsyncMock(side_effect=RedisConnectionError))
+        await usual_times.learn(TimedStage.EDIT, 10)
+    assert await redis.lrange(keys.usual_times_key(TimedStage.EDIT), 0, -1) == []
+
+    now_s += EXCHANGE_EVERY_S
+    await usual_times.learn(TimedStage.EDIT, 20)
+    assert await redis.lrange(keys.usual_times_key(TimedStage.EDIT), 0, -1) == ["20", "10"]
+    now_s += EXCHANGE_EVERY_S
+    await usual_times.load()
+    assert await redis.lrange(keys.usual_times_key(TimedStage.EDIT), 0, -1) == ["20", "10"]

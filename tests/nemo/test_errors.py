@@ -26,6 +26,7 @@ from bot.nemo.errors import (
     error_for,
     failed_before_sending,
     message_of,
+    plan_refusal,
 )
 
 CALL = Call("POST", "/api/x")
@@ -169,6 +170,18 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (200, "积分不够", {"code": 2002}, NoCredits),
         (404, "session s1 does not exist", {}, SessionGone),
         (410, "会话已过期", {}, SessionGone),
+        (403, "Session expired", {}, SessionGone),
+        (403, "Your session has expired, please log in again", {}, AuthError),
+        (400, "the session of the browser tool is gone", {}, ServiceError),
+        (403, "Your plan does not include sandbox access, upgrade required", {}, PaymentRequired),
+        (403, "sandbox limit of the free tier reached", {}, PaymentRequired),
+        (403, "", {"reason": "sandbox token expired"}, AuthError),
+        (403, "The sandbox could not be started: insufficient credits", {}, NoCredits),
+        (403, "沙箱需要会员", {}, PaymentRequired),
+        (403, "Your free trial's sandbox is being prepared", {}, WarmingUp),
+        (403, "sandbox expired", {}, WarmingUp),
+        (403, "Service upgrade in progress, the sandbox will be back", {}, WarmingUp),
+        (200, "", {"success": False, "reason": "sandbox is starting"}, WarmingUp),
     ],
 )
 def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:
@@ -187,6 +200,9 @@ def test_what_a_403_means(status: int, message: str, payload: object, error: typ
         ("/api/render/proxy/lambda", 403, "You have no permission to render", ExportNotInPlan),
         ("/api/render/proxy/lambda", 402, "no credits, upgrade", ExportNotInPlan),
         ("/run_sse", 400, "upgrade your client", ServiceError),
+        ("/api/render/proxy/lambda", 503, "Service upgrade in progress", ServiceError),
+        ("/api/render/proxy/lambda", 503, "系统升级维护中", ServiceError),
+        ("/api/render/proxy/lambda", 400, "font not included", ServiceError),
         ("/api/upload-video/x", 402, "", PaymentRequired),
         ("/api/upload-video/x", 402, "no credits left", NoCredits),
     ],
@@ -224,10 +240,36 @@ def test_only_what_the_service_says_of_the_plan_is_told(said: str, says_plan: bo
         ("当前套餐不支持", PaymentRequired),
         ("insufficient credits, upgrade your plan", ServiceError),  # told as missing credits
         ("failed to plan the edit", ServiceError),
+        ("failed to upgrade the connection to a websocket", ServiceError),
+        ("ValueError: Session not found: s1", SessionGone),
+        ("ToolError: the browser session not found", ServiceError),
+        ("Sandbox is starting", WarmingUp),
+        ("403: sandbox is warming up", WarmingUp),
     ],
 )
 def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[ServiceError]) -> None:
     assert type(error_for(Call("POST", "/run_sse"), status=None, code=None, message=said)) is error
+
+
+@pytest.mark.parametrize(
+    ("said", "is_plan"),
+    [
+        ("Upgrade your plan to export", True),
+        ("Export requires a Pro plan", True),
+        ("402 Payment Required", True),
+        ("VIP members only", True),
+        ("当前套餐不支持导出，请升级", True),
+        ("VipsJpeg: premature end of JPEG image", False),
+        ("failed to upgrade connection to websocket", False),
+        ("Execution plan could not be built", False),
+        ("failed to subscribe to progress", False),
+        ("font not included", False),
+        ("503 Service upgrade in progress", False),
+        ("系统升级维护中", False),
+    ],
+)
+def test_a_render_failed_for_the_plan_only_where_nothing_else_is_meant(said: str, is_plan: bool) -> None:
+    assert (plan_refusal(said) is not None) is is_plan
 
 
 def test_a_documented_code_counts_more() -> None:

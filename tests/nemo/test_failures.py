@@ -48,6 +48,8 @@ def test_codes_that_name_a_normal_finish(code: str | None, normal: bool) -> None
         ("Error 402: no credits left", None, FailureKind.QUOTA),
         ("积分不足，请充值", None, FailureKind.QUOTA),
         ("系统繁忙，请稍后重试", None, FailureKind.BUSY),
+        ("Service upgrade in progress", None, FailureKind.BUSY),
+        ("系统升级维护中", None, FailureKind.BUSY),
         ("包含敏感内容", None, FailureKind.POLICY),
         ("该内容涉嫌侵权", None, FailureKind.POLICY),
         ("Videos of minors are not possible", None, FailureKind.POLICY),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.nemo.client import NemoClient
-from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer
+from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer, WarmingUp
 from bot.nemo.events import AgentText, Completeness, Event, KeepAlive, StateDelta, StreamError, ToolCall
 from bot.nemo.turns import TurnText
 from bot.nemo.wire import Attribution, Credentials
@@ -195,6 +195,25 @@ async def test_json_in_place_of_a_stream(http: httpx.AsyncClient) -> None:
         with pytest.raises(UnexpectedAnswer) as caught:
             await hear(nemo)
     assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b'{"reason": "sandbox is starting"}', WarmingUp),
+        (b'{"data": {"state": "sandbox warming up"}}', WarmingUp),
+        (b'{"notice": "insufficient credits"}', NoCredits),
+        (b'{"status": "ok", "code": 0, "data": null}', None),
+        (b'{"text": "The sandbox is starting."}', None),
+    ],
+)
+async def test_a_refusal_may_look_like_a_success(
+    http: httpx.AsyncClient, answer: bytes, error: type[Exception] | None
+) -> None:
+    head = HEAD.replace(b"text/event-stream", b"application/json")
+    async with answering(http, chunk(answer), END, head=head) as nemo:
+        with contextlib.nullcontext() if error is None else pytest.raises(error):
+            await hear(nemo)
 
 
 @pytest.mark.parametrize("content_type", [b"application/x-ndjson", b"application/jsonl"])

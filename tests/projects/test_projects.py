@@ -620,6 +620,20 @@ async def test_a_project_that_is_there_again_is_lost_no_more(office: Office) -> 
     assert [one.is_lost for one in await office.chats.project_list.all(job.chat)] == [False]
 
 
+async def test_a_project_of_a_refused_operators_token_is_not_lost(office: Office, redis: Redis) -> None:
+    job = new_job()
+    account = await office.nemo.add_account(token=OPERATOR)
+    projects = office.open(OPERATOR)
+    operator = OperatorToken(redis, OPERATOR, falls_back_to_guests=True, alert=AsyncMock())
+    projects.operator_token = projects.accounts._operator_token = operator
+    project = await projects.call(job, whole)
+    await office.chats.update(job.chat, ChatFields(answer_session_id=project.session_id))
+    await office.nemo.change_account(account.user_id, expired=True)
+    await projects.call(job, _after_credits(projects))
+    listed = [(one.session_id, one.is_lost) for one in await office.chats.project_list.all(job.chat)]
+    assert listed == [(project.session_id, False)]
+
+
 async def test_a_client_id_that_two_jobs_find_refused_is_replaced_once(office: Office) -> None:
     key, refused = new_job().chat, uuid4()
     await office.chats.update(key, ChatFields(client_id=refused, user_id="of the old one"))

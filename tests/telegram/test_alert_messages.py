@@ -1,4 +1,4 @@
-"""Messages about troubles, with the stand-in of Telegram."""
+"""Messages about problems, with the stand-in of Telegram."""
 
 from bot.jobs.checkpoints import PREPARED, PREPARED_MESSAGE, MessageSend
 from bot.jobs.messages import ListMessage, LocalizedMessage, Seconds

@@ -142,6 +142,22 @@ async def test_a_caption_that_is_too_long_is_asked_for_again(received: Received)
     assert job.kind is JobKind.POST
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param({"location": {"longitude": 1.0, "latitude": 2.0}}, id="a place"),
+        pytest.param({"video": {"file_id": "x"}}, id="what can't be read"),
+    ],
+)
+async def test_what_can_not_be_used_leaves_the_caption_awaited(received: Received, content: Json) -> None:
+    await waiting(received)
+    receiver = UpdateReceiver(received.application, received.telegram.clock, AsyncMock(), AsyncMock())
+    odd = message("", PRIVATE, message_id=19, **{"from": ANN}, **content)
+    await receiver.receive_one({"update_id": 900, **odd})
+    (job,) = await received(message("a cat", PRIVATE, message_id=20, **{"from": ANN}))
+    assert job.payload_as(PostPayload).caption == "a cat"
+
+
 @pytest.mark.parametrize("comes_a_file", [True, False])
 async def test_after_a_file_or_a_while_a_message_is_a_request_again(
     received: Received, *, comes_a_file: bool
@@ -291,8 +307,8 @@ async def test_a_fault_of_the_bot_is_told_and_changes_nothing(
         await receiver.receive_one({"update_id": number, **body})
     assert failing.await_count == 3
     (told,) = [job for job in await stored(received) if job.id not in before]
-    assert (said_key(told), told.chat, told.language) == ("error.unexpected", KEY, language)
+    assert (said_key(told), told.chat, told.language) == ("error.not_handled", KEY, language)
     await received.application.stop()
-    assert await received.toast() == Words(language).plain("error.unexpected")
+    assert await received.toast() == Words(language).plain("toast.not_handled")
     await received.application.start()
     assert (await received.chats.get(KEY)).caption_job_id == job.id

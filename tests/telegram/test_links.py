@@ -1,7 +1,7 @@
 import pytest
 
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.refusal_messages import links_refused
+from bot.jobs.refusal_messages import link_refusal, with_request_kept
 from bot.telegram.reading.request import read_links
 from tests.jobs.conftest import new_job
 
@@ -71,5 +71,7 @@ def test_a_page_is_fetched_where_nothing_else_is_there(
     ],
 )
 def test_what_is_left_of_a_refused_request_is_offered(key: str, has_project: bool, label: str | None) -> None:
-    message = links_refused(LocalizedMessage(key), new_job(prompt="cut it"), has_project=has_project)
+    refusal = link_refusal(LocalizedMessage(key), has_project=has_project)
+    message = with_request_kept(refusal, new_job(prompt="cut it"))
     assert [button.label for button in message.buttons] == ([label] if label else [])
+    assert with_request_kept(refusal, new_job(prompt="")).buttons == ()

@@ -6,10 +6,11 @@ import pytest
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import RunHeld, pack
 from bot.jobs.model import JobKind
 from bot.telegram.sending.private_topics import PrivateTopics
 from tests.telegram.conftest import Telegram
-from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Received, docket, message, received
+from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Json, Received, docket, message, press, received
 
 __all__ = ["docket", "received"]  # fixtures
 
@@ -68,3 +69,17 @@ async def test_the_rest_of_what_comes_with_new_goes_to_its_project(
     assert await received(message(chat=PRIVATE, **{"message_id": 8, "from": ANN, **rest})) == []
     gathered = (await received.job_queue.gathered(new)).job
     assert (gathered.prompt, len(gathered.files)) == (prompt, files)
+
+
+async def test_the_still_of_a_live_photo_that_begins_a_topic_begins_another(received: Received) -> None:
+    await received.telegram.people.ask("set_bot", bot=received.telegram.people.bot, topics=True)
+    await received.telegram.bot.get_me()
+    fields = ChatFields(session_id="sess_1", answer_session_id="sess_1")
+    await received.chats.update(ChatKey(PRIVATE["id"]), fields)
+    photo = {"file_id": "still", "file_unique_id": "s", "width": 1, "height": 1, "file_size": 1000}
+    live: Json = {"live_photo": VIDEO, "photo": [photo], "caption": "/new shorter", "from": ANN}
+    jobs = await received(message(chat=PRIVATE, **live))
+    (held,) = (job for job in jobs if job.kind is JobKind.MESSAGE)
+    (again,) = await received(press(pack(RunHeld(held.id)), ANN, PRIVATE))
+    assert (again.kind, again.prompt) == (JobKind.NEW, "shorter")
+    assert [file.file_id for file in again.files] == ["still"]

@@ -124,6 +124,8 @@ def test_links_are_read_wherever_they_are(given: Json, prompt: str, links: tuple
         ("/credits？", "credits", ""),
         ("/editmake it shorter", "editmake", "it shorter"),
         ("/home/ann/clip.mp4", None, ""),
+        (r"\Users\ann\clip.mp4 make it vertical", None, ""),
+        (r"\title{Hello} as the title", None, ""),
         ("/剪短", None, ""),
         ("cut /edit", None, ""),
         ("//edit", None, ""),

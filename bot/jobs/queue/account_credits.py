@@ -1,7 +1,7 @@
 """Credits of the accounts other than the operator's: what each spent today, and what it has left.
 
-It is written down with each message to the agent, so that reading touches no chat: sums by kind of account, and those
-that spent most.
+It is recorded with each message to the agent, so that reading it loads no chat: the sums by kind of account, and the
+accounts that spent most.
 """
 
 from collections.abc import Mapping

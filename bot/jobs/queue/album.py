@@ -51,7 +51,7 @@ class RequestPart:
         is_own: Whether the text is the sender's own. That of others asks for nothing; it is offered under a button.
         glue: What joins its text to the next part's: a paragraph, or nothing where a client has cut a long text.
         context: What it quotes or answers, for the agent.
-        refusal: Why its file can't be used; shown when the request is known to need the file.
+        refusal: Why its file or link can't be used; shown when the request is known to need it.
         file_unique_id: Identifies its file's content, whether it can be used or not; empty without one.
     """
 
@@ -82,20 +82,20 @@ class PartText:
 
 STORED_PART = TypeAdapter(RequestPart)
 STORED_TEXT = TypeAdapter(PartText)
-"""Read and write the stored forms. The same text has the same form: an edit without a change is seen by that."""
+"""Read and write the stored forms. Equal texts have equal forms, which shows that an edit changed nothing."""
 
 
-ArrivalKind = Literal["asked", "begins", "unaddressed", "edited"]
-"""`asked`: a request; `begins`: one that joins none before it; `unaddressed`: part of an album that another message
-may ask for; `edited`: an edit."""
+ArrivalKind = Literal["asked", "refused", "begins", "unaddressed", "edited"]
+"""`asked`: a request; `refused`: one that can't be done, which is said by the job that it joins, if any; `begins`: one
+that joins none before it; `unaddressed`: part of an album that another message may ask for; `edited`: an edit."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArrivedPart:
     """A part with what decides where it goes."""
 
-    part: RequestPart  # the part itself
-    text: PartText = PartText()  # its text
+    part: RequestPart
+    text: PartText = PartText()
     kind: ArrivalKind = "asked"  # what its message does
     replied_album: str = ""  # album of the message that it replies to; the whole of that album belongs to it
     replied_part: RequestPart | None = None  # the message that it replies to, if that belongs to it

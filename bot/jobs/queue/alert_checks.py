@@ -1,4 +1,4 @@
-"""Checks of what runs low before anybody notices, such as credits and disk space: the alert to admins for each."""
+"""Checks for resources that run low, such as credits and disk space, and the alert for each."""
 
 import asyncio
 import shutil
@@ -38,31 +38,31 @@ class AlertChecks:
         self._data_dir = data_dir
 
     async def run(self) -> None:
-        """Check each once. Without a message, `watch` marks the trouble as over."""
+        """Check each once. Without a message, `watch` marks the problem as over."""
         used = 0 if self._guest_accounts is None else await self._guest_accounts.used_this_week()
         await self._alerts.watch("guests", guests_alert(used))
         await self._alerts.watch("credits_left", credits_alert(await self._statistics.credits_left()))
-        # Of this machine alone: another one looks after its own.
+        # Only this machine's disk: each machine checks its own.
         disk = await asyncio.to_thread(shutil.disk_usage, self._data_dir)
         await self._alerts.watch(f"disk:{socket.gethostname()}", disk_alert(disk.free))
 
 
 def guests_alert(used: int) -> LocalizedMessage | None:
-    """Return the alert when so many guest accounts were given in a week; ``None`` for nothing."""
+    """Return the alert for the number of guest accounts given in a week; ``None`` if it is no problem."""
     if used < GUEST_ACCOUNTS_PER_WEEK - LOW_GUESTS:
         return None
     return LocalizedMessage("alert.guests_low", {"used": used, "a_week": GUEST_ACCOUNTS_PER_WEEK})
 
 
 def credits_alert(left: int | None) -> LocalizedMessage | None:
-    """Return the alert when the operator's account has so many credits left; ``None`` for nothing."""
+    """Return the alert for the credits left in the operator's account; ``None`` if it is no problem."""
     if left is None or left >= LOW_CREDITS:
         return None
     return LocalizedMessage("alert.credits_low" if left > 0 else "alert.credits_gone", {"left": max(0, left)})
 
 
 def disk_alert(free_bytes: int) -> LocalizedMessage | None:
-    """Return the alert when a disk of this machine has so much room left; ``None`` for nothing."""
+    """Return the alert for the free space on a disk of this machine; ``None`` if it is no problem."""
     if free_bytes >= RESERVED_BYTES:
         return None
     return LocalizedMessage("alert.disk_full", {"host": socket.gethostname(), "left": Bytes(free_bytes)})

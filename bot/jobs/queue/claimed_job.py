@@ -1,4 +1,4 @@
-"""A job that a worker has, and what came of saving its checkpoints."""
+"""A job that a worker has, and the outcomes of saving its checkpoints and of closing it."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -11,17 +11,17 @@ from bot.jobs.queue.job_reader import read_checkpoints
 
 
 class SaveOutcome(IntEnum):
-    """What came of saving a checkpoint; ``lua/save.lua`` returns it."""
+    """The outcome of saving a checkpoint, as ``lua/save.lua`` returns it."""
 
-    SUPERSEDED = 0  # not saved: a later attempt has the job; stop without a trace
+    SUPERSEDED = 0  # not saved: a later attempt has the job; stop silently
     OK = 1
     CANCELLED = 2  # saved, and the chat has asked to stop
 
 
 class CloseOutcome(IntEnum):
-    """What came of closing a job; ``lua/close.lua`` returns it."""
+    """The outcome of closing a job, as ``lua/close.lua`` returns it."""
 
-    SUPERSEDED = 0  # a later attempt has the job: stop without a trace
+    SUPERSEDED = 0  # a later attempt has the job: stop silently
     OK = 1
     CHANGED = 2  # a part joined it, or a text was edited: it is still open
 

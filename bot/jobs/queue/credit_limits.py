@@ -75,7 +75,7 @@ class CreditLimits:
         Args:
             job: Whose message it is.
             turn: Its number within the job.
-            estimate: Credits that it will use, about.
+            estimate: The credits that it is expected to use.
             reading: The balance before it; ``None`` if that is unknown.
         """
         day = self._day

@@ -1,4 +1,4 @@
-"""Jobs that ended: kept whole for a day, and then for six more as little of them as buttons need.
+"""Jobs that ended: kept whole for a day, then reduced to what buttons need for six more days.
 
 The sweep shortens a day's jobs one after another, so that a bot with many chats fits into its memory.
 """
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 BATCH = 200  # how many jobs one sweep shortens
 
 MAX_BYTES = 600
-"""Of names and values of a shortened job: with what the store needs beside them, 1 kB."""
+"""Limit of the field names and values of a shortened job; with the store's overhead it takes about 1 kB."""
 
 _NEEDED = frozenset(
     one.name
@@ -105,7 +105,7 @@ def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:
     elif answered.failed:
         choices = [_shortened_fields(job, needed, answered), _shortened_fields(job, needed, brief)]
     else:
-        # Buttons run what the agent said. Trying again exports, which takes nothing of the request.
+        # Its buttons run parts of the answer. Its retry only exports, and needs nothing of the request.
         needed = {field: text for field, text in needed.items() if not field.startswith(_UPLOADED)}
         choices = [
             _shortened_fields(job, needed, answered),

@@ -27,7 +27,7 @@ class ChatEraser:
         self._erase = LuaScript(redis, __package__, "erase_chat")
 
     async def erase(self, claimed: ClaimedJob) -> bool:
-        """Erase the chat or topic of a job, but for that job and the jobs that wait; once, however often it starts.
+        """Erase the chat or topic of a job, except the job itself and waiting jobs; once, however often the job starts.
 
         With a topic of a private chat go the person's account, templates, brand, channels and projects.
 

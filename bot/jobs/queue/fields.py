@@ -9,6 +9,7 @@ class JobField(StrEnum):
     REQUEST = "request"  # the Job; see packed_request.py
     LANGUAGE = "language"  # the Job's, for when this release can't read that
     IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
+    HOLDS_REQUEST = "holds_request"  # flag: it is quick, and yet a request that a person sent is only in it
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started; absent before the first
     UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it; absent without any
@@ -22,7 +23,7 @@ class JobField(StrEnum):
     TICKED = "ticked"  # the options of that question that are ticked, with spaces between
     GIVEN_UP = "given_up"  # flag: it is on the list of jobs that were given up
 
-    # Of a request that arrives in parts; see album.py
+    # A request that arrives in parts; see album.py
     VERSION = "version"  # counts the changes of its parts and texts
     CLOSED = "closed"  # flag: no more parts join it
     PART_COUNT = "part_count"  # how many parts joined it

@@ -35,6 +35,7 @@ from bot.jobs.queue.scheduled_jobs import ScheduledJobs
 from bot.jobs.queue.statistics import QueueStatistics
 from bot.jobs.queue.sweep import QueueSweep
 from bot.jobs.queue.tickets import Tickets, parse_queue_id, queue_id
+from bot.jobs.queue.unreadable_jobs import find_apology
 from bot.runtime import metrics
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -66,9 +67,9 @@ _FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What an accepted update leaves to say to its chat."""
+    """What the chat has to be told about an accepted update."""
 
-    is_new: bool  # whether the update was
+    is_new: bool  # whether the update was stored now, and not before
     warnings: tuple[QuotaWarning, ...]  # quotas of which it left little; a repeated update has the same
     is_paused: bool  # whether requests have to wait
 
@@ -79,7 +80,7 @@ class JobQueue(JobReader):
     Args:
         redis: With ``decode_responses``.
         docket: Where tickets are added.
-        quick_docket: Where those of quick queues are added; without, with the others.
+        quick_docket: Where tickets of quick queues are added; ``docket`` by default.
         clock: Source of time for what ages out.
         quotas: What a day allows; everything by default.
         queue_limit: How many jobs may wait in one queue, and how many of one person in all main queues.
@@ -110,6 +111,7 @@ class JobQueue(JobReader):
         self.scheduled = ScheduledJobs(redis)
         self._ended = EndedJobs(redis, clock)
         self.sweeps = QueueSweep(redis, self.tickets, self.questions, clock)
+        self._has_found_unreadable = False
         self._queue_limit, self._total_limit = queue_limit, total_limit
         self._finished_ttl_s, self._update_ttl_s = finished_ttl_s, update_ttl_s
         self._enqueue = LuaScript(redis, __package__, "enqueue", "quotas", "album")
@@ -124,7 +126,14 @@ class JobQueue(JobReader):
         self._claim_position_message = LuaScript(redis, __package__, "claim_position_message")
 
     async def sweep(self) -> int:
-        """Enqueue scheduled jobs that are due, give a ticket to each queue that lost its own; return their number."""
+        """Enqueue scheduled jobs that are due, and give a ticket to each queue that lost its own.
+
+        Returns:
+            How many tickets were added.
+        """
+        if not self._has_found_unreadable:  # What another release wrote was there when this one began.
+            await self.questions.end_unreadable(self.find)
+            self._has_found_unreadable = True
         for stored, job in (await self.scheduled.due(self._clock.now())).items():
             with contextlib.suppress(QueueFull):  # Dropped: so much is waiting already.
                 await self.enqueue([job], f"later:{job.id}")
@@ -219,6 +228,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
 
@@ -266,9 +276,11 @@ class JobQueue(JobReader):
         except (ValueError, KeyError):
             # No bot of this release wrote it. Without an end, nothing that waits behind it would ever begin.
             log.exception("job.unreadable", chat=str(chat), job=job_id)
-            with contextlib.suppress(QueueFull):  # Once an hour: after an update it may be all that waits.
-                if apology := await self._apology_for(chat, queue, fields, self._clock.now()):
-                    await self.enqueue([apology], f"unreadable:{self._now_s() // 3600}")
+            now = self._clock.now()
+            with contextlib.suppress(QueueFull):
+                if found := await find_apology(self._redis, chat, queue, job_id, fields, now):
+                    apology, cause = found
+                    await self.enqueue([apology], cause)
             await self._end(chat, queue, job_id, attempt, JobState.FAILED, self._finished_ttl_s)
         return None
 
@@ -425,7 +437,7 @@ class JobQueue(JobReader):
         return bool(await self._claim_position_message([_key(status.job)]))
 
     async def save_waiting(self, job: Job, values: Mapping[str, Any]) -> None:
-        """Save checkpoints of a job that waits and therefore has no attempt; nothing if the job was erased."""
+        """Save checkpoints of a job that waits and therefore has no attempt; do nothing if it was erased."""
         await self._save_waiting([_key(job)], fields=_checkpoint_fields(values))
 
     def _now_s(self) -> int:

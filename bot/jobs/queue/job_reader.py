@@ -1,7 +1,6 @@
 """What is stored of the chats' jobs, for everyone who only reads it."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -10,16 +9,13 @@ import structlog
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
-from bot.chats.chats import STORED_NAMES
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, field_of
-from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName, message_job
+from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
 from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
-from bot.words import language_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +33,7 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A job that ended with an apology; the latest of them are kept for the operator."""
+    """A job that was given up after an unexpected error; the latest ones are kept for the operator."""
 
     id: str  # the job's id, as in the log
     chat: str  # where it was asked, as ``str(ChatKey)``; the script that erases a chat reads it
@@ -68,24 +64,6 @@ class JobReader:
         index: Any = await self._redis.lpos(keys.queue_key(str(chat), job.queue), job_id)
         return JobStatus(job, JobState(fields[JobField.STATE]), 0 if index is None else int(index) + 1)
 
-    async def _apology_for(
-        self, chat: ChatKey, queue: QueueName, fields: Mapping[str, str], now: datetime
-    ) -> Job | None:
-        """Return the job that asks a chat to send again what this release can't read, if it is a request."""
-        if (
-            queue is not QueueName.MAIN
-        ):  # A question is soon asked again, and a notice was asked for by nobody.
-            return None
-        shared = keys.chat_key(str(chat.of_account))
-        chosen: Any = await cast(Any, self._redis.hget(shared, STORED_NAMES["language"]))
-        return message_job(
-            chat,
-            LocalizedMessage("error.unreadable_job"),
-            requester_id=chat.chat_id,
-            language=language_of(chosen or fields.get(JobField.LANGUAGE)),
-            asked_at=now,
-        )
-
     async def find_position_message(self, job: Job) -> MessageLocation | None:
         """Return the message that has to be closed when a waiting job is stopped; a running one closes it itself."""
         send = await self.load_checkpoint(job, MessageSend, PROGRESS_MESSAGE)
@@ -108,7 +86,7 @@ class JobReader:
         return None if job_id is None else await self.find(chat, job_id)
 
     async def seen(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
-        """Return the note about a message that was seen; ``None`` if it wasn't, or too long ago."""
+        """Return the digest of what a message held when it was last seen; ``None`` if that is unknown."""
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
         return cast(str | None, digest)
 

@@ -4,8 +4,9 @@ At most one question is open in a chat. Until it has its answer, the chat's othe
 would take them for the answer. Whatever else the chat asks for goes ahead.
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -22,7 +23,7 @@ from bot.store.lua_script import LuaScript
 
 
 class AnswerOutcome(StrEnum):
-    """What came of an answer; ``lua/answer.lua`` returns it."""
+    """The outcome of an answer, as ``lua/answer.lua`` returns it."""
 
     ANSWERED = "answered"  # the job goes on
     OVER = "over"  # the question has its answer already, or its job was stopped
@@ -48,7 +49,7 @@ class OpenQuestions:
         self._toggle_option = LuaScript(redis, __package__, "toggle_option")
 
     async def ask(self, job: Job, attempt: int, question_id: str) -> None:
-        """Open a question of a running job, before it is sent; nothing if it has its answer."""
+        """Open a question of a running job before it is sent; do nothing if it has been answered."""
         chat = str(job.chat)
         await self._ask(
             [keys.job_key(chat, job.id), keys.open_question_key(chat)],
@@ -140,22 +141,37 @@ class OpenQuestions:
         )
 
     async def expire(self) -> None:
-        """Let the jobs go on that have waited too long; they end by themselves."""
+        """Resume jobs whose question was not answered in time; their step then ends them."""
         oldest = self._now_s() - keys.ANSWER_TTL_S
         members: list[Any] = await self._redis.zrange(
             keys.OPEN_QUESTIONS, "-inf", f"({oldest}", byscore=True, offset=0, num=100
         )
         for member in members:
-            try:
-                chat, job_id = parse_member(member)
-            except ValueError:  # No bot wrote it.
-                await self._redis.zrem(keys.OPEN_QUESTIONS, member)
-                continue
-            question_id: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
-            if question_id is None or await self._close(
-                chat, job_id, question_id, f"expired:{job_id}:{question_id}"
-            ) != (AnswerOutcome.ANSWERED):
-                await self._redis.zrem(keys.OPEN_QUESTIONS, member)
+            await self._end_unanswered(member)
+
+    async def end_unreadable(self, find: Callable[[ChatKey, str], Awaitable[object | None]]) -> None:
+        """Resume jobs that can't be read: nobody could answer, and the jobs behind them would wait for a day.
+
+        Args:
+            find: Returns a job, or ``None`` if it can't be read.
+        """
+        members = [member async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, count=1000)]
+        for member in members:
+            with contextlib.suppress(ValueError):  # No bot wrote it: it expires.
+                if await find(*parse_member(member)) is None:
+                    await self._end_unanswered(member)
+
+    async def _end_unanswered(self, member: str) -> None:
+        try:
+            chat, job_id = parse_member(member)
+        except ValueError:  # No bot wrote it.
+            await self._redis.zrem(keys.OPEN_QUESTIONS, member)
+            return
+        question_id: Any = await self._redis.hget(keys.job_key(str(chat), job_id), JobField.QUESTION)
+        if question_id is None or await self._close(
+            chat, job_id, question_id, f"expired:{job_id}:{question_id}"
+        ) != (AnswerOutcome.ANSWERED):
+            await self._redis.zrem(keys.OPEN_QUESTIONS, member)
 
     async def _close(
         self, chat: ChatKey, job_id: str, question_id: str, update_id: int | str, **answer: str

@@ -3,7 +3,8 @@
 Requests and exports count, questions do not. A file that came without a prompt counts with its bytes only, because the
 prompt that follows is the request. A request counts from the moment at which it is accepted, and no longer if it ends
 before anything of it went to NemoVideo. Days are those of UTC. What a request costs is decided here; whether the day
-allows it, in ``find_exceeded_quota`` of ``lua/quotas.lua``, in one step with storing it.
+allows it, in ``find_exceeded_quota`` of ``lua/quotas.lua``, in one step with storing it. How many requests may wait at
+once is limited in ``lua/enqueue.lua``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -26,25 +26,25 @@ class ScheduledJobs:
         await self._redis.zadd(keys.SCHEDULED_JOBS, {STORED_JOB.dump_json(job).decode(): at.timestamp()})
 
     async def due(self, now: datetime) -> dict[str, Job]:
-        """Return the jobs whose time has come, by what is stored of them; the longest due first."""
+        """Return the jobs that are due, the longest due first; the keys are their stored JSON, for :meth:`remove`."""
         stored: list[Any] = await self._redis.zrangebyscore(
             keys.SCHEDULED_JOBS, "-inf", now.timestamp(), start=0, num=BATCH
         )
         return await self._readable(stored)
 
     async def remove(self, *stored: str) -> None:
-        """Forget jobs, by what is stored of them: another release would write them otherwise."""
+        """Remove jobs by their stored JSON: to serialize them again could give another text."""
         if stored:
             await self._redis.zrem(keys.SCHEDULED_JOBS, *stored)
 
     async def erase(self, chat: ChatKey) -> None:
-        """Forget all jobs of a chat."""
+        """Remove all jobs of a chat."""
         waiting: list[Any] = await self._redis.zrange(keys.SCHEDULED_JOBS, 0, -1)
         jobs = await self._readable(waiting)
         await self.remove(*(stored for stored, job in jobs.items() if job.chat == chat))
 
     async def _readable(self, waiting: list[Any]) -> dict[str, Job]:
-        """Parse stored jobs, and forget those that can't be read: another release, or no bot, wrote them."""
+        """Parse stored jobs, and remove those that can't be read: another release, or no bot, wrote them."""
         jobs = {}
         for stored in waiting:
             try:

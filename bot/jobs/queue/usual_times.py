@@ -6,9 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+import structlog
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bot.store import keys
+
+log = structlog.get_logger(__name__)
 
 
 class TimedStage(StrEnum):
@@ -73,7 +77,7 @@ class UsualTimes:
         if time.monotonic() - self._exchanged_s < EXCHANGE_EVERY_S:
             return
         self._exchanged_s = time.monotonic()
-        unsaved, self._unsaved = self._unsaved, []
+        unsaved = tuple(self._unsaved)
         async with self.redis.pipeline(transaction=False) as pipe:
             for work, took_s in unsaved:
                 pipe.lpush(keys.usual_times_key(work), took_s)
@@ -81,7 +85,13 @@ class UsualTimes:
                 pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
             for work in TimedStage:
                 pipe.lrange(keys.usual_times_key(work), 0, -1)
-            answers = await pipe.execute()
+            try:
+                answers = await pipe.execute()
+            except RedisError as error:
+                # No reason to fail a job. The next exchange saves them.
+                log.warning("usual_times.store_failed", error=type(error).__name__)
+                return
+        del self._unsaved[: len(unsaved)]
         for work, times in zip(TimedStage, answers[-len(TimedStage) :], strict=True):
             self._known[work] = [float(one) for one in times]
 

@@ -67,7 +67,7 @@ async def send_answer(
     chat = await projects.chats.get_for(attempt.job)
     latest = ChatFields(answer_job_id=attempt.job.id, answer_session_id=chat.session_id)
     await projects.chats.update(attempt.job.chat, latest)
-    has_failed = answered.failed and not answered.has_changed
+    has_failed = answered.failed and not answered.is_exportable
     said = remove_screen_talk(answered.text)
     exports = wants_export(answered) and chat.exports_by_itself(attempt.clock.now())
     if exports and await _only_later_one_is_rendered(attempt, chat):
@@ -117,7 +117,9 @@ async def _whole_answer(
     if answered.failed and answered.has_changed:
         lines = (*lines, LocalizedMessage("answer.stopped_early"))
     if answered.still_generating:
-        lines = (*lines, LocalizedMessage("answer.still_generating"))
+        is_broken_off = answered.failed and not answered.has_changed
+        key = "answer.may_still_come" if is_broken_off else "answer.still_generating"
+        lines = (*lines, LocalizedMessage(key))
     if attempt.load(RenderSkipped) is not None:
         lines = (*lines, LocalizedMessage("answer.render_skipped"))
     buttons = await _buttons(projects, cards, attempt, answered, after)

@@ -25,11 +25,20 @@ from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
 from bot.jobs.steps.agent_answer import TURN_CALL
 from bot.jobs.steps.agent_files import AgentFiles
+from bot.jobs.steps.agent_tools import EDITING, stage_of
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
-from bot.jobs.steps.pending_generations import PendingGenerations
+from bot.jobs.steps.pending_generations import Announced, PendingGenerations
 from bot.jobs.steps.stream_timeout import StreamTimeout
-from bot.jobs.steps.turn_draft import DraftUnchanged, TurnDraft, TurnLimits, digest_of
-from bot.jobs.steps.turn_progress import EDITING, GENERATING, TurnProgress, has_succeeded, stage_of
+from bot.jobs.steps.turn_draft import (
+    DraftUnchanged,
+    TurnDraft,
+    TurnLimits,
+    digest_of,
+    draft_after,
+    draft_before,
+    has_new_video,
+)
+from bot.jobs.steps.turn_progress import TurnProgress
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.agent_file import AgentFile
 from bot.nemo.drafts import Draft
@@ -37,6 +46,7 @@ from bot.nemo.errors import (
     AuthError,
     NemoError,
     RateLimited,
+    ServiceError,
     SessionGone,
     StreamBroken,
     WarmingUp,
@@ -52,6 +62,7 @@ from bot.nemo.events import (
     ToolCall,
     ToolResult,
 )
+from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.questions import QuestionSet
 from bot.nemo.turns import TurnText
 from bot.projects.projects import Project, Projects
@@ -70,6 +81,8 @@ RAW_PAUSE_S = 5.0
 
 MAX_ANSWER_CHARS = 20_000
 
+_OF_THE_WORK = (FailureKind.POLICY, FailureKind.PERSON, FailureKind.QUOTA)
+
 PREVIEW_CHARS = 2000  # the newest of the words so far: what the progress message can show at most
 
 
@@ -79,7 +92,7 @@ class AgentTextSoFar(Checkpoint):
     name = "agent_text"
     text: str = ""
     question_set: QuestionSet | None = None  # what it asked so far: nothing of it shows in the project
-    is_generating: bool = False  # whether it announced a video that may come later
+    announced: Announced | None = None  # what may come later
 
 
 class RawVideoAnnounced(Checkpoint):
@@ -139,7 +152,7 @@ class AgentTurn:
         self._form = ""
 
     async def run(self) -> AgentAnswered:
-        """Send the message, unless an earlier attempt did, and return what came of it, which is saved."""
+        """Send the message, unless an earlier attempt did, and return the saved outcome."""
         received, use = _Received(), None
         asked = self._attempt.load(PromptSent, self._turn.key)
         if asked is not None:
@@ -153,7 +166,7 @@ class AgentTurn:
             )
         except _Broken as error:
             log.warning("ask_agent.broken", reason=str(error))
-            after = await self._recover(received.question_set, received.generations.is_any_announced)
+            after = await self._recover(received.question_set, self._announced(received))
         else:
             if received.error is None and received.question_set is None:
                 await self._progress.learn()
@@ -165,25 +178,47 @@ class AgentTurn:
             received.question_set,
             received.files,
             use,
-            is_generating=received.generations.is_any_announced,
+            announced=self._announced(received),
         )
+
+    def _announced(self, received: _Received) -> Announced | None:
+        """Return what may come after the turn."""
+        announced = received.generations.announced if _leaves_work(received.error) else None
+        return announced or self._announced_earlier()
+
+    def _announced_earlier(self) -> Announced | None:
+        """Return what was announced before the agent's question and was not there when this turn began."""
+        earlier = self._attempt.load(AgentAnswered)
+        if earlier is None or earlier.turn == self._turn.number or not earlier.still_generating:
+            return None
+        turns = (Turn(number=number) for number in range(earlier.turn, 0, -1))
+        saved = (self._attempt.load(AgentTextSoFar, turn.key) for turn in turns)
+        announced = next((one.announced for one in saved if one and one.announced), Announced.VIDEO)
+        before, now = draft_after(self._attempt), draft_before(self._attempt, self._turn)
+        is_there = (
+            has_new_video(before, now)
+            if announced is Announced.VIDEO
+            else digest_of(before) != digest_of(now)
+        )
+        return None if is_there else announced
 
     async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
         """End the turn of an attempt that died: it had sent the message, or was about to."""
         if so_far.question_set is None:
             await self._attempt.lost.end_if_lost_since_asked()
-        after = await self._recover(so_far.question_set, so_far.is_generating)
+        announced = so_far.announced or self._announced_earlier()
+        after = await self._recover(so_far.question_set, announced)
         return await self._save_answer(
-            so_far.text, after, question_set=so_far.question_set, is_generating=so_far.is_generating
+            so_far.text, after, question_set=so_far.question_set, announced=announced
         )
 
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
         may_lag = not has_answer or received.has_worked or received.error is not None
-        is_generating = received.generations.is_any_announced
-        if is_generating and received.error is None and received.question_set is None:
-            draft = await self._draft.wait_for_video()
+        announced = self._announced(received)
+        if announced and received.question_set is None:
+            draft = await self._draft.wait_for_announced(announced)
             use = await self._spending.read_after()
         else:
             reading = asyncio.create_task(self._spending.read_after())
@@ -193,7 +228,7 @@ class AgentTurn:
                 use = reading.result() if reading.done() else CreditsUse()
             finally:
                 reading.cancel()
-        if is_generating and not self._draft.has_new_video(draft):
+        if announced and not self._draft.has_announced(draft, announced):
             use = CreditsUse()  # Charged when it is done: until a balance shows it, the estimate stands.
         await self._spending.record_use(use)
         return draft, use
@@ -297,7 +332,7 @@ class AgentTurn:
 
     async def _consume(self, project: Project, received: _Received, stream_timeout: StreamTimeout) -> None:
         saved_s, is_unsaved = self._clock.monotonic_s(), False
-        saved = (received.question_set, False)
+        saved = (received.question_set, received.generations.announced)
         nemo = self._projects.nemo
         files = AgentFiles(self._attempt, nemo, project, self._attempt.turn_id(self._turn.number))
         async with contextlib.aclosing(
@@ -316,13 +351,13 @@ class AgentTurn:
                 del event  # It may hold a whole draft, and the next may be minutes away.
                 now_s = self._clock.monotonic_s()
                 is_due = is_whole or now_s - saved_s >= SAVE_TEXT_EVERY_S
-                new = (received.question_set, received.generations.is_any_announced)
+                new = (received.question_set, received.generations.announced)
                 if new != saved or (is_unsaved and is_due):
                     saved_s, saved, is_unsaved = now_s, new, False
                     so_far = AgentTextSoFar(
                         text=bounded_answer(received.text.text),
                         question_set=self._question(received.question_set),
-                        is_generating=received.generations.is_any_announced,
+                        announced=received.generations.announced,
                     )
                     await self._attempt.save(so_far, self._turn.key)
 
@@ -344,12 +379,10 @@ class AgentTurn:
                 received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.generations.take(event)
                 self._show(stage, work, received)
-            case ToolResult(name=name, result=result) if stage_of(name)[0] == GENERATING:
-                received.generations.take(event)
-                if has_succeeded(result):
-                    received.raw_video_task = received.raw_video_task or asyncio.create_task(
-                        self._announce_raw_video()
-                    )
+            case ToolResult() if received.generations.take(event):
+                received.raw_video_task = received.raw_video_task or asyncio.create_task(
+                    self._announce_raw_video()
+                )
         changed = received.text.add(event)
         if changed and received.error is not None and received.text.text != received.text_at_error:
             received.error = None  # The agent went on: the last word counts.
@@ -361,19 +394,19 @@ class AgentTurn:
     def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
         self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
 
-    async def _recover(self, question_set: QuestionSet | None, is_generating: bool) -> Draft | None:
-        """Look at the project until its draft has changed, or for as long as an announced video may take.
+    async def _recover(self, question_set: QuestionSet | None, announced: Announced | None) -> Draft | None:
+        """Look at the project until its draft has changed, or for as long as what was announced may take.
 
         A question changes nothing there.
 
         Raises:
-            JobEnded: It never did, and no video was announced.
+            JobEnded: It never did, and nothing was announced.
         """
         if question_set is not None:
             return await self._draft.read()
         self._progress.show_recovery()
-        if is_generating:
-            return await self._draft.wait_for_video()
+        if announced:
+            return await self._draft.wait_for_announced(announced)
         with contextlib.suppress(DraftUnchanged):
             return await self._draft.wait_for_change()
         log.warning("ask_agent.lost")
@@ -395,17 +428,21 @@ class AgentTurn:
         files: int = 0,
         use: CreditsUse | None = None,
         *,
-        is_generating: bool = False,
+        announced: Announced | None = None,
     ) -> AgentAnswered:
         earlier, first = self._attempt.load(AgentAnswered), self._attempt.load(PromptSent) or PromptSent()
         used = (use and self._attempt.job.chat.is_private and use.used) or 0
         has_changed = self._draft.is_unread or digest_of(after) != first.draft_digest
         # Where the draft can't be read, an export shows what there is.
-        is_missing = not self._draft.is_unread and not self._draft.has_new_video(after)
+        is_missing = (
+            announced is not None
+            and not self._draft.is_unread
+            and not self._draft.has_announced(after, announced)
+        )
         answered = AgentAnswered(
             text=bounded_answer(text),
             has_changed=has_changed,
-            still_generating=is_generating and error is None and is_missing,
+            still_generating=is_missing,
             failed=error is not None,
             reason="" if error is None else f"{error.reason or ''} {error.message}".strip(),
             code=None if error is None else error.code,
@@ -426,6 +463,18 @@ class AgentTurn:
 def bounded_answer(text: str) -> str:
     """Return as much of the agent's words as is kept: more than any chat is shown, and no long work."""
     return text[:MAX_ANSWER_CHARS]
+
+
+def _leaves_work(error: StreamError | None) -> bool:
+    """Return whether what was announced may still come, though the turn ended with an error.
+
+    What is said of the content or of credits is most likely said of just that.
+    """
+    if error is None:
+        return True
+    is_of_turn = type(error.as_error(TURN_CALL)) in (ServiceError, RateLimited, WarmingUp)
+    reason = f"{error.code or ''} {error.reason or ''} {error.message}"
+    return is_of_turn and failure_kind(reason) not in _OF_THE_WORK
 
 
 def _is_refusal(error: NemoError) -> bool:

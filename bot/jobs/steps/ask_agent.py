@@ -83,7 +83,7 @@ class AskAgent:
                 self._projects, self._turn_limits, self._credit_limits, self._usual_times, attempt, turn
             ).run()
         except (NemoError, JobEnded) as error:
-            if answered is None or not answered.has_changed or not await self._has_same_project(attempt):
+            if answered is None or not answered.is_exportable or not await self._has_same_project(attempt):
                 raise
             # What was done before the agent's question was paid for: it is delivered all the same.
             log.warning("ask_agent.ended_early", turn=turn.number, error=type(error).__name__)

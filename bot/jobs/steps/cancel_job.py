@@ -59,6 +59,6 @@ async def _close_question(attempt: Attempt, job: Job) -> LocalizedMessage | None
     if answered is None or answered.question_set is None or answered.turn != turn.number:
         return None
     await close_questions(attempt.responder, saved, answered)
-    if answered.has_changed:
+    if answered.is_exportable:
         return LocalizedMessage("question.cancelled_kept", buttons=(Button("button.export", Export()),))
     return LocalizedMessage("question.cancelled")

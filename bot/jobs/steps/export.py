@@ -1,4 +1,7 @@
-"""Export: render the draft as an MP4 and fetch it, ready for sending."""
+"""Export: render the draft as an MP4 and fetch it, ready for sending.
+
+Which version is rendered, and what of the request the service can't meet: ``version_to_render.py``.
+"""
 
 from __future__ import annotations
 
@@ -260,9 +263,10 @@ class _Rendering:
                 # The draft belongs to the lost project: a new one must not get it.
                 on_loss=self._attempt.lost.end,
             )
-        except RenderIdTaken:
-            # The ID is random: what has it is this render, begun by a call whose answer was lost.
-            return Render(render_id, RenderStatus.UNKNOWN)
+        except RenderIdTaken as error:
+            # The ID is random: what has it is this render, begun by a call whose answer was lost. Or it is not about
+            # the ID at all, and another render of the project goes on: then the polls find nothing.
+            return Render(render_id, RenderStatus.UNKNOWN, error=f"{error.status or ''} {error.message}")
         except (TransportError, UnexpectedAnswer, ServiceError) as error:
             is_refusal = isinstance(error, ServiceError) and not error.outcome_unknown
             if is_refusal and (type(error) is not ServiceError or number == RENDERS):

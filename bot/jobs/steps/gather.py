@@ -1,5 +1,7 @@
 """Gather: wait until all that belongs to a request has arrived, and read its text files."""
 
+from dataclasses import replace
+
 from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import Button, LocalizedMessage, with_lines
@@ -120,7 +122,9 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
     for refused in refusals.values():
         _, part, refusal = refused[0]
         lines = (continues_without(*(number for number, *_ in refused)),) if has_others else ()
-        message = with_lines(with_request_kept(refusal, attempt.job), lines)
+        # Where it goes on, nothing is left to run.
+        held = replace(attempt.job, prompt="") if has_others else gathered.job
+        message = with_lines(with_request_kept(refusal, held), lines)
         await attempt.responder.send(f"refused.{part.message_id}", message)
     if refusals and not has_others:
         raise JobEnded(None)

@@ -6,12 +6,13 @@ from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import RunHeld
 from bot.jobs.checkpoints import Checkpoint
-from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import JobKind, QueueName, follow_up_id, message_job
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, with_lines
+from bot.jobs.model import JobKind, QueueName, follow_up_job_id, message_job
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload
 from bot.jobs.ports import Topics
 from bot.jobs.queue.job_queue import QueueFull
+from bot.jobs.queue.quota_messages import quota_message
 from bot.jobs.queue.quotas import QuotaExceeded
 from bot.jobs.steps.gather import take_all
 from bot.jobs.worker.attempt import Attempt
@@ -89,7 +90,7 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
     job, asked = attempt.job, attempt.job.payload_as(NewPayload)
     edit = replace(
         job,
-        id=follow_up_id(job.id, _REQUEST),
+        id=follow_up_job_id(job.id, _REQUEST),
         chat=chat,
         kind=JobKind.EDIT,
         # Telegram refuses answers to a message of another topic.
@@ -98,9 +99,9 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
     )
     try:
         await attempt.job_queue.enqueue([edit], f"{job.id}:asked")
-    except (QueueFull, QuotaExceeded):
-        held_id = follow_up_id(job.id, chat.topic_id or 0)
-        offer = LocalizedMessage("new.held", buttons=(Button("button.run_arrived", RunHeld(held_id)),))
+    except (QueueFull, QuotaExceeded) as refused:
+        held_id = follow_up_job_id(job.id, chat.topic_id or 0)
+        offer = _why_held(attempt, refused, Button("button.run_arrived", RunHeld(held_id)))
         held = message_job(
             chat,
             offer,
@@ -112,6 +113,15 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
         payload = MessagePayload(message=offer, links=asked.links)
         held = replace(held, prompt=job.prompt, files=job.files, payload=payload)
         await attempt.job_queue.enqueue([held], f"{job.id}:told")
+
+
+def _why_held(
+    attempt: Attempt, refused: QueueFull | QuotaExceeded, button: Button
+) -> LocalizedMessage | ListMessage:
+    if isinstance(refused, QueueFull):
+        return LocalizedMessage("new.held", buttons=(button,))
+    over = quota_message(refused.warning, attempt.job_queue.quotas, is_over=True)
+    return with_lines(over, (LocalizedMessage("new.held_until_reset"),), (button,))
 
 
 async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessage) -> None:
@@ -126,6 +136,6 @@ async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessa
         requester_id=job.requester_id,
         language=job.language,
         asked_at=job.asked_at,
-        job_id=follow_up_id(job.id, topic.topic_id or 0),
+        job_id=follow_up_job_id(job.id, topic.topic_id or 0),
     )
     await attempt.job_queue.enqueue([said], f"{job.id}:told")

@@ -79,7 +79,7 @@ async def _ask(attempt: Attempt, answered: AgentAnswered, question_set: Question
     if earlier_ask is not None and now_s - earlier_ask.asked_at >= ANSWER_TTL_S:
         await close_questions(attempt.responder, attempt, answered)
         kept = None
-        if answered.has_changed:
+        if answered.is_exportable:
             kept = LocalizedMessage(
                 "question.expired_kept", buttons=(Button("button.export", Export()),), quiet=True
             )

@@ -1,6 +1,6 @@
 """Send a text that a handler prepared."""
 
-from bot.jobs.checkpoints import PREPARED
+from bot.jobs.checkpoints import PREPARED, PROGRESS_MESSAGE, MessageSend
 from bot.jobs.payloads import MessagePayload
 from bot.jobs.worker.attempt import Attempt
 
@@ -12,5 +12,8 @@ class SendText:
 
     async def __call__(self, attempt: Attempt) -> None:
         payload = attempt.job.payload_as(MessagePayload)
+        if payload.progress_message is not None:
+            # The runner deletes a job's own progress message when the job ends.
+            await attempt.save(MessageSend(sent=payload.progress_message), PROGRESS_MESSAGE)
         if not payload.reaction or not await attempt.responder.react(payload.reaction):
             await attempt.responder.send(PREPARED, payload.message)

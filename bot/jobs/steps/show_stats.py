@@ -93,7 +93,7 @@ def _processes(workers: Mapping[str, set[QueueName]]) -> list[LocalizedMessage]:
 
 
 async def _credits(statistics: QueueStatistics, today: DayTotals) -> list[LocalizedMessage]:
-    """Return what the accounts that were used lately spent and have: the operator's, and those of chats."""
+    """Return what the accounts that were used recently spent and have: the operator's, and those of chats."""
     left, accounts = await statistics.credits_left(), await statistics.accounts.today()
     lines = []
     if left is not None:

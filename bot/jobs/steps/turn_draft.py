@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
 from bot.jobs.checkpoints import AFTER, NO_DRAFT, KeptDraft, PromptSent, Turn, before_turn
+from bot.jobs.steps.pending_generations import Announced
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.drafts import Draft, TrackKind, digest
 from bot.nemo.errors import AuthError, NemoError
@@ -21,7 +23,7 @@ SECOND_LOOK_PAUSE_S = 5.0
 """Looks at a project that seems unchanged after a turn that may have changed it, and the pause before each."""
 
 GENERATION_READINGS = 10
-"""Looks at the project for a video that was only announced: for almost ten minutes; it usually takes up to five."""
+"""Looks at the project for work that was only announced: for almost ten minutes; it usually takes up to five."""
 
 _WITH_VIDEO = (TrackKind.VIDEO, TrackKind.OTHER)
 
@@ -72,9 +74,11 @@ class TurnDraft:
         asked = self._attempt.load(PromptSent, self._turn.key) or PromptSent()
         return digest_of(draft) != asked.draft_digest
 
-    def has_new_video(self, draft: Draft | None) -> bool:
-        """Return whether a draft has a clip that it didn't have before the message."""
-        return bool(_videos(draft) - _videos(draft_before(self._attempt, self._turn)))
+    def has_announced(self, draft: Draft | None, announced: Announced) -> bool:
+        """Return whether a draft has what was announced: a clip that is new since the message, or any change."""
+        if announced is Announced.WORK:
+            return self.is_other(draft)
+        return has_new_video(draft_before(self._attempt, self._turn), draft)
 
     async def read(self) -> Draft | None:
         """Return the draft; the one before the message if it can't be read."""
@@ -111,13 +115,13 @@ class TurnDraft:
         """
         return await self._wait(self.is_other, self._limits.recovery_readings)
 
-    async def wait_for_video(self) -> Draft | None:
-        """Return the draft once the video that was announced is in it, or as it is after all the waiting."""
+    async def wait_for_announced(self, announced: Announced) -> Draft | None:
+        """Return the draft once what was announced is in it, or as it is after all the waiting."""
         draft = await self.read()
-        if self.has_new_video(draft):
+        if self.has_announced(draft, announced):
             return draft
         try:
-            return await self._wait(self.has_new_video, GENERATION_READINGS)
+            return await self._wait(partial(self.has_announced, announced=announced), GENERATION_READINGS)
         except DraftUnchanged:
             return await self.read()
 
@@ -168,6 +172,11 @@ def draft_after(attempt: Attempt) -> Draft | None:
 def digest_of(draft: Draft | None) -> str:
     """Return a draft's digest as checkpoints have it; all that hold no segment are alike, and like none."""
     return draft.digest() if draft is not None and draft.is_ready else NO_DRAFT
+
+
+def has_new_video(before: Draft | None, after: Draft | None) -> bool:
+    """Return whether a draft has a clip that an earlier one doesn't have."""
+    return bool(_videos(after) - _videos(before))
 
 
 def _videos(draft: Draft | None) -> Counter[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -23,7 +23,6 @@ from bot.jobs.checkpoints import (
 )
 from bot.jobs.messages import (
     Button,
-    Bytes,
     DoneFraction,
     LocalizedMessage,
     OutgoingMessage,
@@ -42,7 +41,7 @@ from bot.jobs.refusal_messages import (
     file_gone,
     kind_refused,
     kind_unusable,
-    links_refused,
+    link_refusal,
     size_limit,
     size_refused,
     telegram_refused,
@@ -54,6 +53,7 @@ from bot.jobs.steps.ask_for_prompt import ask_for_prompt
 from bot.jobs.steps.confirmed_upload import confirmed, upload_failed
 from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
+from bot.jobs.steps.upload_meter import UploadMeter, files_to_upload
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported, PictureTooLarge
 from bot.nemo.answers import AcceptedFile, ProjectState
@@ -65,9 +65,7 @@ from bot.nemo.errors import (
     TransportError,
 )
 from bot.nemo.project_files import upload_names
-from bot.nemo.uploads import FileToUpload
 from bot.projects.projects import Project, Projects
-from bot.runtime import metrics
 from bot.skills.cards import SkillCard, SkillCards
 
 log = structlog.get_logger(__name__)
@@ -161,8 +159,12 @@ class _Uploading:
         for number in range(1, MAX_TRIES + 1):
             state = await self._state()
             started = self._attempt.load(UploadStarted, key)
-            if started is not None and not _left(self._attempt, key, started.sources):
-                started = None  # Of an earlier request that arrived.
+            unknown = () if started is None else _unknown(self._attempt, key, started)
+            if not unknown:
+                started = None  # It belongs to an earlier request, whose outcome is known.
+            elif started is not None and _left(self._attempt, key, started.sources) != list(started.sources):
+                # NemoVideo's answer named only the others; an attempt died before it left out these.
+                return await self._leave_out_refused(unknown)
             if number == 1 and started is not None and started.digest_before == state.uploads_digest:
                 # All of it may have arrived and not be worked in yet; sent again, the clip would be there twice.
                 await self._attempt.clock.sleep(PAUSE_S)
@@ -233,9 +235,8 @@ class _Uploading:
                 self._attempt.job, lambda p: self._projects.nemo.get_state(p.credentials, p.session_id)
             )
             message = LocalizedMessage("link.not_fetched")
-            raise JobEnded(
-                links_refused(message, self._attempt.job, has_project=state.has_content)
-            ) from error
+            refusal = link_refusal(message, has_project=state.has_content)
+            raise JobEnded(with_request_kept(refusal, self._attempt.job)) from error
         await self._save_uploaded(LINKS, 0, dict.fromkeys(links))
 
     async def _send_files(self, files: Sequence[Attachment], state: ProjectState) -> None:
@@ -257,7 +258,7 @@ class _Uploading:
                 if not opened:
                     return
                 times_s = (await self._usual_times.load())[TimedStage.READING]
-                meter = _Meter(self._attempt, size_bytes, median(times_s))
+                meter = UploadMeter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 nemo = self._projects.nemo
                 answer = await confirmed(
@@ -269,8 +270,10 @@ class _Uploading:
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
                     await self._usual_times.learn(TimedStage.READING, took_s)
-                opened = await self._without_refused(opened, answer)
-                await self._save_uploaded(FILES, size_bytes, _uploaded_files(opened, answer))
+                accepted = _accepted(opened, answer)
+                await self._save_uploaded(FILES, size_bytes, _uploaded_files(accepted, answer))
+                await self._leave_out_refused(opened.keys() - accepted.keys())
+                opened = accepted
                 for file in files:
                     if file.message_id is not None and file.file_id in opened:
                         name = opened[file.file_id].name
@@ -327,19 +330,12 @@ class _Uploading:
         await self._attempt.save(FilesRefused(file_ids=refused))
         return refused
 
-    async def _without_refused(
-        self, opened: Mapping[str, OpenFile], accepted: Sequence[AcceptedFile]
-    ) -> dict[str, OpenFile]:
-        """Leave out the files that NemoVideo accepted no part of, if it says which it did."""
-        names = {file.name for file in accepted}
-        sent = {file.name: file_id for file_id, file in opened.items()}
-        if not names or not names < sent.keys():
-            return dict(opened)
+    async def _leave_out_refused(self, file_ids: Collection[str]) -> None:
+        """Say which files the job goes on without because NemoVideo accepted only the others."""
         for number, file in enumerate(self._attempt.job.files, 1):
-            if file.file_id in opened and opened[file.file_id].name not in names:
+            if file.file_id in file_ids:
                 message = LocalizedMessage("upload.not_accepted", {"name": file.name})
                 await self._leave_out(file, with_lines(message, (continues_without(number),)))
-        return {file_id: opened[file_id] for name, file_id in sent.items() if name in names}
 
     def _with_distinct_names(
         self, files: Sequence[Attachment], opened: Mapping[str, OpenFile], state: ProjectState
@@ -401,6 +397,21 @@ def _files_left(attempt: Attempt) -> list[Attachment]:
     return [files[file_id] for file_id in _left(attempt, FILES, list(files)) if file_id not in refused]
 
 
+def _unknown(attempt: Attempt, key: str, started: UploadStarted) -> list[str]:
+    """Return the files or links of a request of which it is unknown whether they arrived."""
+    refused = (attempt.load(FilesRefused) or FilesRefused()).file_ids
+    return [source for source in _left(attempt, key, started.sources) if source not in refused]
+
+
+def _accepted(opened: dict[str, OpenFile], answer: Sequence[AcceptedFile]) -> dict[str, OpenFile]:
+    """Return the files that NemoVideo has accepted; all, unless it says which."""
+    names = {file.name for file in answer}
+    sent = {file.name: file_id for file_id, file in opened.items()}
+    if not names or not names < sent.keys():
+        return opened
+    return {file_id: opened[file_id] for name, file_id in sent.items() if name in names}
+
+
 async def _without_replaced(attempt: Attempt, opened: dict[str, OpenFile]) -> dict[str, OpenFile]:
     """Leave out files that an edit replaced before ``UploadStarted`` was saved; none is replaced after that."""
     gathered = await attempt.gathered()
@@ -440,57 +451,3 @@ def _free_name(name: str, taken: Collection[str]) -> str:
         number += 1
         candidate = f"{path.stem} ({number}){path.suffix}"
     return candidate
-
-
-def files_to_upload(opened: Sequence[OpenFile], meter: Callable[[int], None]) -> list[FileToUpload]:
-    """Prepare open files for an upload."""
-    return [
-        FileToUpload(file.name, file.content_type, file.size, _counted(file.chunks, meter)) for file in opened
-    ]
-
-
-class _Meter:
-    """Shows how much of the job's files is sent, and after their last byte that NemoVideo reads them.
-
-    Args:
-        attempt: The attempt at the job.
-        total_bytes: The size of the files.
-        usual_s: Seconds that NemoVideo usually reads.
-
-    Attributes:
-        read_since_s: When the last byte was sent, in the clock's monotonic seconds.
-    """
-
-    def __init__(self, attempt: Attempt, total_bytes: int, usual_s: float) -> None:
-        self._attempt = attempt
-        self._total_bytes = total_bytes
-        self._usual_s = usual_s
-        self._done_bytes = 0
-        self.read_since_s: float | None = None
-
-    def __call__(self, length: int) -> None:
-        """Count bytes that are sent."""
-        self._done_bytes += length
-        if self._done_bytes < self._total_bytes:
-            fraction = (
-                DoneFraction.CONNECTED
-                + (DoneFraction.SENT - DoneFraction.CONNECTED) * self._done_bytes / self._total_bytes
-            )
-            params: dict[str, Param] = {"done": Bytes(self._done_bytes), "total": Bytes(self._total_bytes)}
-            progress = Progress("progress.upload_sized", params, fraction)
-        else:
-            self.read_since_s = self._attempt.clock.monotonic_s()
-            progress = Progress(
-                "progress.reading",
-                fraction=DoneFraction.SENT,
-                until=DoneFraction.READ,
-                expected_s=self._usual_s,
-            )
-        self._attempt.responder.report_progress(progress)
-
-
-async def _counted(chunks: AsyncIterator[bytes], meter: Callable[[int], None]) -> AsyncIterator[bytes]:
-    async for chunk in chunks:
-        meter(len(chunk))
-        metrics.UPLOADED.inc(len(chunk))
-        yield chunk

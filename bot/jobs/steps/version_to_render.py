@@ -1,4 +1,4 @@
-"""What a job renders: which version of the project, and what of a person's wishes for it the service can't meet."""
+"""What a job renders: which version of the project, and what is asked for it that the service can't do."""
 
 import re
 from collections.abc import Iterable

@@ -414,7 +414,7 @@ def _crash_message(text_keys: tuple[str, str, str], attempt: Attempt) -> Localiz
     job, turn, answered = attempt.job, attempt.load(Turn) or Turn(), attempt.load(AgentAnswered)
     is_answered = answered is not None and answered.turn == turn.number
     is_unknown = attempt.load(PromptSent, turn.key) is not None and not is_answered
-    if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.has_changed):
+    if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.is_exportable):
         # Also if it is unknown what the agent did: an export shows it, but asking again would be charged again.
         return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))
     key = unchanged if job.kind is JobKind.EDIT else of_any

@@ -51,7 +51,7 @@ class StuckJobMonitor:
         return Ages(_age_s(started, now_s), _age_s(saved, now_s))
 
     async def run(self) -> None:
-        """Check again and again, for ever."""
+        """Check again and again, forever."""
         while True:
             try:
                 await self.check()

@@ -7,6 +7,8 @@ delivered again to this process joins the one that is running (see ``JobRunner.w
 
 Other processes take over the jobs of a dead process without this module: docket delivers their tickets again after
 DEAD_WORKER_S, and ``queue/lua/claim.lua`` gives each ticket its job back.
+
+How a process ends: ``JobRunner.drain``, and ``DRAIN_TIMEOUT_S`` in ``cli.py``.
 """
 
 import asyncio
@@ -62,7 +64,7 @@ class WorkerSupervisor:
 
     @property
     def is_alive(self) -> bool:
-        """Return whether the worker that takes tickets sent a heartbeat lately."""
+        """Return whether the worker that takes tickets sent a heartbeat recently."""
         return (
             self._heartbeat_s is not None and self._clock.monotonic_s() - self._heartbeat_s < TAKES_NOTHING_S
         )
@@ -73,7 +75,7 @@ class WorkerSupervisor:
         return self._clock.monotonic_s() - self._excused_s > HANGS_S
 
     async def run(self) -> None:
-        """Run workers for ever; when cancelled, wait for the running tickets."""
+        """Run workers forever; when cancelled, wait for the running tickets."""
         workers: set[asyncio.Task[None]] = set()
         try:
             while True:

@@ -9,6 +9,7 @@ from telegram.ext import ApplicationHandlerStop, TypeHandler, filters
 from bot.jobs.messages import LocalizedMessage
 from bot.runtime.tokens import has_token
 from bot.telegram.handlers.button_presses import PressReply
+from bot.telegram.handlers.guest_mode import GuestModeHandlers
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler, on_message
 from bot.telegram.reading.addressing import (
     chat_key_of,
@@ -23,8 +24,9 @@ from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS, _BEFORE_ALL, _AFTER_ACCESS = -3, -2, -1
-"""The groups of handlers that PTB asks before the ordinary ones. Within one group it asks only the first that fits."""
+_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS = -3, -2, -1
+"""The groups of handlers that PTB asks before the ordinary ones. Of one group it runs only the first that fits: in the
+last one, the apology for a failed update goes before what reads its message."""
 
 
 class ForwardedCommand(filters.MessageFilter):
@@ -52,28 +54,40 @@ class AccessGuard(HandlerFamily):
         return {
             _BEFORE_ACCESS: [on_message(filters.ALL, self._stop_for_others)],
             _BEFORE_ALL: [TypeHandler(Update, self._check)],
-            _AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
+            AFTER_ACCESS: [TypeHandler(FailedUpdate, self._apologize)],
             0: [on_message(ForwardedCommand(), self._forwarded_command)],
         }
 
     async def _stop_for_others(self, update: Update, context: Context) -> None:
-        """Stop commands for other bots, and messages that no person has sent."""
+        """Stop commands for other bots, direct messages to channels, and messages that no person has sent."""
         message = message_of(update)
         username, words = context.bot.username, words_of(message)
         command = find_command(words, username)
+        is_for_others = command is not None and not command.is_for(username)
+        # An answer to direct messages needs ``direct_messages_topic_id`` (Bot API 9.2), which jobs don't have: what is
+        # paid for there could not be delivered.
+        is_for_others = is_for_others or bool(message.chat.is_direct_messages)
         # One with a token goes on to LoginHandlers, which deletes it.
-        is_for_another_bot = command is not None and not command.is_for(username) and not has_token(words)
-        if is_for_another_bot or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+        is_for_others = is_for_others and not has_token(words)
+        if is_for_others or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 
     async def _apologize(self, update: Update, context: Context) -> None:
         """Apologize for a fault of the bot, in groups where the message was for it."""
-        message = update.message
+        message, edited = update.message, update.edited_message
         if update.callback_query is not None:
-            self._services.presses.answer(update, context.application, PressReply("error.unexpected"))
+            # What it asks for may be stored.
+            self._services.presses.answer(update, context.application, PressReply("toast.not_handled"))
+        elif update.guest_message is not None:
+            await GuestModeHandlers(self._services).apologize(update)
+        elif edited is not None:
+            # Reactions and link previews come as edits without a date.
+            if edited.edit_date is not None and _is_answered(update, edited, context):
+                await self._submitter.reply_alone(update, LocalizedMessage("error.edit_not_handled"))
         elif message is not None and _is_answered(update, message, context):
-            await self._submitter.reply(update, LocalizedMessage("error.unexpected"))
+            mark = f"failed:{message.media_group_id}" if message.media_group_id else update.update_id
+            await self._submitter.reply_alone(update, LocalizedMessage("error.not_handled"), mark)
         raise ApplicationHandlerStop
 
     async def _forwarded_command(self, update: Update, context: Context) -> None:
@@ -109,7 +123,7 @@ class AccessGuard(HandlerFamily):
             and _expects_refusal(update, message, context)
             and await self._services.access.may_send_refusal(chat.id, update.update_id)
         ):
-            await self._submitter.refuse_access(update, LocalizedMessage(f"access.{reason}"))
+            await self._submitter.reply_alone(update, LocalizedMessage(f"access.{reason}"))
         raise ApplicationHandlerStop
 
 

@@ -42,8 +42,9 @@ class ChannelPosts(HandlerFamily):
         message = message_of(update)
         if (asking := await self._asking_job(update)) is None:
             return False
-        if not message.text:  # A file, which begins something else.
-            await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
+        if not message.text:
+            if attachment_of(message) is not None:  # It begins something else.
+                await self._chats.update(asking.chat, _NO_CAPTION_AWAITED)
             return False
         if is_reply(message) and not _asks_for_caption(message.reply_to_message):
             return False

@@ -81,6 +81,15 @@ class GuestModeHandlers(HandlerFamily):
         said = "job.paused" if enqueued.is_paused else "guest.working"
         return await self._answer(update, query, LocalizedMessage(said, buttons=(cancel,)))
 
+    async def apologize(self, update: Update) -> None:
+        """Answer a call whose handling has failed, unless its request is stored: it runs, and sends its video."""
+        message, person = update.guest_message, update.effective_user
+        if message is None or message.guest_query_id is None or person is None:
+            return
+        query = GuestQuery(message.guest_query_id, message.chat.id)
+        if await self._job_queue.find(ChatKey(person.id), guest_job_id(query.id)) is None:
+            await self._answer(update, query, LocalizedMessage("error.not_handled"))
+
     async def _checked(
         self, update: Update, key: ChatKey, request: Request, username: str
     ) -> tuple[tuple[Attachment, ...], LocalizedMessage | None]:

@@ -94,7 +94,7 @@ class HandlerServices:
     presses: ButtonPresses  # reads and answers presses
     guest_mode_messages: GuestMessages  # answers where the bot is a guest
     tokens_link: str  # where people copy their API token
-    alerts: OperatorAlerts  # tells admins of troubles
+    alerts: OperatorAlerts  # alerts admins to problems
     admins: Collection[int] = ()  # ids of the people who run the bot
 
 

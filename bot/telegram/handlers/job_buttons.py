@@ -38,10 +38,23 @@ from bot.jobs.buttons import (
 from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import Button
-from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, QueueName
+from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, JobState, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
-from bot.jobs.payloads import EditPayload, ExportPayload, ExtractPayload, LinkPayload, MessagePayload
-from bot.jobs.queue.continued_jobs import make_resumed_job, make_retry_job, not_uploaded
+from bot.jobs.payloads import (
+    EditPayload,
+    ExportPayload,
+    ExtractPayload,
+    LinkPayload,
+    MessagePayload,
+    NewPayload,
+    RequestPayload,
+)
+from bot.jobs.queue.continued_jobs import (
+    make_resumed_job,
+    make_retry_job,
+    not_uploaded,
+    with_new_project_if_due,
+)
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
 from bot.skills.cards import SkillCards
@@ -60,7 +73,7 @@ from bot.telegram.receiving.application import Context
 from bot.telegram.sending.keyboards import in_rows, inline_button, keyboard
 from bot.words import Words, bounded
 from bot.words.phrases import PhraseAction, action_for, requested_output
-from bot.words.video_wishes import asks_for_generation
+from bot.words.video_requests import asks_for_generation
 
 _BUTTON_COMMANDS: Mapping[type[ButtonAction], str] = {
     Export: "export",
@@ -111,14 +124,31 @@ class JobButtons(HandlerFamily):
         if isinstance(action, ShowLink):
             # Unlike the command, the button makes a project if there is none.
             held = await self._job_queue.find(press.chat, action.job_id) if action.job_id else None
-            payload = LinkPayload(opens_project=True)
+            job = replace(job, payload=LinkPayload(opens_project=True))
             if held is not None:
-                before = held.job.payload_as(EditPayload).uploads_before
-                job = replace(job, prompt=held.job.prompt)
-                payload = LinkPayload(opens_project=True, uploads_before=before)
-            job = replace(job, payload=payload)
+                jobs = await self._link_for_upload(press, job, held.job)
+                await self._submitter.enqueue(press.update, jobs)
+                return PressReply()
         await self._submitter.enqueue(press.update, [job])
         return PressReply()
+
+    async def _link_for_upload(self, press: Press, link: Job, held: Job) -> list[Job]:
+        """Let a link be for the upload of a request's file, in the project that the request is meant for."""
+        new_id = held.payload_as(RequestPayload).new_job_id if press.chat.is_private else ""
+        payload = LinkPayload(
+            opens_project=True,
+            uploads_before=held.payload_as(EditPayload).uploads_before,
+            new_job_id=new_id,
+        )
+        link = replace(link, prompt=held.prompt, payload=payload)
+        status = await self._job_queue.find(press.chat, new_id) if new_id else None
+        if not new_id or (status is not None and status.state is JobState.DONE):
+            return [link]
+        link = replace(link, queue=QueueName.MAIN)  # Where the project is begun before it.
+        if status is not None:
+            return [link]
+        new = self._submitter.job(press.update, JobKind.NEW, payload=NewPayload(is_followed=True))
+        return [replace(new, id=new_id), link]
 
     async def _show_more(self, press: Press, action: ShowMore) -> PressReply:
         """Replace this button with the others; links stay last."""
@@ -246,9 +276,13 @@ class JobButtons(HandlerFamily):
             if await job_queue.load_checkpoint(old, UploadUsed) is not None:
                 return PressReply("toast.sent_already", buttons=NO_BUTTONS)
             before = awaited.digest_before if awaited else ""
-            links = old.payload.links if isinstance(old.payload, MessagePayload) else ()
-            payload = EditPayload(links=links, uploads_before=before, link_job_id=old.id if awaited else "")
-            job = replace(job, files=files, payload=payload)
+            payload = EditPayload(
+                links=old.payload.links if isinstance(old.payload, MessagePayload) else (),
+                uploads_before=before,
+                link_job_id=old.id if awaited else "",
+                new_job_id=old.payload_as(RequestPayload).new_job_id,
+            )
+            job = await with_new_project_if_due(job_queue, old, replace(job, files=files, payload=payload))
         return await self.send_prompt(press, job)
 
     async def _retry(self, press: Press, action: Retry) -> PressReply:

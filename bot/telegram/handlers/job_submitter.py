@@ -13,12 +13,13 @@ from bot.chats.chats import Chat, Chats
 from bot.chats.key import ChatKey
 from bot.job_types import QUEUES
 from bot.jobs.checkpoints import AgentAnswered
-from bot.jobs.messages import Bytes, ListMessage, LocalizedMessage, Param, Seconds
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import ACKNOWLEDGED, Attachment, Job, JobKind, message_job, new_job_id
 from bot.jobs.payloads import MessagePayload, Payload
 from bot.jobs.queue.album import ArrivedPart
 from bot.jobs.queue.job_queue import BotFull, Enqueued, JobQueue, PersonFull, QueueFull
-from bot.jobs.queue.quotas import COUNTED, QuotaExceeded, Quotas, QuotaWarning
+from bot.jobs.queue.quota_messages import quota_message
+from bot.jobs.queue.quotas import COUNTED, QuotaExceeded
 from bot.runtime.clock import Clock
 from bot.skills.cards import SkillCard, SkillCards
 from bot.telegram.reading.addressing import chat_key_of, language_code, requester_id_of, telegram_chat_id_of
@@ -153,10 +154,18 @@ class JobSubmitter:
             for job, code in zip(jobs, codes, strict=True)
         ]
 
-    async def refuse_access(self, update: Update, message: LocalizedMessage) -> None:
-        """Answer a person who may not use the bot; only the answer is stored, and that not for long."""
+    async def reply_alone(
+        self, update: Update, message: LocalizedMessage, mark: int | str | None = None
+    ) -> None:
+        """Answer an update of which nothing but the answer is stored, and that not for long.
+
+        Args:
+            update: The update.
+            message: The answer.
+            mark: The name under which it is sent once; by default the update's number.
+        """
         with contextlib.suppress(QueueFull):  # Asked over and over: an answer is on its way.
-            await self.job_queue.enqueue([await self._saying(update, message)], update.update_id)
+            await self.job_queue.enqueue([await self._saying(update, message)], mark or update.update_id)
 
     async def record(self, message: Message, mark: str = "") -> None:
         """Record a message, and that a person still needs the message that it replies to or pins.
@@ -286,16 +295,3 @@ def _is_said(shown: str, answer: str) -> bool:
     """Return whether a message shows an answer, or a part of it, whatever its formatting."""
     first, second = ("".join(filter(str.isalnum, text)) for text in (shown, answer))
     return bool(first and second) and (first in second or second in first)
-
-
-def quota_message(warning: QuotaWarning, quotas: Quotas, *, is_over: bool) -> LocalizedMessage:
-    """Return why a request is refused and when the quota resets, or how little of it is left."""
-    kind, limit = "over" if is_over else "left", quotas.limit(warning)
-    params: dict[str, Param] = {"anew_in": Seconds(quotas.resets_in_s)}
-    if warning.resource == "requests":
-        n = warning.left
-        if is_over:  # Several versions are several requests: some may be left, but too few.
-            kind, n = ("short", n) if n else ("over", limit)
-        return LocalizedMessage(f"quota.{kind}_jobs_{warning.scope}", {**params, "n": n})
-    sizes: dict[str, Param] = {"limit": Bytes(limit), "left": Bytes(warning.left)}
-    return LocalizedMessage(f"quota.{kind}_bytes_{warning.scope}", {**params, **sizes})

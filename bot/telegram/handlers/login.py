@@ -14,6 +14,7 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobKind, MessageLocation
 from bot.jobs.payloads import DeleteTokenPayload, LoginPayload
 from bot.runtime.tokens import has_bot_token, has_token, token_in
+from bot.telegram.handlers.access import AFTER_ACCESS
 from bot.telegram.handlers.handler_family import HandlerFamily, Handlers, TextCommandHandler
 from bot.telegram.reading.addressing import chat_key_of, message_of, telegram_chat_id_of
 from bot.telegram.reading.commands import find_command
@@ -22,9 +23,6 @@ from bot.telegram.receiving.application import Context
 from bot.telegram.sending.group_admins import private_chat_url
 
 LOGIN_START = "login"  # what ``/start`` brings along from the button under a refused ``/login``
-
-_AFTER_ACCESS = -1
-"""The group of handlers that PTB asks after the access guard and before all that read what a message asks for."""
 
 
 class _HoldsToken(filters.MessageFilter):
@@ -42,7 +40,7 @@ class LoginHandlers(HandlerFamily):
 
     def _handlers(self) -> Handlers:
         return {
-            _AFTER_ACCESS: [MessageHandler(filters.UpdateType.MESSAGES & _HoldsToken(), self._guard)],
+            AFTER_ACCESS: [MessageHandler(filters.UpdateType.MESSAGES & _HoldsToken(), self._guard)],
             0: [TextCommandHandler("login", self._login)],
         }
 

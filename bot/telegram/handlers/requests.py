@@ -1,8 +1,6 @@
 """Messages that are requests: words, links and files, albums and forwards, ``/edit``, ``/new``, and phrases."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from telegram import Message, Update
 from telegram.constants import ChatType
@@ -10,7 +8,7 @@ from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunHeld, VariationAspect
-from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import (
     EditPayload,
@@ -21,7 +19,7 @@ from bot.jobs.payloads import (
     VariationsPayload,
 )
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
-from bot.jobs.refusal_messages import links_refused, with_request_kept
+from bot.jobs.refusal_messages import link_refusal, with_request_kept
 from bot.telegram.handlers.button_presses import asks_for_decision
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -83,7 +81,10 @@ class RequestHandlers(HandlerFamily):
         return await self._request(update, context, request)
 
     async def _new(self, update: Update, context: Context) -> None:
-        """Begin a project; the words and files that come with ``/new`` are at once the first request in it."""
+        """Begin a project; the words and files that come with ``/new`` are at once the first request in it.
+
+        They say that a new project is meant, so nobody is asked first; the one before stays in ``/projects``.
+        """
         message, projects = message_of(update), ProjectHandlers(self._services)
         request = await self._submitter.read(message, context.bot.bot)
         if message.text and (request.command is None or _only_begins(request)):
@@ -189,19 +190,17 @@ class RequestHandlers(HandlerFamily):
         source = replied or part
         is_alone = replied is not None or (not part.album and not part.is_forwarded)
         if source.refusal is not None and is_alone and not source.files:
-            return await self._refuse(update, partial(with_request_kept, source.refusal), request.prompt)
+            refused = replace(part, refusal=source.refusal)
+            joins = new is None and replied is None
+            return await self._refuse(update, refused, request.prompt, new=new, joins=joins)
         has_words = bool(request.prompt or request.links or request.left_out)
         if not source.files and source.refusal is None and not has_words:
             return await show_skill(self._submitter, update, SkillView.START)
         if request.is_refused:
-            has_project = (await self._chats.get(chat_key_of(message))).session_id is not None
+            refused = replace(part, refusal=await self._refusal(message, request, new))
             # In one message: an update stores its jobs once.
-            first, *others = request.left_out
-            return await self._refuse(
-                update,
-                lambda job: with_lines(links_refused(first, job, has_project=has_project), tuple(others)),
-                request.offered,
-            )
+            others, joins = request.left_out[1:], new is None
+            return await self._refuse(update, refused, request.offered, *others, new=new, joins=joins)
         jobs = [
             self._submitter.job(update, JobKind.MESSAGE, payload=MessagePayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
@@ -210,7 +209,9 @@ class RequestHandlers(HandlerFamily):
             held = self._submitter.job(update, JobKind.MESSAGE, prompt=request.prompt, files=(request.still,))
             button = Button("button.use_still", RunHeld(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
-            jobs.append(replace(held, payload=MessagePayload(message=taken)))
+            jobs.append(
+                replace(held, payload=MessagePayload(message=taken, new_job_id=new.id if new else ""))
+            )
         words = PartText(request.prompt, request.links)
         # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
@@ -261,14 +262,40 @@ class RequestHandlers(HandlerFamily):
         asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
         return None if asks else talk
 
+    async def _refusal(self, message: Message, request: Request, new: Job | None = None) -> LocalizedMessage:
+        """Return why a refused request can't be done."""
+        chat = await self._chats.get(chat_key_of(message))
+        has_project = new is None and chat.session_id is not None
+        return link_refusal(request.left_out[0], has_project=has_project)
+
     async def _refuse(
-        self, update: Update, message_for: Callable[[Job], LocalizedMessage | ListMessage], words: str
+        self,
+        update: Update,
+        part: RequestPart,
+        words: str,
+        *others: LocalizedMessage,
+        new: Job | None,
+        joins: bool,
     ) -> None:
-        """Say why nothing can be done, and keep the request's words for the message's buttons."""
+        """Say why a part can't be used, and keep the request's words for the message's buttons.
+
+        The project that it should begin isn't begun before one of them is pressed.
+
+        Args:
+            update: The update being handled.
+            part: The part, with its refusal.
+            words: The words that can be run all the same.
+            *others: What else is to be said.
+            new: The job that would begin its project, if it should begin one.
+            joins: Whether the part may belong to words that were sent within the same moment: they are refused then.
+        """
+        if part.refusal is None:
+            raise TypeError("the part is not refused")
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
-        await self._submitter.enqueue(
-            update, [replace(job, payload=MessagePayload(message=message_for(job)))]
-        )
+        message = with_lines(with_request_kept(part.refusal, job), others)
+        arrival = ArrivedPart(part, PartText(words), kind="refused") if joins else None
+        payload = MessagePayload(message=message, new_job_id=new.id if new else "")
+        await self._submitter.enqueue(update, [replace(job, payload=payload)], arrival)
 
     async def _may_continue_cut_text(self, update: Update, message: Message) -> bool:
         """Return whether a message may continue a text that its sender's client has cut."""
@@ -277,10 +304,15 @@ class RequestHandlers(HandlerFamily):
     async def _not_for_bot(self, update: Update, request: Request) -> None:
         """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
         part, words, message = request.part, PartText(), message_of(update)
-        if message.text and await self._may_continue_cut_text(update, message):
+        is_text = bool(message.text) and (
+            part.is_forwarded or await self._may_continue_cut_text(update, message)
+        )
+        if is_text:
             words = PartText(request.prompt, request.links)
         elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.record(message)
+        if request.is_refused:
+            part = replace(part, refusal=await self._refusal(message, request))
         edit = self._submitter.job(update, JobKind.EDIT)
         card = await self._submitter.card(update, message)
         arrival = ArrivedPart(self._services.refusals.checked(part, card), words, kind="unaddressed")

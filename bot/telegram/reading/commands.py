@@ -22,10 +22,10 @@ ALIASES = {"stop": "cancel", "lang": "language", "menu": "help", "commands": "he
 # Bidirectional marks, joiners and the like, which keyboards and copied texts bring along.
 _INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
-# A path such as /home/ann/clip.mp4 isn't a command. Chinese keyboards have a slash and an @ of full width, and 、 where
-# others have the slash; a backslash is a slip.
+# A path such as /home/ann/clip.mp4 or \Users\ann\clip.mp4 isn't a command, nor is \title{…} of LaTeX. Chinese keyboards
+# have a slash and an @ of full width, and 、 where others have the slash; a backslash is a slip.
 _COMMAND = re.compile(
-    rf"[{_INVISIBLE}]*(?P<written>[/\\、](?P<name>[a-z0-9_]{{1,32}})(?:@(?P<bot>[a-z]\w{{2,31}}))?)(?![\w/])",
+    rf"[{_INVISIBLE}]*(?P<written>[/\\、](?P<name>[a-z0-9_]{{1,32}})(?:@(?P<bot>[a-z]\w{{2,31}}))?)(?![\w/\\{{])",
     re.ASCII | re.IGNORECASE,
 )
 

@@ -3,9 +3,9 @@
 PTB's own ``Updater`` confirms an update as soon as it is in memory, and a crash loses it. Here the offset of each
 ``getUpdates``, which confirms, is the first update whose handler has not stored its jobs yet.
 
-A chat's updates are handled one after another, and no chat waits for those of another one: while some are handled, the
-next poll comes after a short pause, and brings them once more with what is new, up to the 100 updates that Telegram
-gives at most. So behind one that takes long, or 100 of one chat, the others do wait.
+Each chat's updates are handled in order, and chats side by side. While some are being handled, the next poll follows
+after a short pause. Telegram returns at most 100 updates, from the first unconfirmed one on: behind an update that
+takes long, later ones wait once there are 100.
 """
 
 import asyncio
@@ -43,12 +43,15 @@ the longest after some that brought nothing new, with the first update still not
 
 _ENVELOPE = (
     "message_id", "date", "chat", "from", "sender_chat", "message_thread_id", "is_topic_message",
-    "id", "chat_instance",
+    "edit_date", "media_group_id", "guest_query_id", "id", "chat_instance",
 )  # fmt: skip
-"""Fields of messages and presses that tell who sent them where."""
+"""Fields of messages and presses that tell who sent them where, and how they can be answered."""
 
 _FOR_WHOM = ("text", "caption", "reply_to_message")
 """Fields of a group's message that tell whether it was for the bot."""
+
+_ANSWERED = ("message", "edited_message", "guest_message", "callback_query")
+"""Kinds of updates whose sender is told that their handling has failed."""
 
 _ANOTHER_POLLER = "another_poller"  # name of the alert
 
@@ -177,12 +180,12 @@ class UpdateReceiver:
         try:
             return Update.de_json(item, bot)
         except Exception:
-            # Perhaps of a newer Bot API. If it were not skipped, it would come again for ever.
+            # Perhaps of a newer Bot API. If it were not skipped, it would come again forever.
             metrics.UPDATES.labels("unreadable").inc()
             kinds = [name for name in item if name in ALLOWED_UPDATES]
             log.exception("receiver.unreadable_update", update_id=item.get("update_id"), kinds=kinds)
         with contextlib.suppress(Exception):
-            bare = _without_content(item)
+            bare = _without_content(item, "message", "callback_query")
             # In private it is answered as a kind of message that can't be used.
             return (FailedUpdate if _is_of_group(bare.get("message", {})) else Update).de_json(bare, bot)
         metrics.UPDATES.labels("received").inc()
@@ -220,8 +223,8 @@ class UpdateReceiver:
             log.exception("receiver.handler_failed", update_id=update.update_id)
             # Its sender would wait for an answer; what is stored of the update already makes this a repetition.
             with contextlib.suppress(Exception):
-                bare = FailedUpdate.de_json(_without_content(update.to_dict()), self._application.bot)
-                await self._application.process_update(bare)
+                bare = _without_content(update.to_dict(), *_ANSWERED)
+                await self._application.process_update(FailedUpdate.de_json(bare, self._application.bot))
 
     async def _poll(self, offset: int, hold_s: int) -> list[dict[str, Any]]:
         # Raw, because an update that PTB can't read must not make the rest of its batch fail.
@@ -233,12 +236,16 @@ class UpdateReceiver:
         return batch
 
 
-def _without_content(item: dict[str, Any]) -> dict[str, Any]:
+def _without_content(item: dict[str, Any], *kinds: str) -> dict[str, Any]:
     """Return an update that can't be read or handled with who sent it where alone, so that its sender gets an answer.
 
     What else can be read of a message would be another request; of one in a group, it also tells for whom it was.
+
+    Args:
+        item: The update.
+        kinds: What is kept of it, if it is there.
     """
-    answered = ((kind, item[kind]) for kind in ("message", "callback_query") if kind in item)
+    answered = ((kind, item[kind]) for kind in kinds if kind in item)
     return {"update_id": item["update_id"], **{kind: _envelope(body) for kind, body in answered}}
 
 

@@ -58,7 +58,7 @@ async def watch_webhook(bot: Bot, clock: Clock, show: Callable[[bool], None]) ->
     Args:
         bot: The bot that has the webhook.
         clock: Source of pauses.
-        show: Called with whether Telegram answers, and has no delivery that failed lately.
+        show: Called with whether Telegram answers, and has no delivery that failed recently.
 
     Raises:
         InvalidToken: Telegram does not know the bot any more.

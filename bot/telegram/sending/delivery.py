@@ -45,7 +45,7 @@ FILE_NAME = "nemovideo.mp4"
 
 
 SHRINK_FRACTIONS = (0.97, 0.99)
-"""Of the whole job, for the progress bar: where making a smaller version begins and ends."""
+"""Where making a smaller version begins and ends on the progress bar, as shares of the whole job."""
 
 
 class ResultFormChosen(Checkpoint):

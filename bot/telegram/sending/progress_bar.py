@@ -1,7 +1,7 @@
 """The bar of a progress message: how far the job is, and about how long its stage still takes.
 
 The formula of the time left is ``left_s`` in ``jobs/queue/usual_times.py``. The service's percentage of a render comes
-from ``jobs/steps/export.py`` (``_poll``).
+from ``jobs/steps/export.py`` (``_poll``). When the message is edited is decided in ``progress_message.py``.
 """
 
 import math

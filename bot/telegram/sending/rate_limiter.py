@@ -135,7 +135,7 @@ MAX_OWN_BUCKETS = 10_000  # how many buckets of its own a process keeps before i
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What came of asking for a token: one that may be used after a wait, or none yet."""
+    """The outcome of asking for a token: one that may be used after a wait, or none yet."""
 
     granted: bool  # whether a token is taken, which an answer's always is
     wait_s: float  # seconds until it may be used; or, if none is taken, until it is worth asking again

@@ -56,6 +56,7 @@ class MemoryQuestions:
     asking: str | None = None
     asked: list[str] = field(default_factory=list)
     answers: list[tuple[str, str, list[str]]] = field(default_factory=list)
+    marks: list[str] = field(default_factory=list)
 
     async def job_id(self, chat: object) -> str | None:
         return self.asking
@@ -69,8 +70,13 @@ class MemoryQuestions:
     async def ticked_options(self, job: Job) -> list[int]:
         return []
 
-    async def answer(self, job: Job, number: str, words: list[str], mark: str) -> AnswerOutcome:
-        self.answers.append((job.id, number, words))
+    async def answer(self, job: Job, number: str, words: Sequence[str], mark: str) -> AnswerOutcome:
+        if mark in self.marks:
+            return AnswerOutcome.REPEATED
+        if self.asking is None:
+            return AnswerOutcome.OVER
+        self.marks.append(mark)
+        self.answers.append((job.id, number, list(words)))
         return AnswerOutcome.ANSWERED
 
 
@@ -200,10 +206,10 @@ class RecordingResponder:
         raise NotImplementedError
 
     async def send_file(
-        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, send_as: str = ""
     ) -> None:
         self.sent_files.setdefault(idempotency_key, (name, content_type, content))
-        self.kinds_sent[idempotency_key] = kind_sent
+        self.kinds_sent[idempotency_key] = send_as
 
     async def send(self, idempotency_key: str, message: OutgoingMessage) -> None:
         self.sent.setdefault(idempotency_key, message)

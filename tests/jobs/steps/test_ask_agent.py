@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import Export
 from bot.jobs.checkpoints import (
     AFTER,
     FILES,
@@ -16,6 +17,7 @@ from bot.jobs.checkpoints import (
     HeldAnswer,
     KeptDraft,
     PromptSent,
+    QuestionAnswer,
     Turn,
     Uploaded,
     before_turn,
@@ -30,12 +32,13 @@ from bot.jobs.steps.agent_answer import RenderSkipped, wants_export
 from bot.jobs.steps.agent_turn import AgentTextSoFar
 from bot.jobs.steps.ask_agent import AskAgent
 from bot.jobs.steps.credits_use import TurnCredits
+from bot.jobs.steps.pending_generations import Announced
 from bot.jobs.steps.turn_draft import TurnDraft, TurnLimits
-from bot.jobs.steps.turn_progress import GENERATING, has_succeeded, stage_of
 from bot.jobs.worker.attempt import Attempt, JobEnded, JobSuspended
 from bot.nemo.answers import ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import Call, ServiceError
+from bot.nemo.questions import Question, QuestionSet
 from bot.sandbox.nemovideo import scripts
 from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.scripts import Script
@@ -229,6 +232,8 @@ async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, res
     "work",
     [
         {"tool": {"name": "seedance", "args": {}, "result": {"status": "pending"}}},
+        {"tool": {"name": "kling", "args": {}, "result": "Task submitted, ready in 2-5 minutes"}},
+        {"tool": {"name": "generate_music", "args": {}, "result": {"task_status": "IN_QUEUE"}}},
         {
             "json": {
                 "content": {"parts": [{"functionCall": {"id": "f", "name": "generate_video", "args": {}}}]},
@@ -236,7 +241,7 @@ async def test_a_video_that_is_still_being_generated_is_waited_for(rig: Rig, res
             }
         },
     ],
-    ids=["pending", "long-running"],
+    ids=["pending", "in words", "music", "long-running"],
 )
 async def test_a_video_that_is_not_there_after_all_the_waiting_can_be_fetched_later(
     rig: Rig, words: Script, work: dict[str, Any]
@@ -259,6 +264,9 @@ ANNOUNCED: Script = [
         }
     }
 ]
+
+
+MUSIC = {"id": "m", "prompt": "Which music?", "options": [{"id": "a", "label": "Calm"}]}
 
 
 @pytest.mark.parametrize("end", ["process", "stream"])
@@ -287,7 +295,7 @@ async def test_an_announced_video_that_comes_after_a_restart_is_delivered(rig: R
         rig.job(prompt="add a clip"),
         PromptSent(draft_digest=digest(a_draft(VIDEO))),
         (KeptDraft(draft=a_draft(VIDEO)), before_turn(Turn())),
-        AgentTextSoFar(is_generating=True),
+        AgentTextSoFar(announced=Announced.VIDEO),
     )
     assert await ask(rig, attempt) == ""
     answered = attempt.load(AgentAnswered)
@@ -314,12 +322,107 @@ async def test_words_on_the_timeline_do_not_stand_for_the_video_that_was_announc
 async def test_a_question_does_not_wait_for_a_video_that_was_announced(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TurnDraft, "wait_for_video", AsyncMock(side_effect=AssertionError))
+    monkeypatch.setattr(TurnDraft, "wait_for_announced", AsyncMock(side_effect=AssertionError))
     await rig.open_project(a_draft(VIDEO))
-    music = {"id": "m", "prompt": "Which music?", "options": [{"id": "a", "label": "Calm"}]}
-    await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [music]}}])
+    await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [MUSIC]}}])
     with pytest.raises(JobSuspended):
         await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+
+
+@pytest.mark.parametrize("words", [[], [{"text": "I begin."}]])
+async def test_an_error_while_an_announced_video_is_made_offers_nothing_that_is_charged_again(
+    rig: Rig, words: Script
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*words, *ANNOUNCED, *BUSY])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert not wants_export(answered)
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage | ListMessage)
+    lines = answer.lines if isinstance(answer, AgentMessage) else (answer.heading, *answer.lines)
+    assert [line.key for line in lines] == ["answer.may_still_come"]
+    assert [button.action for button in answer.buttons] == [Export()]
+
+
+async def test_an_announced_video_that_comes_after_an_error_is_delivered(rig: Rig) -> None:
+    before = a_draft(VIDEO)
+    await rig.open_project(before)
+    old_state = json.dumps({"code": 0, "data": {"state": {"draft": before}}})
+    await rig.nemo.fault("state", times=4, body=old_state, content_type="application/json")
+    await rig.nemo.script([{"draft": a_draft(VIDEO, VIDEO)}, *ANNOUNCED, *BUSY])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert wants_export(answered)
+
+
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        (scripts.blocked(), "error.turn_policy"),
+        (scripts.typed_error("real people are not supported"), "error.turn_person"),
+        (scripts.typed_error("insufficient credits"), "error.turn_quota"),
+    ],
+)
+async def test_a_refusal_of_the_announced_video_is_told_at_once(
+    rig: Rig, error: Script, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TurnDraft, "wait_for_announced", AsyncMock(side_effect=AssertionError))
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*ANNOUNCED, *error])
+    assert await ask(rig, rig.attempt(rig.job(prompt="add a clip"))) == key
+
+
+@pytest.mark.parametrize(
+    ("script", "key"),
+    [
+        ([{"text": "I took the calm one."}], "answer.still_generating"),
+        (BUSY, "answer.may_still_come"),
+        ([{"cut": True}], "answer.still_generating"),
+    ],
+    ids=["answer", "error", "break"],
+)
+async def test_a_video_announced_before_a_question_is_waited_for_after_it(
+    rig: Rig, script: Script, key: str
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [MUSIC]}}])
+    attempt = rig.attempt(rig.job(prompt="add a clip"))
+    with pytest.raises(JobSuspended):
+        await ask(rig, attempt)
+    await attempt.save(QuestionAnswer(words=("Calm",)), "1.0")
+    await rig.nemo.script(script)
+    assert await ask(rig, again(attempt)) == ""
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage | ListMessage)
+    lines = answer.lines if isinstance(answer, AgentMessage) else (answer.heading, *answer.lines)
+    assert [line.key for line in lines] == [key]
+    assert [button.action for button in answer.buttons] == [Export()]
+
+
+async def test_a_video_that_came_while_a_question_was_open_is_not_waited_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TurnDraft, "wait_for_announced", AsyncMock(side_effect=AssertionError))
+    await rig.open_project(a_draft(VIDEO, VIDEO))
+    attempt = rig.attempt(
+        rig.job(prompt="add a clip"),
+        PromptSent(draft_digest=digest(a_draft(VIDEO))),
+        (KeptDraft(draft=a_draft(VIDEO)), AFTER),
+        AgentAnswered(
+            still_generating=True, question_set=QuestionSet((Question("Which music?", ("Calm",)),))
+        ),
+        (QuestionAnswer(words=("Calm",)), "1.0"),
+    )
+    await rig.nemo.script([{"text": "I took the calm one."}])
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert wants_export(answered)
 
 
 async def test_what_an_announced_video_will_cost_stays_counted_until_it_is_charged(
@@ -643,42 +746,6 @@ async def test_a_starting_sandbox_is_waited_for(rig: Rig) -> None:
     await rig.nemo.fault("message", times=3, **starting)
     assert await ask(rig, rig.attempt(rig.job(prompt="trim it to 1 second"))) == ""
     assert len(await rig.nemo.messages()) == 1
-
-
-@pytest.mark.parametrize(
-    ("tool", "is_video"),
-    [
-        ("image2video", True),
-        ("text_to_video", True),
-        ("mcp__media__generateVideo", True),
-        ("generate_image", False),
-        ("generate_video_thumbnail", False),
-        ("generate_subtitles_for_video", False),
-        ("generate_video_script", False),
-        ("text_to_speech", False),
-        ("create_voiceover_video_track", False),
-    ],
-)
-def test_pictures_and_words_for_a_video_are_none(tool: str, is_video: bool) -> None:
-    assert (stage_of(tool)[0] == GENERATING) is is_video
-
-
-@pytest.mark.parametrize(
-    ("result", "has_ended_well"),
-    [
-        (None, True),
-        ({"video_url": "x"}, True),
-        ({"status": "SUCCEEDED"}, True),
-        ({"status": "queued", "task_id": 1}, False),
-        ({"state": "running"}, False),
-        ({"result": {"status": "failed"}}, False),
-        ({"success": False}, False),
-        ({"isError": True, "content": []}, False),
-        ("Error: no capacity", False),
-    ],
-)
-def test_only_a_finished_tool_has_succeeded(result: object, has_ended_well: bool) -> None:
-    assert has_succeeded(result) is has_ended_well
 
 
 @pytest.mark.parametrize(

@@ -381,8 +381,16 @@ async def test_a_render_that_does_not_start_is_tried_once_more(rig: Rig, fault: 
             {"status": 400, "content_type": "application/json", "body": '{"error": "no"}'},
             "export.unavailable",
         ),
+        (
+            {
+                "status": 409,
+                "content_type": "application/json",
+                "body": '{"error": "another render of this session is in progress"}',
+            },
+            "export.failed_busy",
+        ),
     ],
-    ids=["failed", "refused"],
+    ids=["failed", "refused", "another goes on"],
 )
 async def test_why_no_render_starts_is_told(rig: Rig, fault: dict[str, Any], key: str) -> None:
     await rig.open_project(a_draft(0))

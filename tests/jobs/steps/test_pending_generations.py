@@ -1,6 +1,6 @@
 import pytest
 
-from bot.jobs.steps.pending_generations import PendingGenerations
+from bot.jobs.steps.pending_generations import Announced, PendingGenerations
 from bot.nemo.events import ToolCall, ToolResult
 
 PENDING = {"status": "pending"}
@@ -39,4 +39,29 @@ def test_a_video_is_announced_until_its_own_result_is_final(
     generations = PendingGenerations()
     for event in events:
         generations.take(event)
-    assert generations.is_any_announced is is_announced
+    assert generations.announced is (Announced.VIDEO if is_announced else None)
+
+
+@pytest.mark.parametrize(
+    ("events", "announced"),
+    [
+        ([call("a", "kling", is_long_running=True), result("Task submitted", "a", "kling")], Announced.VIDEO),
+        (
+            [call("a", "dreamer", is_long_running=True), result("Task submitted", "a", "dreamer")],
+            Announced.WORK,
+        ),
+        ([call("a", "dreamer"), result(PENDING, "a", "dreamer")], Announced.WORK),
+        ([call("a", "dreamer"), result({"result": "processing"}, "a", "dreamer")], Announced.WORK),
+        ([call("a", "generate_music"), result({"task_status": "queued"}, "a")], Announced.WORK),
+        ([call("a", "transcribe"), result("The train is running late.", "a", "transcribe")], None),
+        ([call("a", "add_title"), result({"status": "accepted"}, "a", "add_title")], None),
+        ([call("a", "dreamer"), result(PENDING, "a", "dreamer"), result(DONE, "a", "dreamer")], None),
+    ],
+)
+def test_what_goes_on_is_waited_for_under_any_name(
+    events: list[ToolCall | ToolResult], announced: Announced | None
+) -> None:
+    generations = PendingGenerations()
+    for event in events:
+        generations.take(event)
+    assert generations.announced is announced

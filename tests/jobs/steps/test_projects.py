@@ -15,6 +15,7 @@ from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload, OpenProjectPayload
 from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_queue import QueueFull
+from bot.jobs.queue.quotas import DailyLimit, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.steps.new_project import NewProject
 from bot.jobs.steps.open_project import OpenProject
 from bot.jobs.steps.save_version import SaveVersion
@@ -202,8 +203,19 @@ async def test_a_new_project_whose_request_waits_behind_it_begins_here(rig: Rig)
     assert queue_of(attempt).enqueued == {}
 
 
+@pytest.mark.parametrize(
+    ("refused", "keys"),
+    [
+        pytest.param(QueueFull(), ["new.held"], id="too much waits"),
+        pytest.param(
+            QuotaExceeded(QuotaWarning("person", "requests", 0)),
+            ["quota.over_jobs_person", "new.held_until_reset"],
+            id="the day's limit",
+        ),
+    ],
+)
 async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, refused: Exception, keys: list[str]
 ) -> None:
     rig.topics.next_id = 8
     await edited(rig, "trim it")
@@ -215,17 +227,19 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
 
     async def refuse_edits(jobs: list[Job], mark: str) -> bool:
         if jobs[0].kind is JobKind.EDIT:
-            raise QueueFull
+            raise refused
         return await enqueue(jobs, mark)
 
     monkeypatch.setattr(queue, "enqueue", refuse_edits)
+    quotas = Quotas(rig.clock, DailyLimit(5), DailyLimit(5))
+    monkeypatch.setattr(queue, "quotas", quotas, raising=False)
     await NewProject(rig.projects, rig.topics)(attempt)
-    assert said_elsewhere(attempt) == [(8, "new.held")]
     (held,) = queue.enqueued.values()
     assert isinstance(held.payload, MessagePayload)
-    assert held.payload.links == links
+    assert (held.chat.topic_id, held.payload.links) == (8, links)
     message = held.payload.message
-    assert isinstance(message, LocalizedMessage)
+    said = [message] if isinstance(message, LocalizedMessage) else [message.heading, *message.lines]
+    assert [one.key for one in said] == keys
     assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunHeld(held.id)])
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.buttons import AnswerQuestion
+from bot.jobs.buttons import AnswerQuestion, Export
 from bot.jobs.checkpoints import (
     AgentAnswered,
     HeldAnswer,
@@ -44,11 +44,14 @@ def asking(
     *questions: Question,
     saved: tuple[Any, ...] = (),
     changed: bool = False,
+    generating: bool = False,
     session_id: str = "gone",
     text: str = "",
 ) -> Attempt:
     """An attempt at a job whose agent has asked."""
-    answered = AgentAnswered(text=text, question_set=QuestionSet(questions), has_changed=changed)
+    answered = AgentAnswered(
+        text=text, question_set=QuestionSet(questions), has_changed=changed, still_generating=generating
+    )
     return rig.attempt(rig.job(prompt="a promo"), PromptSent(session_id=session_id), answered, *saved)
 
 
@@ -150,6 +153,20 @@ async def test_what_changed_before_the_question_is_delivered_though_the_answer_f
     assert "One thing:" not in repr(held.message)
 
 
+async def test_a_video_that_is_made_since_before_the_question_is_not_forgotten_when_the_answer_fails(
+    rig: Rig,
+) -> None:
+    await rig.open_project(a_draft(0))
+    first = (await rig.projects.chats.get(rig.job().chat)).session_id or ""
+    saved = ((QuestionAnswer(words=("Cartoon",)), "1.0"),)
+    attempt = asking(rig, LOOK, saved=saved, generating=True, session_id=first)
+    await rig.nemo.fault("message", times=-1, status=429)
+    await ask(rig, attempt)
+    answer = message(rig, "answer")
+    assert answer.heading.key == "answer.may_still_come"
+    assert [button.action for button in answer.buttons] == [Export()]
+
+
 async def test_what_changed_in_another_project_is_not_delivered(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     attempt = asking(rig, LOOK, saved=((QuestionAnswer(words=("Cartoon",)), "1.0"),), changed=True)
@@ -223,17 +240,17 @@ async def test_a_confirmation_is_asked_in_our_words_where_the_agent_has_none(
     assert question.buttons[0].text == options
 
 
-@pytest.mark.parametrize("changed", [False, True])
-async def test_a_day_ends_the_job_quietly(rig: Rig, changed: bool) -> None:
+@pytest.mark.parametrize("left", [{}, {"changed": True}, {"generating": True}])
+async def test_a_day_ends_the_job_quietly(rig: Rig, left: dict[str, Any]) -> None:
     sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
     long_ago = QuestionAsked(asked_at=rig.clock.now().timestamp() - DAY_S)
     saved = ((long_ago, "1.0"), (sent, "question.1.0.0"))
     with pytest.raises(JobEnded) as ended:
-        await AskNextQuestion()(asking(rig, LOOK, saved=saved, changed=changed))
+        await AskNextQuestion()(asking(rig, LOOK, saved=saved, **left))
     assert ended.value.state is JobState.DONE
     assert rig.responder.deleted == [(4711, 12, True)]
     assert rig.responder.sent == {}
-    if changed:
+    if left:
         assert isinstance(ended.value.message, LocalizedMessage)
         assert ended.value.message.quiet
         assert ended.value.message.buttons
@@ -253,10 +270,17 @@ async def test_a_question_that_is_not_old_is_not_sent_again(rig: Rig) -> None:
 
 @pytest.mark.parametrize("state", [JobState.ASKING, JobState.QUEUED])  # the latter just after its answer
 @pytest.mark.parametrize(
-    ("changed", "key"), [(False, "question.cancelled"), (True, "question.cancelled_kept")]
+    ("left", "key"),
+    [
+        ({}, "question.cancelled"),
+        ({"changed": True}, "question.cancelled_kept"),
+        ({"generating": True}, "question.cancelled_kept"),
+    ],
 )
-async def test_cancelling_says_what_was_kept(rig: Rig, changed: bool, key: str, state: JobState) -> None:
-    asked = asking(rig, LOOK, changed=changed)
+async def test_cancelling_says_what_was_kept(
+    rig: Rig, left: dict[str, Any], key: str, state: JobState
+) -> None:
+    asked = asking(rig, LOOK, **left)
     cancel = rig.attempt(rig.job(kind=JobKind.CANCEL, payload=CancelPayload(job_id=asked.job.id)))
     queue = queue_of(cancel)
     queue.waiting = {asked.job.id: JobStatus(asked.job, state, 0)}
@@ -270,7 +294,7 @@ async def test_cancelling_says_what_was_kept(rig: Rig, changed: bool, key: str, 
     message = rig.responder.sent["cancelled"]
     assert isinstance(message, LocalizedMessage)
     assert message.key == key
-    assert bool(message.buttons) is changed
+    assert bool(message.buttons) is bool(left)
     assert rig.responder.deleted == [(4711, 12, True)]
 
 

@@ -12,7 +12,7 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps.spoken_answer import SpokenAnswer
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.questions import Question, QuestionSet
-from tests.jobs.steps.conftest import Rig, a_file, queue_of
+from tests.jobs.steps.conftest import Rig, a_file, again, queue_of
 from tests.jobs.steps.test_transcribe import Ears
 
 NUMBER, QUESTION_ID, VOICE_ID = "1.0", 5, 6
@@ -63,3 +63,16 @@ async def test_everything_else_goes_on_as_a_file(rig: Rig, case: str) -> None:
     attempt = spoken(rig, **cases.get(case, {}))
     await SpokenAnswer(None if case == "no endpoint" else Ears("" if case == "silence" else "A"))(attempt)
     assert queue_of(attempt).questions.answers == []
+
+
+async def test_an_attempt_that_died_after_its_answer_ends_as_answered(rig: Rig) -> None:
+    attempt = spoken(rig)
+    with pytest.raises(JobEnded):
+        await SpokenAnswer(Ears("cartoon"))(attempt)
+    queue = queue_of(attempt)
+    queue.questions.asking, queue.questions.asked = None, []  # The job that asked goes on.
+    rig.responder.deleted.clear()
+    with pytest.raises(JobEnded) as end:
+        await SpokenAnswer(Ears("something else"))(again(attempt))
+    assert end.value.message == LocalizedMessage("voice.answered", {"text": "Cartoon"}, quiet=True)
+    assert [message_id for _, message_id, _ in rig.responder.deleted] == [QUESTION_ID]

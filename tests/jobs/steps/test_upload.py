@@ -17,7 +17,7 @@ from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import continues_without
-from bot.jobs.steps.upload import FILES_AT_ONCE, Upload, _without_replaced
+from bot.jobs.steps.upload import FILES_AT_ONCE, FilesRefused, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import AcceptedFile
 from bot.nemo.drafts import digest
@@ -372,6 +372,42 @@ async def test_a_file_that_is_not_among_the_accepted_ones_is_named(rig: Rig, sou
     assert uploaded is not None
     assert {one and one.name: one and one.kind for one in uploaded.sources.values()} == {"tone2.mp3": "audio"}
     assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 1
+
+
+@pytest.mark.parametrize("died", ["before it was said", "after it was said"])
+async def test_a_file_that_was_not_accepted_is_no_uploaded_one_for_an_attempt_that_comes_after(
+    rig: Rig, sound: bytes, died: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = sounds(2)
+    rig.responder.files = {file.file_id: sound for file in files}
+    upload_files = rig.projects.nemo.upload_files
+
+    async def upload_one_of_them(*request: Any) -> tuple[AcceptedFile, ...]:
+        return tuple(one for one in await upload_files(*request) if one.name != "tone1.mp3")
+
+    monkeypatch.setattr(rig.projects.nemo, "upload_files", upload_one_of_them)
+    first = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(first)
+    uploaded = first.load(Uploaded, FILES)
+    queue, later = queue_of(first), again(first)
+    if died == "before it was said":
+        del queue.saved[FilesRefused.name]
+        rig.responder.sent.clear()
+        later = again(first)
+    # A file that joins is no reason to count the other as uploaded, either.
+    third = sounds(3)[2]
+    rig.responder.files[third.file_id] = sound
+    job = replace(first.job, files=(*files, third))
+    queue.joins = [GatheredJob(job, (a_part(*files), a_part(third, message_id=2)), version=2)]
+    await Upload(rig.projects, rig.cards, rig.usual_times)(later)
+    refused = LocalizedMessage("upload.not_accepted", {"name": "tone1.mp3"})
+    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (continues_without(1),))
+    now = later.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert now is not None
+    assert list(uploaded.sources) == [files[1].file_id]
+    assert list(now.sources) == [files[1].file_id, third.file_id]
+    assert later.load(FilesRefused) == FilesRefused(file_ids=(files[0].file_id,))
 
 
 async def test_a_file_as_large_as_the_limit_is_taken(rig: Rig) -> None:

@@ -1,7 +1,7 @@
 -- Functions that find the job to which a part of a request belongs, and add the part to it; see album.py.
 --
 -- A part comes from Python (ArrivedPart):
---   kind ('asked', 'begins', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
+--   kind ('asked', 'refused', 'begins', 'unaddressed' or 'edited'), message_id, part and text (as they are stored), album, replied_album,
 --   replied_id and replied_part ('' if it replies to none), has_prompt, is_forwarded, is_full, has_file,
 --   file_unique_id ('' without a file), sent_at_s, now_s
 -- keys: album, latest_job, job_of_message, replied_album.
@@ -41,7 +41,7 @@ local function save_album_part(keys, part, ttl)
   redis.call('EXPIRE', keys.album, ttl.album_s)
 end
 
--- An album goes as a whole: take back what came of it before.
+-- An album is refused as a whole: remove its earlier parts from their job, or cancel a job that has no others.
 local function take_back_album(keys, job)
   local ids, has_others = {}, false
   for _, field in ipairs(redis.call('HKEYS', job)) do
@@ -57,7 +57,7 @@ local function take_back_album(keys, job)
   redis.call('HINCRBY', job, 'version', 1)
 end
 
--- Take back what came of an album before, and refuse what comes later for the same reason.
+-- Refuse an album: undo its earlier parts, and let later ones be refused for the same reason.
 local function refuse_album(keys, part, job, refusal, ttl)
   save_album_part(keys, part, ttl)
   redis.call('HSET', keys.album, 'refusal', cjson.encode(refusal))
@@ -139,5 +139,5 @@ local function find_job(keys, part, job_prefix)
   id = redis.call('GET', keys.latest_job)
   local job = find_open_job(job_prefix, id)
   if job and is_adjacent(job, part) then return 'joined', id end
-  return part.kind == 'asked' and 'new' or 'kept'
+  return part.kind == 'unaddressed' and 'kept' or 'new'
 end

@@ -7,7 +7,8 @@
 -- KEYS: update mark, album, latest job, job of message, replied album, all waiting jobs, queues in use,
 --   waiting jobs of the person, pause mark
 -- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, latest_job_s, job_of_message_s, waiting_of_s),
---   jobs (each: id, key, queue, queue_key, request, language, queue_limit, person_limit, takes_part, is_main, is_edit),
+--   jobs (each: id, key, queue, queue_key, request, language, queue_limit, person_limit, takes_part, is_main, is_edit,
+--   holds_request),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
 -- Answer: {'new' or 'repeated', quotas of which little is left, whether there is a pause mark, jobs stored in main
 --   queues}, {'queue_full'}, {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
@@ -43,10 +44,12 @@ if part then verdict, old_id = find_job(keys, part, args.job_prefix) end
 local old_job = old_id and args.job_prefix .. old_id
 local needs_no_job = {joined = true, edited = true, kept = true, same = true, unknown = true}
 
--- Beside the job that a part joins, an update may bring others, such as a word of what is wrong with its file.
+-- Beside the job that a part joins, an update may bring others, such as a word of what is wrong with its file. What is
+-- wrong with a refused part is said by the job that it joins.
+local brings_others = verdict == 'joined' and part.kind ~= 'refused'
 local jobs, main_jobs = {}, {}
 for _, job in ipairs(args.jobs) do
-  if not needs_no_job[verdict] or (verdict == 'joined' and not job.takes_part) then
+  if not needs_no_job[verdict] or (brings_others and not job.takes_part) then
     table.insert(jobs, job)
     if job.is_main then table.insert(main_jobs, job) end
     if redis.call('LLEN', job.queue_key) >= job.queue_limit then return {'queue_full'} end
@@ -55,7 +58,7 @@ end
 if #main_jobs > 0 then
   local person_limit, count = main_jobs[1].person_limit, redis.call('ZCARD', waiting) + #main_jobs
   if count_waiting_of(person_limit) >= person_limit then return {'person_full'} end
-  -- The last tenth is for people of whom nothing waits yet.
+  -- The last tenth is reserved for people without a waiting job.
   local is_scarce = count > args.total_limit - math.floor(args.total_limit / 10)
   if count > args.total_limit or (is_scarce and count_waiting_of(1) > 0) then return {'bot_full'} end
 end
@@ -82,6 +85,7 @@ end
 for _, job in ipairs(jobs) do
   redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'language', job.language)
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
+  if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
   redis.call('RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then

@@ -38,7 +38,7 @@ local function counts_as_request(job)
   return charge and charge.requests > 0
 end
 
--- Charge a job, and return a warning {scope, resource, left} for each quota of which a fifth, or one, is left now.
+-- Charge a job. Return a warning {scope, resource, left} for each quota that falls to a fifth of its limit, or to one.
 local function charge_job(charge)
   local warnings, quota_keys = {}, {}
   local before = load_charge(charge.job_key) or {requests = 0, bytes = 0}

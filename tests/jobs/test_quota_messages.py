@@ -2,8 +2,8 @@
 
 import pytest
 
+from bot.jobs.queue.quota_messages import quota_message
 from bot.jobs.queue.quotas import DailyLimit, Quotas, QuotaWarning, Scope
-from bot.telegram.handlers.job_submitter import quota_message
 from tests.clocks import HandClock
 
 

@@ -1,0 +1,84 @@
+"""Words in which the service refuses, or tells why something failed, in either language."""
+
+import re
+
+NO_SESSION = re.compile(
+    r"(?:session|会话).{0,80}(?:not found|not exist|no longer|expired|deleted|gone|不存在|过期|删除)"
+    r"|(?:no such|unknown) session",
+    re.DOTALL,
+)
+NO_SESSION_ALONE = re.compile(
+    r"\W*(?:[\w.]*(?:error|exception)\W+)?(?:\d{3}\W+)?(?:the |your |this )?session(?: \S{1,80})?"
+    r"\W{0,3}(?:is |was |has |does )?(?:been )?(?:not found|not exist|no longer|expired|deleted|gone)"
+    r"|\W*会话.{0,80}(?:不存在|过期|删除)"
+)
+"""Begins a message that is about nothing else."""
+LOGIN = re.compile(r"\b(?:log|sign)(?:ged)?[ -]?(?:in|on)\b|login|token|登[录陆]")
+
+TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")
+UPLOADED = re.compile(r"already (?:exist|been uploaded|uploaded|in )|duplicate|已存在|已上传|重复")
+
+STARTING_NOW = re.compile(
+    r"\bwarming\b|\b(?:is|are|still|being|currently)\s(?:being\s|still\s|not\s)?"
+    r"(?:start|boot|creat|provision|prepar|initiali|ready|wak|resum|warm)\w*"
+    r"|(?:正在|还在|尚在).{0,6}(?:启动|准备|创建|唤醒)",
+    re.IGNORECASE,
+)
+STARTING = re.compile(
+    r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
+    r"|沙[箱盒].{0,20}(?:启动|准备|创建)",
+    re.IGNORECASE,
+)
+NOT_READY = re.compile(
+    r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
+    r"|sandbox|沙[箱盒]|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
+    re.IGNORECASE,
+)
+"""Beside that, of a refusal: whatever it says of the sandbox. After a gateway's 5xx these words may be about work that
+has begun."""
+
+PLAN = re.compile(
+    r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|payment.?required|\bvip\b"
+    r"|\bpro (?:member|user|account)|requires pro\b|(?:paid|free) (?:account|member|user)"
+    r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版|开通VIP",
+    re.IGNORECASE,
+)
+_PLAN_NAMES = r"(?:plan|tier|subscription|membership|premium|pro|vip|paid (?:account|plan|user))"
+NEEDS_PLAN = re.compile(
+    rf"upgrade (?:your (?:account|{_PLAN_NAMES})|to (?:\w+ ){{0,2}}{_PLAN_NAMES})\b|\bplan upgrade\b"
+    r"|\b(?:free|current|your|basic|starter) (?:plan|tier|subscription|membership)\b"
+    rf"|\b{_PLAN_NAMES} (?:limit|required|needed|only|(?:users?|members?) only|does(?: not|n['’]t))"
+    rf"|\b(?:requires?|needs?|only (?:for|in|on|with)) (?:an? |the )?(?:\w+ )?{_PLAN_NAMES}\b"
+    r"|payment.?required|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
+    re.IGNORECASE,
+)
+"""Can't mean anything but the account's plan."""
+MAINTENANCE = re.compile(
+    r"(?:service|system|server|maintenance).{0,12}upgrad\w*(?: in progress)?|upgrad\w* in progress|being upgraded"
+    r"|(?:系统|服务|服务器)\S{0,4}升级|升级(?:中|维护)",
+    re.IGNORECASE,
+)
+STATUS_WORDS = re.compile(r"payment.?required", re.IGNORECASE)
+"""What any 402 says."""
+
+TOKEN_NAMED = re.compile(
+    r"token|credential|api.?key|unauthori[sz]ed|authenticat|令牌|密钥|登[录陆]|未授权|鉴权|身份验证",
+    re.IGNORECASE,
+)
+TOKEN_REFUSED = re.compile(
+    rf"{TOKEN_NAMED.pattern}|expired|revoked|logg?(?:ed)?.?in|过期|失效", re.IGNORECASE
+)
+LACKS_SCOPE = re.compile(r"scope|guest|anonymous|permission|游客|权限", re.IGNORECASE)
+"""At a render: guests' tokens have no right to it."""
+
+TOO_LARGE = re.compile(
+    r"too (?:large|big)|exceed\w*.{0,40}(?:size|limit|\d ?[mg]i?b\b)|size.{0,20}(?:limit|exceed)"
+    r"|过大|太大|超过.{0,10}(?:大小|限制)",
+    re.IGNORECASE,
+)
+KIND_REFUSED = re.compile(
+    r"(?:unsupported|not supported|invalid|unknown).{0,30}(?:type|format|codec|extension)"
+    r"|(?:type|format|codec|extension).{0,30}(?:not (?:supported|allowed|accepted)|unsupported)"
+    r"|不支持.{0,10}(?:格式|类型)|(?:格式|类型).{0,10}不支持",
+    re.IGNORECASE,
+)

@@ -1,0 +1,78 @@
+"""What can't be used is refused together with the words that were sent beside it, and nothing is charged."""
+
+import pytest
+
+from bot.jobs.buttons import RunHeld
+from bot.jobs.model import Job, JobKind
+from bot.jobs.payloads import MessagePayload
+from tests.telegram.test_handlers import (
+    ANN,
+    FROM_BO,
+    GROUP,
+    PRIVATE,
+    VIDEO,
+    Json,
+    Received,
+    docket,
+    message,
+    received,
+    said_key,
+)
+
+_ = docket, received
+
+LINK = "https://www.youtube.com/watch?v=abc"
+
+REFUSED = {
+    "link": ({"text": LINK}, "link.streaming_site"),
+    "link to a message": ({"text": "https://t.me/some_channel/1234"}, "link.telegram_message"),
+    "private address": ({"text": "http://192.168.0.1/a.mp4"}, "link.private_address"),
+    "story": ({"story": {"id": 3, "chat": GROUP}}, "error.story"),
+    "large file": ({"video": VIDEO | {"file_size": 30_000_000}}, "error.file_too_large_telegram"),
+    "kind of file": (
+        {"document": {"file_id": "f", "file_unique_id": "u", "file_name": "a.zip", "file_size": 9}},
+        "error.unusable_archive",
+    ),
+}
+
+
+def sent(number: int, body: Json, chat: Json = PRIVATE) -> Json:
+    fields = {name: value for name, value in body.items() if name != "text"}
+    return message(body.get("text", ""), chat, message_id=number, **{"from": ANN}, **fields)
+
+
+async def refusals_of(received: Received, job: Job) -> list[str]:
+    parts = (await received.job_queue.gathered(job)).parts
+    return [part.refusal.key for part in parts if part.refusal is not None]
+
+
+@pytest.mark.parametrize("forwarded", [{}, {"forward_origin": FROM_BO}], ids=["own", "forwarded"])
+@pytest.mark.parametrize(("body", "key"), REFUSED.values(), ids=REFUSED)
+async def test_words_are_refused_with_what_was_sent_beside_them(
+    received: Received, body: Json, key: str, forwarded: Json
+) -> None:
+    (asked,) = await received(sent(7, {"text": "cut the first second of it"}))
+    assert await received(sent(8, body | forwarded)) == []
+    assert await refusals_of(received, asked) == [key]
+
+
+@pytest.mark.parametrize(("body", "key"), REFUSED.values(), ids=REFUSED)
+async def test_what_comes_alone_is_refused_at_once(received: Received, body: Json, key: str) -> None:
+    (job,) = await received(sent(7, body))
+    assert (job.kind, said_key(job)) == (JobKind.MESSAGE, key)
+
+
+async def test_a_refused_request_does_not_touch_the_one_before_it(received: Received) -> None:
+    (asked,) = await received(sent(7, {"text": "trim it to 2 seconds"}))
+    (job,) = await received(sent(8, {"text": f"{LINK} cut the first second of it"}))
+    refusal = job.payload_as(MessagePayload).message
+    assert refusal.buttons[0].action == RunHeld(job.id)
+    assert await refusals_of(received, asked) == []
+
+
+async def test_words_in_a_group_are_refused_with_the_link_that_is_forwarded_behind_them(
+    received: Received,
+) -> None:
+    (asked,) = await received(sent(7, {"text": "/edit cut the first second of it"}, GROUP))
+    assert await received(sent(8, {"text": LINK, "forward_origin": FROM_BO}, GROUP)) == []
+    assert await refusals_of(received, asked) == ["link.streaming_site"]
