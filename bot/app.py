@@ -213,7 +213,7 @@ class App:
                 forever = (runner.listen(), runner.sweep(), self._keep_alerts(parts))
                 tasks += map(asyncio.create_task, (*forever, *(one.run() for one in supervisors)))
             if self._role is not Role.WORKER:
-                receiver = await self._receiver(stack, parts)
+                receiver = await self._new_receiver(stack, parts)
                 receiving = (
                     self._poll(receiver, parts.redis, health)
                     if webhook is None
@@ -305,7 +305,7 @@ class App:
             log.info("web.ready", url=url)
         return webhook
 
-    async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
+    async def _new_receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
         settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
         submitter = JobSubmitter(
@@ -372,7 +372,7 @@ class App:
     async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
         settings, redis = self._settings, parts.redis
         projects = await self._projects(stack, parts)
-        responders = await self._responders(stack, parts)
+        responders = await self._new_responders(stack, parts)
         daily_credits = DailyCredits(settings.daily_credits, settings.daily_credits_per_person)
         usual_times = UsualTimes(redis)
         dependencies = StepDependencies(
@@ -446,7 +446,7 @@ class App:
             ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )
 
-    async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
+    async def _new_responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
         settings, telegram_calls = self._settings, parts.telegram_calls
         proxy = revealed(settings.telegram_proxy)
         files_http = await stack.enter_async_context(new_client(parts.tls, proxy=proxy))

@@ -304,7 +304,7 @@ class Chats:
     async def ensure_client_id(self, key: ChatKey) -> UUID:
         """Return the chat's client id, created if it has none; concurrent callers get the same one."""
         name = keys.chat_key(str(key.of_account))
-        with self._readings.changing(key):
+        with self._readings.updating(key):
             async with self._redis.pipeline(transaction=True) as transaction:
                 transaction.hsetnx(name, STORED_NAMES["client_id"], to_stored(uuid4()))
                 transaction.hget(name, STORED_NAMES["client_id"])
@@ -349,7 +349,7 @@ class Chats:
             default = {name: Chat.model_fields[name].default for name, value in new.items() if value is None}
             return chat.changed(**new | default)
 
-        with self._readings.changing(key, changed):
+        with self._readings.updating(key, changed):
             await self._write(key, values)
 
     async def has_content(self, chat: Chat) -> bool:
@@ -389,13 +389,13 @@ class Chats:
         latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
         changes = latest | {"result_session_id": before.session_id or "", "result_in_use": None}
         expected = {name: getattr(before, name) or "" for name in latest}
-        with self._readings.changing(before.key):
+        with self._readings.updating(before.key):
             await self._write(before.key, changes, expected)
 
     async def mark_result_in_use(self, key: ChatKey, telegram_chat_id: int, message_id: int) -> None:
         """Record that a person still needs a message, if it holds the latest finished video."""
         latest = {"result_chat_id": telegram_chat_id, "result_message_id": message_id}
-        with self._readings.changing(key):
+        with self._readings.updating(key):
             await self._write(key, {"result_in_use": True}, latest)
 
     async def save_result(self, key: ChatKey, result: CachedResult) -> None:

@@ -149,13 +149,16 @@ class Accounts:
         async with self._chats.account_lock(job.chat):
             chat = await self._chats.get(job.chat)
             if chat.token in (None, refused):
-                await self._renew(job, attribution)
+                await self._get_guest_account(job, attribution)
                 chat = await self._chats.get(job.chat)
         return chat.session_id is not None and not _can_see_project(Account.GUEST, chat)
 
-    async def _renew(self, job: ProjectRequest, attribution: Attribution) -> None:
+    async def _get_guest_account(self, job: ProjectRequest, attribution: Attribution) -> None:
+        """Get the chat a guest account, and save it."""
         try:
-            given = await call_with_retries(self._clock, lambda: self._request_guest_token(job, attribution))
+            anonymous_token = await call_with_retries(
+                self._clock, lambda: self._request_guest_token(job, attribution)
+            )
         except RateLimited as error:
             log.warning(
                 "account.guest_tokens_used_up",
@@ -165,7 +168,7 @@ class Accounts:
             raise NoGuestAccountsLeft(
                 error.call, error.message, code=error.code, status=error.status
             ) from None
-        await self._save_account(job.chat, given)
+        await self._save_account(job.chat, anonymous_token)
 
     async def set_own_token(self, key: ChatKey, token: str) -> None:
         """Let a chat work with a token of its own from now on; idempotent."""
@@ -186,7 +189,7 @@ class Accounts:
         async with self._chats.account_lock(job.chat):
             chat = await self._chats.get(job.chat)  # another topic may have done it
             if chat.token is None or self._expires_within(chat, timedelta(0)):
-                await self._renew(job, attribution)
+                await self._get_guest_account(job, attribution)
             elif self._expires_within(chat, RENEW_AHEAD):
                 # The old token still works: if there is no new one yet, the next call asks again.
                 with contextlib.suppress(NemoError):
@@ -205,39 +208,39 @@ class Accounts:
         # A renewed token belongs to the same account.
         person = self._chats.person_digest(job.requester_id) if chat.token is None else None
         try:
-            await self._claim(person, client_id)
-            given = await self._nemo.create_anonymous_token(str(client_id), attribution)
+            await self._reserve_guest_account(person, client_id)
+            anonymous_token = await self._nemo.create_anonymous_token(str(client_id), attribution)
         except ClientIdMissing:
             log.warning("account.client_id_refused", chat=str(key))
-            await self._release(person, client_id)
+            await self._return_guest_account(person, client_id)
             client_id = await self._chats.replace_client_id(key, client_id)
-            await self._claim(person, client_id)
-            given = await self._nemo.create_anonymous_token(str(client_id), attribution)
+            await self._reserve_guest_account(person, client_id)
+            anonymous_token = await self._nemo.create_anonymous_token(str(client_id), attribution)
         except RateLimited:
-            await self._release(person, client_id)
+            await self._return_guest_account(person, client_id)
             raise
-        await self._guest_accounts.record(given.token)
-        return given
+        await self._guest_accounts.record(anonymous_token.token)
+        return anonymous_token
 
-    async def _claim(self, person: str | None, client_id: UUID) -> None:
+    async def _reserve_guest_account(self, person: str | None, client_id: UUID) -> None:
         free_in_s = 0.0 if person is None else await self._guest_accounts.claim(person, client_id)
         if free_in_s:
             log.warning("account.guest_of_person_used")
             raise PersonHasGuestAccount(free_in_s)
 
-    async def _release(self, person: str | None, client_id: UUID) -> None:
+    async def _return_guest_account(self, person: str | None, client_id: UUID) -> None:
         if person is not None:
             await self._guest_accounts.release(person, client_id)
 
-    async def _save_account(self, key: ChatKey, given: AnonymousToken) -> None:
+    async def _save_account(self, key: ChatKey, anonymous_token: AnonymousToken) -> None:
         before = await self._chats.get(key)
         # If the answer doesn't name the account, the client id still has its previous one.
-        is_other = before.user_id is not None and given.user_id not in (None, before.user_id)
-        user_id = given.user_id or before.user_id
-        expires_at = given.expires_at
+        is_other = before.user_id is not None and anonymous_token.user_id not in (None, before.user_id)
+        user_id = anonymous_token.user_id or before.user_id
+        expires_at = anonymous_token.expires_at
         if expires_at is not None and expires_at - RENEW_AHEAD <= self._clock.now():
             expires_at = None  # A false time would renew it at every call, and guest accounts are scarce.
-        changes = ChatFields(token=given.token, user_id=user_id, token_expires_at=expires_at)
+        changes = ChatFields(token=anonymous_token.token, user_id=user_id, token_expires_at=expires_at)
         if is_other:
             await self._chats.update(key, changes, ChatFields(account_epoch=_new_epoch()))
         else:

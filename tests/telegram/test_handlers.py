@@ -174,6 +174,10 @@ async def test_whoever_writes_owns_the_job(received: Received, sender: Json, req
             id="a linked channel's post",
         ),
         pytest.param(message("export", GROUP, **{"from": ANN}), id="words that happen to be a command's"),
+        pytest.param(
+            message("/edit a cat", {**GROUP, "is_direct_messages": True}, **{"from": ANN}),
+            id="a direct message to a channel",
+        ),
         pytest.param({"message": {**message()["message"], "new_chat_title": "Club"}}, id="a service message"),
         pytest.param(
             {"channel_post": message("/edit a cat", CHANNEL)["message"]}, id="a post in a channel itself"

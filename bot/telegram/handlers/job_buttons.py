@@ -53,7 +53,7 @@ from bot.jobs.queue.continued_jobs import (
     make_resumed_job,
     make_retry_job,
     not_uploaded,
-    with_its_project,
+    with_new_project_if_due,
 )
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
@@ -282,7 +282,7 @@ class JobButtons(HandlerFamily):
                 link_job_id=old.id if awaited else "",
                 new_job_id=old.payload_as(RequestPayload).new_job_id,
             )
-            job = await with_its_project(job_queue, old, replace(job, files=files, payload=payload))
+            job = await with_new_project_if_due(job_queue, old, replace(job, files=files, payload=payload))
         return await self.send_prompt(press, job)
 
     async def _retry(self, press: Press, action: Retry) -> PressReply:
