@@ -194,7 +194,7 @@ async def test_a_fault_of_the_bot_is_told_in_a_group_if_the_message_was_for_it(
         body["reply_to_message"] = {**message("")["message"], "message_id": 3, "text": "Done", "from": sender}
     await receiver.receive_one({"update_id": 900, "message": body})
     told = [said_key(job) for job in await stored(received)]
-    assert told == (["error.unexpected"] if answers else [])
+    assert told == (["error.not_handled"] if answers else [])
 
 
 async def test_an_album_whose_caption_begins_a_project_goes_to_it_as_a_whole(received: Received) -> None:

@@ -41,6 +41,7 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 from bot.store.schema import SCHEMA_VERSION, newer_store
+from bot.words.texts import DEFAULT_LANGUAGE
 
 log = structlog.get_logger(__name__)
 
@@ -223,7 +224,7 @@ class JobQueue(JobReader):
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
             "request": pack(job),
-            "language": job.language,
+            "language": job.language if job.language != DEFAULT_LANGUAGE else False,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
