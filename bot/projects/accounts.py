@@ -32,8 +32,8 @@ RESET_ON_ACCOUNT_CHANGE = ChatFields(session_id=None, task_id=None, export_refus
 """What ends with an account: another one can't see its project, and may have another plan."""
 
 
-class ProjectRequest(ChatReader, Protocol):
-    """Whoever a call about a chat's project is made for: mostly a job."""
+class ProjectCaller(ChatReader, Protocol):
+    """Whoever calls NemoVideo about a chat's project: mostly a job."""
 
     @property
     def requester_id(self) -> int:
@@ -100,7 +100,7 @@ class Accounts:
         project_of = {"account": project.account, "project_epoch": project.project_epoch}
         return _can_see_project(await self.account_kind_for(chat), chat.changed(**project_of))
 
-    async def token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
+    async def token(self, job: ProjectCaller, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """Return the token for a chat's calls, and the chat as it is stored once it has that token.
 
         Args:
@@ -131,7 +131,7 @@ class Accounts:
             raise AssertionError("a token was just there")
         return token, chat
 
-    async def renew(self, job: ProjectRequest, refused: str | None, attribution: Attribution) -> bool:
+    async def renew(self, job: ProjectCaller, refused: str | None, attribution: Attribution) -> bool:
         """Get a guest token under the chat's client id, unless another topic has got one already.
 
         Args:
@@ -153,7 +153,7 @@ class Accounts:
                 chat = await self._chats.get(job.chat)
         return chat.session_id is not None and not _can_see_project(Account.GUEST, chat)
 
-    async def _get_guest_account(self, job: ProjectRequest, attribution: Attribution) -> None:
+    async def _get_guest_account(self, job: ProjectCaller, attribution: Attribution) -> None:
         """Get the chat a guest account, and save it."""
         try:
             anonymous_token = await call_with_retries(
@@ -182,7 +182,7 @@ class Accounts:
             account = await self.account_kind_for(chat.changed(own_token=None))
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
-    async def _ensure_guest_token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> bool:
+    async def _ensure_guest_token(self, job: ProjectCaller, chat: Chat, attribution: Attribution) -> bool:
         """Ensure a valid guest token. Return whether the chat may have changed and must be read again."""
         if chat.token is not None and not self._expires_within(chat, RENEW_AHEAD):
             return False
@@ -199,7 +199,7 @@ class Accounts:
     def _expires_within(self, chat: Chat, margin: timedelta) -> bool:
         return chat.token_expires_at is not None and chat.token_expires_at - margin <= self._clock.now()
 
-    async def _request_guest_token(self, job: ProjectRequest, attribution: Attribution) -> AnonymousToken:
+    async def _request_guest_token(self, job: ProjectCaller, attribution: Attribution) -> AnonymousToken:
         key, chat = job.chat, await self._chats.get(job.chat)
         if chat.client_id is None:
             # Projects that topics still have belong to the forgotten account.

@@ -259,7 +259,7 @@ class _Uploading:
                 opened = await _without_replaced(self._attempt, opened)
                 if not opened:
                     return
-                times_s = (await self._usual_times.load())[TimedStage.READING]
+                times_s = (await self._usual_times.load())[TimedStage.UPLOAD_ANSWER]
                 meter = UploadMeter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 nemo = self._projects.nemo
@@ -272,7 +272,7 @@ class _Uploading:
                 )
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
-                    await self._usual_times.learn(TimedStage.READING, took_s)
+                    await self._usual_times.learn(TimedStage.UPLOAD_ANSWER, took_s)
                 accepted = _accepted(opened, answer)
                 await self._save_uploaded(FILES, size_bytes, _uploaded_files(accepted, answer))
                 await self._leave_out_refused(opened.keys() - accepted.keys())

@@ -7,7 +7,7 @@ from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
-from bot.jobs.buttons import RunHeld, VariationAspect
+from bot.jobs.buttons import RunSaved, VariationAspect
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import (
@@ -209,7 +209,7 @@ class RequestHandlers(HandlerFamily):
         ]
         if request.still is not None and replied is None and not part.album:
             held = self._submitter.job(update, JobKind.MESSAGE, prompt=request.prompt, files=(request.still,))
-            button = Button("button.use_still", RunHeld(held.id))
+            button = Button("button.use_still", RunSaved(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(
                 replace(held, payload=MessagePayload(message=taken, new_job_id=new.id if new else ""))

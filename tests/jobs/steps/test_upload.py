@@ -65,7 +65,7 @@ async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound
     reading = rig.responder.reported[-1]
     assert reading.stage == "progress.reading"
     assert reading.fraction < reading.until
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.READING), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.UPLOAD_ANSWER), 0, -1)
     assert 20 <= float(took_s) < 3600
 
 
