@@ -18,7 +18,7 @@
     * NoCredits: the account has too few credits (code 2001).
     * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
     * FileSizeRefused: the file is too large (code 4002, HTTP 413).
-    * AlreadyUploaded: the service has the file already (any refusal of an upload that says so).
+    * AlreadyUploaded: the service has the file already (a refusal of an upload that says so, unless it is busy).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402 at a render).
     * PaymentRequired: the account's plan or credits don't cover another request (402, or a 403 that says so).
@@ -315,7 +315,7 @@ def error_for(
             error_class = ClientIdMissing
         elif "/render/" in call.path and (409 in (status, code) or words.TAKEN.search(lowered)):
             error_class = RenderIdTaken
-        elif "/upload" in call.path and words.UPLOADED.search(lowered):
+        elif "/upload" in call.path and _is_lasting((code, status)) and words.UPLOADED.search(lowered):
             error_class = AlreadyUploaded
         else:
             error_class = _class_by_words(call, (code, status), said)
@@ -341,8 +341,13 @@ def plan_refusal(said: str) -> ServiceError | None:
 
 
 _REFUSED = frozenset({403, 409, 423, 425})
+_BUSY = frozenset({423, 425, 429})
 _GATEWAY = frozenset({502, 503, 504})
 _MAX_WORDS_CHARS = 4000
+
+
+def _is_lasting(codes: tuple[int | None, int | None]) -> bool:
+    return not any(code in _BUSY or 500 <= (code or 0) < 600 for code in codes)
 
 
 def _is_session_gone(codes: tuple[int | None, int | None], said: str) -> bool:

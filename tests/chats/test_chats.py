@@ -84,8 +84,8 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         answer_session_id="s1",
         shrink_results=False,
         members_may_change=True,
-        kept_prompt="add music",
-        kept_prompt_until=later,
+        saved_prompt="add music",
+        saved_prompt_until=later,
         takes_name=True,
         caption_job_id="0123456789abcdef",
         greeted=True,
@@ -167,8 +167,8 @@ async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redi
 
 @pytest.mark.parametrize("text", ["~", "~~", "~" + "a" * 22, "b3d7c1a0-0000-4000-8000-000000000001"])
 async def test_any_text_is_read_back_as_it_was(chats: Chats, text: str) -> None:
-    await chats.update(KEY, ChatFields(kept_prompt=text))
-    assert (await chats.get(KEY)).kept_prompt == text
+    await chats.update(KEY, ChatFields(saved_prompt=text))
+    assert (await chats.get(KEY)).saved_prompt == text
 
 
 async def test_a_chats_client_id_is_a_uuid_of_its_own(chats: Chats) -> None:

@@ -29,7 +29,7 @@ from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, re
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus
-from bot.jobs.queue.open_questions import OpenQuestions, member_of
+from bot.jobs.queue.open_questions import OpenQuestions, question_member
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.scheduled_jobs import ScheduledJobs
@@ -42,6 +42,7 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 from bot.store.schema import SCHEMA_VERSION, newer_store
+from bot.words.texts import DEFAULT_LANGUAGE
 
 log = structlog.get_logger(__name__)
 
@@ -232,7 +233,7 @@ class JobQueue(JobReader):
             "queue": queue_id(job.chat, job.queue),
             "queue_key": keys.queue_key(chat, job.queue),
             "request": pack(job),
-            "language": job.language,
+            "language": job.language if job.language != DEFAULT_LANGUAGE else False,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
@@ -403,7 +404,7 @@ class JobQueue(JobReader):
                 keys.ENDED_JOBS,
             ],
             id=job_id,
-            member=member_of(chat, job_id),
+            member=question_member(chat, job_id),
             ttl_s=self._finished_ttl_s,
             now_s=self._now_s(),
             fields_of_sent=FIELDS_OF_SENT,

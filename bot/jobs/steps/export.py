@@ -22,8 +22,8 @@ from bot.jobs.checkpoints import (
     AgentAnswered,
     Checkpoint,
     Exported,
-    HeldAnswer,
     LinkReason,
+    PendingAnswer,
     RawDraft,
     RenderStarted,
     worked_since,
@@ -155,7 +155,7 @@ class Export:
                 return await attempt.lost.end_if_lost_since_asked()
             if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
-                await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
+                await attempt.save(PendingAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get_for(attempt.job)
             suggestions = (
                 ()

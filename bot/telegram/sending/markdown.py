@@ -142,7 +142,7 @@ def _bounded(text: str) -> tuple[str, bool]:
 
 
 def _convert(source: str) -> tuple[str, list[RawEntity]]:
-    from telegramify_markdown import RenderConfig, convert  # here: a bot starts sooner without
+    from telegramify_markdown import RenderConfig, convert  # here: `bot.startup` imports it meanwhile
 
     config = RenderConfig.isolated()
     symbols = config.markdown_symbol

@@ -87,7 +87,8 @@ if part and part.kind == 'begins' and part.album ~= '' then
   if before and redis.call('HEXISTS', before, 'has_prompt') == 0 then take_back_album(keys, before) end
 end
 for _, job in ipairs(jobs) do
-  redis.call('HSET', job.key, 'request', job.request, 'state', 'queued', 'language', job.language)
+  redis.call('HSET', job.key, 'request', job.request, 'state', 'queued')
+  if job.language then redis.call('HSET', job.key, 'language', job.language) end
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
   if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
   redis.call('RPUSH', job.queue_key, job.id)
