@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 from docket import Docket
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
@@ -132,6 +133,8 @@ class JobQueue(JobReader):
         Returns:
             How many tickets were added.
         """
+        if int(await self._redis.get(keys.SCHEMA) or 0) > SCHEMA_VERSION:
+            return 0  # The jobs are another release's, which sweeps for itself; this process ends soon.
         if not self._has_found_unreadable:  # What another release wrote was there when this one began.
             await self.questions.end_unreadable(self.find)
             self._has_found_unreadable = True
@@ -165,11 +168,14 @@ class JobQueue(JobReader):
         Raises:
             QueueFull: Nothing was stored: for this chat, or all of them, enough is waiting.
             QuotaExceeded: Nothing was stored: today's quota does not allow it.
+            RedisError: Perhaps nothing was stored: the store is away, or a later release has migrated it. Either way
+                the update is kept for when, or for whom, it can be stored.
         """
         now_s = self._clock.now().timestamp()
         queues = {queue_id(job.chat, job.queue): job.id for job in jobs}
         chat, part = str(jobs[0].chat), arrival.part if arrival else None
         argument: dict[str, Any] = {
+            "schema": SCHEMA_VERSION,
             "update_ttl_s": self._update_ttl_s,
             "now_s": int(now_s),
             "job_prefix": keys.job_key(chat, ""),
@@ -197,9 +203,12 @@ class JobQueue(JobReader):
                 keys.QUEUES,
                 keys.waiting_of_key(jobs[0].requester_id),
                 keys.PAUSED,
+                keys.SCHEMA,
             ],
             **argument,
         )
+        if answer[0] == "newer":
+            raise RedisError(str(newer_store(int(answer[1]))))
         if answer[0] in _FULL:
             raise _FULL[answer[0]]
         if answer[0] == "quota_exceeded":
