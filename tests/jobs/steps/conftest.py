@@ -58,7 +58,7 @@ class MemoryQuestions:
     answers: list[tuple[str, str, list[str]]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
 
-    async def job_id(self, chat: object) -> str | None:
+    async def asking_job_id(self, chat: object) -> str | None:
         return self.asking
 
     async def ask(self, job: Job, attempt: int, number: str) -> None:

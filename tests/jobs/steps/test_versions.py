@@ -8,7 +8,7 @@ from bot.chats.chats import Chat
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version, pack_draft
 from bot.jobs.buttons import Compare, RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AFTER, AgentAnswered, HeldAnswer, KeptDraft, Turn, before_turn
+from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, PendingAnswer, Turn, before_turn
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
@@ -91,7 +91,7 @@ async def test_an_earlier_version_is_rendered_as_it_was(rig: Rig) -> None:
 async def test_what_an_earlier_version_is_stands_below_the_answer(rig: Rig) -> None:
     _, mark = await a_project(rig, FIRST, SECOND)
     payload = ExportPayload(version=1, project=mark)
-    held = HeldAnswer(message=LocalizedMessage("new.done"))
+    held = PendingAnswer(message=LocalizedMessage("new.done"))
     await export(rig, rig.attempt(rig.job(kind=JobKind.EXPORT, payload=payload), held))
     ((_, result),) = rig.responder.delivered
     assert isinstance(result.answer, ListMessage)
@@ -104,7 +104,7 @@ async def test_what_an_earlier_version_is_stands_below_the_answer(rig: Rig) -> N
 async def test_what_the_agent_put_back_is_the_present_version(rig: Rig) -> None:
     _, mark = await a_project(rig, FIRST, SECOND, FIRST)
     job = rig.job(prompt="undo", payload=EditPayload(version=1, project=mark))
-    held = HeldAnswer(message=LocalizedMessage("new.done"))
+    held = PendingAnswer(message=LocalizedMessage("new.done"))
     await export(rig, rig.attempt(job, AgentAnswered(has_changed=True), held))
     ((_, result),) = rig.responder.delivered
     assert result.answer == held.message
