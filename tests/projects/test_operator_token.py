@@ -28,4 +28,4 @@ async def test_a_token_that_takes_the_place_of_a_refused_one_is_used(redis: Redi
 async def test_a_refusal_is_forgotten_some_time_and_keeps_no_token(redis: Redis) -> None:
     await OperatorToken(redis, "nmv_usr_a", falls_back_to_guests=True, alert=AsyncMock()).note_refused()
     assert 0 < await redis.ttl(keys.OPERATOR_TOKEN_REFUSED) <= keys.OPERATOR_TOKEN_REFUSED_TTL_S
-    assert "nmv" not in await redis.get(keys.OPERATOR_TOKEN_REFUSED)
+    assert "nmv" not in str(await redis.get(keys.OPERATOR_TOKEN_REFUSED))
