@@ -46,7 +46,7 @@ from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.hosts import AllowedHosts
-from bot.runtime.http import Transport, new_client, tls_context
+from bot.runtime.http import Transport, new_client
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.runtime.tasks import in_background
@@ -58,7 +58,7 @@ from bot.startup import (
     connect_store,
     connected_bot,
     describe_setup,
-    load_skill_cards,
+    load_files,
 )
 from bot.store import keys
 from bot.store.connect import answers
@@ -157,12 +157,12 @@ class App:
         health = Health(started=started.is_set)
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)
-            # Reading the certificates takes as long as starting the store, and waits for nothing.
-            store, tls = await asyncio.gather(
-                connect_store(stack, settings, self._clock, stop), asyncio.to_thread(tls_context)
-            )
+            # Takes as long as starting the store, and waits for nothing.
+            loading = asyncio.create_task(asyncio.to_thread(load_files, settings))
+            store = await connect_store(stack, settings, self._clock, stop)
             if store is None:
                 return
+            tls, cards = await loading
             health.store = store.redis.ping
             token_cipher = await TokenCipher.of_store(
                 store.redis, settings.encryption_keys, settings.data_dir
@@ -192,7 +192,7 @@ class App:
                 bot=bot,
                 job_queue=job_queue,
                 chats=chats,
-                cards=await asyncio.to_thread(load_skill_cards, settings),
+                cards=cards,
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=telegram_calls,
@@ -213,7 +213,7 @@ class App:
                 forever = (runner.listen(), runner.sweep(), self._keep_alerts(parts))
                 tasks += map(asyncio.create_task, (*forever, *(one.run() for one in supervisors)))
             if self._role is not Role.WORKER:
-                receiver = await self._receiver(stack, parts)
+                receiver = await self._new_receiver(stack, parts)
                 receiving = (
                     self._poll(receiver, parts.redis, health)
                     if webhook is None
@@ -305,7 +305,7 @@ class App:
             log.info("web.ready", url=url)
         return webhook
 
-    async def _receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
+    async def _new_receiver(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> UpdateReceiver:
         settings, bot, local = self._settings, parts.bot, self._settings.telegram_local_mode
         application = new_application(bot, parts.telegram_ids)
         submitter = JobSubmitter(
@@ -372,7 +372,7 @@ class App:
     async def _runner(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> JobRunner:
         settings, redis = self._settings, parts.redis
         projects = await self._projects(stack, parts)
-        responders = await self._responders(stack, parts)
+        responders = await self._new_responders(stack, parts)
         daily_credits = DailyCredits(settings.daily_credits, settings.daily_credits_per_person)
         usual_times = UsualTimes(redis)
         dependencies = StepDependencies(
@@ -446,7 +446,7 @@ class App:
             ProjectOptions(web_url=settings.nemo_web_url, size_limit=settings.max_upload_mb * MEBIBYTE),
         )
 
-    async def _responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
+    async def _new_responders(self, stack: contextlib.AsyncExitStack, parts: _Parts) -> TelegramResponders:
         settings, telegram_calls = self._settings, parts.telegram_calls
         proxy = revealed(settings.telegram_proxy)
         files_http = await stack.enter_async_context(new_client(parts.tls, proxy=proxy))

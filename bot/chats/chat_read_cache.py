@@ -68,7 +68,7 @@ class ChatReadCache(Generic[T]):
         return value
 
     @contextlib.contextmanager
-    def changing(self, key: ChatKey, change: Callable[[T], T] | None = None) -> Iterator[None]:
+    def updating(self, key: ChatKey, change: Callable[[T], T] | None = None) -> Iterator[None]:
         """Update the cached chat along with a write: apply the same change if the write succeeds, otherwise drop it.
 
         Args:

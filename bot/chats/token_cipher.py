@@ -89,7 +89,7 @@ class TokenCipher:
         """
         if not keys and not (data_dir / KEY_FILE).exists() and await redis.exists(CIPHER_MARKER):
             raise TokenCipherError(
-                f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: bring it back, or"
+                f"The store was written with an encryption key, and {data_dir / KEY_FILE} is missing: restore it, or"
                 " set ENCRYPTION_KEYS to it; if it is lost for good, see A lost key in deploy/README.md"
             )
         cipher = cls.open([key.get_secret_value() for key in keys], data_dir)

@@ -138,7 +138,7 @@ async def _schema(redis: Redis) -> Finding:
     if int(version) > SCHEMA_VERSION:
         problem = f"{version}, this release knows {SCHEMA_VERSION}"
         return wrong(
-            name, problem, "Update the bot, or restore the backup of before: a later release wrote the store"
+            name, problem, "Update the bot, or restore an earlier backup: a later release wrote the store"
         )
     if int(version) in MIGRATED_VERSIONS:
         return ok(name, f"{version}, is migrated to {SCHEMA_VERSION} at start")

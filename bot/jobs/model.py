@@ -293,22 +293,22 @@ def message_job(
     )
 
 
-def retry_id(job_id: str) -> str:
+def retry_job_id(job_id: str) -> str:
     """Return the id of the job that retries another one: always the same, so that two presses start one job."""
-    return hashlib.sha256(f"retry of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+    return derived_job_id(f"retry of {job_id}")
 
 
-def follow_up_id(job_id: str, look: int) -> str:
-    """Return the id of the job that looks after another one for the nth time."""
-    return hashlib.sha256(f"look {look} of {job_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+def follow_up_job_id(job_id: str, number: int) -> str:
+    """Return the id of the nth job that follows from another one: always the same, so that it is stored once."""
+    return derived_job_id(f"look {number} of {job_id}")
 
 
 def guest_job_id(query_id: str) -> str:
     """Return the id of the job that a guest query asks for: the same when its update comes again."""
-    return hashlib.sha256(f"guest query {query_id}".encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+    return derived_job_id(f"guest query {query_id}")
 
 
-def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
+def job_id_of_press(telegram_chat_id: int, message_id: int, data: str) -> str:
     """Return the id of the job that a button starts: always the same, so that two presses start one job.
 
     Args:
@@ -316,9 +316,12 @@ def press_id(telegram_chat_id: int, message_id: int, data: str) -> str:
         message_id: The message with the button.
         data: The button's callback data.
     """
-    return hashlib.sha256(f"press of {data} in {telegram_chat_id}/{message_id}".encode()).hexdigest()[
-        : 2 * JOB_ID_BYTES
-    ]
+    return derived_job_id(f"press of {data} in {telegram_chat_id}/{message_id}")
+
+
+def derived_job_id(cause: str) -> str:
+    """Return the id of the job that has a cause, named in the form that is hashed: the same in all processes."""
+    return hashlib.sha256(cause.encode()).hexdigest()[: 2 * JOB_ID_BYTES]
 
 
 def new_job_id() -> str:

@@ -246,8 +246,8 @@ def _one_a_topic(fitting: list[Suggestion], *, first: bool = True) -> Iterator[S
 
 def _facts(draft: Draft, card: SkillCard) -> _Facts:
     kinds = {track.kind for track in draft.tracks if track.segments}
-    sounds = (track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments)
-    music = next((track for track in sounds if not is_voice(track)), None)
+    audio_tracks = (track for track in draft.tracks if track.kind is TrackKind.AUDIO and track.segments)
+    music = next((track for track in audio_tracks if not is_voice(track)), None)
     volume = None
     if music is not None:
         volume = music.segments[0].volume if music.volume is None else music.volume

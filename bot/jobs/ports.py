@@ -152,7 +152,7 @@ class Responder(Protocol):
         ...
 
     async def send_file(
-        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, send_as: str = ""
     ) -> None:
         """Send a file, once for each idempotency key: pictures as photos, if Telegram takes them.
 
@@ -160,10 +160,10 @@ class Responder(Protocol):
 
         Args:
             idempotency_key: What is sent; unique within the job.
-            name: Its name, which may be anything.
+            name: Its name, not trusted.
             content_type: Its declared MIME type; may be empty.
             content: Its bytes, at most ``MAX_SENT_BYTES``.
-            kind_sent: What to send it as, if Telegram takes that: ``animation``, ``audio``, ``photo`` or
+            send_as: What to send it as, if Telegram takes that: ``animation``, ``audio``, ``photo`` or
                 ``video_note``.
 
         Raises:

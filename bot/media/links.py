@@ -149,7 +149,12 @@ def find_links(text: str) -> FoundLinks:
     others: list[tuple[int, int]] = []
     for match in _LINK.finditer(text):
         written = _trim(match.group())
-        result = _check(written, (match.group(1) or "").lower(), is_alone=written == text.strip())
+        result = _check(
+            written,
+            (match.group(1) or "").lower(),
+            is_alone=written == text.strip(),
+            is_first=text.lstrip().startswith(written),
+        )
         if result is None:
             continue
         if isinstance(result, RefusedLink) and result.site:
@@ -201,10 +206,11 @@ class _Page:
     url: str
 
 
-def _check(link: str, scheme: str, *, is_alone: bool) -> str | _Page | RefusedLink | None:
+def _check(link: str, scheme: str, *, is_alone: bool, is_first: bool) -> str | _Page | RefusedLink | None:
     """Return the link to upload, a page that may be a file, a refusal, or ``None`` for words or no link at all.
 
-    A site or a chat may be named among words; alone it can only be meant as what has to be fetched.
+    A site or a chat may be named among words. Alone it can only be meant as what has to be fetched, and so can a chat
+    before all words.
     """
     if not scheme:
         host = link.partition("/")[0].lower()
@@ -212,12 +218,12 @@ def _check(link: str, scheme: str, *, is_alone: bool) -> str | _Page | RefusedLi
         result = (
             None
             if site is None or site.group == "files"
-            else _check(f"https://{link}", "https", is_alone=is_alone)
+            else _check(f"https://{link}", "https", is_alone=is_alone, is_first=is_first)
         )
         return replace(result, url=link) if isinstance(result, RefusedLink) else result
     if scheme == "tg":
         # Chats, invitations, stickers and so on may be meant as words.
-        is_message = is_alone or _MESSAGE_SCHEME.match(link)
+        is_message = is_first or _MESSAGE_SCHEME.match(link)
         return RefusedLink(link, RefusalReason.TELEGRAM_MESSAGE, "Telegram") if is_message else None
     if scheme not in ("http", "https"):
         # "Title:Hello" looks like a link too.
@@ -235,11 +241,11 @@ def _check(link: str, scheme: str, *, is_alone: bool) -> str | _Page | RefusedLi
         return RefusedLink(urlunsplit((parts.scheme, host, "", "", "")), RefusalReason.HAS_PASSWORD)
     if not is_public_host(host):
         return RefusedLink(link, RefusalReason.PRIVATE_ADDRESS)
-    return _check_public(link, parts, host, port, is_alone=is_alone)
+    return _check_public(link, parts, host, port, is_alone=is_alone, is_first=is_first)
 
 
 def _check_public(
-    link: str, parts: SplitResult, host: str, port: int | None, *, is_alone: bool
+    link: str, parts: SplitResult, host: str, port: int | None, *, is_alone: bool, is_first: bool
 ) -> str | _Page | RefusedLink | None:
     site = find_site(host)
     if site is not None and site.group != "files":
@@ -247,7 +253,7 @@ def _check_public(
         parts = urlsplit(link)
         if site.group == "telegram":
             # The message is in the fragment of the web client's links.
-            is_message = is_alone or host == "web.telegram.org" or _MESSAGE.fullmatch(host + parts.path)
+            is_message = is_first or host == "web.telegram.org" or _MESSAGE.fullmatch(host + parts.path)
             return RefusedLink(link, RefusalReason.TELEGRAM_MESSAGE, site.name) if is_message else None
     direct = direct_link(host if site is None else site.name, parts)
     if direct is not None:

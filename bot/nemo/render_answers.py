@@ -126,7 +126,7 @@ def read_render(payload: Any, render_id: str) -> Render:
     if status is RenderStatus.FAILED:
         message = message or read.text_at(source, "failure_reason", "reason") or message_of(source)
     return Render(
-        render_id=read.text_at(source, "id", "render_id") or render_id,
+        render_id=_id(source) or _id(read.snake_keys(read.mapping(source.get("render")))) or render_id,
         status=status,
         progress=progress,
         url=url,
@@ -136,33 +136,52 @@ def read_render(payload: Any, render_id: str) -> Render:
     )
 
 
-_WRAPPERS = ("data", "render", "job", "result")
+_MAX_ENVELOPES = 4
+_WRAPPERS = ("render", "job", "result")
+"""What may stand around a render, or beside its fields with a status of something else."""
 _ENVELOPE_WORDS = ("success", "ok", "error")
 """Statuses that are about the call, where the render stands one level deeper."""
-_OUTPUTS = ("output", "outputs", "result", "video", "files", "output_file")
+_OUTPUTS = ("output", "outputs", "result", "video", "files", "output_file", "render", "job")
 _ADDRESSES = ("output_url", "url", "download_url", "video_url", "file_url", "result_url")
-_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|vtt|srt|json)(?:$|[?#])|thumb|cover", re.IGNORECASE)
+_MAX_OUTPUT_DEPTH = 8
+_VIDEO = re.compile(r"\.(?:mp4|mov|webm|m4v)$", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(?:jpe?g|png|webp|gif|vtt|srt|json)$|thumb|cover", re.IGNORECASE)
 _PREFIX = re.compile(r"^(?:.*\.)?(?:(?:render|job|task)_)?(?:(?:status|state)_)?")
 
 
 def _fields(payload: Any) -> Mapping[str, Any]:
     """Return a render's fields, by their names in snake case, with or without envelopes around them."""
     source = read.snake_keys(read.mapping(payload))
-    for _ in range(len(_WRAPPERS)):
-        inner = next((one for name in _WRAPPERS if (one := _render_in(source, name))), None)
-        if inner is None:
+    for _ in range(_MAX_ENVELOPES):
+        name, kept = _status_name(source), {}
+        if name is not None and name.lower() not in _ENVELOPE_WORDS:
+            kept = {key: source[key] for key in (*_OUTPUTS, *_ADDRESSES) if key in source} | {"status": name}
+        inner = _object_at(source, "data")
+        if not inner and not kept:
+            objects = (_object_at(source, wrapper) for wrapper in _WRAPPERS)
+            inner = next((one for one in objects if _status_name(one) is not None), {})
+        if not inner:
             break
-        name = _status_name(source)
-        is_of_render = name is not None and name.lower() not in _ENVELOPE_WORDS
-        source = {**({"status": name} if is_of_render else {}), **read.snake_keys(inner)}
+        source = {**kept, **inner}
+        if kept and not _is_of_render(_status_name(inner)):
+            source["status"] = name
     return source
 
 
-def _render_in(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return the object of this name, if it may be the render."""
+def _object_at(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = source.get(name)
-    inner = read.mapping(value[0] if isinstance(value, list) and value else value)
-    return inner if name == "data" or _status_name(read.snake_keys(inner)) is not None else {}
+    return read.snake_keys(read.mapping(value[0] if isinstance(value, list) and value else value))
+
+
+def _id(source: Mapping[str, Any]) -> str | None:
+    return read.text_at(source, "id", "render_id")
+
+
+def _is_of_render(name: str | None) -> bool:
+    """Return whether a status is known, and not about the call."""
+    return (
+        name is not None and name.lower() not in _ENVELOPE_WORDS and _status(name) is not RenderStatus.UNKNOWN
+    )
 
 
 def _status_name(source: Mapping[str, Any]) -> str | None:
@@ -194,13 +213,26 @@ def _percent(source: Mapping[str, Any]) -> float | None:
     return min(max(number * 100 if is_share else number, 0.0), 100.0)
 
 
-def _link(output: Any) -> str | None:
+def _link(output: Any, depth: int = _MAX_OUTPUT_DEPTH) -> str | None:
     """Return the address of a video in a render's output: a bare address, an object, or several of them."""
+    if not depth:
+        return None
     if isinstance(output, list):
-        links = [link for link in map(_link, output) if link]
-        return next((link for link in links if not _PICTURE.search(link)), None)
+        links = [link for one in output if (link := _link(one, depth - 1))]
+        return min((link for link in links if _rank(link) < _NO_VIDEO), key=_rank, default=None)
     source = read.snake_keys(read.mapping(output))
     if not source:
         return read.text(output) if isinstance(output, str) and "/" in output else None
     link = read.text_at(source, "url", *_ADDRESSES, "mp4", "cdn_url", "href", "src")
-    return link or next(filter(None, (_link(source[key]) for key in _OUTPUTS if source.get(key))), None)
+    inner = (_link(source[key], depth - 1) for key in _OUTPUTS if source.get(key))
+    return link or next(filter(None, inner), None)
+
+
+_NO_VIDEO = 3
+
+
+def _rank(link: str) -> int:
+    """Return how unlikely it is that an address is the video's, by its file's name."""
+    name = re.split(r"[?#]", link)[0].rsplit("/")[-1]
+    is_video, is_picture = _VIDEO.search(name) is not None, _PICTURE.search(name) is not None
+    return (0 if is_video else 2) + is_picture

@@ -44,11 +44,12 @@ class _Connection(AbstractConnection):
     async def send_packed_command(
         self, command: bytes | str | Iterable[bytes], check_health: bool = True
     ) -> None:
+        """Send as redis-py does, but time it with ``asyncio.timeout``: ``wait_for`` makes a task for each command."""
         if not self.is_connected:
             await self.reconnect()
         if check_health:
             await self.check_health()  # type: ignore[no-untyped-call]
-        limit_s, self.socket_timeout = self.socket_timeout, None  # Without a limit there is no wait_for.
+        limit_s, self.socket_timeout = self.socket_timeout, None  # Without a timeout it doesn't use wait_for.
         try:
             async with asyncio.timeout(limit_s):
                 await super().send_packed_command(command, check_health=False)

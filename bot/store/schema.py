@@ -59,7 +59,7 @@ def newer_store(version: int) -> StoreError:
     """Return the error that a later release has migrated the store."""
     return StoreError(
         f"A later release wrote the store (version {version}, this release needs {SCHEMA_VERSION}): "
-        "update the bot, or restore the backup of before"
+        "update the bot, or restore an earlier backup"
     )
 
 

@@ -140,6 +140,7 @@ class EmbeddedServer:
         """
         with locked(self._dir / "start.lock", START_TIMEOUT_S):
             try:
+                # The exclusive lock is refused while another process shares it.
                 return self._users_fd is not None and try_lock(self._users_fd) and self._stop()
             finally:
                 self._close_fds()
@@ -162,6 +163,9 @@ class EmbeddedServer:
         """Make a short symlink to a data directory whose path is too long for a socket.
 
         The socket stays in the data directory, where all processes find it even if they see different ``/tmp``.
+
+        Args:
+            link: The symlink. Its directory is locked as shared, so that systemd-tmpfiles leaves it.
         """
         ensure_private_directory(link.parent)
         # systemd-tmpfiles deletes old directories unless they are locked.

@@ -98,7 +98,7 @@ class _Line:
 @dataclass(frozen=True, slots=True)
 class _Clause:
     text: str
-    probe: str
+    normalized: str
     after: str  # the separator before the next one
 
 
@@ -181,16 +181,16 @@ def _mask(match: re.Match[str]) -> str:
 
 def _rest_of(sentence: _Sentence, rows: Sequence[Row], removed: _Removed, previous_removed: bool) -> str:
     text, masked = sentence.text, sentence.masked
-    if previous_removed and table().follows.search(_probe(masked)) and not _ADDRESS.search(text):
+    if previous_removed and table().follows.search(_normalize(masked)) and not _ADDRESS.search(text):
         return ""
     for match in reversed(list(_PARENTHESES.finditer(masked))):
         inside = _Sentence(text[match.start() : match.end()], match.group(1) or match.group(2), "")
-        whole = _Clause(inside.text, _probe(inside.masked), "")
-        if _is_screen_talk(whole, rows, removed):
+        whole = _Clause(inside.text, _normalize(inside.masked), "")
+        if _take_screen_talk(whole, rows, removed):
             text, masked = (s[: match.start()] + s[match.end() :] for s in (text, masked))
     masked = _PARENTHESES.sub(lambda m: _HIDDEN * len(m.group()), masked)
     clauses, terminal = _clauses(text, masked)
-    is_removed = [_is_screen_talk(clause, rows, removed) for clause in clauses]
+    is_removed = [_take_screen_talk(clause, rows, removed) for clause in clauses]
     if not any(is_removed):
         return text
     _remove_dependents(clauses, is_removed)
@@ -211,10 +211,10 @@ def _clauses(text: str, masked: str) -> tuple[list[_Clause], str]:
 
 
 def _clause(text: str, masked: str, start: int, end: int, after: str) -> _Clause:
-    return _Clause(text[start:end], _probe(masked[start:end]), after)
+    return _Clause(text[start:end], _normalize(masked[start:end]), after)
 
 
-def _probe(masked: str) -> str:
+def _normalize(masked: str) -> str:
     """Return a clause for matching: lower case, without markup and emoji, quotations and spaces as one character."""
     if len(masked) > MAX_CLAUSE_CHARS:
         return ""
@@ -223,17 +223,18 @@ def _probe(masked: str) -> str:
     return re.sub(rf"^[^\w{_MASK}]+", "", plain)
 
 
-def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> bool:
-    if _ADDRESS.search(clause.text) or table().content.search(clause.probe):
+def _take_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> bool:
+    """Return whether a clause talks about the screen, and add what it asks for to ``removed``."""
+    if _ADDRESS.search(clause.text) or table().content.search(clause.normalized):
         return False
     matched = [
         row
         for row in rows
-        if row.pattern.search(clause.probe) and not (row.unless and row.unless.search(clause.probe))
+        if row.pattern.search(clause.normalized) and not (row.unless and row.unless.search(clause.normalized))
     ]
-    named = _action_of_name(clause) if any(row.named for row in matched) else None
+    action_of_button = _action_of_name(clause) if any(row.named for row in matched) else None
     for row in matched:
-        action = named if row.named and named else row.action
+        action = action_of_button if row.named and action_of_button else row.action
         if action:
             removed.actions.add(action)
         if action is None and row.named:
@@ -247,12 +248,12 @@ def _is_screen_talk(clause: _Clause, rows: Sequence[Row], removed: _Removed) -> 
 
 def _buttons_of(clause: _Clause) -> list[str]:
     """Return the names of the buttons that a clause says to press: quotations, or a word for going on."""
-    match = table().presses.search(clause.probe)
+    match = table().presses.search(clause.normalized)
     if match is None:
         return []
     name = next(word for word in match.groups() if word)
     if _MASK in name:
-        before = clause.probe.count(_MASK, 0, match.start(match.lastindex or 0))
+        before = clause.normalized.count(_MASK, 0, match.start(match.lastindex or 0))
         quoted = _QUOTED.findall(clause.text)[before : before + name.count(_MASK)]
         names = [one[1:-1].strip(" *_.!。！") for one in quoted]
     else:
@@ -279,11 +280,11 @@ def _remove_dependents(clauses: Sequence[_Clause], is_removed: list[bool]) -> No
     known = table()
     last = len(clauses) - 1
     for at in range(last - 1, -1, -1):
-        label = clauses[at].after.strip() in (":", "：") and len(clauses[at].probe.split()) <= 4
-        if is_removed[at + 1] and (label or known.opens.search(clauses[at].probe)):
+        label = clauses[at].after.strip() in (":", "：") and len(clauses[at].normalized.split()) <= 4
+        if is_removed[at + 1] and (label or known.opens.search(clauses[at].normalized)):
             is_removed[at] = True
-    opens = [known.opens.search(clause.probe) is not None for clause in clauses]
-    continues = [known.continues.search(clause.probe) is not None for clause in clauses]
+    opens = [known.opens.search(clause.normalized) is not None for clause in clauses]
+    continues = [known.continues.search(clause.normalized) is not None for clause in clauses]
     for at in range(1, last + 1):
         of_the_next = opens[at] and at < last and not is_removed[at + 1] and not continues[at + 1]
         if is_removed[at - 1] and not of_the_next and (opens[at] or continues[at]):
@@ -317,7 +318,7 @@ def _remove_leads(lines: Sequence[_Line]) -> None:
             continue
         next_removed = _is_removed_below(lines, at)
         for sentence in reversed(lines[at].sentences):
-            if next_removed and sentence.rest == sentence.text and leads.search(_probe(sentence.masked)):
+            if next_removed and sentence.rest == sentence.text and leads.search(_normalize(sentence.masked)):
                 sentence.rest = ""
             next_removed = not sentence.rest
         opening = lines[at].text.strip().rstrip("*_ ").endswith((":", "："))

@@ -39,7 +39,7 @@ async def test_a_change_ends_it_in_all_topics_even_one_that_failed() -> None:
     readings, store = ChatReadCache[int](), Store()
     await readings.get(TOPIC, "a", store)
 
-    with contextlib.suppress(ConnectionError), readings.changing(CHAT):
+    with contextlib.suppress(ConnectionError), readings.updating(CHAT):
         assert await readings.get(TOPIC, "a", store) == 1
         raise ConnectionError
 
@@ -50,13 +50,13 @@ async def test_a_change_that_is_made_to_what_was_read_too_needs_no_new_reading()
     readings, store = ChatReadCache[int](), Store()
     assert [await readings.get(key, "a", store) for key in (CHAT, TOPIC)] == [1, 2]
 
-    with readings.changing(TOPIC, lambda read: read + 40):
+    with readings.updating(TOPIC, lambda read: read + 40):
         pass
     assert await readings.get(TOPIC, "a", store) == 42
-    with contextlib.suppress(ConnectionError), readings.changing(TOPIC, lambda read: read + 40):
+    with contextlib.suppress(ConnectionError), readings.updating(TOPIC, lambda read: read + 40):
         raise ConnectionError
     assert await readings.get(TOPIC, "a", store) == 3
-    with readings.changing(CHAT, lambda read: read + 40):
+    with readings.updating(CHAT, lambda read: read + 40):
         pass
     assert await readings.get(TOPIC, "a", store) == 4
 
@@ -73,7 +73,7 @@ async def test_what_is_read_while_a_change_is_made_serves_once() -> None:
 
     reading = asyncio.create_task(readings.get(CHAT, "a", slow))
     await asyncio.sleep(0)
-    with readings.changing(CHAT):
+    with readings.updating(CHAT):
         pass
     go_on.set()
 

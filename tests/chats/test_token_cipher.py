@@ -133,6 +133,6 @@ async def test_no_key_is_made_for_a_store_that_was_written_with_one(redis: Redis
     await TokenCipher.of_store(redis, [], tmp_path)  # an empty store
     await TokenCipher.of_store(redis, [], tmp_path)
     (tmp_path / KEY_FILE).unlink()
-    with pytest.raises(TokenCipherError, match="is missing: bring it back"):
+    with pytest.raises(TokenCipherError, match="is missing: restore it"):
         await TokenCipher.of_store(redis, [], tmp_path)
     assert not (tmp_path / KEY_FILE).exists()

@@ -344,7 +344,7 @@ async def test_the_command_prints_a_table_or_json(store: Store, job_queue: JobQu
     (tmp_path / "data" / KEY_FILE).unlink()
     code, out, err = await run("jobs", "list", cwd=tmp_path, **settings)
     assert (code, out) == (3, "")
-    assert "is missing: bring it back" in err
+    assert "is missing: restore it" in err
     assert not (tmp_path / "data" / KEY_FILE).exists()  # a backup would save the wrong one
 
     code, out, err = await run(

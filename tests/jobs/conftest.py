@@ -139,7 +139,7 @@ class RecordingResponder:
         raise NotImplementedError
 
     async def send_file(
-        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, send_as: str = ""
     ) -> None:
         raise NotImplementedError
 

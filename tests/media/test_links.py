@@ -153,9 +153,11 @@ def test_a_link_to_a_message_in_telegram_is_refused(link: str) -> None:
 
 
 @pytest.mark.parametrize("link", ["https://t.me/some_channel", "t.me/+abcdef", "tg://join?invite=abc"])
-def test_a_chat_in_telegram_is_refused_where_nothing_is_said_of_it(link: str) -> None:
-    (refused,) = find_links(link).refused
-    assert (refused.url, refused.reason) == (link, RefusalReason.TELEGRAM_MESSAGE)
+@pytest.mark.parametrize("words", ["", " trim it to 5 seconds", "\n剪到5秒", "，剪到5秒"])
+def test_a_chat_in_telegram_is_refused_before_all_words_and_named_among_them(link: str, words: str) -> None:
+    found = find_links(link + words)
+    assert [(one.url, one.reason) for one in found.refused] == [(link, RefusalReason.TELEGRAM_MESSAGE)]
+    assert found.words.strip("，\n ") == words.strip("，\n ")
     assert find_links(f"join {link}").refused == ()
 
 

@@ -92,12 +92,52 @@ COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
                 {"downloadUrl": "https://m/a.mp4"},
             )
         ),
+        # A status of something else beside the render's own fields
+        (
+            {"status": "completed", "output": {"url": "https://m/a.mp4"}, "result": {"status": "ok"}},
+            Render("r", RenderStatus.COMPLETED, url="https://m/a.mp4"),
+        ),
+        (
+            {**COMPLETED, "output": {"url": "https://m/a.mp4"}, "job": {"id": "j7", "status": "SUCCEEDED"}},
+            Render("render_1", RenderStatus.COMPLETED, 100.0, "https://m/a.mp4"),
+        ),
+        (
+            {"status": "completed", "outputUrl": "https://m/a.mp4", "data": {"status": "ok", "credits": 1}},
+            Render("r", RenderStatus.COMPLETED, url="https://m/a.mp4"),
+        ),
+        (
+            {"status": "processing", "progress": 40, "result": {"status": "ok", "url": None}},
+            Render("r", RenderStatus.PROCESSING, 40.0),
+        ),
+        (
+            {"status": "completed", "render": {"id": "x", "status": "done", "output": {"url": "/a.mp4"}}},
+            Render("x", RenderStatus.COMPLETED, url="/a.mp4"),
+        ),
+        ({"status": "ok", "job": {"id": "x", "status": "done"}}, Render("x", RenderStatus.COMPLETED)),
+        # A video's address may have a word of a picture in it
+        *(
+            ({"status": "done", "outputs": links}, Render("r", RenderStatus.COMPLETED, url=links[-1]))
+            for links in (
+                ["https://m/discover/a.mp4"],
+                ["https://m/thumbs/a"],
+                ["https://m/my-cover-song.mp4?sign=1"],
+                ["https://m/a.png?for=a.mp4", "https://m/cover.mp4", "https://m/a.mp4"],
+            )
+        ),
+        ({"status": "done", "outputs": ["https://m/a.mp4/cover.jpg"]}, Render("r", RenderStatus.COMPLETED)),
         ({}, Render("r", RenderStatus.UNKNOWN)),
         (None, Render("r", RenderStatus.UNKNOWN)),
     ],
 )
 def test_renders(payload: Any, expected: Render) -> None:
     assert read_render(payload, "r") == expected
+
+
+def test_an_output_nested_too_deep_is_no_link() -> None:
+    output: Any = "https://m/a.mp4"
+    for _ in range(900):
+        output = [output]
+    assert read_render({"status": "done", "output": output}, "r") == Render("r", RenderStatus.COMPLETED)
 
 
 def test_only_three_statuses_are_the_end() -> None:

@@ -31,6 +31,7 @@ def variant(name: str, size_mb: float | None, height: int, codec: str = "h264") 
         pytest.param(video(60 * MB, variant("a", 15, 1080, "av1")), "a", id="another codec than none"),
         pytest.param(video(60 * MB, variant("a", None, 480)), "original", id="of unknown size"),
         pytest.param(video(60 * MB), "original", id="none"),
+        pytest.param(video(None, variant("a", 12, 720)), "a", id="when the original's size is unknown"),
     ],
 )
 def test_the_best_version_that_can_be_fetched(file: Attachment, file_id: str) -> None:

@@ -43,6 +43,68 @@ def read(given: Json, *, agent_knows_replied: bool = False) -> Request:
     return read_request(parsed, User.de_json(BOT, None), agent_knows_replied=agent_knows_replied)
 
 
+LINKS_TO_BOT: list[Json] = [
+    {"type": "text_mention", "offset": 0, "length": 4, "user": BOT},
+    *link(0, 4, "https://t.me/edit_bot"),
+    *link(0, 4, "http://telegram.me/Edit_Bot/"),
+    *link(0, 4, "tg://resolve?domain=edit_bot"),
+    *link(0, 4, "tg://user?id=1"),
+]
+
+
+@pytest.mark.parametrize("entity", LINKS_TO_BOT)
+def test_words_that_link_to_the_bot_are_a_mention_of_it(entity: Json) -> None:
+    assert read(message("Nemo, trim it", entities=[entity])).prompt == "trim it"
+    assert read(message("make Nemo dance", entities=[{**entity, "offset": 5}])).prompt == "make dance"
+
+
+@pytest.mark.parametrize(
+    ("given", "prompt"),
+    [
+        (message("/edit", reply_to_message=answered("a cat, 2 seconds")), "a cat, 2 seconds"),
+        (message("@edit_bot", reply_to_message=answered("a cat, 2 seconds")), "a cat, 2 seconds"),
+        (
+            message(
+                "/edit@edit_bot",
+                quote={"text": "a cat", "position": 0, "is_manual": True},
+                reply_to_message=answered("a cat or a dog", by=BOT),
+            ),
+            "a cat",
+        ),
+        (message("/edit", reply_to_message=answered(f"{URL} trim it")), "trim it"),
+        (message("/edit", reply_to_message=answered("Send a video", by=BOT)), ""),
+        (message("/edit", reply_to_message=answered(caption="Summer sale!", document=VIDEO)), ""),
+    ],
+)
+def test_the_bot_called_without_words_is_asked_for_what_was_answered(given: Json, prompt: str) -> None:
+    request = read({**given, "chat": GROUP})
+    assert request.prompt == prompt
+    assert not (prompt and request.context)
+
+
+@pytest.mark.parametrize("address", ["ftp://example.com/a.mp4", "file:///a.mp4", "rtsp://example.com/a"])
+def test_a_hidden_address_that_no_one_can_fetch_is_refused_as_a_plain_one(address: str) -> None:
+    request = read(message("trim this clip", entities=link(5, 9, address)))
+    assert (request.is_refused, [one.key for one in request.left_out]) == (True, ["link.bad_scheme"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_refused"),
+    [
+        ({}, True),
+        ({"quote": {"text": "A cat", "position": 0}}, False),
+        ({"document": VIDEO}, False),
+    ],
+)
+def test_words_about_a_message_elsewhere_that_nothing_is_seen_of_are_refused(
+    fields: Json, is_refused: bool
+) -> None:
+    request = read(message("trim it", external_reply={"origin": forwarded(BO)}, **fields))
+    assert request.is_refused is is_refused
+    assert [one.key for one in request.left_out] == ["error.reply_unseen"][:is_refused]
+    assert request.offered == ("trim it" if is_refused else "")
+
+
 STORY = {"id": 3, "chat": {"id": 7, "type": "private", "first_name": "Bo"}}
 
 
@@ -118,6 +180,14 @@ def test_links_are_read_wherever_they_are(given: Json, prompt: str, links: tuple
         ("/edit - shorter", "edit", "shorter"),
         ("/edit .5 seconds", "edit", ".5 seconds"),
         ("/edit “海边”", "edit", "“海边”"),
+        ("/edit3秒之后的都剪掉", "edit", "3秒之后的都剪掉"),
+        ("／edit10秒后剪", "edit", "10秒后剪"),
+        ("/new3秒的猫", "new", "3秒的猫"),
+        ("/edit@edit_bot3秒之后剪掉", "edit", "3秒之后剪掉"),
+        ("/edit5секунд", "edit", "5секунд"),
+        ("/edit2，剪短", "edit2", "剪短"),
+        ("/edit@把视频剪短", "edit", "@把视频剪短"),
+        ("/edit3s cut", "edit3s", "cut"),
         ("/stop", "cancel", ""),
         ("/lang zh", "language", "zh"),
         ("/menu", "help", ""),
@@ -152,13 +222,32 @@ def test_a_command_ends_at_its_last_ascii_character(text: str, name: str | None,
         ("@edit_botсделай короче", "сделай короче"),
         ("\u200f@edit_bot، قص", "قص"),
         ("✂️@edit_bot 1 s", "✂️ 1 s"),
+        ("@edit_bot3秒之后剪掉", "3秒之后剪掉"),
+        ("请@edit_bot2倍速播放", "请2倍速播放"),
         ("@edit_bot2 trim it", "@edit_bot2 trim it"),
+        ("@edit_bot2，剪短", "@edit_bot2，剪短"),
         ("ann@edit_bot.com", "ann@edit_bot.com"),
         ("https://example.org/@edit_bot", "https://example.org/@edit_bot"),
     ],
 )
 def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> None:
     assert without_mention(text, "edit_bot") == words
+
+
+@pytest.mark.parametrize(
+    ("caption", "prompt"),
+    [
+        ("/edittrim it to 1 second", "trim it to 1 second"),
+        ("/edit_trim it", "trim it"),
+        ("/trim to 5 seconds", "trim to 5 seconds"),
+        ("@edit_bot /cut the end", "cut the end"),
+        ("/1秒后剪", "1秒后剪"),
+        ("/status trim it", "trim it"),
+        ("/exprot", ""),
+    ],
+)
+def test_a_caption_is_not_cut_at_an_unknown_command(caption: str, prompt: str) -> None:
+    assert read(message(caption=caption, document=VIDEO)).prompt == prompt
 
 
 def test_a_mention_behind_a_command_is_no_part_of_the_words() -> None:
@@ -199,6 +288,9 @@ def test_in_a_topic_a_reply_to_its_first_message_is_none() -> None:
         pytest.param(message("/edit剪短", chat=GROUP), True, id="command without entity"),
         pytest.param(message("/edit@other_bot cut", chat=GROUP), False, id="another bot's command"),
         pytest.param(
+            message(caption="@edit_bot /trim it", chat=GROUP, document=VIDEO), True, id="mention, no command"
+        ),
+        pytest.param(
             message(caption="/edit剪短", chat=GROUP, document=VIDEO), True, id="command in a caption"
         ),
         pytest.param(
@@ -214,6 +306,23 @@ def test_in_a_topic_a_reply_to_its_first_message_is_none() -> None:
         ),
         pytest.param(
             message("@edit_bot cut", chat=GROUP, forward_origin=forwarded(BO)), False, id="mention by another"
+        ),
+        *(
+            pytest.param(message("Nemo, cut it", chat=GROUP, entities=[entity]), True, id=f"link {number}")
+            for number, entity in enumerate(LINKS_TO_BOT)
+        ),
+        pytest.param(
+            message("t.me/edit_bot cut it", chat=GROUP, entities=link(0, 13, kind="url")), True, id="address"
+        ),
+        pytest.param(
+            message("Bo, cut it", chat=GROUP, entities=[{**LINKS_TO_BOT[0], "length": 2, "user": BO}]),
+            False,
+            id="a mention of Bo without a name",
+        ),
+        pytest.param(
+            message(caption="Nemo, cut it", caption_entities=LINKS_TO_BOT[:1], document=VIDEO, chat=GROUP),
+            True,
+            id="link to the bot in a caption",
         ),
     ],
 )

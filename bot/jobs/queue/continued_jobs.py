@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.chats.chats import Chats
 from bot.jobs.buttons import GoOnChoice
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, ProjectLost, Turn, Uploaded
-from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName, retry_id
+from bot.jobs.model import Attachment, Job, JobKind, JobState, QueueName, retry_job_id
 from bot.jobs.payloads import EditPayload, ExportPayload, NewPayload, RequestPayload
 from bot.jobs.queue.album import links_of
 from bot.jobs.queue.job_queue import JobQueue
@@ -67,7 +67,7 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
         old: The job that ended.
         asked_at: When the retry is asked for, UTC.
     """
-    new_id = retry_id(old.id)
+    new_id = retry_job_id(old.id)
     if await job_queue.find(old.chat, new_id) is not None:
         return None
     saved = await job_queue.checkpoints(old)
@@ -89,11 +89,11 @@ async def make_retry_job(job_queue: JobQueue, chats: Chats, old: Job, asked_at: 
     new = replace(new, files=files)
     if isinstance(old.payload, EditPayload):
         new = replace(new, payload=old.payload.changed(links=tuple(links)))
-    return await with_its_project(job_queue, old, new)
+    return await with_new_project_if_due(job_queue, old, new)
 
 
-async def with_its_project(job_queue: JobQueue, old: Job, job: Job) -> Job:
-    """Let a job that runs a request, again or at last, also do the ``/new`` that it came with, unless that is done.
+async def with_new_project_if_due(job_queue: JobQueue, old: Job, job: Job) -> Job:
+    """Return a job that runs a request, and begins the project of the ``/new`` that came with it unless that is done.
 
     Args:
         job_queue: The chats' queues.
@@ -103,13 +103,14 @@ async def with_its_project(job_queue: JobQueue, old: Job, job: Job) -> Job:
     new_id = old.payload_as(RequestPayload).new_job_id
     status = await job_queue.find(old.chat, new_id) if new_id else None
     # A new project that held its request has, or will have, a topic of its own: the one here isn't meant.
-    is_begun_here = (
+    has_project = (
         status is not None
         and status.state not in (JobState.FAILED, JobState.CANCELLED)
         and status.job.payload_as(NewPayload).is_followed
     )
-    is_begun = old.kind is not JobKind.NEW and (not new_id or is_begun_here)
-    if is_begun or job.kind is JobKind.NEW:
+    # A NEW job that held its request failed to begin a project, or began it in another topic.
+    is_due = old.kind is JobKind.NEW or (new_id and not has_project)
+    if not is_due or job.kind is JobKind.NEW:
         return job
     return replace(job, kind=JobKind.NEW, payload=NewPayload(links=links_of(job)))
 

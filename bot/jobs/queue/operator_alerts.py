@@ -6,7 +6,6 @@ earliest. NemoVideo being down is no such problem: ``deploy/monitoring/alerts.ya
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -21,7 +20,7 @@ from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
-from bot.jobs.model import JOB_ID_BYTES, message_job
+from bot.jobs.model import derived_job_id, message_job
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -253,8 +252,9 @@ class OperatorAlerts:
 
 def _job_id(name: str, sent_at: datetime, admin: int) -> str:
     """Return the id of the job that sends a problem's message to an admin, the same in all processes that see it."""
-    identity = f"alert {name} of {int(sent_at.timestamp() // RESEND_AFTER.total_seconds())} to {admin}"
-    return hashlib.sha256(identity.encode()).hexdigest()[: 2 * JOB_ID_BYTES]
+    return derived_job_id(
+        f"alert {name} of {int(sent_at.timestamp() // RESEND_AFTER.total_seconds())} to {admin}"
+    )
 
 
 def _shown(message: LocalizedMessage, line: LocalizedMessage | None) -> str:

@@ -58,9 +58,9 @@ class MakeExtract:
                 await shrink_video(path, smaller, size // 2, lambda _: None)
                 await self._deliver(attempt, smaller, as_file=False)
             else:
-                kind_sent, name, content_type = _SENT_AS[kind]
+                send_as, name, content_type = _SENT_AS[kind]
                 content = await extract(Extract(kind), path)
-                await responder.send_file("extract", name, content_type, content, kind_sent)
+                await responder.send_file("extract", name, content_type, content, send_as)
         except (CannotExtract, CannotShrink, FileGone, FileTooLarge, TooLarge, NemoError) as error:
             log.info("make_extract.failed", kind=kind, error=str(error))
             key = "extract.failed_audio" if kind is ExtractKind.AUDIO else "extract.failed"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, with_lines
-from bot.jobs.model import JobKind, QueueName, follow_up_id, message_job
+from bot.jobs.model import JobKind, QueueName, follow_up_job_id, message_job
 from bot.jobs.next_steps import how_to_begin
 from bot.jobs.payloads import EditPayload, MessagePayload, NewPayload
 from bot.jobs.ports import Topics
@@ -62,7 +62,7 @@ class NewProject:
             await self._projects.leave(attempt.job.chat)
             await attempt.save(SessionForgotten())
         # What the agent asked about is gone with the project.
-        if (job_id := await attempt.job_queue.questions.job_id(attempt.job.chat)) is not None:
+        if (job_id := await attempt.job_queue.questions.asking_job_id(attempt.job.chat)) is not None:
             await attempt.job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
         await attempt.responder.send("new", begin)
         if has_request:
@@ -90,7 +90,7 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
     job, asked = attempt.job, attempt.job.payload_as(NewPayload)
     edit = replace(
         job,
-        id=follow_up_id(job.id, _REQUEST),
+        id=follow_up_job_id(job.id, _REQUEST),
         chat=chat,
         kind=JobKind.EDIT,
         # Telegram refuses answers to a message of another topic.
@@ -100,8 +100,8 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
     try:
         await attempt.job_queue.enqueue([edit], f"{job.id}:asked")
     except (QueueFull, QuotaExceeded) as refused:
-        held_id = follow_up_id(job.id, chat.topic_id or 0)
-        offer = _why_held(attempt, refused, Button("button.run_arrived", RunHeld(held_id)))
+        held_id = follow_up_job_id(job.id, chat.topic_id or 0)
+        offer = _why_held(attempt, refused, Button("button.run_arrived", RunSaved(held_id)))
         held = message_job(
             chat,
             offer,
@@ -136,6 +136,6 @@ async def say_in_topic(attempt: Attempt, topic: ChatKey, message: LocalizedMessa
         requester_id=job.requester_id,
         language=job.language,
         asked_at=job.asked_at,
-        job_id=follow_up_id(job.id, topic.topic_id or 0),
+        job_id=follow_up_job_id(job.id, topic.topic_id or 0),
     )
     await attempt.job_queue.enqueue([said], f"{job.id}:told")

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import structlog
 
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import UploadAwaited, UploadUsed
 from bot.jobs.messages import Button, LocalizedMessage
-from bot.jobs.model import Job, JobKind, QueueName, follow_up_id
+from bot.jobs.model import Job, JobKind, QueueName, follow_up_job_id
 from bot.jobs.payloads import WatchPayload
 from bot.jobs.worker.attempt import Attempt
 from bot.nemo.errors import NemoError
@@ -47,7 +47,7 @@ class WatchUpload:
         else:
             if state.uploads_digest != awaited.digest_before:
                 prompt = bounded(held.job.prompt, _PROMPT_CHARS)
-                do_it = Button("button.run_arrived", RunHeld(held.job.id))
+                do_it = Button("button.run_arrived", RunSaved(held.job.id))
                 message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
                 return await attempt.responder.send("arrived", message)
         await look_later(attempt, held.job, payload.look + 1)
@@ -66,7 +66,7 @@ async def look_later(attempt: Attempt, link_job: Job, look: int = 0) -> None:
     now = attempt.clock.now()
     watch = replace(
         link_job,
-        id=follow_up_id(link_job.id, look),
+        id=follow_up_job_id(link_job.id, look),
         kind=JobKind.WATCH_UPLOAD,
         queue=QueueName.QUICK,
         prompt="",

@@ -59,13 +59,17 @@ class AccessGuard(HandlerFamily):
         }
 
     async def _stop_for_others(self, update: Update, context: Context) -> None:
-        """Stop commands for other bots, and messages that no person has sent."""
+        """Stop commands for other bots, direct messages to channels, and messages that no person has sent."""
         message = message_of(update)
         username, words = context.bot.username, words_of(message)
         command = find_command(words, username)
+        is_for_others = command is not None and not command.is_for(username)
+        # An answer to direct messages needs ``direct_messages_topic_id`` (Bot API 9.2), which jobs don't have: what is
+        # paid for there could not be delivered.
+        is_for_others = is_for_others or bool(message.chat.is_direct_messages)
         # One with a token goes on to LoginHandlers, which deletes it.
-        is_for_another_bot = command is not None and not command.is_for(username) and not has_token(words)
-        if is_for_another_bot or message.is_automatic_forward or is_from_bot(update, context.bot.id):
+        is_for_others = is_for_others and not has_token(words)
+        if is_for_others or message.is_automatic_forward or is_from_bot(update, context.bot.id):
             await self._submitter.record(message)
             raise ApplicationHandlerStop
 

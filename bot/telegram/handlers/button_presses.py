@@ -14,7 +14,7 @@ from telegram.ext import CallbackQueryHandler
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import CONFIRMING, VERSION, ButtonAction, pack, unpack
-from bot.jobs.model import MessageLocation, press_id
+from bot.jobs.model import MessageLocation, job_id_of_press
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.reading.addressing import chat_key_of, telegram_chat_id_of
 from bot.telegram.receiving.application import AnyApplication, Context
@@ -42,7 +42,7 @@ class Press:
         """The id of the job that it asks for: the same when it is pressed twice."""
         action, message = unpack(self.data), self.message
         data = self.data if action is None else pack(action)
-        return press_id(telegram_chat_id_of(message.chat), message.message_id, data)
+        return job_id_of_press(telegram_chat_id_of(message.chat), message.message_id, data)
 
     @property
     def button_is_still_there(self) -> bool:

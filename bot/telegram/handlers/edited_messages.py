@@ -16,7 +16,7 @@ from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.payloads import EditPayload, MessagePayload
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, links_of
-from bot.jobs.queue.continued_jobs import not_uploaded, with_its_project
+from bot.jobs.queue.continued_jobs import not_uploaded, with_new_project_if_due
 from bot.jobs.queue.job_reader import JobStatus
 from bot.store.keys import SEEN_TTL_S
 from bot.telegram.handlers.button_presses import Press, PressReply
@@ -111,7 +111,7 @@ class EditedMessageHandlers(HandlerFamily):
         offer = await self.job_behind(press, action.job_id)
         if not isinstance(offer.payload, MessagePayload):
             return PressReply("toast.old_button")
-        job = await self.held_job(press, offer)
+        job = await self.saved_job(press, offer)
         if job is not None:
             files, links = offer.files, list(offer.payload.links)
             old = await self._job_queue.find(offer.chat, offer.payload.edited_job_id)
@@ -121,7 +121,7 @@ class EditedMessageHandlers(HandlerFamily):
                 files, links = await not_uploaded(self._job_queue, self._chats, edited)
             job = replace(job, files=files, payload=EditPayload(links=tuple(links)))
             if old is not None:
-                job = await with_its_project(self._job_queue, old.job, job)
+                job = await with_new_project_if_due(self._job_queue, old.job, job)
         return await self.send_prompt(press, job)
 
 

@@ -24,8 +24,8 @@ from bot.jobs.buttons import (
     Retry,
     RunCaption,
     RunExample,
-    RunHeld,
     RunOffer,
+    RunSaved,
     RunScreenButton,
     RunSuggestion,
     ShowCredits,
@@ -53,7 +53,7 @@ from bot.jobs.queue.continued_jobs import (
     make_resumed_job,
     make_retry_job,
     not_uploaded,
-    with_its_project,
+    with_new_project_if_due,
 )
 from bot.jobs.sample_clip import SAMPLE
 from bot.jobs.steps.agent_answer import EXTRAS, offered_button, offered_edit
@@ -105,7 +105,7 @@ class JobButtons(HandlerFamily):
             self._on_press(self._keep_extras, KeepExtras),
             self._on_press(self._drop, DropRequest),
             self._on_press(self._run_own_words, RemoveExtra, RunOffer, RunScreenButton, RunCaption, UseVoice),
-            self._on_press(self._run_held, RunHeld),
+            self._on_press(self._run_saved, RunSaved),
             self._on_press(self._retry, Retry),
             self._on_press(self._resume_decided, GoOn),
         ]
@@ -267,9 +267,9 @@ class JobButtons(HandlerFamily):
             return PressReply("toast.old_button")
         return await self.send_prompt(press, await self.prompt_job(press, prompt, **spoken), buttons=buttons)
 
-    async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
+    async def _run_saved(self, press: Press, action: RunSaved) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
-        job = await self.held_job(press, old)
+        job = await self.saved_job(press, old)
         if job is not None:
             files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)
@@ -282,7 +282,7 @@ class JobButtons(HandlerFamily):
                 link_job_id=old.id if awaited else "",
                 new_job_id=old.payload_as(RequestPayload).new_job_id,
             )
-            job = await with_its_project(job_queue, old, replace(job, files=files, payload=payload))
+            job = await with_new_project_if_due(job_queue, old, replace(job, files=files, payload=payload))
         return await self.send_prompt(press, job)
 
     async def _retry(self, press: Press, action: Retry) -> PressReply:

@@ -99,7 +99,7 @@ class QuestionHandlers(HandlerFamily):
         """
         message, job_queue = message_of(update), self._job_queue
         chat = chat_key_of(message)
-        job_id = await job_queue.questions.job_id(chat)
+        job_id = await job_queue.questions.asking_job_id(chat)
         if job_id is None and (asking := _replied_question(message)) is not None:
             chat = await job_queue.questions.find_topic(chat, asking.job_id) or chat
             job_id = asking.job_id

@@ -7,7 +7,7 @@ from telegram.constants import ChatType
 from telegram.ext import filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
-from bot.jobs.buttons import RunHeld, VariationAspect
+from bot.jobs.buttons import RunSaved, VariationAspect
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import (
@@ -120,7 +120,7 @@ class RequestHandlers(HandlerFamily):
         message, request = message_of(update), await self._submitter.read(message_of(update), context.bot.bot)
         if not request.is_addressed:
             return await self._not_for_bot(update, request)
-        text = without_mention(words_of(message), context.bot.username)
+        text = without_mention(words_of(message, context.bot.bot), context.bot.username)
         has_file = bool(request.part.files)
         phrase = None if has_file else action_for(text)
         if phrase is not PhraseAction.CANCEL and await ChannelPosts(self._services).take_caption(update):
@@ -165,14 +165,16 @@ class RequestHandlers(HandlerFamily):
     ) -> None:
         """Store a request, and before it the job that begins its project, if it has one."""
         message = message_of(update)
-        is_words_alone = not (request.attachments or request.part.is_forwarded)
-        if is_words_alone and new is None:
-            stated = request.command.words if request.command is not None else words_of(message)
+        is_text_only = not (request.attachments or request.part.is_forwarded)
+        if is_text_only and new is None:
+            stated = (
+                request.command.words if request.command is not None else words_of(message, context.bot.bot)
+            )
             answer = answer_in(without_mention(stated, context.bot.username))
             if answer and await QuestionHandlers(self._services).answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
-        is_answer = is_words_alone and not request.links and is_bare_answer(request.prompt)
+        is_answer = is_text_only and not request.links and is_bare_answer(request.prompt)
         if is_answer and (key := await self._answers_bot(message, request)) is not None:
             await self._submitter.reply(update, LocalizedMessage(key))
             return await self._submitter.record(message, BARE_ANSWER)
@@ -207,7 +209,7 @@ class RequestHandlers(HandlerFamily):
         ]
         if request.still is not None and replied is None and not part.album:
             held = self._submitter.job(update, JobKind.MESSAGE, prompt=request.prompt, files=(request.still,))
-            button = Button("button.use_still", RunHeld(held.id))
+            button = Button("button.use_still", RunSaved(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(
                 replace(held, payload=MessagePayload(message=taken, new_job_id=new.id if new else ""))
@@ -341,5 +343,8 @@ def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage
         return ()
     taken, original = checked.files[0], given.files[0]
     quality = f"{min(taken.width or 0, taken.height or 0)}p"
-    sizes = {"size": Bytes(taken.size or 0), "original": Bytes(original.size or 0)}
-    return (LocalizedMessage("upload.smaller", {"quality": quality, **sizes}, quiet=True),)
+    params: dict[str, Param] = {"quality": quality, "size": Bytes(taken.size or 0)}
+    if original.size is None:
+        return (LocalizedMessage("upload.smaller_unknown", params, quiet=True),)
+    params["original"] = Bytes(original.size)
+    return (LocalizedMessage("upload.smaller", params, quiet=True),)

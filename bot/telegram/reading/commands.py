@@ -1,7 +1,8 @@
 """Commands and mentions of the bot in a text, with or without Telegram's entities.
 
 Telegram ends both only at a character that can't belong to them, and counts Chinese letters as belonging: ``/edit把…``
-and ``@bot请…`` come without an entity. So both end here at the last ASCII character that can belong to them.
+and ``@bot请…`` come without an entity. So both end here at the last ASCII character that can belong to them, and before
+digits that such letters follow: ``/edit3秒…``.
 """
 
 import difflib
@@ -22,10 +23,14 @@ ALIASES = {"stop": "cancel", "lang": "language", "menu": "help", "commands": "he
 # Bidirectional marks, joiners and the like, which keyboards and copied texts bring along.
 _INVISIBLE = r"\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 
+# Where a name ends though digits follow: they count what the letters behind them name.
+_COUNT = r"\d+(?u:[^\W\d_a-z])"
+
 # A path such as /home/ann/clip.mp4 or \Users\ann\clip.mp4 isn't a command, nor is \title{…} of LaTeX. Chinese keyboards
 # have a slash and an @ of full width, and 、 where others have the slash; a backslash is a slip.
 _COMMAND = re.compile(
-    rf"[{_INVISIBLE}]*(?P<written>[/\\、](?P<name>[a-z0-9_]{{1,32}})(?:@(?P<bot>[a-z]\w{{2,31}}))?)(?![\w/\\{{])",
+    rf"[{_INVISIBLE}]*(?P<written>[/\\、](?P<name>[a-z0-9_]{{1,32}}?)(?:@(?P<bot>[a-z]\w{{2,31}}?))?)"
+    rf"(?:(?![\w/\\{{])|(?={_COUNT}))",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -36,6 +41,8 @@ _NARROW = str.maketrans(
 
 # The punctuation between a command or a mention and the words behind it: not the sign or the point of a number.
 _PUNCTUATION = re.compile(rf"(?:[\s,;:!?，。；：！？、…～·—，،؛؟۔{_INVISIBLE}]|[-–](?=\s)|\.(?!\d))*")
+
+_AS_WORDS = re.compile(rf"[{_INVISIBLE}]*[/\\、](?:{EDIT}_?(?=[a-z]))?", re.IGNORECASE)
 
 _NEAREST = 0.6  # how alike a name has to be, from 0 to 1; difflib's own default
 
@@ -85,6 +92,12 @@ def nearest_command(name: str, known: Collection[str]) -> str | None:
     return ALIASES.get(found[0], found[0]) if found else None
 
 
+def as_words(text: str) -> str:
+    """Return a text whose unknown command belongs to its words: ``/trim to 5 s``, or ``/edittrim it``."""
+    begin = _AS_WORDS.match(text.translate(_NARROW))
+    return text[begin.end() :] if begin else text
+
+
 def mentions(text: str, username: str) -> bool:
     """Return whether a text mentions the bot."""
     return _mention(username).search(text.translate(_NARROW)) is not None
@@ -113,4 +126,6 @@ def _without_punctuation(text: str) -> str:
 @cache
 def _mention(username: str) -> re.Pattern[str]:
     # An address such as me@bot.com isn't a mention.
-    return re.compile(rf"[{_INVISIBLE}]*(?<![\w@./])@{re.escape(username)}(?!\w)", re.ASCII | re.IGNORECASE)
+    return re.compile(
+        rf"[{_INVISIBLE}]*(?<![\w@./])@{re.escape(username)}(?:(?!\w)|(?={_COUNT}))", re.ASCII | re.IGNORECASE
+    )

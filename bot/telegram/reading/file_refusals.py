@@ -35,7 +35,8 @@ class FileRefusals:
     def fitting(self, file: Attachment, card: SkillCard) -> Attachment:
         """Return the best version of a video that can be fetched, the original where that is possible."""
         limit = min(self.download_limit, size_limit(self.upload_limit, card))
-        if (file.size or 0) > limit:
+        # Telegram makes smaller versions of large videos: one of unknown size counts as too large.
+        if file.size is None or file.size > limit:
             fitting = [one for one in file.variants if one.size is not None and one.size <= limit]
             # Other codecs than H.264 play on some devices only.
             best = max(fitting, key=lambda one: (one.codec == "h264", one.width * one.height), default=None)

@@ -1,19 +1,31 @@
 """What a message means: its words, files and links, what it quotes, and whether it is for the bot."""
 
+import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from telegram import Message, MessageEntity, MessageOriginUser, TextQuote, User
 from telegram.constants import ChatType, MessageLimit
 
+from bot.job_types import GROUP_ADMIN_MENU, OPERATOR_COMMANDS, PRIVATE_MENU
 from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import Attachment
 from bot.jobs.queue.album import PARAGRAPH, RequestPart
 from bot.media.links import MAX_LINKS, RefusalReason, find_links
 from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
-from bot.telegram.reading.commands import EDIT, NEW, Command, find_command, mentions, without_mention
+from bot.telegram.reading.commands import (
+    EDIT,
+    NEW,
+    Command,
+    as_words,
+    find_command,
+    mentions,
+    nearest_command,
+    without_mention,
+)
 from bot.words import bounded
 
 _HARMLESS = (
@@ -74,33 +86,52 @@ def answer_in(text: str) -> str:
 
 
 _SCHEMES = ("http://", "https://", "tg://")
-"""How links to media and to messages begin; a request ignores others, such as mailto:."""
+"""How links to media and to messages begin; a request ignores others that aren't refused, such as mailto:."""
 
 _PERSON = "tg://user"
 """Links to people, which older clients write for mentions."""
 
 
-def with_addresses(text: str, entities: Sequence[MessageEntity]) -> str:
+def with_addresses(text: str, entities: Sequence[MessageEntity], bot: User | None = None) -> str:
     """Return a text in which every address of its entities is written out, so that it is read like any other.
 
     Args:
         text: The text.
         entities: Its entities; their offsets count UTF-16 units.
+        bot: The bot, if words that link to it are to be read as a mention of it.
     """
     data = text.encode("utf-16-le")
     # From the last to the first, so that the offsets of the others stay right.
     for entity in sorted(entities, key=lambda one: one.offset + one.length, reverse=True):
         start, end = 2 * entity.offset, 2 * (entity.offset + entity.length)
         written = data[start:end].decode("utf-16-le", "ignore")
-        address = _address(entity, written)
+        names_bot = bot is not None and _names(bot, entity, written)
+        address = f"@{bot.username}" if bot is not None and names_bot else _address(entity, written)
         if not address or address == written:
             continue
         # Words that look like an address may lie about it.
-        is_instead = entity.type == MessageEntity.URL or "://" in written
+        is_instead = names_bot or entity.type == MessageEntity.URL or "://" in written
         before, after = data[: start if is_instead else end], data[end:]
         space = "" if not after or after.decode("utf-16-le", "ignore")[:1].isspace() else " "
         data = before + f"{'' if is_instead else ' '}{address}{space}".encode("utf-16-le") + after
     return data.decode("utf-16-le", "replace")
+
+
+def _names(bot: User, entity: MessageEntity, written: str) -> bool:
+    """Return whether an entity stands for the bot, as clients write it for people without a name of their own."""
+    if entity.type == MessageEntity.TEXT_MENTION:
+        return entity.user is not None and entity.user.id == bot.id
+    address = written if entity.type == MessageEntity.URL else entity.url or ""
+    return bool(bot.username) and _bot_link(bot.username or "", bot.id).fullmatch(address) is not None
+
+
+@functools.cache
+def _bot_link(username: str, bot_id: int) -> re.Pattern[str]:
+    name = re.escape(username)
+    return re.compile(
+        rf"(?:https?://)?(?:t|telegram)\.(?:me|dog)/{name}/?|tg://(?:resolve\?domain={name}|user\?id={bot_id})",
+        re.IGNORECASE,
+    )
 
 
 def entities_within(entities: Sequence[MessageEntity], start: int, length: int) -> list[MessageEntity]:
@@ -112,7 +143,7 @@ def entities_within(entities: Sequence[MessageEntity], start: int, length: int) 
         length: Its length in UTF-16 units.
     """
     return [
-        MessageEntity(one.type, one.offset - start, one.length, url=one.url)
+        MessageEntity(one.type, one.offset - start, one.length, url=one.url, user=one.user)
         for one in entities
         if start <= one.offset and one.offset + one.length <= start + length
     ]
@@ -120,8 +151,9 @@ def entities_within(entities: Sequence[MessageEntity], start: int, length: int) 
 
 def _address(entity: MessageEntity, written: str) -> str:
     if entity.url:
-        is_link = entity.url.lower().startswith(_SCHEMES) and not entity.url.lower().startswith(_PERSON)
-        return entity.url if is_link else ""
+        address = entity.url.lower()
+        is_link = address.startswith(_SCHEMES) or bool(find_links(entity.url).refused)
+        return entity.url if is_link and not address.startswith(_PERSON) else ""
     # With a path: Telegram also takes "clip.mov" for a link.
     if entity.type == MessageEntity.URL and "://" not in written and "/" in written:
         return f"https://{written}"
@@ -170,7 +202,7 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
     """
     username = bot.username or ""
     is_own = not is_from_others(message)
-    text = words_of(message)
+    text = words_of(message, bot)
     stated = find_command(text, username)
     command = stated if is_own else None
     part, replied = _parts(message, bot)
@@ -179,6 +211,8 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
     # A command does not make a mention part of the words. A forwarded request is one without its command.
     is_stated = stated is not None and (is_own or stated.name == EDIT)
     words = without_mention(stated.words if stated is not None and is_stated else text, username)
+    if command is not None and message.caption and _is_in_words(command):
+        command, words = None, as_words(without_mention(text, username))
     links = read_links(words, has_file=has_file)
     if not is_own and part.files:
         # The file is what was forwarded; links in another person's text bring and refuse nothing.
@@ -187,7 +221,13 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
         # A link to a page in another person's words isn't a file.
         links = replace(links, media=find_links(text).media)
     if context and not has_file and not links.media and not links.is_refused:
-        links = _with_answered(links, context, is_bots=_answers_bot(message, bot))
+        is_marked = message.quote is not None and bool(message.quote.is_manual)
+        is_bots = _answers_bot(message, bot) and not (is_marked and not words)
+        links = _with_answered(links, context, is_bots=is_bots)
+        is_call = not words and bool(message.text) and (stated is None or stated.name == EDIT)
+        if is_call and is_own and not is_bots and not links.is_refused:
+            # The bot was only called: the request is what was answered.
+            links, context = replace(links, prompt=read_links(context).prompt), ""
     left_out: tuple[LocalizedMessage, ...] = () if links.warning is None else (links.warning,)
     if command is not None and command.name not in (EDIT, NEW) and message.caption:
         # The agent would charge for the command; the file is used all the same.
@@ -195,7 +235,7 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
     unreadable = _unreadable(message)
     if unreadable is None and message.reply_to_message is not None and is_reply(message):
         unreadable = _unreadable(message.reply_to_message, is_answered=True)
-    if unreadable is not None and not has_file:
+    if unreadable is not None and not has_file and not links.media:
         left_out, links = (
             (unreadable,),
             RequestLinks(links.prompt, is_refused=True, offered=links.offered or links.prompt.strip()),
@@ -215,6 +255,17 @@ def read_request(message: Message, bot: User, *, agent_knows_replied: bool = Fal
     )
 
 
+def _is_in_words(command: Command) -> bool:
+    """Return whether a command that a caption begins with is none: without its name the words would be cut short."""
+    if command.bot or command.name in _COMMANDS:
+        return False
+    nearest = nearest_command(command.name, _COMMANDS)
+    return nearest is None or command.name.startswith(nearest)
+
+
+_COMMANDS = frozenset((*PRIVATE_MENU, *GROUP_ADMIN_MENU, *OPERATOR_COMMANDS, "start"))
+"""Every command that the bot has."""
+
 _WITHOUT_WORDS = ("contact", "dice", "game", "giveaway", "invoice", "location", "poll", "venue")
 """Contents without words or a file. By itself such a message may be meant for anybody."""
 
@@ -227,7 +278,15 @@ def _unreadable(message: Message, *, is_answered: bool = False) -> LocalizedMess
                 return LocalizedMessage(f"error.{kind}")
         if is_subject and any(getattr(holder, kind, None) is not None for kind in _WITHOUT_WORDS):
             return LocalizedMessage("error.unsupported")
-    return LocalizedMessage("error.story") if message.reply_to_story is not None else None
+    if message.reply_to_story is not None:
+        return LocalizedMessage("error.story")
+    return LocalizedMessage("error.reply_unseen") if _answers_unseen(message) else None
+
+
+def _answers_unseen(message: Message) -> bool:
+    """Return whether a message answers words in another chat that Telegram shows nothing of."""
+    elsewhere = message.external_reply
+    return elsewhere is not None and not _with_preview(message, message.quote.text if message.quote else "")
 
 
 def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> RequestLinks:
@@ -241,11 +300,16 @@ def _with_answered(links: RequestLinks, context: str, *, is_bots: bool) -> Reque
     return replace(links, media=find_links(context).media if answered.prompt else answered.media)
 
 
-def words_of(message: Message) -> str:
-    """Return the text or caption of a message, with the addresses behind its words."""
+def words_of(message: Message, bot: User | None = None) -> str:
+    """Return the text or caption of a message, with the addresses behind its words.
+
+    Args:
+        message: The message.
+        bot: The bot, if links to it are to be read as mentions of it.
+    """
     if message.text:
-        return with_addresses(message.text, message.entities)
-    return with_addresses(message.caption or "", message.caption_entities)
+        return with_addresses(message.text, message.entities, bot)
+    return with_addresses(message.caption or "", message.caption_entities, bot)
 
 
 def digest_of(message: Message) -> str:

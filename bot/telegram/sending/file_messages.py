@@ -23,16 +23,16 @@ _PHOTO_KINDS = frozenset({"jpg", "png", "webp"})
 """What Telegram shows as a photo; an animated picture stays a file."""
 
 
-def name_and_kind(name: str, content_type: str, content: bytes, kind_sent: str) -> tuple[str, str]:
+def name_and_kind(name: str, content_type: str, content: bytes, send_as: str) -> tuple[str, str]:
     """Return the name that a file is sent under, and as what; see ``ports.Responder.send_file``."""
     found = sniff(content)
     kind = kind_of(found, name, content_type, "document")
     name = safe_name(name or "file", kind or "bin")
     if found is not None and kind is not None and is_usable(kind):
         name = fitting_name(name, kind)  # The agent's name and type may be wrong.
-    if not kind_sent and found in _PHOTO_KINDS and not is_decompression_bomb(content):
-        kind_sent = "photo"
-    return name, kind_sent
+    if not send_as and found in _PHOTO_KINDS and not is_decompression_bomb(content):
+        send_as = "photo"
+    return name, send_as
 
 
 def calls_of(bot: TelegramBot, kind: str, content: bytes | str) -> tuple[Call, Call]:

@@ -216,12 +216,12 @@ class TelegramResponder:
                 await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(
-        self, idempotency_key: str, name: str, content_type: str, content: bytes, kind_sent: str = ""
+        self, idempotency_key: str, name: str, content_type: str, content: bytes, send_as: str = ""
     ) -> None:
         """See ``ports.Responder``."""
-        name, kind_sent = name_and_kind(name, content_type, content, kind_sent)
+        name, send_as = name_and_kind(name, content_type, content, send_as)
         try:
-            await self._send_as_or_file(idempotency_key, name, content, kind_sent)
+            await self._send_as_or_file(idempotency_key, name, content, send_as)
         except (ChatGone, OutcomeUnknown, TelegramError) as error:
             log.warning("responder.file_refused", error=str(error))
             is_too_large = isinstance(error, BadRequest) and send_refusal_of(error) is SendRefusal.TOO_LARGE
@@ -232,7 +232,7 @@ class TelegramResponder:
             ):
                 with contextlib.suppress(ChatGone):
                     return await person.send_file(
-                        f"{idempotency_key}.private", name, content_type, content, kind_sent
+                        f"{idempotency_key}.private", name, content_type, content, send_as
                     )
             await self.send(f"{idempotency_key}.lost", LocalizedMessage("answer.file_lost", {"name": name}))
 

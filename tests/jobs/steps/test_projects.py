@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.chats.chats import Account, Chat, ChatFields
+from bot.chats.chats import AccountKind, Chat, ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
@@ -59,7 +59,7 @@ async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> N
     await edited(rig, "add a title")
     project = await listed(rig, chat)
     assert (project.name, project.duration_ms) == ("trim it to 3 seconds", 3000)
-    assert (project.account, project.is_lost) == (Account.GUEST, False)
+    assert (project.account, project.is_lost) == (AccountKind.GUEST, False)
 
 
 async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
@@ -101,10 +101,12 @@ async def test_another_attempt_leaves_no_project_that_was_begun_since(rig: Rig) 
 
 async def test_what_the_agent_asked_goes_with_the_project_that_is_left(rig: Rig) -> None:
     chat = await edited(rig, "trim it")
-    attempt = rig.attempt(opening(rig, chat))
-    queue_of(attempt).questions.asking = "asking"
-    await open_(rig, attempt)
-    assert queue_of(attempt).cancelled == ["asking"]
+    opened, begun = rig.attempt(opening(rig, chat)), rig.attempt(rig.job(kind=JobKind.NEW, prompt=""))
+    for attempt in (opened, begun):
+        queue_of(attempt).questions.asking = "asking"
+    await open_(rig, opened)
+    await NewProject(rig.projects, rig.topics)(begun)
+    assert queue_of(opened).cancelled == queue_of(begun).cancelled == ["asking"]
 
 
 async def test_a_project_that_is_not_listed_is_said_to_be_gone(rig: Rig) -> None:
@@ -178,6 +180,16 @@ async def test_what_came_with_new_is_asked_once_in_its_topic(rig: Rig) -> None:
     assert (edit.message_id, edit.payload_as(EditPayload).links) == (None, ("l",))
 
 
+@pytest.mark.parametrize("what", ["files", "payload"])
+async def test_a_file_or_a_link_alone_is_a_request_too(rig: Rig, what: str) -> None:
+    given: dict[str, Any] = {"files": (a_file(),), "payload": NewPayload(links=("l",))}
+    attempt = rig.attempt(rig.job(**{"kind": JobKind.NEW, "prompt": "", what: given[what]}))
+    await NewProject(rig.projects, rig.topics)(attempt)
+    (edit,) = queue_of(attempt).enqueued.values()
+    assert (edit.kind, edit.message_id) == (JobKind.EDIT, attempt.job.message_id)
+    assert rig.responder.keys == ["new.begun"]
+
+
 async def test_what_joins_new_while_it_begins_comes_to_its_topic(rig: Rig) -> None:
     rig.topics.next_id = 8
     await edited(rig, "trim it")
@@ -219,8 +231,8 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
 ) -> None:
     rig.topics.next_id = 8
     await edited(rig, "trim it")
-    links = ("https://media.example/a.mp4",)
-    job = rig.job(kind=JobKind.NEW, prompt="a cat", payload=NewPayload(links=links))
+    links, files = ("https://media.example/a.mp4",), (a_file(),)
+    job = rig.job(kind=JobKind.NEW, prompt="a cat", files=files, payload=NewPayload(links=links))
     attempt = rig.attempt(job)
     queue = queue_of(attempt)
     enqueue = queue.enqueue
@@ -236,11 +248,11 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
     await NewProject(rig.projects, rig.topics)(attempt)
     (held,) = queue.enqueued.values()
     assert isinstance(held.payload, MessagePayload)
-    assert (held.chat.topic_id, held.payload.links) == (8, links)
+    assert (held.chat.topic_id, held.payload.links, held.files) == (8, links, files)
     message = held.payload.message
     said = [message] if isinstance(message, LocalizedMessage) else [message.heading, *message.lines]
     assert [one.key for one in said] == keys
-    assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunHeld(held.id)])
+    assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunSaved(held.id)])
 
 
 @pytest.mark.parametrize("takes_name", [True, False])

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.nemo.client import Download, NemoClient
 from bot.nemo.render_answers import Render, RenderStatus
@@ -18,7 +18,7 @@ from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from tests.jobs.steps.conftest import Rig
 
 RENDER = Render("render_1", RenderStatus.COMPLETED)
-PROJECT = Project(Credentials("nmv_x", Attribution("a", "1")), "s", None, Account.GUEST, None)
+PROJECT = Project(Credentials("nmv_x", Attribution("a", "1")), "s", None, AccountKind.GUEST, None)
 
 
 class FakeNemo:
@@ -49,6 +49,51 @@ async def test_a_result_of_unknown_size_is_read_up_to_the_limit(tmp_path: Path) 
     with pytest.raises(TooLarge):
         await fetched(FakeNemo([b"12345", b"12345", b"1"]), tmp_path / "b.mp4")
     assert os.listdir(tmp_path) == ["a.mp4"]
+
+
+async def test_what_the_disk_has_no_room_for_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.jobs.steps.result_download.has_room", lambda *_: False)
+    with pytest.raises(NoRoom):
+        await fetched(FakeNemo([b"12345"], 5), tmp_path / "a.mp4")
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_worker_that_was_taken_for_dead_writes_into_no_file_of_another(tmp_path: Path) -> None:
+    path, begun, may_end = tmp_path / "a.mp4", asyncio.Event(), asyncio.Event()
+
+    class SlowNemo(FakeNemo):
+        async def _each(self) -> AsyncIterator[bytes]:
+            yield b"12345"
+            begun.set()
+            await may_end.wait()
+            yield b"12345"
+
+    slow = asyncio.create_task(fetched(SlowNemo([], 10), path))
+    await begun.wait()
+    assert await fetched(FakeNemo([b"1234512345"], 10), path) == 10
+    may_end.set()
+    assert await asyncio.wait_for(slow, timeout=5) == 10
+    assert path.read_bytes() == b"1234512345"
+
+
+async def test_what_has_arrived_can_be_read_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.jobs.steps.result_download.WRITE_BYTES", 5)
+    files: list[ArrivingFile] = []
+    read: list[bytes] = []
+
+    class WatchedNemo(FakeNemo):
+        async def _each(self) -> AsyncIterator[bytes]:
+            yield b"12345"
+            with contextlib.closing(files[0].open()) as reader:
+                await reader.wait_for(5)
+                read.append(reader.read())
+            yield b"678"
+
+    await fetched(WatchedNemo([], 8), tmp_path / "a.mp4", files)
+    assert read == [b"12345"]
+    await asyncio.wait_for(files[0].wait_for_end(), timeout=5)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,15 @@ from tests.jobs.steps.conftest import Rig
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 MP4 = b"\0\0\0\x18ftypisom" + bytes(40)
 UNKNOWN = b"\x91" * 40
+MOVED_TO = -1_000_000_004_711
 
 
 async def set_brand(rig: Rig, part: BrandPart, name: str, content: bytes | Exception) -> tuple[str, Brand]:
     """Take the step; return the key of what it said, and the brand."""
-    file = Attachment("mark", "document", name, 40, "", message_id=3)
+    file = Attachment("mark", "document", name, 40, "", message_id=3, unique_id="content")
     rig.responder.files = {"mark": content}
-    job = rig.job(kind=JobKind.BRAND, files=(file,), payload=BrandPayload(part=part))
+    payload = BrandPayload(part=part)
+    job = rig.job(kind=JobKind.BRAND, files=(file,), payload=payload, telegram_chat_id=MOVED_TO)
     message: OutgoingMessage | None
     try:
         await SetBrand(rig.projects.chats)(rig.attempt(job))
@@ -46,8 +48,11 @@ async def test_a_good_file_is_kept_by_the_name_of_what_it_is(
 ) -> None:
     key, brand = await set_brand(rig, part, name, content)
     file = brand.files[part]
-    assert (key, file.file_id, file.message_id) == (f"brand.saved_{part}", "mark", 3)
-    assert file.name == f"{part}.{name.rpartition('.')[2]}"
+    assert key == f"brand.saved_{part}"
+    # Each request opens it as any other file, and tells it from what a message holds once it was edited.
+    assert Attachment.from_project_file(file, MOVED_TO) == Attachment(
+        "mark", "document", f"{part}.{name.rpartition('.')[2]}", 40, "", message_id=3, unique_id="content"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """A voice message answers the agent's open question where speech can be transcribed."""
 
 from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import pytest
 
 from bot.jobs.checkpoints import AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.model import JobState
+from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.question_messages import message_key
 from bot.jobs.queue.job_reader import JobStatus
+from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.steps.spoken_answer import SpokenAnswer
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.questions import Question, QuestionSet
@@ -50,8 +52,25 @@ async def test_what_is_said_is_the_answer(rig: Rig, said: str, words: str) -> No
     assert [message_id for _, message_id, _ in rig.responder.deleted] == [QUESTION_ID]
 
 
+async def test_of_a_long_speech_as_much_is_the_answer_as_a_request_may_have(rig: Rig) -> None:
+    attempt = spoken(rig)
+    with pytest.raises(JobEnded):
+        await SpokenAnswer(Ears("a" * (MAX_PROMPT_CHARS + 1)))(attempt)
+    ((_, _, (words,)),) = queue_of(attempt).questions.answers
+    assert len(words) == MAX_PROMPT_CHARS
+
+
+async def test_what_is_said_after_another_answer_goes_on_as_a_file(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = spoken(rig)
+    monkeypatch.setattr(queue_of(attempt).questions, "answer", AsyncMock(return_value=AnswerOutcome.OVER))
+    await SpokenAnswer(Ears("Cartoon"))(attempt)
+    assert (rig.responder.sent, rig.responder.deleted) == ({}, [])
+
+
 @pytest.mark.parametrize(
-    "case", ["no endpoint", "silence", "words", "a photo", "another person", "before it"]
+    "case", ["no endpoint", "silence", "words", "a photo", "another person", "before it", "not shown yet"]
 )
 async def test_everything_else_goes_on_as_a_file(rig: Rig, case: str) -> None:
     cases: dict[str, dict[str, object]] = {
@@ -61,6 +80,9 @@ async def test_everything_else_goes_on_as_a_file(rig: Rig, case: str) -> None:
         "before it": {"message_id": QUESTION_ID - 1},
     }
     attempt = spoken(rig, **cases.get(case, {}))
+    if case == "not shown yet":
+        not_sent = MessageSend(newest_before=QUESTION_ID - 1)
+        queue_of(attempt).saved[field_of(MessageSend, message_key(NUMBER))] = not_sent.model_dump(mode="json")
     await SpokenAnswer(None if case == "no endpoint" else Ears("" if case == "silence" else "A"))(attempt)
     assert queue_of(attempt).questions.answers == []
 

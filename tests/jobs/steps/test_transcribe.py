@@ -6,11 +6,12 @@ from bot.jobs.buttons import EditHeard
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.ports import FileGone
+from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps import transcribe
 from bot.jobs.steps.transcribe import Heard, Transcribe
 from bot.jobs.worker.attempt import Attempt
+from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.media.transcription import NotTranscribed, Transcriber
 from tests.jobs.steps.conftest import Rig, a_file, again, queue_of
 
@@ -60,13 +61,22 @@ async def test_the_request_is_what_was_heard_and_another_attempt_listens_no_more
     assert isinstance(heard, LocalizedMessage)
     assert (heard.key, heard.params) == ("voice.heard", {"text": "Trim it"})
     assert heard.buttons[0].action == EditHeard(attempt.job.id)
+    assert heard.quiet
 
 
-@pytest.mark.parametrize("case", ["no endpoint", "silence", "the file is gone", "the job is gone"])
+@pytest.mark.parametrize(
+    "case", ["no endpoint", "silence", "gone", "too large", "too long", "of another type", "the job is gone"]
+)
 async def test_what_is_not_heard_goes_to_the_agent_with_the_file(rig: Rig, case: str) -> None:
     voice, attempt = spoken(rig)
-    if case == "the file is gone":
-        rig.responder.files["file-1"] = FileGone()
+    errors = {
+        "gone": FileGone(),
+        "too large": FileTooLarge(20_000_000),
+        "too long": AudioTooLong(600),
+        "of another type": FileTypeUnsupported("voice.ogg"),
+    }
+    if case in errors:
+        rig.responder.files["file-1"] = errors[case]
     if case == "the job is gone":
         del queue_of(attempt).waiting[voice.id]
     await listen(attempt, None if case == "no endpoint" else Ears("" if case == "silence" else "Trim it"))
@@ -78,4 +88,4 @@ async def test_what_is_not_heard_goes_to_the_agent_with_the_file(rig: Rig, case:
 async def test_a_request_in_words_is_left_alone(rig: Rig) -> None:
     attempt = rig.attempt(rig.job(prompt="trim it"))
     await listen(attempt, Ears("something else"))
-    assert attempt.job.prompt == "trim it"
+    assert (attempt.job.prompt, rig.responder.stages) == ("trim it", [])
