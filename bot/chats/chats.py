@@ -24,9 +24,10 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 
 from bot.chats.brand import Brands
+from bot.chats.channels import Channels
 from bot.chats.chat_read_cache import ChatReadCache, ChatReader
+from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
-from bot.chats.people import Channels, InlineRequests
 from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
@@ -48,7 +49,7 @@ EXPORT_REFUSED_FOR = timedelta(days=1)  # a plan may have been changed by then
 _DAY_S = 86_400
 
 
-class Account(StrEnum):
+class AccountKind(StrEnum):
     """Whose NemoVideo account pays for a chat."""
 
     OPERATOR = "operator"  # the bot's own, from the settings
@@ -129,7 +130,7 @@ class ChatFields(SharedFields):
         caption_job_id: The post to a channel whose caption is the next message.
     """
 
-    account: Annotated[Account, Field(alias="a")] = Account.NONE
+    account: Annotated[AccountKind, Field(alias="a")] = AccountKind.NONE
     project_epoch: Annotated[str | None, Field(alias="p")] = None
     session_id: Annotated[str | None, Field(alias="s")] = None
     task_id: Annotated[str | None, Field(alias="i")] = None

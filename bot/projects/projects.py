@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import structlog
 
-from bot.chats.chats import Account, Chat, ChatFields, Chats
+from bot.chats.chats import AccountKind, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject
 from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, project_link, register_link
@@ -67,7 +67,7 @@ class Project:
     credentials: Credentials
     session_id: str
     task_id: str | None
-    account: Account
+    account: AccountKind
     epoch: str | None  # of the account
 
 
@@ -126,7 +126,7 @@ class Projects:
                 account=chat.account,
                 project_epoch=chat.project_epoch,
             )
-            if chat.account is Account.GUEST and chat.user_id is None and session.user_id is not None:
+            if chat.account is AccountKind.GUEST and chat.user_id is None and session.user_id is not None:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:
                 await self.chats.update(job.chat, changes)
@@ -315,7 +315,7 @@ class Projects:
             present = ChatFields(
                 session_id=project.session_id,
                 task_id=project.task_id,
-                account=Account(project.account),
+                account=AccountKind(project.account),
                 project_epoch=project.project_epoch,
             )
             await self.chats.update(key, RESET_PROJECT, present)
@@ -346,14 +346,14 @@ class Projects:
             if chat.session_id in (None, used):  # Otherwise another job has replaced it already.
                 await self._lose_project(job.chat, used)
             return loss
-        if chat.account is Account.OPERATOR:
+        if chat.account is AccountKind.OPERATOR:
             await self.operator_token.note_refused()
             if not self.operator_token.falls_back_to_guests:
                 raise error
             # The next call switches the chat to another account, which can't see this project: another token can.
             await self._lose_project(job.chat, used, is_lost=False)
             return ProjectLoss(used, LossReason.OPERATOR_REFUSED)
-        if chat.account is not Account.GUEST:
+        if chat.account is not AccountKind.GUEST:
             raise error
         log.info("account.token_refused", chat=str(job.chat))
         if not await self.accounts.renew(job, used_token or chat.token, self._attribution(chat)):

@@ -10,7 +10,7 @@ from bot.chats.chats import (
     MAX_RESULTS,
     MAX_UPLOADS,
     STORED_NAMES,
-    Account,
+    AccountKind,
     CachedResult,
     Chat,
     ChatFields,
@@ -63,7 +63,7 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         token="nmv_usr_1",
         user_id="anon_1",
         token_expires_at=later.astimezone(timezone(timedelta(hours=8))),
-        account=Account.GUEST,
+        account=AccountKind.GUEST,
         session_id="s1",
         task_id="t1",
         claim_token="clm_1",
@@ -147,7 +147,7 @@ async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redi
         key = ChatKey(KEY.chat_id + number).of_account
         saved = ChatFields(
             client_id=uuid4(),
-            account=Account.GUEST,
+            account=AccountKind.GUEST,
             token=f"nmv_anon_{uuid4().hex}",
             token_expires_at=NOW,
             user_id="anon_0123456789abcdef",

@@ -130,7 +130,7 @@ class _Uploading:
             if held is not None:
                 await WaitingCheckpoints(self._attempt.job_queue, held.job).save(UploadUsed())
         gathered = self._attempt.last_gathered
-        if not gathered.is_words_alone:
+        if not gathered.is_text_only:
             gathered = await self._attempt.gathered()  # All that is here goes in one request.
         while True:
             # While the rest of an album is still to come, Telegram gets ready what is here.

@@ -165,8 +165,8 @@ class RequestHandlers(HandlerFamily):
     ) -> None:
         """Store a request, and before it the job that begins its project, if it has one."""
         message = message_of(update)
-        is_words_alone = not (request.attachments or request.part.is_forwarded)
-        if is_words_alone and new is None:
+        is_text_only = not (request.attachments or request.part.is_forwarded)
+        if is_text_only and new is None:
             stated = (
                 request.command.words if request.command is not None else words_of(message, context.bot.bot)
             )
@@ -174,7 +174,7 @@ class RequestHandlers(HandlerFamily):
             if answer and await QuestionHandlers(self._services).answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
-        is_answer = is_words_alone and not request.links and is_bare_answer(request.prompt)
+        is_answer = is_text_only and not request.links and is_bare_answer(request.prompt)
         if is_answer and (key := await self._answers_bot(message, request)) is not None:
             await self._submitter.reply(update, LocalizedMessage(key))
             return await self._submitter.record(message, BARE_ANSWER)

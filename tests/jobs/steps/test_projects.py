@@ -6,7 +6,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from bot.chats.chats import Account, Chat, ChatFields
+from bot.chats.chats import AccountKind, Chat, ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.buttons import RunSaved
@@ -60,7 +60,7 @@ async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> N
     await edited(rig, "add a title")
     project = await listed(rig, chat)
     assert (project.name, project.duration_ms) == ("trim it to 3 seconds", 3000)
-    assert (project.account, project.is_lost) == (Account.GUEST, False)
+    assert (project.account, project.is_lost) == (AccountKind.GUEST, False)
 
 
 async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
