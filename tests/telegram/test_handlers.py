@@ -120,7 +120,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         presses=ButtonPresses(submitter, LocatedMessages(calls)),
         guest_mode_messages=GuestMessages(calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
-        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
+        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]], AsyncMock()),
         admins=[ANN["id"]],
     )
     register_handlers(services)
