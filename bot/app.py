@@ -46,7 +46,7 @@ from bot.projects.projects import ProjectOptions, Projects
 from bot.runtime import metrics
 from bot.runtime.clock import Clock, SystemClock
 from bot.runtime.hosts import AllowedHosts
-from bot.runtime.http import Transport, new_client, tls_context
+from bot.runtime.http import Transport, new_client
 from bot.runtime.process import Role, raise_open_files
 from bot.runtime.setting_types import revealed
 from bot.runtime.tasks import in_background
@@ -58,7 +58,7 @@ from bot.startup import (
     connect_store,
     connected_bot,
     describe_setup,
-    load_skill_cards,
+    load_files,
 )
 from bot.store import keys
 from bot.store.connect import answers
@@ -157,12 +157,12 @@ class App:
         health = Health(started=started.is_set)
         async with contextlib.AsyncExitStack() as stack:
             webhook = await self._serve(stack, health)
-            # Reading the certificates takes as long as starting the store, and waits for nothing.
-            store, tls = await asyncio.gather(
-                connect_store(stack, settings, self._clock, stop), asyncio.to_thread(tls_context)
-            )
+            # Takes as long as starting the store, and waits for nothing.
+            loading = asyncio.create_task(asyncio.to_thread(load_files, settings))
+            store = await connect_store(stack, settings, self._clock, stop)
             if store is None:
                 return
+            tls, cards = await loading
             health.store = store.redis.ping
             token_cipher = await TokenCipher.of_store(
                 store.redis, settings.encryption_keys, settings.data_dir
@@ -192,7 +192,7 @@ class App:
                 bot=bot,
                 job_queue=job_queue,
                 chats=chats,
-                cards=await asyncio.to_thread(load_skill_cards, settings),
+                cards=cards,
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=telegram_calls,

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import difflib
+import importlib
+import ssl
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
@@ -13,6 +15,7 @@ from telegram.error import InvalidToken, TelegramError
 from bot.chats.chats import STORED_NAMES
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock
+from bot.runtime.http import tls_context
 from bot.runtime.process import Role
 from bot.runtime.setting_types import revealed
 from bot.runtime.terminal import EXIT_TELEGRAM, CommandError
@@ -116,6 +119,16 @@ def _cause(error: BaseException) -> str:
         names.append(type(error_below).__name__)
         error = error_below
     return " < ".join(names)
+
+
+def load_files(settings: Settings) -> tuple[ssl.SSLContext, SkillCards]:
+    """Read what takes long and waits for nothing: certificates, skill cards, and the library for Markdown.
+
+    Raises:
+        CannotStart: ``SKILLS_DIR`` or ``DEFAULT_SKILL`` names nothing.
+    """
+    importlib.import_module("telegramify_markdown")
+    return tls_context(), load_skill_cards(settings)
 
 
 def load_skill_cards(settings: Settings) -> SkillCards:

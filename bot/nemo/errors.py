@@ -18,7 +18,7 @@
     * NoCredits: the account has too few credits (code 2001).
     * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
     * FileSizeRefused: the file is too large (code 4002, HTTP 413).
-    * AlreadyUploaded: the service has the file already (any refusal of an upload that says so).
+    * AlreadyUploaded: the service has the file already (a refusal of an upload that says so, unless it is busy).
     * ClientIdMissing: a request for an anonymous token had no valid client id (400).
     * ExportNotInPlan: the account's plan has no export; unrelated to credits (402 at a render).
     * PaymentRequired: the account's plan or credits don't cover another request (402, or a 403 that says so).
@@ -304,7 +304,7 @@ def error_for(
     error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
     # A gateway's page is not the agent's own word on whether it has begun.
     is_page = isinstance(payload, str) and "<" in payload and (status or 0) >= 500
-    said = message if is_page else f"{message} {_all_words(payload)}"
+    text = message if is_page else f"{message} {_all_words(payload)}"
     if error_class is None:
         lowered = message.lower()
         if _is_session_gone((status, code), lowered):
@@ -315,45 +315,50 @@ def error_for(
             error_class = ClientIdMissing
         elif "/render/" in call.path and (409 in (status, code) or words.TAKEN.search(lowered)):
             error_class = RenderIdTaken
-        elif "/upload" in call.path and words.UPLOADED.search(lowered):
+        elif "/upload" in call.path and _is_lasting((code, status)) and words.UPLOADED.search(lowered):
             error_class = AlreadyUploaded
         else:
-            error_class = _class_by_words(call, (code, status), said)
+            error_class = _class_by_words(call, (code, status), text)
     if error_class is ExportNotInPlan and "/render/" not in call.path:
-        error_class = NoCredits if LACKS_CREDITS.search(said) else PaymentRequired
+        error_class = NoCredits if LACKS_CREDITS.search(text) else PaymentRequired
     error = error_class(call, message, code=code, status=status)
     if isinstance(error, PaymentRequired):
-        error.says_plan = words.PLAN.search(words.STATUS_WORDS.sub("", said)) is not None
+        error.says_plan = words.PLAN.search(words.STATUS_WORDS.sub("", text)) is not None
     if isinstance(error, RateLimited):
         error.retry_after_s = _retry_after_s(headers or {}, payload)
     return error
 
 
-def plan_refusal(said: str) -> ServiceError | None:
+def plan_refusal(message: str) -> ServiceError | None:
     """Return the error of a render that failed for the account's plan; ``None`` if it failed for another reason.
 
     Args:
-        said: Why it failed, in the service's words.
+        message: Why it failed, in the service's words.
     """
     call = Call("POST", "/api/render/proxy/lambda")
-    error = error_for(call, status=None, code=None, message=said)
+    error = error_for(call, status=None, code=None, message=message)
     return error if isinstance(error, ExportNotInPlan) else None
 
 
 _REFUSED = frozenset({403, 409, 423, 425})
+_BUSY = frozenset({423, 425, 429})
 _GATEWAY = frozenset({502, 503, 504})
 _MAX_WORDS_CHARS = 4000
 
 
-def _is_session_gone(codes: tuple[int | None, int | None], said: str) -> bool:
+def _is_lasting(codes: tuple[int | None, int | None]) -> bool:
+    return not any(code in _BUSY or 500 <= (code or 0) < 600 for code in codes)
+
+
+def _is_session_gone(codes: tuple[int | None, int | None], text: str) -> bool:
     if not {404, 410}.isdisjoint(codes):
-        return words.NO_SESSION.search(said) is not None
+        return words.NO_SESSION.search(text) is not None
     # Elsewhere it may be the session of a tool, or of a login.
     is_plain = codes == (None, None) or not {400, 403, 422}.isdisjoint(codes)
-    return is_plain and bool(words.NO_SESSION_ALONE.match(said)) and not words.LOGIN.search(said)
+    return is_plain and bool(words.NO_SESSION_ALONE.match(text)) and not words.LOGIN.search(text)
 
 
-def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError]:
+def _class_by_words(call: Call, codes: tuple[int | None, int | None], text: str) -> type[ServiceError]:
     """Return what a refusal without a documented code means.
 
     A gateway that says the sandbox is starting has not passed the request on. Of several reasons, one that waiting does
@@ -362,37 +367,37 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
     Args:
         call: The request.
         codes: The service's own code, and the HTTP status.
-        said: All that the service says of it.
+        text: All that the service says of it.
     """
     is_refused = not _REFUSED.isdisjoint(codes)
     may_start = (codes[1] or 0) < 500 or not _GATEWAY.isdisjoint(codes)
-    if may_start and words.STARTING_NOW.search(said):
+    if may_start and words.STARTING_NOW.search(text):
         return WarmingUp
     # Within a stream it may be about an account of a tool.
-    if codes[1] is not None and LACKS_CREDITS.search(said):
+    if codes[1] is not None and LACKS_CREDITS.search(text):
         return NoCredits
-    if (lasting := _lasting_reason(call, codes, said)) is not None:
+    if (lasting := _lasting_reason(call, codes, text)) is not None:
         return lasting
-    if (may_start and words.STARTING.search(said)) or (is_refused and words.NOT_READY.search(said)):
+    if (may_start and words.STARTING.search(text)) or (is_refused and words.NOT_READY.search(text)):
         return WarmingUp
     return AccessRefused if 403 in codes else ServiceError
 
 
-def _lasting_reason(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError] | None:
+def _lasting_reason(call: Call, codes: tuple[int | None, int | None], text: str) -> type[ServiceError] | None:
     """Return what a refusal means that does not pass by itself; ``None`` if it doesn't say so."""
     is_render = "/render/" in call.path
-    if "/upload" in call.path and (words.TOO_LARGE.search(said) or words.KIND_REFUSED.search(said)):
-        return FileSizeRefused if words.TOO_LARGE.search(said) else FileTypeRefused
+    if "/upload" in call.path and (words.TOO_LARGE.search(text) or words.KIND_REFUSED.search(text)):
+        return FileSizeRefused if words.TOO_LARGE.search(text) else FileTypeRefused
     if 403 in codes:
-        lasting = words.MAINTENANCE.sub("", said)
-        if words.PLAN.search(lasting) or (is_render and words.LACKS_SCOPE.search(said)):
+        lasting = words.MAINTENANCE.sub("", text)
+        if words.PLAN.search(lasting) or (is_render and words.LACKS_SCOPE.search(text)):
             return ExportNotInPlan
-        is_sandbox = words.NOT_READY.search(said) is not None
+        is_sandbox = words.NOT_READY.search(text) is not None
         token_refused = words.TOKEN_NAMED if is_sandbox else words.TOKEN_REFUSED
-        return AuthError if token_refused.search(said) else None
+        return AuthError if token_refused.search(text) else None
     # Why something failed is told in any words: only those count that can't mean anything else.
-    if is_render or (codes == (None, None) and not LACKS_CREDITS.search(said)):
-        return ExportNotInPlan if words.NEEDS_PLAN.search(words.MAINTENANCE.sub("", said)) else None
+    if is_render or (codes == (None, None) and not LACKS_CREDITS.search(text)):
+        return ExportNotInPlan if words.NEEDS_PLAN.search(words.MAINTENANCE.sub("", text)) else None
     return None
 
 

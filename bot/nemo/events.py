@@ -55,7 +55,7 @@ class Completeness(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AgentText:
-    """Text for the chat. May end in half a surrogate pair: :class:`~bot.nemo.turns.TurnText` joins them."""
+    """Text for the chat. May end in half a surrogate pair: :class:`~bot.nemo.turn_text.TurnText` joins them."""
 
     text: str
     completeness: Completeness = Completeness.COMPLETE

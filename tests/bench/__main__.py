@@ -39,6 +39,7 @@ NAMES = (
     "fairness",
     "sweep",
     "stored",
+    "million",
 )
 """In the order of the table."""
 

@@ -118,6 +118,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
 
+    def connection_lost(self, _error: Exception | None) -> None:
+        for mailbox in _mailboxes.values():
+            if mailbox.poll is self:
+                mailbox.poll = None
+
     def data_received(self, data: bytes) -> None:
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 
-from bot.chats.chats import Account, ChatFields, Chats
+from bot.chats.chats import AccountKind, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.model import Job, JobKind, QueueName, new_job_id
@@ -55,7 +55,8 @@ async def measure() -> list[Figure]:
     ]
 
 
-async def _used(redis: Redis) -> int:
+async def used_bytes(redis: Redis) -> int:
+    """Return the memory that the store's data takes."""
     info: Any = await redis.info("memory")
     return int(info["used_memory"])
 
@@ -68,22 +69,23 @@ async def _bytes() -> tuple[float, float]:
         ):
             chats = Chats(store.redis, TokenCipher([Fernet.generate_key().decode()]))
             job_queue = JobQueue(store.redis, docket, SystemClock())
-            empty = await _used(store.redis)
+            empty = await used_bytes(store.redis)
             for number in range(CHATS):
-                await _save_chat(chats, ChatKey(5_000_000_000 + number))
-            with_chats = await _used(store.redis)
+                await save_chat(chats, ChatKey(5_000_000_000 + number))
+            with_chats = await used_bytes(store.redis)
             for number in range(JOBS):
-                await job_queue.enqueue([_job(ChatKey(6_000_000_000 + number))], number)
-            return (with_chats - empty) / CHATS, (await _used(store.redis) - with_chats) / JOBS
+                await job_queue.enqueue([waiting_job(ChatKey(6_000_000_000 + number))], number)
+            return (with_chats - empty) / CHATS, (await used_bytes(store.redis) - with_chats) / JOBS
 
 
-async def _save_chat(chats: Chats, key: ChatKey) -> None:
+async def save_chat(chats: Chats, key: ChatKey) -> None:
+    """Save a chat with a guest account, a project and chosen settings."""
     epoch = secrets.token_urlsafe(6)
     await chats.update(
         key,
         ChatFields(
             client_id=uuid4(),
-            account=Account.GUEST,
+            account=AccountKind.GUEST,
             token=f"nmv_anon_{uuid4().hex}",
             token_expires_at=datetime.now(UTC),
             user_id=f"anon_{uuid4().hex[:16]}",
@@ -97,7 +99,8 @@ async def _save_chat(chats: Chats, key: ChatKey) -> None:
     )
 
 
-def _job(chat: ChatKey) -> Job:
+def waiting_job(chat: ChatKey) -> Job:
+    """Make a short request in words."""
     return Job(
         id=new_job_id(),
         chat=chat,

@@ -17,8 +17,8 @@ from bot.jobs.buttons import ButtonAction, Export, Retry
 from bot.jobs.checkpoints import (
     AgentAnswered,
     Checkpoint,
-    HeldAnswer,
     MessageSend,
+    PendingAnswer,
     PromptSent,
     SentMessage,
     Turn,
@@ -196,7 +196,7 @@ async def test_an_answer_that_waited_for_the_video_goes_out_with_what_came_inste
     ending: OutgoingMessage,
 ) -> None:
     async def holds(attempt: Attempt) -> None:
-        await attempt.save(HeldAnswer(message=HELD))
+        await attempt.save(PendingAnswer(message=HELD))
         raise ends
 
     job = new_job()
@@ -452,7 +452,7 @@ class TestCancel:
         buttons: tuple[Button, ...],
     ) -> None:
         async def holds(attempt: Attempt) -> None:
-            await attempt.save(HeldAnswer(message=HELD))
+            await attempt.save(PendingAnswer(message=HELD))
             await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
             await attempt.save(Noted(value=1))
 

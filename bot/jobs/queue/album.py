@@ -160,7 +160,7 @@ class GatheredJob:
     closed: bool = False
 
     @property
-    def is_words_alone(self) -> bool:
+    def is_text_only(self) -> bool:
         """Return whether it brings neither files, usable or not, nor links."""
         has_files = self.job.files or any(part.refusal for part in self.parts)
         return not has_files and not links_of(self.job)

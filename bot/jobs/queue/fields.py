@@ -7,7 +7,7 @@ class JobField(StrEnum):
     """What a job's hash holds. Flags are set to 1, and absent otherwise."""
 
     REQUEST = "request"  # the Job; see packed_request.py
-    LANGUAGE = "language"  # the Job's, for when this release can't read that
+    LANGUAGE = "language"  # the Job's, for when this release can't read that; absent if it is the default
     IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
     IS_ANSWER = "is_answer"  # flag: its words answer the agent's open question
     HOLDS_REQUEST = "holds_request"  # flag: it is quick, and yet a request that a person sent is only in it

@@ -94,8 +94,8 @@ class QueueStatistics:
             if request is not None
         ]
 
-    async def today(self, days_ago: int = 0) -> DayTotals:
-        """Return what was asked for since midnight UTC, or on the whole day before."""
+    async def day_totals(self, days_ago: int = 0) -> DayTotals:
+        """Return what was asked for on a day; without an argument, since midnight UTC."""
         day = (self._clock.now() - timedelta(days=days_ago)).date().isoformat()
         totals: Any = await self._redis.hgetall(keys.totals_key(day))
         top: Any = await self._redis.zrange(

@@ -13,8 +13,8 @@ from bot.jobs.checkpoints import (
     AFTER,
     AgentAnswered,
     Checkpoint,
-    HeldAnswer,
     KeptDraft,
+    PendingAnswer,
     PromptSent,
     Turn,
     before_turn,
@@ -64,7 +64,7 @@ from bot.nemo.events import (
 )
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.questions import QuestionSet
-from bot.nemo.turns import TurnText
+from bot.nemo.turn_text import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.tasks import cancel
 from bot.words import Words, names_format
@@ -391,8 +391,10 @@ class AgentTurn:
             self._show("progress.turn", TimedStage.EDIT, received)
         return changed
 
-    def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
-        self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
+    def _show(self, stage: str, timed_stage: TimedStage, received: _Received) -> None:
+        self._progress.show(
+            stage, timed_stage, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text
+        )
 
     async def _recover(self, question_set: QuestionSet | None, announced: Announced | None) -> Draft | None:
         """Look at the project until its draft has changed, or for as long as what was announced may take.
@@ -412,7 +414,7 @@ class AgentTurn:
         log.warning("ask_agent.lost")
         text = self._so_far().text
         if text:
-            await self._attempt.save(HeldAnswer(message=AgentMessage(remove_screen_talk(text).text)))
+            await self._attempt.save(PendingAnswer(message=AgentMessage(remove_screen_talk(text).text)))
         raise JobEnded(
             LocalizedMessage(
                 "error.stream_lost", buttons=(Button("button.retry", Retry(self._attempt.job.id)),)

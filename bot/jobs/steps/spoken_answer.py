@@ -58,7 +58,7 @@ class SpokenAnswer:
         is_text = job.payload_as(EditPayload).answers_question
         if not is_text and (self._transcriber is None or job.prompt or not is_spoken(job.files)):
             return None
-        job_id = await job_queue.questions.job_id(job.chat)
+        job_id = await job_queue.questions.asking_job_id(job.chat)
         status = None if job_id is None else await job_queue.find(job.chat, job_id)
         question_id = None if status is None else await job_queue.questions.open_question_id(status.job)
         if status is None or question_id is None or status.job.requester_id != job.requester_id:

@@ -177,7 +177,7 @@ class PositionMessages:
         """Return what the progress message of a waiting job shows."""
         chat, params = status.job.chat, dict[str, Param](position=status.position)
         # A job that asks has left the queue; the jobs behind it should show why they wait.
-        if await self._job_queue.questions.job_id(chat) is not None:
+        if await self._job_queue.questions.asking_job_id(chat) is not None:
             return Progress("progress.queued_behind_question", params)
         params["wait"] = Seconds(await self._expected_wait_s(chat, status.position))
         last_only = Button("button.last_only", RenderLastOnly())

@@ -7,7 +7,7 @@ from telegram.constants import ChatType
 from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
-from bot.jobs.buttons import RunHeld, VariationAspect
+from bot.jobs.buttons import RunSaved, VariationAspect
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import (
@@ -186,9 +186,9 @@ class RequestHandlers(HandlerFamily):
     ) -> None:
         """Store a request, and before it the job that begins its project, if it has one."""
         message = message_of(update)
-        is_words_alone = not (request.attachments or request.part.is_forwarded)
+        is_text_only = not (request.attachments or request.part.is_forwarded)
         answers_question = False
-        if is_words_alone and new is None:
+        if is_text_only and new is None:
             questions = QuestionHandlers(self._services)
             stated = (
                 request.command.words if request.command is not None else words_of(message, context.bot.bot)
@@ -199,7 +199,7 @@ class RequestHandlers(HandlerFamily):
             if answer and not answers_question and await questions.answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
-        is_answer = is_words_alone and not request.links and is_bare_answer(request.prompt)
+        is_answer = is_text_only and not request.links and is_bare_answer(request.prompt)
         if is_answer and (key := await self._answers_bot(message, request)) is not None:
             await self._submitter.reply(update, LocalizedMessage(key))
             return await self._submitter.record(message, BARE_ANSWER)
@@ -234,7 +234,7 @@ class RequestHandlers(HandlerFamily):
         ]
         if request.still is not None and replied is None and not part.album:
             held = self._submitter.job(update, JobKind.MESSAGE, prompt=request.prompt, files=(request.still,))
-            button = Button("button.use_still", RunHeld(held.id))
+            button = Button("button.use_still", RunSaved(held.id))
             taken = LocalizedMessage("upload.live_photo", buttons=(button,), quiet=True)
             jobs.append(
                 replace(held, payload=MessagePayload(message=taken, new_job_id=new.id if new else ""))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.nemo.events import AgentText, Completeness, Event, Thought, ToolCall, ToolResult, read_event
-from bot.nemo.turns import MAX_CHARS, TurnText
+from bot.nemo.turn_text import MAX_CHARS, TurnText
 from tests.nemo.test_events import STREAMS
 
 ISSUE = "I encountered a temporary issue. Please try again."
