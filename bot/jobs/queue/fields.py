@@ -14,7 +14,10 @@ class JobField(StrEnum):
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started; absent before the first
     UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it; absent without any
-    CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
+    CANCEL_REQUESTED = "cancel_requested"  # flag: it is to stop, as the chat asked
+    TAKEN_BACK = (
+        "taken_back"  # flag: that nobody asked for: all of its parts went to another job, or were refused
+    )
     POSITION_MESSAGE_CLAIMED = (
         "position_message_claimed"  # flag: a process sends, or sent, the message with its position
     )
