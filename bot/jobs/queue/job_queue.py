@@ -13,7 +13,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from docket import Docket
@@ -238,6 +238,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "is_answer": job.payload_as(EditPayload).answers_question,
             "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
@@ -414,6 +415,10 @@ class JobQueue(JobReader):
         if state == JobState.ASKING:
             await self.tickets.add(queue_id(chat, queue))  # For what waited behind it.
         return None if state is None else JobState(state)
+
+    async def is_taken_back(self, job: Job) -> bool:
+        """Return whether a cancelled job ends unseen: what it was to do is another one's, or was refused."""
+        return bool(await cast(Any, self._redis.hexists(_key(job), JobField.TAKEN_BACK)))
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""

@@ -57,13 +57,13 @@ from bot.nemo.events import (
     Completeness,
     Event,
     KeepAlive,
-    StreamError,
     Thought,
     ToolCall,
     ToolResult,
 )
 from bot.nemo.failures import FailureKind, failure_kind
-from bot.nemo.questions import QuestionSet
+from bot.nemo.questions import QuestionSet, asks, has_answer
+from bot.nemo.stream_errors import StreamError
 from bot.nemo.turn_text import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.tasks import cancel
@@ -365,7 +365,10 @@ class AgentTurn:
         """Take in an event; return whether the text may have changed."""
         match event:
             case StreamError():
-                received.error, received.text_at_error = event, received.text.text
+                if (
+                    received.question_set is None
+                ):  # A person can still answer; an error that lasts comes again then.
+                    received.error, received.text_at_error = event, received.text.text
                 return False
             case AgentFile() | Thought():
                 received.events += 1
@@ -373,12 +376,16 @@ class AgentTurn:
                 received.events += 1
                 before = received.question_set
                 received.question_set = asked if before is None else before.joined(asked)
+                received.error = None  # The agent went on.
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
                 received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.generations.take(event)
                 self._show(stage, work, received)
+            case ToolResult(name=name, result=result) if asks(name):
+                if has_answer(result):
+                    received.question_set = None  # The agent has answered it by itself.
             case ToolResult() if received.generations.take(event):
                 received.raw_video_task = received.raw_video_task or asyncio.create_task(
                     self._announce_raw_video()

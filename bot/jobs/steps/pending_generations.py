@@ -9,6 +9,7 @@ from typing import Any
 from bot.jobs.steps.agent_tools import EDITING, GENERATING, LOOKING, stage_of
 from bot.nemo import lenient_json as read
 from bot.nemo.events import ToolCall, ToolResult
+from bot.nemo.questions import asks
 from bot.nemo.tool_results import Outcome, outcome_of, tells_state
 from bot.store.stored_model import StoredModel
 
@@ -84,6 +85,8 @@ class PendingGenerations:
                 begun.ids.update(_ids_in(event.args))
                 self._calls.append(begun)
             return False
+        if asks(event.name):
+            return False  # It waits for a person.
         call = self._call_of(event)
         if call is None:
             call = _of(event.call_id, event.name)

@@ -313,7 +313,10 @@ class JobRunner:
         try:
             with contextlib.suppress(ChatGone):
                 # First: its edits may be what Telegram asks to wait for.
-                await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
+                is_unseen = await self._job_queue.is_taken_back(attempt.job)
+                await attempt.responder.finish_progress(
+                    None if is_unseen else LocalizedMessage("progress.cancelled")
+                )
                 await attempt.responder.conclude(is_done=False)
                 await close_questions(attempt.responder, attempt, attempt.load(AgentAnswered))
                 if held is not None and attempt.job.kind is JobKind.EDIT:

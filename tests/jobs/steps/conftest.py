@@ -253,7 +253,10 @@ class RecordingResponder:
             await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
         return SentMessage(
-            file_id="" if result.exported.link else "file of the result", message_id=77, telegram_chat_id=4711
+            file_id="" if result.exported.link else "file of the result",
+            picture_id="its cover",
+            message_id=77,
+            telegram_chat_id=4711,
         )
 
     async def deliver_album(

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from typing import Any
 from unittest.mock import AsyncMock
@@ -387,6 +388,31 @@ async def test_a_question_does_not_wait_for_a_video_that_was_announced(
     await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [MUSIC]}}])
     with pytest.raises(JobSuspended):
         await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [[{"ask": {"questions": [MUSIC]}}, *BUSY], [*BUSY, {"ask": {"questions": [MUSIC]}}]],
+    ids=["error behind", "error before"],
+)
+async def test_a_question_beside_an_error_is_asked(rig: Rig, script: Script) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(script)
+    with pytest.raises(JobSuspended):
+        await ask(rig, rig.attempt(rig.job(prompt="add music")))
+
+
+@pytest.mark.parametrize(
+    ("result", "is_asked"), [({"answer": "Calm"}, False), ({"status": "shown"}, True), (None, True)]
+)
+async def test_only_an_answer_of_the_agents_own_closes_its_question(
+    rig: Rig, result: object, is_asked: bool
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    tool = {"name": "ask_question", "args": {"questions": [MUSIC]}, "result": result}
+    await rig.nemo.script([{"tool": tool}, {"text": "Here it is."}])
+    with pytest.raises(JobSuspended) if is_asked else contextlib.nullcontext():
+        await ask(rig, rig.attempt(rig.job(prompt="add music")))
 
 
 @pytest.mark.parametrize("words", [[], [{"text": "I begin."}]])

@@ -7,7 +7,7 @@ import pytest
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import KeepExtras
+from bot.jobs.buttons import KeepExtras, ShowMore
 from bot.jobs.checkpoints import AgentAnswered, Exported, PendingAnswer
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.model import JobKind
@@ -44,7 +44,7 @@ async def test_a_fetched_result_is_sent_and_remembered(rig: Rig) -> None:
     assert attempt.load(PendingAnswer) is None  # Otherwise the job's end would send it once more.
     ((idempotency_key, result),) = rig.responder.delivered
     assert result.answer == AgentMessage("I cut it.", buttons=(KEEP,))
-    assert result.buttons[0] == KEEP
+    assert (result.buttons[0], result.buttons[-1].action) == (KEEP, ShowMore(attempt.job.id))
     assert (idempotency_key, result.path, result.exported.size_bytes) == (
         "delivered",
         rig.responder.result_path,
