@@ -24,9 +24,10 @@ from redis.asyncio import Redis
 from redis.asyncio.lock import Lock
 
 from bot.chats.brand import Brands
+from bot.chats.channels import Channels
 from bot.chats.chat_read_cache import ChatReadCache, ChatReader
+from bot.chats.inline_requests import InlineRequests
 from bot.chats.key import ChatKey
-from bot.chats.people import Channels, InlineRequests
 from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, ProjectList, project_mark
 from bot.chats.templates import Templates
@@ -48,7 +49,7 @@ EXPORT_REFUSED_FOR = timedelta(days=1)  # a plan may have been changed by then
 _DAY_S = 86_400
 
 
-class Account(StrEnum):
+class AccountKind(StrEnum):
     """Whose NemoVideo account pays for a chat."""
 
     OPERATOR = "operator"  # the bot's own, from the settings
@@ -124,12 +125,12 @@ class ChatFields(SharedFields):
         answer_session_id: The project of that answer.
         last_only_job_id: The waiting request before which no other is rendered.
         takes_name: Whether this is a topic that gets the name of its project.
-        kept_prompt: An example that waits for the clip that it edits.
-        kept_prompt_until: How long it waits.
+        saved_prompt: An example that waits for the clip that it edits.
+        saved_prompt_until: How long it waits.
         caption_job_id: The post to a channel whose caption is the next message.
     """
 
-    account: Annotated[Account, Field(alias="a")] = Account.NONE
+    account: Annotated[AccountKind, Field(alias="a")] = AccountKind.NONE
     project_epoch: Annotated[str | None, Field(alias="p")] = None
     session_id: Annotated[str | None, Field(alias="s")] = None
     task_id: Annotated[str | None, Field(alias="i")] = None
@@ -146,8 +147,8 @@ class ChatFields(SharedFields):
     answer_session_id: Annotated[str | None, Field(alias="as")] = None
     last_only_job_id: Annotated[str | None, Field(alias="lo")] = None
     takes_name: Annotated[bool, Field(alias="tn")] = False
-    kept_prompt: Annotated[str | None, Field(alias="kp")] = None
-    kept_prompt_until: Annotated[UtcTime | None, Field(alias="ku")] = None
+    saved_prompt: Annotated[str | None, Field(alias="kp")] = None
+    saved_prompt_until: Annotated[UtcTime | None, Field(alias="ku")] = None
     caption_job_id: Annotated[str | None, Field(alias="cj")] = None
 
     # Encrypted in the store: what decrypts or encrypts comes in as the context of validation and serialization.
@@ -287,7 +288,7 @@ class Chats:
             use: What it is for; only the same chat and use decrypt it.
             secret: The secret.
         """
-        return self._token_cipher.encrypt(secret, _place(key, use))
+        return self._token_cipher.encrypt(secret, _encryption_context(key, use))
 
     def decrypt(self, key: ChatKey, use: str, encrypted: str) -> str:
         """Decrypt a secret that `encrypt` returned for this chat and use.
@@ -295,7 +296,7 @@ class Chats:
         Raises:
             TokenCipherError: Its encryption key was dropped, or it is of another chat or use.
         """
-        return self._token_cipher.decrypt(encrypted, _place(key, use))
+        return self._token_cipher.decrypt(encrypted, _encryption_context(key, use))
 
     async def extend_ttl(self, key: ChatKey) -> None:
         """Renew a chat's TTL, as every write does."""
@@ -462,8 +463,8 @@ class Chats:
         return [*chats, keys.results_key(str(key)), keys.projects_key(str(key.of_projects))]
 
 
-def _place(key: ChatKey, use: str) -> str:
-    """Return where a secret is kept; what all topics of a chat share is encrypted for all of them."""
+def _encryption_context(key: ChatKey, use: str) -> str:
+    """Return what a secret is bound to; what all topics of a chat share is encrypted for all of them."""
     return f"{key.of_account if use in SHARED_FIELDS else key} {use}"
 
 

@@ -24,7 +24,7 @@ class ListedProject(StoredModel):
     Attributes:
         session_id: NemoVideo's id of it.
         task_id: The task that it came with.
-        account: Whose account it belongs to, a ``chats.Account``.
+        account: Whose account it belongs to, a ``chats.AccountKind``.
         project_epoch: That account's epoch; with another one it is out of reach.
         name: Words of its first request, or a name that a person gave it; empty if it has none yet.
         used_at: When it was last changed or opened, UTC.

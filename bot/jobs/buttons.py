@@ -162,8 +162,8 @@ class EditHeard(JobButton, name="edit_heard"):
     """Stop a job whose spoken request was not understood, and offer its text for correction."""
 
 
-class RunHeld(JobButton, name="held"):
-    """Run a held request with its words and files, but without its links; ``job_id`` names the job that holds it.
+class RunSaved(JobButton, name="held"):
+    """Run a saved request with its text and files, but without its links; ``job_id`` names the job that has it.
 
     Without a job id: in a refusal whose request isn't stored yet.
     """

@@ -10,7 +10,7 @@ checkpoint            saved by                                             read 
 ``Turn``              question                                             ask_agent and what follows a turn
 ``PromptSent``        ask_agent, before it sends                           turn_draft, lost_project, the runner
 ``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
-``HeldAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
+``PendingAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
 ``RenderStarted``     export                                               export when tried again, make_extract
 ``Exported``          export                                               deliver, make_variations, make_extract
 ====================  ===================================================  =====================================
@@ -223,7 +223,7 @@ def before_turn(turn: Turn) -> str:
     return f"before{turn.key}"
 
 
-class HeldAnswer(Checkpoint):
+class PendingAnswer(Checkpoint):
     """Saved when the answer waits to be sent with the video, or with the reason why there is no video.
 
     It is deleted once the video is in the chat.

@@ -10,7 +10,7 @@ from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import Responder
 from bot.nemo.questions import Question, QuestionSet
-from bot.runtime.hosts import host_of, is_link
+from bot.runtime.hosts import host_of, may_be_linked
 from bot.words import Words, bounded
 from bot.words.phrases import fold
 
@@ -52,7 +52,7 @@ def _in_words(question: Question, words: Words) -> Question:
 
 def _login_in_words(question: Question, words: Words) -> Question:
     url = question.login_url or ""
-    if not (url.startswith("https:") and is_link(url)):
+    if not (url.startswith("https:") and may_be_linked(url)):
         return replace(
             question,
             prompt=words.plain("question.login_elsewhere"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.jobs.buttons import Retry, RunHeld, ShowLink
+from bot.jobs.buttons import Retry, RunSaved, ShowLink
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, Names, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import FileGone, FilesUnreadable, FileUnavailable
@@ -47,8 +47,8 @@ def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
         match button.action:
             case ShowLink():
                 buttons.append(replace(button, action=ShowLink(job.id)))
-            case RunHeld():
-                buttons += [replace(button, action=RunHeld(job.id))] if job.prompt else []
+            case RunSaved():
+                buttons += [replace(button, action=RunSaved(job.id))] if job.prompt else []
             case _:
                 buttons.append(button)
     return replace(message, buttons=tuple(buttons))
@@ -66,7 +66,7 @@ def link_refusal(message: LocalizedMessage, *, has_project: bool) -> LocalizedMe
     if not (has_project or message.key.startswith("link.")):
         return message
     label = "button.run_on_current" if has_project else "button.run_without_link"
-    return replace(message, buttons=(Button(label, RunHeld("")),))
+    return replace(message, buttons=(Button(label, RunSaved("")),))
 
 
 def size_limit(max_bytes: int, card: SkillCard) -> int:

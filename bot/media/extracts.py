@@ -52,11 +52,11 @@ class CannotExtract(Exception):
     """The video can't be decoded, has no audio to extract, or is too long for it."""
 
 
-async def extract(what: Extract, source: Path) -> bytes:
+async def extract(kind: Extract, source: Path) -> bytes:
     """Make something else of a video; cancelling ends the work.
 
     Args:
-        what: What to make: an MP4 for an animation or a round message, an MP3, or a JPEG.
+        kind: What to make: an MP4 for an animation or a round message, an MP3, or a JPEG.
         source: The video.
 
     Returns:
@@ -66,12 +66,12 @@ async def extract(what: Extract, source: Path) -> bytes:
         CannotExtract: There is no such thing to be made of it.
     """
     try:
-        if what is Extract.STILL:
+        if kind is Extract.STILL:
             if (pictures := await make_cover(source)) is None:
                 raise CannotExtract("nothing but black or white")
             return pictures.cover
         with source.open("rb") as given, TemporaryFile(dir=source.parent) as made:
-            await run(_WORK[what], bounds=_BOUNDS, files=[given, made])
+            await run(_WORK[kind], bounds=_BOUNDS, files=[given, made])
             size = made.seek(0, os.SEEK_END)
             if not 0 < size <= MAX_BYTES:
                 raise CannotExtract(f"{size} bytes")

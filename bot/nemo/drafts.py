@@ -338,7 +338,7 @@ def bounded_draft(draft: Draft) -> Any:
         known = {"tt": track.type_id, "name": track.name, "volume": track.volume, "id": track.track_id}
         segments: list[Any] = []
         left -= _size(known)
-        for segment in map(_kept_segment, track.segments):
+        for segment in map(_reduced_segment, track.segments):
             left -= _size(segment)
             if left < 0:
                 break
@@ -350,7 +350,7 @@ def bounded_draft(draft: Draft) -> Any:
     return {"t": tracks, "d": draft.duration_ms, "m": meta}
 
 
-def _kept_segment(segment: Segment) -> dict[str, Any]:
+def _reduced_segment(segment: Segment) -> dict[str, Any]:
     known = {
         "name": segment.name if segment.named else None,
         "start_ms": segment.start_ms,

@@ -1,31 +1,4 @@
-"""The errors that a call to NemoVideo may raise.
-
-* NemoError: any of the below.
-
-  * TransportError: no complete answer came; ``sent`` says whether the request may have reached the server.
-
-    * StreamBroken: the answer to a message broke off.
-
-  * SourceBroken: the bytes to upload could not be read, or were not as many as announced.
-  * UnexpectedAnswer: success was reported, but what was asked for is not in the answer.
-
-    * HostNotAllowed: a result is on a host that nothing may be downloaded from; see ``host``.
-
-  * ServiceError: the service refused, or failed.
-
-    * AuthError: the token is wrong or has expired (HTTP 401, codes 1001, 1010, 1011).
-    * SessionGone: the session no longer exists (code 1002, or 404 "Session not found").
-    * NoCredits: the account has too few credits (code 2001).
-    * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
-    * FileSizeRefused: the file is too large (code 4002, HTTP 413).
-    * AlreadyUploaded: the service has the file already (any refusal of an upload that says so).
-    * ClientIdMissing: a request for an anonymous token had no valid client id (400).
-    * ExportNotInPlan: the account's plan has no export; unrelated to credits (402 at a render).
-    * PaymentRequired: the account's plan or credits don't cover another request (402, or a 403 that says so).
-    * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
-    * AccessRefused: refused for a reason that is not known (another 403).
-    * RenderIdTaken: there is a render with this id already (409, or any refusal that says so).
-    * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
+"""The errors that a call to NemoVideo may raise; `NemoError` is the base of all.
 
 Each has the request it belongs to (``call``), and the service's ``code`` and the HTTP ``status`` if there
 were any. None contains a token: tokens are removed from the service's messages.
@@ -160,46 +133,49 @@ class ServiceError(NemoError):
 
 
 class AuthError(ServiceError):
-    """The token is wrong or has expired."""
+    """The token is wrong or has expired (HTTP 401, codes 1001, 1010, 1011)."""
 
 
 class SessionGone(ServiceError):
-    """The session no longer exists."""
+    """The session no longer exists (code 1002, or 404 "Session not found")."""
 
 
 class NoCredits(ServiceError):
-    """The account has too few credits."""
+    """The account has too few credits (code 2001)."""
 
 
 class FileTypeRefused(ServiceError):
-    """The file's type is not accepted."""
+    """The file's type is not accepted (code 4001, HTTP 415)."""
 
 
 class FileSizeRefused(ServiceError):
-    """The file is too large."""
+    """The file is too large (code 4002, HTTP 413)."""
 
 
 class AlreadyUploaded(ServiceError):
-    """The service has the file already."""
+    """The service has the file already (a refusal of an upload that says so, unless it is busy)."""
 
 
 class ClientIdMissing(ServiceError):
-    """A request for an anonymous token had no valid client id."""
+    """A request for an anonymous token had no valid client id (400)."""
 
 
 class ExportNotInPlan(ServiceError):
-    """The account's plan has no export; unrelated to credits. Also the answer to missing attribution headers."""
+    """The account's plan has no export; unrelated to credits (402 at a render).
+
+    Also the answer to missing attribution headers.
+    """
 
 
 class PaymentRequired(ServiceError):
-    """The account's plan or credits don't cover the request, which is no export."""
+    """The account's plan or credits don't cover the request, which is no export (402, or a 403 that says so)."""
 
     says_plan = False
     """Whether the service says that it is the plan."""
 
 
 class WarmingUp(ServiceError):
-    """The agent's sandbox is still starting; nothing was done."""
+    """The agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done."""
 
     @property
     def outcome_unknown(self) -> bool:
@@ -208,15 +184,15 @@ class WarmingUp(ServiceError):
 
 
 class AccessRefused(ServiceError):
-    """The service refused the request for a reason that is not known."""
+    """The service refused the request for a reason that is not known (another 403)."""
 
 
 class RenderIdTaken(ServiceError):
-    """There is a render with this id already."""
+    """There is a render with this id already (409, or any refusal that says so)."""
 
 
 class RateLimited(ServiceError):
-    """Too many requests."""
+    """Too many requests (429)."""
 
     retry_after_s: float | None = None
     """Seconds to wait, if the service gives them."""
@@ -304,7 +280,7 @@ def error_for(
     error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
     # A gateway's page is not the agent's own word on whether it has begun.
     is_page = isinstance(payload, str) and "<" in payload and (status or 0) >= 500
-    said = message if is_page else f"{message} {_all_words(payload)}"
+    text = message if is_page else f"{message} {_all_words(payload)}"
     if error_class is None:
         lowered = message.lower()
         if _is_session_gone((status, code), lowered):
@@ -315,45 +291,50 @@ def error_for(
             error_class = ClientIdMissing
         elif "/render/" in call.path and (409 in (status, code) or words.TAKEN.search(lowered)):
             error_class = RenderIdTaken
-        elif "/upload" in call.path and words.UPLOADED.search(lowered):
+        elif "/upload" in call.path and _is_lasting((code, status)) and words.UPLOADED.search(lowered):
             error_class = AlreadyUploaded
         else:
-            error_class = _class_by_words(call, (code, status), said)
+            error_class = _class_by_words(call, (code, status), text)
     if error_class is ExportNotInPlan and "/render/" not in call.path:
-        error_class = NoCredits if LACKS_CREDITS.search(said) else PaymentRequired
+        error_class = NoCredits if LACKS_CREDITS.search(text) else PaymentRequired
     error = error_class(call, message, code=code, status=status)
     if isinstance(error, PaymentRequired):
-        error.says_plan = words.PLAN.search(words.STATUS_WORDS.sub("", said)) is not None
+        error.says_plan = words.PLAN.search(words.STATUS_WORDS.sub("", text)) is not None
     if isinstance(error, RateLimited):
         error.retry_after_s = _retry_after_s(headers or {}, payload)
     return error
 
 
-def plan_refusal(said: str) -> ServiceError | None:
+def plan_refusal(message: str) -> ServiceError | None:
     """Return the error of a render that failed for the account's plan; ``None`` if it failed for another reason.
 
     Args:
-        said: Why it failed, in the service's words.
+        message: Why it failed, in the service's words.
     """
     call = Call("POST", "/api/render/proxy/lambda")
-    error = error_for(call, status=None, code=None, message=said)
+    error = error_for(call, status=None, code=None, message=message)
     return error if isinstance(error, ExportNotInPlan) else None
 
 
 _REFUSED = frozenset({403, 409, 423, 425})
+_BUSY = frozenset({423, 425, 429})
 _GATEWAY = frozenset({502, 503, 504})
 _MAX_WORDS_CHARS = 4000
 
 
-def _is_session_gone(codes: tuple[int | None, int | None], said: str) -> bool:
+def _is_lasting(codes: tuple[int | None, int | None]) -> bool:
+    return not any(code in _BUSY or 500 <= (code or 0) < 600 for code in codes)
+
+
+def _is_session_gone(codes: tuple[int | None, int | None], text: str) -> bool:
     if not {404, 410}.isdisjoint(codes):
-        return words.NO_SESSION.search(said) is not None
+        return words.NO_SESSION.search(text) is not None
     # Elsewhere it may be the session of a tool, or of a login.
     is_plain = codes == (None, None) or not {400, 403, 422}.isdisjoint(codes)
-    return is_plain and bool(words.NO_SESSION_ALONE.match(said)) and not words.LOGIN.search(said)
+    return is_plain and bool(words.NO_SESSION_ALONE.match(text)) and not words.LOGIN.search(text)
 
 
-def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError]:
+def _class_by_words(call: Call, codes: tuple[int | None, int | None], text: str) -> type[ServiceError]:
     """Return what a refusal without a documented code means.
 
     A gateway that says the sandbox is starting has not passed the request on. Of several reasons, one that waiting does
@@ -362,37 +343,37 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], said: str)
     Args:
         call: The request.
         codes: The service's own code, and the HTTP status.
-        said: All that the service says of it.
+        text: All that the service says of it.
     """
     is_refused = not _REFUSED.isdisjoint(codes)
     may_start = (codes[1] or 0) < 500 or not _GATEWAY.isdisjoint(codes)
-    if may_start and words.STARTING_NOW.search(said):
+    if may_start and words.STARTING_NOW.search(text):
         return WarmingUp
     # Within a stream it may be about an account of a tool.
-    if codes[1] is not None and LACKS_CREDITS.search(said):
+    if codes[1] is not None and LACKS_CREDITS.search(text):
         return NoCredits
-    if (lasting := _lasting_reason(call, codes, said)) is not None:
+    if (lasting := _lasting_reason(call, codes, text)) is not None:
         return lasting
-    if (may_start and words.STARTING.search(said)) or (is_refused and words.NOT_READY.search(said)):
+    if (may_start and words.STARTING.search(text)) or (is_refused and words.NOT_READY.search(text)):
         return WarmingUp
     return AccessRefused if 403 in codes else ServiceError
 
 
-def _lasting_reason(call: Call, codes: tuple[int | None, int | None], said: str) -> type[ServiceError] | None:
+def _lasting_reason(call: Call, codes: tuple[int | None, int | None], text: str) -> type[ServiceError] | None:
     """Return what a refusal means that does not pass by itself; ``None`` if it doesn't say so."""
     is_render = "/render/" in call.path
-    if "/upload" in call.path and (words.TOO_LARGE.search(said) or words.KIND_REFUSED.search(said)):
-        return FileSizeRefused if words.TOO_LARGE.search(said) else FileTypeRefused
+    if "/upload" in call.path and (words.TOO_LARGE.search(text) or words.KIND_REFUSED.search(text)):
+        return FileSizeRefused if words.TOO_LARGE.search(text) else FileTypeRefused
     if 403 in codes:
-        lasting = words.MAINTENANCE.sub("", said)
-        if words.PLAN.search(lasting) or (is_render and words.LACKS_SCOPE.search(said)):
+        lasting = words.MAINTENANCE.sub("", text)
+        if words.PLAN.search(lasting) or (is_render and words.LACKS_SCOPE.search(text)):
             return ExportNotInPlan
-        is_sandbox = words.NOT_READY.search(said) is not None
+        is_sandbox = words.NOT_READY.search(text) is not None
         token_refused = words.TOKEN_NAMED if is_sandbox else words.TOKEN_REFUSED
-        return AuthError if token_refused.search(said) else None
+        return AuthError if token_refused.search(text) else None
     # Why something failed is told in any words: only those count that can't mean anything else.
-    if is_render or (codes == (None, None) and not LACKS_CREDITS.search(said)):
-        return ExportNotInPlan if words.NEEDS_PLAN.search(words.MAINTENANCE.sub("", said)) else None
+    if is_render or (codes == (None, None) and not LACKS_CREDITS.search(text)):
+        return ExportNotInPlan if words.NEEDS_PLAN.search(words.MAINTENANCE.sub("", text)) else None
     return None
 
 

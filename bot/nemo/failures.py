@@ -73,13 +73,13 @@ def is_normal_end(code: str | None) -> bool:
     return re.sub(r"^FINISH_?REASON[._]", "", (code or "").strip().upper()) in NORMAL_ENDS
 
 
-def failure_kind(said: str) -> FailureKind:
+def failure_kind(message: str) -> FailureKind:
     """Return the kind of a failure by what the service said of it.
 
     Words that are not in the lists give ``UNKNOWN``, which is shown without a reason.
 
     Args:
-        said: The service's own words, which may hold an exception's name, a status code, JSON, or a code that is a
-            word, such as ``SAFETY``.
+        message: The service's own words, which may hold an exception's name, a status code, JSON, or a word as a code,
+            such as ``SAFETY``.
     """
-    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(said)), FailureKind.UNKNOWN)
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.search(message)), FailureKind.UNKNOWN)

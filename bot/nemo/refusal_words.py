@@ -16,7 +16,10 @@ NO_SESSION_ALONE = re.compile(
 LOGIN = re.compile(r"\b(?:log|sign)(?:ged)?[ -]?(?:in|on)\b|login|token|登[录陆]")
 
 TAKEN = re.compile(r"already (?:exists|used|taken)|\bin use\b|duplicate")
-UPLOADED = re.compile(r"already (?:exist|been uploaded|uploaded|in )|duplicate|已存在|已上传|重复")
+UPLOADED = re.compile(
+    r"already (?:exists?|been uploaded|uploaded|in (?:the |this |your )?(?:project|session|library))\b"
+    r"|duplicate (?:file|video|upload)|已上传|(?:文件|视频|素材|图片|音频).{0,8}(?:已存在|重复)"
+)
 
 STARTING_NOW = re.compile(
     r"\bwarming\b|\b(?:is|are|still|being|currently)\s(?:being\s|still\s|not\s)?"

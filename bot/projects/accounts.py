@@ -9,7 +9,7 @@ from uuid import UUID
 import structlog
 
 from bot.chats.chat_read_cache import ChatReader
-from bot.chats.chats import Account, Chat, ChatFields, Chats
+from bot.chats.chats import AccountKind, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject
 from bot.nemo.answers import AnonymousToken
@@ -32,8 +32,8 @@ RESET_ON_ACCOUNT_CHANGE = ChatFields(session_id=None, task_id=None, export_refus
 """What ends with an account: another one can't see its project, and may have another plan."""
 
 
-class ProjectRequest(ChatReader, Protocol):
-    """Whoever a call about a chat's project is made for: mostly a job."""
+class ProjectCaller(ChatReader, Protocol):
+    """Whoever calls NemoVideo about a chat's project: mostly a job."""
 
     @property
     def requester_id(self) -> int:
@@ -89,18 +89,18 @@ class Accounts:
         self._clock = clock
         self._operator_token = operator_token
 
-    async def account_kind_for(self, chat: Chat) -> Account:
+    async def account_kind_for(self, chat: Chat) -> AccountKind:
         """Return the kind of account that the chat's next call is made with."""
         if chat.own_token is not None:
-            return Account.OWN
-        return Account.GUEST if await self._operator_token.usable() is None else Account.OPERATOR
+            return AccountKind.OWN
+        return AccountKind.GUEST if await self._operator_token.usable() is None else AccountKind.OPERATOR
 
     async def can_see(self, chat: Chat, project: ListedProject) -> bool:
         """Return whether a chat's present account owns a project in its list."""
         project_of = {"account": project.account, "project_epoch": project.project_epoch}
         return _can_see_project(await self.account_kind_for(chat), chat.changed(**project_of))
 
-    async def token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
+    async def token(self, job: ProjectCaller, chat: Chat, attribution: Attribution) -> tuple[str, Chat]:
         """Return the token for a chat's calls, and the chat as it is stored once it has that token.
 
         Args:
@@ -115,7 +115,7 @@ class Accounts:
         """
         account = await self.account_kind_for(chat)
         # Read again only where something was written: this is on the way of every call.
-        if account is Account.GUEST and await self._ensure_guest_token(job, chat, attribution):
+        if account is AccountKind.GUEST and await self._ensure_guest_token(job, chat, attribution):
             chat = await self._chats.get(job.chat)
         if not _can_see_project(account, chat):
             # Another topic may have changed the account meanwhile: write the epoch that was read.
@@ -123,15 +123,15 @@ class Accounts:
             await self._chats.update(job.chat, RESET_ON_ACCOUNT_CHANGE, now)
             chat = await self._chats.get(job.chat)
         token = {
-            Account.OWN: chat.own_token,
-            Account.OPERATOR: self._operator_token.token,
-            Account.GUEST: chat.token,
+            AccountKind.OWN: chat.own_token,
+            AccountKind.OPERATOR: self._operator_token.token,
+            AccountKind.GUEST: chat.token,
         }[account]
         if token is None:
             raise AssertionError("a token was just there")
         return token, chat
 
-    async def renew(self, job: ProjectRequest, refused: str | None, attribution: Attribution) -> bool:
+    async def renew(self, job: ProjectCaller, refused: str | None, attribution: Attribution) -> bool:
         """Get a guest token under the chat's client id, unless another topic has got one already.
 
         Args:
@@ -151,9 +151,9 @@ class Accounts:
             if chat.token in (None, refused):
                 await self._get_guest_account(job, attribution)
                 chat = await self._chats.get(job.chat)
-        return chat.session_id is not None and not _can_see_project(Account.GUEST, chat)
+        return chat.session_id is not None and not _can_see_project(AccountKind.GUEST, chat)
 
-    async def _get_guest_account(self, job: ProjectRequest, attribution: Attribution) -> None:
+    async def _get_guest_account(self, job: ProjectCaller, attribution: Attribution) -> None:
         """Get the chat a guest account, and save it."""
         try:
             anonymous_token = await call_with_retries(
@@ -173,7 +173,7 @@ class Accounts:
     async def set_own_token(self, key: ChatKey, token: str) -> None:
         """Let a chat work with a token of its own from now on; idempotent."""
         if (await self._chats.get(key)).own_token != token:
-            await self._change_account(key, ChatFields(own_token=token, account=Account.OWN))
+            await self._change_account(key, ChatFields(own_token=token, account=AccountKind.OWN))
 
     async def clear_own_token(self, key: ChatKey) -> None:
         """Forget a chat's own token; the next account in order takes its place. Idempotent."""
@@ -182,7 +182,7 @@ class Accounts:
             account = await self.account_kind_for(chat.changed(own_token=None))
             await self._change_account(key, ChatFields(own_token=None, account=account))
 
-    async def _ensure_guest_token(self, job: ProjectRequest, chat: Chat, attribution: Attribution) -> bool:
+    async def _ensure_guest_token(self, job: ProjectCaller, chat: Chat, attribution: Attribution) -> bool:
         """Ensure a valid guest token. Return whether the chat may have changed and must be read again."""
         if chat.token is not None and not self._expires_within(chat, RENEW_AHEAD):
             return False
@@ -199,7 +199,7 @@ class Accounts:
     def _expires_within(self, chat: Chat, margin: timedelta) -> bool:
         return chat.token_expires_at is not None and chat.token_expires_at - margin <= self._clock.now()
 
-    async def _request_guest_token(self, job: ProjectRequest, attribution: Attribution) -> AnonymousToken:
+    async def _request_guest_token(self, job: ProjectCaller, attribution: Attribution) -> AnonymousToken:
         key, chat = job.chat, await self._chats.get(job.chat)
         if chat.client_id is None:
             # Projects that topics still have belong to the forgotten account.
@@ -253,11 +253,11 @@ class Accounts:
         await self._chats.update(key, RESET_ON_ACCOUNT_CHANGE, changes, epochs)
 
 
-def _can_see_project(account: Account, chat: Chat) -> bool:
+def _can_see_project(account: AccountKind, chat: Chat) -> bool:
     """Return whether a chat's present account owns its project."""
     if chat.account != account:
         return False
-    return account is Account.OPERATOR or chat.project_epoch == chat.account_epoch
+    return account is AccountKind.OPERATOR or chat.project_epoch == chat.account_epoch
 
 
 def _new_epoch() -> str:

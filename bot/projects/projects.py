@@ -10,14 +10,14 @@ from typing import TypeVar
 
 import structlog
 
-from bot.chats.chats import Account, Chat, ChatFields, Chats
+from bot.chats.chats import AccountKind, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject
 from bot.nemo.answers import ClaimToken, Credits, ProjectState, claim_link, project_link, register_link
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import AuthError, NemoError, SessionGone
 from bot.nemo.wire import Attribution, Credentials
-from bot.projects.accounts import RESET_PROJECT, Accounts, ProjectRequest
+from bot.projects.accounts import RESET_PROJECT, Accounts, ProjectCaller
 from bot.projects.call_retries import call_with_retries
 from bot.projects.guest_account_count import GuestAccountCounter
 from bot.projects.operator_token import OperatorToken
@@ -67,7 +67,7 @@ class Project:
     credentials: Credentials
     session_id: str
     task_id: str | None
-    account: Account
+    account: AccountKind
     epoch: str | None  # of the account
 
 
@@ -104,7 +104,7 @@ class Projects:
         """Return whether the chat has a project already."""
         return (await self.chats.get(key)).session_id is not None
 
-    async def open(self, job: ProjectRequest) -> Project:
+    async def open(self, job: ProjectCaller) -> Project:
         """Return the chat's project; create it if there is none. Repairs nothing, unlike :meth:`ensure_open`.
 
         Raises:
@@ -126,7 +126,7 @@ class Projects:
                 account=chat.account,
                 project_epoch=chat.project_epoch,
             )
-            if chat.account is Account.GUEST and chat.user_id is None and session.user_id is not None:
+            if chat.account is AccountKind.GUEST and chat.user_id is None and session.user_id is not None:
                 await self.chats.update(job.chat, changes, ChatFields(user_id=session.user_id))
             else:
                 await self.chats.update(job.chat, changes)
@@ -137,7 +137,7 @@ class Projects:
 
     async def call(
         self,
-        job: ProjectRequest,
+        job: ProjectCaller,
         call_service: Callable[[Project], Awaitable[T]],
         *,
         on_loss: OnLoss | None = None,
@@ -175,7 +175,7 @@ class Projects:
             self._clock, attempt, repair, waits_out_rate_limit=waits_out_rate_limit
         )
 
-    async def ensure_open(self, job: ProjectRequest, on_loss: OnLoss) -> Project:
+    async def ensure_open(self, job: ProjectCaller, on_loss: OnLoss) -> Project:
         """Return the chat's project, with repairs; see :meth:`call`."""
 
         async def opened(project: Project) -> Project:
@@ -183,7 +183,7 @@ class Projects:
 
         return await self.call(job, opened, on_loss=on_loss)
 
-    async def check_token(self, job: ProjectRequest, token: str) -> Credits:
+    async def check_token(self, job: ProjectCaller, token: str) -> Credits:
         """Return the credits of an offered token's account; don't save the token.
 
         Raises:
@@ -193,7 +193,7 @@ class Projects:
         credentials = Credentials(token, self._attribution(await self.chats.get(job.chat)))
         return await call_with_retries(self._clock, lambda: self.nemo.get_credits(credentials))
 
-    async def check_account(self, job: ProjectRequest) -> None:
+    async def check_account(self, job: ProjectCaller) -> None:
         """Make sure that NemoVideo takes the chat's account, without a project.
 
         Raises:
@@ -203,7 +203,7 @@ class Projects:
         token, _ = await self.accounts.token(job, chat, self._attribution(chat))
         await self.check_token(job, token)
 
-    async def get_state(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> ProjectState:
+    async def get_state(self, job: ProjectCaller, on_loss: OnLoss | None = None) -> ProjectState:
         """Return the state of the chat's project.
 
         Raises:
@@ -213,7 +213,7 @@ class Projects:
             job, lambda project: self.nemo.get_state(project.credentials, project.session_id), on_loss=on_loss
         )
 
-    async def get_credits(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> Credits:
+    async def get_credits(self, job: ProjectCaller, on_loss: OnLoss | None = None) -> Credits:
         """Return the credits of the chat's account.
 
         Raises:
@@ -239,7 +239,7 @@ class Projects:
                 await self.chats.update(chat.key, ChatFields(user_id=user_id))
         return register_link(self.options.web_url, user_id)
 
-    async def browser_link(self, job: ProjectRequest, on_loss: OnLoss | None = None) -> str | None:
+    async def browser_link(self, job: ProjectCaller, on_loss: OnLoss | None = None) -> str | None:
         """Return the link that opens the chat's project in a browser, if it is available quickly.
 
         Anyone who opens it can take the project over: it is for private chats only. It is cached until ``LINK_MARGIN``
@@ -254,7 +254,7 @@ class Projects:
             async with asyncio.timeout(LINK_PATIENCE_S):
                 project = await self.open(job)
                 used = project.session_id
-                if (kept := self._kept_claim(await self.chats.get_for(job))) is not None:
+                if (kept := self._cached_claim_token(await self.chats.get_for(job))) is not None:
                     return claim_link(self.options.web_url, ClaimToken(kept), project.credentials.attribution)
                 task_id = project.task_id or await self._find_task(job, project)
                 claim = await self.nemo.create_claim_token(project.credentials, task_id, project.session_id)
@@ -277,7 +277,7 @@ class Projects:
         )
         return claim_link(self.options.web_url, claim, project.credentials.attribution)
 
-    async def private_link(self, job: ProjectRequest, on_loss: OnLoss) -> str | None:
+    async def private_link(self, job: ProjectCaller, on_loss: OnLoss) -> str | None:
         """Return :meth:`browser_link`; ``None`` in a group, where anybody could take the project over."""
         return await self.browser_link(job, on_loss) if job.chat.is_private else None
 
@@ -315,7 +315,7 @@ class Projects:
             present = ChatFields(
                 session_id=project.session_id,
                 task_id=project.task_id,
-                account=Account(project.account),
+                account=AccountKind(project.account),
                 project_epoch=project.project_epoch,
             )
             await self.chats.update(key, RESET_PROJECT, present)
@@ -323,7 +323,7 @@ class Projects:
 
     async def _repair(
         self,
-        job: ProjectRequest,
+        job: ProjectCaller,
         error: AuthError | SessionGone,
         used: str | None,
         used_token: str | None = None,
@@ -346,14 +346,14 @@ class Projects:
             if chat.session_id in (None, used):  # Otherwise another job has replaced it already.
                 await self._lose_project(job.chat, used)
             return loss
-        if chat.account is Account.OPERATOR:
+        if chat.account is AccountKind.OPERATOR:
             await self.operator_token.note_refused()
             if not self.operator_token.falls_back_to_guests:
                 raise error
             # The next call switches the chat to another account, which can't see this project: another token can.
             await self._lose_project(job.chat, used, is_lost=False)
             return ProjectLoss(used, LossReason.OPERATOR_REFUSED)
-        if chat.account is not Account.GUEST:
+        if chat.account is not AccountKind.GUEST:
             raise error
         log.info("account.token_refused", chat=str(job.chat))
         if not await self.accounts.renew(job, used_token or chat.token, self._attribution(chat)):
@@ -365,12 +365,12 @@ class Projects:
         await self.chats.add_to_project_list(await self.chats.get(key), self._clock.now(), is_lost=is_lost)
         await self.chats.update(key, RESET_PROJECT, ChatFields(lost_session_id=session_id))
 
-    def _kept_claim(self, chat: Chat) -> str | None:
+    def _cached_claim_token(self, chat: Chat) -> str | None:
         ends = chat.claim_expires_at
         holds = ends is None or ends - LINK_MARGIN > self._clock.now()
         return chat.claim_token if holds and chat.claim_session_id == chat.session_id else None
 
-    async def _find_task(self, job: ProjectRequest, project: Project) -> str:
+    async def _find_task(self, job: ProjectCaller, project: Project) -> str:
         """Return the project's task from its state, because the answer that made the project may not have named it."""
         found = (await self.nemo.get_state(project.credentials, project.session_id)).task_id
         if found is not None:

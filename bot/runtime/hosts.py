@@ -187,7 +187,7 @@ class AllowedHosts:
 _NONE: Final = AllowedHosts(())
 
 
-def is_link(url: str, allowed: AllowedHosts = _NONE) -> bool:
+def may_be_linked(url: str, allowed: AllowedHosts = _NONE) -> bool:
     """Return whether an address may be shown as a link.
 
     Args:
@@ -214,11 +214,11 @@ def with_host(label: str, url: str) -> str:
 
     Args:
         label: What the link is called.
-        url: Where it leads: one that `is_link` accepts.
+        url: Where it leads: one that `may_be_linked` accepts.
     """
     return f"{label} ({host_of(url)})"
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address that `is_link` accepts, as it goes over the wire."""
+    """Return the host of an address that `may_be_linked` accepts, as it goes over the wire."""
     return ascii_host(urlsplit(url).hostname or "")

@@ -27,8 +27,13 @@ class BatchingRedis(Redis):
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         """Close the client, and end the commands whose callers are gone: each could open a connection afterwards."""
         if self._waiting:
-            await asyncio.sleep(0)  # Their batch begins in this turn of the loop.
+            await asyncio.sleep(
+                0
+            )  # Their batch's task is made in this turn of the loop, and would be left over.
         await cancel(*self._batches)
+        waiting, self._waiting = self._waiting, []
+        for _, _, answer in waiting:  # That task hasn't begun, so nobody has taken them over.
+            answer.cancel()
         await super().aclose(close_connection_pool)
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.steps.result_download import fetch
 from bot.nemo.client import NemoClient
 from bot.nemo.render_answers import Render, RenderStatus
@@ -30,7 +30,7 @@ VS_CURL, VS_HTTPX = 1.0, 3.0
 NAME = "clip.mp4"
 Way = Callable[[], Awaitable[object]]
 PROJECT = Project(
-    Credentials("nmv_usr_bench", Attribution("bench", "1.0.0")), "session", None, Account.OPERATOR, None
+    Credentials("nmv_usr_bench", Attribution("bench", "1.0.0")), "session", None, AccountKind.OPERATOR, None
 )
 
 

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 
-from bot.chats.chats import Account, ChatFields, Chats
+from bot.chats.chats import AccountKind, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
 from bot.jobs.model import Job, JobKind, QueueName, new_job_id
@@ -85,7 +85,7 @@ async def save_chat(chats: Chats, key: ChatKey) -> None:
         key,
         ChatFields(
             client_id=uuid4(),
-            account=Account.GUEST,
+            account=AccountKind.GUEST,
             token=f"nmv_anon_{uuid4().hex}",
             token_expires_at=datetime.now(UTC),
             user_id=f"anon_{uuid4().hex[:16]}",

@@ -35,7 +35,7 @@ from bot.nemo.events import (
     ToolCall,
     ToolResult,
 )
-from bot.nemo.turns import TurnText
+from bot.nemo.turn_text import TurnText
 from bot.nemo.wire import Attribution, Credentials
 from bot.runtime.http import new_client
 from bot.runtime.process import collect_rarely, raise_open_files

@@ -76,7 +76,7 @@ async def measure() -> list[Figure]:
             counts = []
             for _ in range(SWEEPS):
                 began_s = time.monotonic()
-                await job_queue.statistics.today()
+                await job_queue.statistics.day_totals()
                 waiting, _ = await job_queue.statistics.waiting()
                 await job_queue.statistics.running()
                 counts.append(time.monotonic() - began_s)

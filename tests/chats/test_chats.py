@@ -10,7 +10,7 @@ from bot.chats.chats import (
     MAX_RESULTS,
     MAX_UPLOADS,
     STORED_NAMES,
-    Account,
+    AccountKind,
     CachedResult,
     Chat,
     ChatFields,
@@ -63,7 +63,7 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         token="nmv_usr_1",
         user_id="anon_1",
         token_expires_at=later.astimezone(timezone(timedelta(hours=8))),
-        account=Account.GUEST,
+        account=AccountKind.GUEST,
         session_id="s1",
         task_id="t1",
         claim_token="clm_1",
@@ -84,8 +84,8 @@ async def test_every_field_is_read_back(chats: Chats) -> None:
         answer_session_id="s1",
         shrink_results=False,
         members_may_change=True,
-        kept_prompt="add music",
-        kept_prompt_until=later,
+        saved_prompt="add music",
+        saved_prompt_until=later,
         takes_name=True,
         caption_job_id="0123456789abcdef",
         greeted=True,
@@ -147,7 +147,7 @@ async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redi
         key = ChatKey(KEY.chat_id + number).of_account
         saved = ChatFields(
             client_id=uuid4(),
-            account=Account.GUEST,
+            account=AccountKind.GUEST,
             token=f"nmv_anon_{uuid4().hex}",
             token_expires_at=NOW,
             user_id="anon_0123456789abcdef",
@@ -167,8 +167,8 @@ async def test_a_million_chats_fit_into_400_bytes_each(chats: Chats, redis: Redi
 
 @pytest.mark.parametrize("text", ["~", "~~", "~" + "a" * 22, "b3d7c1a0-0000-4000-8000-000000000001"])
 async def test_any_text_is_read_back_as_it_was(chats: Chats, text: str) -> None:
-    await chats.update(KEY, ChatFields(kept_prompt=text))
-    assert (await chats.get(KEY)).kept_prompt == text
+    await chats.update(KEY, ChatFields(saved_prompt=text))
+    assert (await chats.get(KEY)).saved_prompt == text
 
 
 async def test_a_chats_client_id_is_a_uuid_of_its_own(chats: Chats) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import FILES, UploadStarted
 from bot.jobs.messages import Bytes, LocalizedMessage, with_lines
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
@@ -475,7 +475,7 @@ class TestRefusals:
         attempt = await run_of(job_queue, clock, responders)
         with pytest.raises(JobEnded) if not has_others else nullcontext():
             await passing(clock, gather_all(attempt))
-        offered = () if has_others else (RunHeld(attempt.job.id),)
+        offered = () if has_others else (RunSaved(attempt.job.id),)
         assert [tuple(one.action for one in message.buttons) for _, _, message in responders.sent] == [
             offered
         ]

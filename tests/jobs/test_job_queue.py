@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from docket import Docket
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
 from bot.chats.key import ChatKey
@@ -658,6 +659,12 @@ async def test_a_release_whose_store_a_later_one_has_migrated_takes_no_job(
         await job_queue.claim(queue_id(CHAT, job.queue), job.id)
     with pytest.raises(StoreError):
         await watch_schema(redis)
+    # It stores none in its own form either, and leaves those alone that begin later.
+    with pytest.raises(RedisError):
+        await job_queue.enqueue([new_job(1)], 2)
+    await redis.zadd(keys.SCHEDULED_JOBS, {'{"id": "of a later release"}': 0})
+    assert await job_queue.sweep() == 0
+    assert await redis.zcard(keys.SCHEDULED_JOBS) == 1
     await redis.set(keys.SCHEMA, SCHEMA_VERSION)
     claimed = await take(job_queue, job.id)
     assert claimed.attempt == 1

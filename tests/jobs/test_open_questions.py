@@ -8,7 +8,7 @@ from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.queue.album import ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.open_questions import AnswerOutcome, member_of, parse_member
+from bot.jobs.queue.open_questions import AnswerOutcome, parse_member, question_member
 from bot.jobs.queue.tickets import queue_id
 from bot.store import keys
 from tests.clocks import HandClock
@@ -49,7 +49,7 @@ async def test_a_job_that_asks_goes_on_with_its_answer(
     assert await state(job_queue, job) is JobState.ASKING
     assert await job_queue.current(CHAT, QueueName.MAIN) == [job.id]
     assert await job_queue.current(CHAT, QueueName.QUICK) == []
-    assert await job_queue.questions.job_id(CHAT) == job.id
+    assert await job_queue.questions.asking_job_id(CHAT) == job.id
     assert await job_queue.questions.open_question_id(job) == "1.0"
     assert await redis.exists(keys.STARTED_JOBS, keys.SAVED_JOBS) == 0  # It is not stuck.
     before = len(await tickets(docket))
@@ -59,7 +59,7 @@ async def test_a_job_that_asks_goes_on_with_its_answer(
     assert claimed.job == job
     assert (claimed.attempt, claimed.counted_attempts) == (2, 1)  # Waiting is no failed try.
     assert await job_queue.load_checkpoint(job, QuestionAnswer, "1.0") == QuestionAnswer(words=("Cartoon",))
-    assert await job_queue.questions.job_id(CHAT) is None
+    assert await job_queue.questions.asking_job_id(CHAT) is None
     await job_queue.finish(claimed, JobState.DONE)
     assert await redis.exists(keys.OPEN_QUESTIONS, keys.WAITING_JOBS) == 0
 
@@ -137,7 +137,7 @@ async def test_cancelled_before_it_is_suspended(job_queue: JobQueue) -> None:
     claimed = await claim(job_queue)
     assert claimed.cancelled
     await job_queue.finish(claimed, JobState.CANCELLED)
-    assert await job_queue.questions.job_id(CHAT) is None
+    assert await job_queue.questions.asking_job_id(CHAT) is None
 
 
 async def test_an_earlier_attempt_neither_asks_nor_sets_aside(job_queue: JobQueue) -> None:
@@ -146,7 +146,7 @@ async def test_an_earlier_attempt_neither_asks_nor_sets_aside(job_queue: JobQueu
     first = await claim(job_queue)
     second = await claim(job_queue)
     await job_queue.questions.ask(job, first.attempt, "1.0")
-    assert await job_queue.questions.job_id(CHAT) is None
+    assert await job_queue.questions.asking_job_id(CHAT) is None
     await job_queue.questions.ask(job, second.attempt, "1.0")
     assert await job_queue.questions.suspend(job, first.attempt)
     assert await state(job_queue, job) is JobState.RUNNING
@@ -184,7 +184,7 @@ async def test_files_without_words_go_ahead(job_queue: JobQueue) -> None:
         else:
             assert claimed is not None
             await job_queue.finish(claimed, JobState.DONE)
-    assert await job_queue.questions.job_id(CHAT) == job.id
+    assert await job_queue.questions.asking_job_id(CHAT) == job.id
 
 
 async def test_a_question_of_another_topic_holds_nothing_up(job_queue: JobQueue) -> None:
@@ -193,7 +193,7 @@ async def test_a_question_of_another_topic_holds_nothing_up(job_queue: JobQueue)
     await job_queue.enqueue([elsewhere], 2)
     claimed = await job_queue.claim(queue_id(elsewhere.chat, QueueName.MAIN), "elsewhere")
     assert claimed is not None
-    assert await job_queue.questions.job_id(elsewhere.chat) is None
+    assert await job_queue.questions.asking_job_id(elsewhere.chat) is None
 
 
 async def test_cancelling_lets_what_waits_begin(job_queue: JobQueue, redis: Redis, docket: Docket) -> None:
@@ -232,7 +232,7 @@ async def test_a_question_expires_after_a_day(job_queue: JobQueue, clock: HandCl
     await job_queue.sweep()
     assert (await claim(job_queue)).job == job
     assert await job_queue.load_checkpoint(job, QuestionAnswer, "1.0") is None
-    assert await job_queue.questions.job_id(CHAT) is None
+    assert await job_queue.questions.asking_job_id(CHAT) is None
 
 
 async def test_an_erased_question_is_forgotten(job_queue: JobQueue, redis: Redis, clock: HandClock) -> None:
@@ -245,4 +245,4 @@ async def test_an_erased_question_is_forgotten(job_queue: JobQueue, redis: Redis
 
 @pytest.mark.parametrize("chat", [ChatKey(5, None), ChatKey(-1001234567890, 45)])
 def test_members_are_read_back(chat: ChatKey) -> None:
-    assert parse_member(member_of(chat, "ab" * 8)) == (chat, "ab" * 8)
+    assert parse_member(question_member(chat, "ab" * 8)) == (chat, "ab" * 8)

@@ -17,8 +17,8 @@ from bot.jobs.buttons import ButtonAction, Export, Retry
 from bot.jobs.checkpoints import (
     AgentAnswered,
     Checkpoint,
-    HeldAnswer,
     MessageSend,
+    PendingAnswer,
     PromptSent,
     SentMessage,
     Turn,
@@ -196,7 +196,7 @@ async def test_an_answer_that_waited_for_the_video_goes_out_with_what_came_inste
     ending: OutgoingMessage,
 ) -> None:
     async def holds(attempt: Attempt) -> None:
-        await attempt.save(HeldAnswer(message=HELD))
+        await attempt.save(PendingAnswer(message=HELD))
         raise ends
 
     job = new_job()
@@ -452,7 +452,7 @@ class TestCancel:
         buttons: tuple[Button, ...],
     ) -> None:
         async def holds(attempt: Attempt) -> None:
-            await attempt.save(HeldAnswer(message=HELD))
+            await attempt.save(PendingAnswer(message=HELD))
             await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
             await attempt.save(Noted(value=1))
 
@@ -484,6 +484,23 @@ class TestCancel:
         await a_runner(job_queue, redis, responders, clock, asks).work(EDIT, job.id, "a")
         assert await state_of(job_queue, job) is JobState.CANCELLED
         assert responders.buttonless == [(job.id, 12)]
+
+    async def test_an_album_that_goes_to_a_new_project_leaves_no_word_of_a_cancelled_request(
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
+    ) -> None:
+        async def saves(attempt: Attempt) -> None:
+            await gate.step(attempt)
+            await attempt.save(Noted())
+
+        first = new_job(prompt="")
+        await job_queue.enqueue([first], 1, arrival(1, album="a"))
+        async with running(a_runner(job_queue, redis, responders, clock, saves)):
+            await gate.arrived.wait()
+            later = arrival(2, "a cat", album="a", kind="begins")
+            await job_queue.enqueue([new_job(prompt="", kind=JobKind.NEW)], 2, later)
+            gate.open.set()
+        assert responders.finished == [(first.id, None)]
+        assert await state_of(job_queue, first) is JobState.CANCELLED
 
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate

@@ -101,11 +101,15 @@ async def test_an_erased_chat_has_nothing_left_that_begins_later(
     neighbour = new_job(1, chat=ChatKey(4712, None))
     for job in (new_job(kind=JobKind.WATCH_UPLOAD), neighbour):
         await job_queue.scheduled.add(job, clock.now() + MINUTE)
-    await redis.zadd(keys.SCHEDULED_JOBS, {'{"id": "of another release"}': 0})
+    unreadable = {f'{{"id": "of another release", "chat": "{chat}"}}': 0 for chat in (CHAT, neighbour.chat)}
+    await redis.zadd(keys.SCHEDULED_JOBS, {**unreadable, "no job at all": 0, "[]": 0})
     asked = new_job(kind=JobKind.FORGET)
     await job_queue.enqueue([asked], 1)
 
     await Forget(ChatEraser(redis))(await run_of(job_queue, clock, responders, asked))
 
+    left = await redis.zrange(keys.SCHEDULED_JOBS, 0, -1)
+    assert {stored for stored in left if "of another release" in stored} == {list(unreadable)[1]}
     due = await job_queue.scheduled.due(clock.now() + MINUTE)
     assert [job.id for job in due.values()] == [neighbour.id]
+    assert await redis.zcard(keys.SCHEDULED_JOBS) == 1

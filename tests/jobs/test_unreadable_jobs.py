@@ -165,7 +165,7 @@ async def test_a_question_that_nobody_can_answer_any_more_holds_nothing_up(
     main = queue_id(CHAT, QueueName.MAIN)
     assert await job_queue.claim(main, "a") is None, "it waits for the answer"
     await job_queue.sweep()
-    assert await job_queue.questions.job_id(CHAT) is None
+    assert await job_queue.questions.asking_job_id(CHAT) is None
     assert messages_of(await apologies(job_queue, asking)) == [KEPT]
     claimed = await job_queue.claim(main, "b")
     assert claimed is not None
@@ -175,4 +175,4 @@ async def test_a_question_that_nobody_can_answer_any_more_holds_nothing_up(
 async def test_a_question_that_can_be_read_stays_open(job_queue: JobQueue) -> None:
     job = await suspended(job_queue)
     await job_queue.sweep()
-    assert await job_queue.questions.job_id(CHAT) == job.id
+    assert await job_queue.questions.asking_job_id(CHAT) == job.id

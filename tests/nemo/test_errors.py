@@ -6,6 +6,7 @@ import pytest
 from bot.nemo.errors import (
     MAX_MESSAGE_CHARS,
     AccessRefused,
+    AlreadyUploaded,
     AuthError,
     Call,
     ClientIdMissing,
@@ -195,6 +196,27 @@ def test_what_a_403_means(status: int, message: str, payload: object, error: typ
         ("/api/upload-video/x", 400, "File exceeds the limit of 500 MB", FileSizeRefused),
         ("/api/upload-video/x", 400, "文件过大", FileSizeRefused),
         ("/api/upload-video/x", 422, "Unsupported file type: heic", FileTypeRefused),
+        *(
+            ("/api/upload-video/x", 409, said, AlreadyUploaded)
+            for said in (
+                "File already exists",
+                "already in your project",
+                "duplicate file",
+                "文件重复",
+                "已上传",
+            )
+        ),
+        *(
+            ("/api/upload-video/x", status, said, ServiceError)
+            for status, said in (
+                (409, "An upload is already in progress"),
+                (409, "already in use"),
+                (409, "请勿重复提交"),
+                (423, "already uploaded by another request"),
+                (500, "duplicate key: already exists"),
+                (503, "already in queue"),
+            )
+        ),
         ("/api/render/proxy/lambda", 400, "upgrade your plan to export", ExportNotInPlan),
         ("/api/render/proxy/lambda", 200, "plan upgrade required", ExportNotInPlan),
         ("/api/render/proxy/lambda", 403, "You have no permission to render", ExportNotInPlan),

@@ -16,7 +16,7 @@ import structlog
 from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 
-from bot.chats.chats import Account, Chat, ChatFields, Chats
+from bot.chats.chats import AccountKind, Chat, ChatFields, Chats
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject
 from bot.chats.token_cipher import TokenCipher
@@ -150,7 +150,7 @@ async def test_another_account_begins_a_new_project_and_keeps_the_client_id(offi
     await projects.accounts.set_own_token(job.chat, own.token)
     owns = await projects.call(job, whole)
     assert owns.session_id != guests.session_id
-    assert owns.account is Account.OWN
+    assert owns.account is AccountKind.OWN
     chat = await office.chats.get(job.chat)
     assert chat.export_refused_at is None
     assert chat.client_id == client_id
@@ -497,10 +497,10 @@ REGISTER = f"{WEB}/register?bind=anon_1"
 @pytest.mark.parametrize(
     ("chat", "kind", "link"),
     [
-        (Chat(key=PERSON, account=Account.GUEST, user_id="anon_1"), "anonymous", REGISTER),
-        (Chat(key=GROUP, account=Account.GUEST, user_id="anon_1"), "group", ""),
-        (Chat(key=PERSON, account=Account.OWN), "own", f"{WEB}/dashboard/billing"),
-        (Chat(key=PERSON, account=Account.OPERATOR), "operator", ""),
+        (Chat(key=PERSON, account=AccountKind.GUEST, user_id="anon_1"), "anonymous", REGISTER),
+        (Chat(key=GROUP, account=AccountKind.GUEST, user_id="anon_1"), "group", ""),
+        (Chat(key=PERSON, account=AccountKind.OWN), "own", f"{WEB}/dashboard/billing"),
+        (Chat(key=PERSON, account=AccountKind.OPERATOR), "operator", ""),
     ],
 )
 async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
@@ -516,10 +516,11 @@ async def test_what_an_account_lacks_is_told_with_the_way_on_for_its_kind(
 
 
 @pytest.mark.parametrize(
-    ("account", "is_private"), [(Account.OWN, True), (Account.OPERATOR, True), (Account.GUEST, False)]
+    ("account", "is_private"),
+    [(AccountKind.OWN, True), (AccountKind.OPERATOR, True), (AccountKind.GUEST, False)],
 )
 async def test_a_refused_token_is_told_to_those_alone_whom_it_concerns(
-    office: Office, account: Account, is_private: bool
+    office: Office, account: AccountKind, is_private: bool
 ) -> None:
     await office.chats.update(GROUP, ChatFields(account=account))
     ended = await ended_by(office.open(None), new_job(chat=GROUP), AuthError(CALL))
@@ -747,12 +748,12 @@ async def test_a_refused_operators_token_gives_way_to_a_guest_account_and_alerts
     before = await projects.call(job, whole)
     await office.nemo.change_account(account.user_id, expired=True)
     project = await projects.call(job, _after_credits(projects), on_loss=note)
-    assert project.account is Account.GUEST
+    assert project.account is AccountKind.GUEST
     assert project.session_id != before.session_id
     assert losses == [ProjectLoss(before.session_id, LossReason.OPERATOR_REFUSED)]
     assert alerts == ["refused"]
     other = await projects.call(replace(job, chat=ChatKey(4712), requester_id=6), whole)
-    assert other.account is Account.GUEST
+    assert other.account is AccountKind.GUEST
 
 
 def _after_credits(projects: Projects) -> Callable[[Project], Any]:
@@ -838,7 +839,7 @@ async def test_a_login_and_a_logout_in_one_topic_hold_for_all(office: Office) ->
             await projects.accounts.set_own_token(cats.chat, token)
         for job in (dogs, cats):
             project = await projects.call(job, whole)
-            assert project.credentials.token == token or project.account is Account.GUEST
+            assert project.credentials.token == token or project.account is AccountKind.GUEST
             assert project.session_id not in seen
             seen.add(project.session_id)
             assert await projects.call(job, whole) == project

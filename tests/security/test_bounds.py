@@ -19,7 +19,7 @@ from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError, StreamBroken, UnexpectedAnswer
 from bot.nemo.events import AgentText, Completeness, Event, ToolCall
 from bot.nemo.render_answers import Render, RenderStatus
-from bot.nemo.turns import TurnText
+from bot.nemo.turn_text import TurnText
 from bot.runtime.clock import SystemClock
 from bot.runtime.http import new_client
 from bot.telegram.sending.markdown import MAX_ANSWER_CHARS, MAX_PIECES, to_pieces

@@ -13,6 +13,7 @@ from redis.exceptions import ResponseError
 from bot.store.batching import BatchingRedis
 from bot.store.connect import Store
 from bot.store.pools import new_pool
+from tests.clocks import PATIENCE_S
 
 
 @pytest.fixture
@@ -86,3 +87,13 @@ async def test_a_lost_connection_is_each_callers_error(store: Store) -> None:
         with pytest.raises(ConnectionError):
             await redis.get("a")
     assert await redis.ping()
+
+
+async def test_a_client_that_is_closed_leaves_nobody_waiting_and_can_be_used_again(store: Store) -> None:
+    async with _open(store.url) as redis:
+        caller = asyncio.ensure_future(redis.get("a"))
+        await asyncio.sleep(0)
+        await redis.aclose()
+        await asyncio.wait({caller}, timeout=PATIENCE_S)
+        assert caller.cancelled()
+        assert await redis.get("a") is None

@@ -6,9 +6,9 @@ from unittest.mock import AsyncMock
 import pytest
 from redis.asyncio import Redis
 
+from bot.chats.channels import MAX_CHANNELS
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.chats.people import MAX_CHANNELS
 from bot.jobs.buttons import Post, ShowMore, pack
 from bot.jobs.model import Attachment, Job, JobKind
 from bot.jobs.payloads import PostChoice, PostPayload

@@ -12,7 +12,7 @@ from telegram import ChatMemberAdministrator, User
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
-from bot.jobs.buttons import Retry, RunEdited, RunHeld, pack
+from bot.jobs.buttons import Retry, RunEdited, RunSaved, pack
 from bot.jobs.checkpoints import FILES, AgentAnswered, Uploaded
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState, message_job
@@ -289,7 +289,7 @@ async def test_a_held_request_keeps_its_links(received: Received) -> None:
     claimed = await received.job_queue.claim(queue_id(held.chat, held.queue), "ticket")
     assert claimed is not None
     await received.job_queue.finish(claimed, JobState.DONE)
-    run = await received(press(pack(RunHeld(held.id)), ANN, PRIVATE))
+    run = await received(press(pack(RunSaved(held.id)), ANN, PRIVATE))
     (edit,) = (one for one in run if one.kind is JobKind.EDIT)
     assert edit.payload_as(EditPayload).links == (link,)
 
@@ -357,7 +357,7 @@ async def test_a_thumb_is_a_request_only_where_the_agent_asks_in_this_project(
 async def test_a_request_that_an_admin_runs_stays_its_askers(received: Received) -> None:
     group, ann, bo, _ = await club(received)
     (held,) = await received(message("/edit a cat", group, **{"from": bo}))
-    (run,) = await received(press(pack(RunHeld(held.id)), ann, group))
+    (run,) = await received(press(pack(RunSaved(held.id)), ann, group))
     assert (run.prompt, run.requester_id, run.message_id) == ("a cat", bo["id"], held.message_id)
 
 

@@ -16,7 +16,7 @@ from bot.chats.access_control import AccessControl
 from bot.chats.chats import Chats
 from bot.chats.key import ChatKey
 from bot.chats.token_cipher import TokenCipher
-from bot.jobs.buttons import RunHeld, pack
+from bot.jobs.buttons import RunSaved, pack
 from bot.jobs.checkpoints import UploadUsed
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import STORED_JOB, Attachment, Job, JobKind, JobState, QueueName
@@ -439,7 +439,7 @@ async def test_a_held_request_runs_once_however_often_its_button_is_pressed(rece
 async def test_a_request_that_has_its_upload_from_the_browser_is_not_sent_twice(received: Received) -> None:
     (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
     await WaitingCheckpoints(received.job_queue, held).save(UploadUsed())
-    assert await received(press(pack(RunHeld(held.id)), ANN, PRIVATE)) == []
+    assert await received(press(pack(RunSaved(held.id)), ANN, PRIVATE)) == []
     assert await received.toast() == Words("en").plain("toast.sent_already")
 
 

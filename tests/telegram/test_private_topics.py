@@ -6,7 +6,7 @@ import pytest
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import RunHeld, pack
+from bot.jobs.buttons import RunSaved, pack
 from bot.jobs.model import JobKind
 from bot.telegram.sending.private_topics import PrivateTopics
 from tests.telegram.conftest import Telegram
@@ -80,6 +80,6 @@ async def test_the_still_of_a_live_photo_that_begins_a_topic_begins_another(rece
     live: Json = {"live_photo": VIDEO, "photo": [photo], "caption": "/new shorter", "from": ANN}
     jobs = await received(message(chat=PRIVATE, **live))
     (held,) = (job for job in jobs if job.kind is JobKind.MESSAGE)
-    (again,) = await received(press(pack(RunHeld(held.id)), ANN, PRIVATE))
+    (again,) = await received(press(pack(RunSaved(held.id)), ANN, PRIVATE))
     assert (again.kind, again.prompt) == (JobKind.NEW, "shorter")
     assert [file.file_id for file in again.files] == ["still"]

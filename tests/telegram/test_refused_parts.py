@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import MessagePayload
 from tests.telegram.test_handlers import (
@@ -66,7 +66,7 @@ async def test_a_refused_request_does_not_touch_the_one_before_it(received: Rece
     (asked,) = await received(sent(7, {"text": "trim it to 2 seconds"}))
     (job,) = await received(sent(8, {"text": f"{LINK} cut the first second of it"}))
     refusal = job.payload_as(MessagePayload).message
-    assert refusal.buttons[0].action == RunHeld(job.id)
+    assert refusal.buttons[0].action == RunSaved(job.id)
     assert await refusals_of(received, asked) == []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Retry
+from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import (
     AgentMessage,
     Button,
@@ -15,7 +16,7 @@ from bot.jobs.messages import (
     PrivateMessage,
     TimelinePicture,
 )
-from bot.jobs.model import JobKind
+from bot.jobs.model import Attachment, JobKind
 from bot.nemo.drafts import read_draft
 from bot.sandbox import samples
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
@@ -72,6 +73,25 @@ async def test_in_private_a_request_is_quoted_if_another_message_came_in_between
     messages = (await ada.chat.messages(from_bots=True))[-3:]
     quoted = [seen.json.get("reply_to_message", {}).get("message_id") for seen in messages]
     assert quoted == [asked[0].id if comes.startswith("an") else None, None, None]
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+async def test_in_private_the_other_messages_of_a_request_do_not_come_in_between(
+    telegram: Telegram, *, is_file: bool
+) -> None:
+    ada = await telegram.people.person()
+    await ada.start()
+    asked = [await ada.say("trim it"), await ada.say("and a title")]
+    for message in asked:
+        await telegram.sent.record(ada.chat.id, message.id, ChatKey(ada.chat.id))
+    files = (Attachment("f", "video", "a.mp4", 1, "video/mp4", message_id=asked[1].id),) if is_file else ()
+    checkpoints = Notebook()
+    if not is_file:
+        await checkpoints.save(Gathered(last_message_id=asked[1].id))
+    responder = telegram.responder(telegram.job(ada.chat.id, asked[0].id, files=files), checkpoints)
+    await passing(telegram.clock, responder.send("ending", AgentMessage("done")))
+    *_, answer = await ada.chat.messages(from_bots=True)
+    assert "reply_to_message" not in answer.json
 
 
 async def test_a_running_job_goes_on_in_a_language_that_is_chosen_meanwhile(telegram: Telegram) -> None:

@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 from redis.asyncio import Redis
-from telegram import Chat, Message
+from telegram import Animation, Chat, Document, Message, PhotoSize, Video
 from telegram.error import BadRequest
 
 from bot.chats.key import ChatKey
@@ -14,7 +14,7 @@ from bot.sandbox.botapi.client import ChatHandle
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.rate_limiter import SendPermit, SendPriority
-from bot.telegram.sending.send_once import NEWEST_S, JobSender
+from bot.telegram.sending.send_once import NEWEST_S, JobSender, sent_message
 from bot.telegram.sending.sent_messages import PROBE_LIMIT, SentMessageLog, number_sequence
 from tests.clocks import PATIENCE_S, passing, settle
 from tests.jobs.conftest import CHAT, new_job
@@ -280,6 +280,47 @@ async def test_a_supergroups_number_is_noted_where_it_counts(telegram: Telegram)
         False,
     ]  # There the number is another message's.
     assert await telegram.sent.newest(supergroup.id) == done.message_id
+    # Also where the move is known before the send.
+    await once(telegram, group.id, Notebook(), "again", message_id=asked.id)
+    *_, later = await telegram.people.calls("sendMessage")
+    assert "reply_parameters" not in later["params"]
+
+
+async def test_a_process_that_ends_before_it_looked_for_a_lost_message_leaves_that_to_the_next(
+    telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = await telegram.people.person()
+    begun = await ada.start()
+    await telegram.sent.record(ada.chat.id, begun.id, ChatKey(ada.chat.id))
+    await telegram.people.faults.drop("sendMessage", when="after")
+    checkpoints, unknown = Notebook(), telegram.sent.unknown
+    monkeypatch.setattr(telegram.sent, "unknown", AsyncMock(side_effect=Died))
+    with pytest.raises(Died):
+        await once(telegram, ada.chat.id, checkpoints)
+    monkeypatch.setattr(telegram.sent, "unknown", unknown)
+    await once(telegram, ada.chat.id, checkpoints)
+    assert await said(ada.chat) == ["hello"]
+
+
+def test_of_a_silent_video_the_animation_is_kept_and_not_what_also_stands_for_it() -> None:
+    size = PhotoSize("small", "s", 90, 160)
+    animation = Animation("moving", "m", 160, 90, 2, thumbnail=size)
+    message = Message(
+        7,
+        datetime.now(UTC),
+        Chat(CHAT.chat_id, "private"),
+        animation=animation,
+        document=Document("file", "f", thumbnail=size),
+    )
+    sent = sent_message(message)
+    assert (sent.kind, sent.file_id, sent.picture_id) == ("animation", "moving", "small")
+
+
+def test_of_a_video_the_largest_picture_is_kept() -> None:
+    small, covers = PhotoSize("small", "s", 90, 160), [PhotoSize(name, name, 1, 1) for name in ("m", "l")]
+    video = Video("clip", "c", 160, 90, 2, thumbnail=small, cover=covers)
+    sent = sent_message(Message(7, datetime.now(UTC), Chat(CHAT.chat_id, "private"), video=video))
+    assert (sent.kind, sent.file_id, sent.picture_id) == ("video", "clip", "l")
 
 
 class TestSent:

@@ -76,7 +76,7 @@ async def test_a_template_runs_now_or_waits_for_the_next_file(received: Received
     assert await received(press(now, ANN, PRIVATE)) == []  # Pressed twice.
     later = pack(RunTemplate(on_next_file=True, mark=SAVED.mark))
     assert await received(press(later, ANN, PRIVATE)) == []
-    assert (await received.chats.get(KEY)).kept_prompt == "trim it"
+    assert (await received.chats.get(KEY)).saved_prompt == "trim it"
     await received(press("1:run_template:1:unknown", ANN, PRIVATE))
     assert await received.toast() == Words("en").plain("templates.gone")
 
@@ -87,7 +87,7 @@ async def test_cancel_drops_a_template_that_waits_for_a_file(received: Received)
     for key in ("job.cancelled", "job.nothing_to_cancel"):
         (answer,) = await received(message("/cancel", PRIVATE, **{"from": ANN}))
         assert said(answer.payload) == key
-    assert (await received.chats.get(KEY)).kept_prompt is None
+    assert (await received.chats.get(KEY)).saved_prompt is None
 
 
 async def test_in_groups_admins_delete_templates(received: Received) -> None:
@@ -95,7 +95,7 @@ async def test_in_groups_admins_delete_templates(received: Received) -> None:
     key = ChatKey(group["id"])
     await received.chats.templates.save(key, SAVED)
     await received(press(pack(RunTemplate(on_next_file=True, mark=SAVED.mark)), bo, group))
-    assert (await received.chats.get(key)).kept_prompt is None  # The list is somebody else's.
+    assert (await received.chats.get(key)).saved_prompt is None  # The list is somebody else's.
     await received(press(f"1:delete_template:{SAVED.mark}", bo, group))
     assert await received.toast() == Words("en").plain("toast.admins_only")
     await received(press(f"1:delete_template:{SAVED.mark}", ann, group))

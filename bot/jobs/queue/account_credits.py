@@ -14,8 +14,8 @@ from bot.runtime.clock import Clock
 from bot.store import keys
 from bot.store.lua_script import LuaScript
 
-AccountKind = Literal["own", "guest"]  # one of ``/login``, or a free one
-KINDS: Final[tuple[AccountKind, ...]] = get_args(AccountKind)
+ChatAccountKind = Literal["own", "guest"]  # one of ``/login``, or a free one
+KINDS: Final[tuple[ChatAccountKind, ...]] = get_args(ChatAccountKind)
 
 TOP_ACCOUNTS = 5  # how many of those that spent most are named
 
@@ -33,7 +33,7 @@ class AccountSums:
 class AccountUse:
     """What one account spent on a day."""
 
-    kind: AccountKind
+    kind: ChatAccountKind
     chat_id: int  # the chat that uses it
     spent: int  # credits
     left: int  # credits when it was last read
@@ -43,7 +43,7 @@ class AccountUse:
 class AccountsToday:
     """The accounts that were used since midnight UTC."""
 
-    sums: Mapping[AccountKind, AccountSums]  # by kind; of those that were used
+    sums: Mapping[ChatAccountKind, AccountSums]  # by kind; of those that were used
     top: tuple[AccountUse, ...]  # those that spent most
 
 
@@ -55,7 +55,7 @@ class AccountCredits:
         self._clock = clock
         self._count = LuaScript(redis, __package__, "count_account")
 
-    async def record(self, kind: AccountKind, chat_id: int, used: int, left: int) -> None:
+    async def record(self, kind: ChatAccountKind, chat_id: int, used: int, left: int) -> None:
         """Count what a message to the agent used.
 
         Args:
@@ -84,7 +84,7 @@ class AccountCredits:
             if f"accounts:{kind}" in totals
         }
         uses = (
-            AccountUse(cast(AccountKind, kind), int(chat_id), int(spent), int(has or 0))
+            AccountUse(cast(ChatAccountKind, kind), int(chat_id), int(spent), int(has or 0))
             for ((kind, _, chat_id), spent), has in zip(
                 ((name.partition(":"), spent) for name, spent in top), left, strict=True
             )

@@ -57,7 +57,7 @@ class CreditLimits:
         self._limits = limits
         self._alert = alert
         self._reserve = LuaScript(redis, __package__, "reserve_credits", "quotas", "credits")
-        self._record_use = LuaScript(redis, __package__, "settle_credits", "quotas", "credits")
+        self._record_use = LuaScript(redis, __package__, "record_credits_use", "quotas", "credits")
 
     async def begin_reading(self) -> int:
         """Return the number of a reading of the balance that begins now."""

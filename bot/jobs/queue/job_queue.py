@@ -13,11 +13,12 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from docket import Docket
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
@@ -28,7 +29,7 @@ from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, re
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.job_reader import STORED_GIVEN_UP, GivenUp, JobReader, JobStatus
-from bot.jobs.queue.open_questions import OpenQuestions, member_of
+from bot.jobs.queue.open_questions import OpenQuestions, question_member
 from bot.jobs.queue.packed_request import pack
 from bot.jobs.queue.quotas import FIELDS_OF_SENT, QuotaExceeded, Quotas, QuotaWarning
 from bot.jobs.queue.scheduled_jobs import ScheduledJobs
@@ -132,6 +133,8 @@ class JobQueue(JobReader):
         Returns:
             How many tickets were added.
         """
+        if int(await self._redis.get(keys.SCHEMA) or 0) > SCHEMA_VERSION:
+            return 0  # The jobs are another release's, which sweeps for itself; this process ends soon.
         if not self._has_found_unreadable:  # What another release wrote was there when this one began.
             await self.questions.end_unreadable(self.find)
             self._has_found_unreadable = True
@@ -165,11 +168,14 @@ class JobQueue(JobReader):
         Raises:
             QueueFull: Nothing was stored: for this chat, or all of them, enough is waiting.
             QuotaExceeded: Nothing was stored: today's quota does not allow it.
+            RedisError: Perhaps nothing was stored: the store is away, or a later release has migrated it. Either way
+                the update is kept for when, or for whom, it can be stored.
         """
         now_s = self._clock.now().timestamp()
         queues = {queue_id(job.chat, job.queue): job.id for job in jobs}
         chat, part = str(jobs[0].chat), arrival.part if arrival else None
         argument: dict[str, Any] = {
+            "schema": SCHEMA_VERSION,
             "update_ttl_s": self._update_ttl_s,
             "now_s": int(now_s),
             "job_prefix": keys.job_key(chat, ""),
@@ -197,9 +203,12 @@ class JobQueue(JobReader):
                 keys.QUEUES,
                 keys.waiting_of_key(jobs[0].requester_id),
                 keys.PAUSED,
+                keys.SCHEMA,
             ],
             **argument,
         )
+        if answer[0] == "newer":
+            raise RedisError(str(newer_store(int(answer[1]))))
         if answer[0] in _FULL:
             raise _FULL[answer[0]]
         if answer[0] == "quota_exceeded":
@@ -229,6 +238,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "is_answer": job.payload_as(EditPayload).answers_question,
             "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
@@ -395,7 +405,7 @@ class JobQueue(JobReader):
                 keys.ENDED_JOBS,
             ],
             id=job_id,
-            member=member_of(chat, job_id),
+            member=question_member(chat, job_id),
             ttl_s=self._finished_ttl_s,
             now_s=self._now_s(),
             fields_of_sent=FIELDS_OF_SENT,
@@ -405,6 +415,10 @@ class JobQueue(JobReader):
         if state == JobState.ASKING:
             await self.tickets.add(queue_id(chat, queue))  # For what waited behind it.
         return None if state is None else JobState(state)
+
+    async def is_taken_back(self, job: Job) -> bool:
+        """Return whether a cancelled job ends unseen: what it was to do is another one's, or was refused."""
+        return bool(await cast(Any, self._redis.hexists(_key(job), JobField.TAKEN_BACK)))
 
     async def cancel_chat(self, chat_id: int) -> None:
         """Cancel all jobs of a chat and of its topics: the bot is not there any more."""

@@ -77,14 +77,14 @@ class OpenQuestions:
             ],
             attempt=attempt,
             id=job.id,
-            member=member_of(job.chat, job.id),
+            member=question_member(job.chat, job.id),
             now_s=self._now_s(),
         )
         if waiting > 0:
             await self._tickets.add(queue_id(job.chat, job.queue), "")
         return bool(waiting != -1)
 
-    async def job_id(self, chat: ChatKey) -> str | None:
+    async def asking_job_id(self, chat: ChatKey) -> str | None:
         """Return the id of the job that asks something in a chat."""
         job_id: Any = await self._redis.get(keys.open_question_key(str(chat)))
         return None if job_id is None else str(job_id)
@@ -190,7 +190,7 @@ class OpenQuestions:
                 id=job_id,
                 queue=queue_id(chat, QueueName.MAIN),
                 question_id=question_id,
-                member=member_of(chat, job_id),
+                member=question_member(chat, job_id),
                 now_s=self._now_s(),
                 update_ttl_s=keys.UPDATE_TTL_S,
                 **answer,
@@ -208,7 +208,7 @@ def _answer_field(question_id: str) -> str:
     return JobField.CHECKPOINT + field_of(QuestionAnswer, question_id)
 
 
-def member_of(chat: ChatKey, job_id: str) -> str:
+def question_member(chat: ChatKey, job_id: str) -> str:
     """Return the member of ``keys.OPEN_QUESTIONS`` that stands for a job."""
     return f"{chat}/{job_id}"
 

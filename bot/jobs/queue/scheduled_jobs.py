@@ -1,5 +1,6 @@
 """Jobs that begin at a later time. They wait in the store, not with a worker; the sweep enqueues those that are due."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +27,21 @@ class ScheduledJobs:
         await self._redis.zadd(keys.SCHEDULED_JOBS, {STORED_JOB.dump_json(job).decode(): at.timestamp()})
 
     async def due(self, now: datetime) -> dict[str, Job]:
-        """Return the jobs that are due, the longest due first; the keys are their stored JSON, for :meth:`remove`."""
-        stored: list[Any] = await self._redis.zrangebyscore(
+        """Return the jobs that are due, the longest due first; the keys are their stored JSON, for :meth:`remove`.
+
+        Those that can't be read are removed.
+        """
+        due: list[Any] = await self._redis.zrangebyscore(
             keys.SCHEDULED_JOBS, "-inf", now.timestamp(), start=0, num=BATCH
         )
-        return await self._readable(stored)
+        jobs = {}
+        for stored in due:
+            try:
+                jobs[stored] = STORED_JOB.validate_json(stored)
+            except ValueError:  # An earlier release, or no bot, wrote it.
+                log.warning("scheduled_job.unreadable")
+                await self.remove(stored)
+        return jobs
 
     async def remove(self, *stored: str) -> None:
         """Remove jobs by their stored JSON: to serialize them again could give another text."""
@@ -40,16 +51,13 @@ class ScheduledJobs:
     async def erase(self, chat: ChatKey) -> None:
         """Remove all jobs of a chat."""
         waiting: list[Any] = await self._redis.zrange(keys.SCHEDULED_JOBS, 0, -1)
-        jobs = await self._readable(waiting)
-        await self.remove(*(stored for stored, job in jobs.items() if job.chat == chat))
+        await self.remove(*(stored for stored in waiting if _chat_of(stored) == str(chat)))
 
-    async def _readable(self, waiting: list[Any]) -> dict[str, Job]:
-        """Parse stored jobs, and remove those that can't be read: another release, or no bot, wrote them."""
-        jobs = {}
-        for stored in waiting:
-            try:
-                jobs[stored] = STORED_JOB.validate_json(stored)
-            except ValueError:
-                log.warning("scheduled_job.unreadable")
-                await self.remove(stored)
-        return jobs
+
+def _chat_of(stored: str) -> object:
+    """Return the chat of a stored job, also of one that another release wrote."""
+    try:
+        fields = json.loads(stored)
+    except ValueError:  # No bot wrote it.
+        return None
+    return fields.get("chat") if isinstance(fields, dict) else None

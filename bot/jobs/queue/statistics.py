@@ -86,16 +86,16 @@ class QueueStatistics:
         ]
         async with self._redis.pipeline(transaction=False) as pipe:
             for chat, job_id, _ in queues:
-                pipe.hmget(keys.job_key(str(chat), job_id), [JobField.STATE, JobField.REQUEST])
-            jobs = await pipe.execute()
+                pipe.hget(keys.job_key(str(chat), job_id), JobField.REQUEST)
+            requests = await pipe.execute()
         return [
             ActiveChat(chat, waiting, unpack(request).language)
-            for (chat, _, waiting), (state, request) in zip(queues, jobs, strict=True)
+            for (chat, _, waiting), request in zip(queues, requests, strict=True)
             if request is not None
         ]
 
-    async def today(self, days_ago: int = 0) -> DayTotals:
-        """Return what was asked for since midnight UTC, or on the whole day before."""
+    async def day_totals(self, days_ago: int = 0) -> DayTotals:
+        """Return what was asked for on a day; without an argument, since midnight UTC."""
         day = (self._clock.now() - timedelta(days=days_ago)).date().isoformat()
         totals: Any = await self._redis.hgetall(keys.totals_key(day))
         top: Any = await self._redis.zrange(

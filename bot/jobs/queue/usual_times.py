@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 class TimedStage(StrEnum):
     """A stage whose time is learned; the values are names in Redis."""
 
-    READING = "reading"  # from the last byte of an upload to its answer
+    UPLOAD_ANSWER = "reading"  # from the last byte of an upload to its answer
     EDIT = "edit"  # a turn of the agent that generates nothing
-    SOUND = "sound"  # a turn in which audio is generated
+    AUDIO = "sound"  # a turn in which audio is generated
     GENERATION = "generation"  # a turn in which video is generated
     RENDER = "render"  # from the call for it to its end
     RENDER_QUEUE = "render_queue"  # from that call until it is begun
@@ -29,9 +29,9 @@ class TimedStage(StrEnum):
 
 
 BEFORE_LEARNING_S: Mapping[TimedStage, tuple[float, ...]] = {
-    TimedStage.READING: (5.0,),
+    TimedStage.UPLOAD_ANSWER: (5.0,),
     TimedStage.EDIT: (20.0,),
-    TimedStage.SOUND: (90.0,),
+    TimedStage.AUDIO: (90.0,),
     TimedStage.GENERATION: (200.0,),
     TimedStage.RENDER: (60.0,),
     TimedStage.RENDER_QUEUE: (0.0,),
@@ -51,26 +51,26 @@ EXCHANGE_EVERY_S = 60.0
 
 
 class UsualTimes:
-    """Keeps the newest times of each kind of work."""
+    """The newest times of each stage."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._known: dict[TimedStage, list[float]] = {work: [] for work in TimedStage}  # the newest first
+        self._known: dict[TimedStage, list[float]] = {stage: [] for stage in TimedStage}  # the newest first
         self._unsaved: list[tuple[TimedStage, float]] = []
         self._exchanged_s = -math.inf
 
     async def load(self) -> Mapping[TimedStage, tuple[float, ...]]:
-        """Return the newest times of each kind of work, in seconds; one by the documents until enough was learned."""
+        """Return the newest times of each stage, in seconds; one by the documents until enough was learned."""
         await self._exchange()
         return {
-            work: tuple(times) if len(times) >= ENOUGH else BEFORE_LEARNING_S[work]
-            for work, times in self._known.items()
+            stage: tuple(times) if len(times) >= ENOUGH else BEFORE_LEARNING_S[stage]
+            for stage, times in self._known.items()
         }
 
-    async def learn(self, work: TimedStage, took_s: float) -> None:
-        """Note how many seconds finished work took."""
-        self._unsaved.append((work, round(took_s, 1)))
-        self._known[work] = [round(took_s, 1), *self._known[work]][:KEPT]
+    async def learn(self, stage: TimedStage, took_s: float) -> None:
+        """Add how many seconds a finished stage took."""
+        self._unsaved.append((stage, round(took_s, 1)))
+        self._known[stage] = [round(took_s, 1), *self._known[stage]][:KEPT]
         await self._exchange()
 
     async def _exchange(self) -> None:
@@ -79,12 +79,12 @@ class UsualTimes:
         self._exchanged_s = time.monotonic()
         unsaved = tuple(self._unsaved)
         async with self.redis.pipeline(transaction=False) as pipe:
-            for work, took_s in unsaved:
-                pipe.lpush(keys.usual_times_key(work), took_s)
-                pipe.ltrim(keys.usual_times_key(work), 0, KEPT - 1)
-                pipe.expire(keys.usual_times_key(work), keys.USUAL_TIMES_TTL_S)
-            for work in TimedStage:
-                pipe.lrange(keys.usual_times_key(work), 0, -1)
+            for stage, took_s in unsaved:
+                pipe.lpush(keys.usual_times_key(stage), took_s)
+                pipe.ltrim(keys.usual_times_key(stage), 0, KEPT - 1)
+                pipe.expire(keys.usual_times_key(stage), keys.USUAL_TIMES_TTL_S)
+            for stage in TimedStage:
+                pipe.lrange(keys.usual_times_key(stage), 0, -1)
             try:
                 answers = await pipe.execute()
             except RedisError as error:
@@ -92,8 +92,8 @@ class UsualTimes:
                 log.warning("usual_times.store_failed", error=type(error).__name__)
                 return
         del self._unsaved[: len(unsaved)]
-        for work, times in zip(TimedStage, answers[-len(TimedStage) :], strict=True):
-            self._known[work] = [float(one) for one in times]
+        for stage, times in zip(TimedStage, answers[-len(TimedStage) :], strict=True):
+            self._known[stage] = [float(one) for one in times]
 
 
 def left_s(times_s: Sequence[float], elapsed_s: float) -> float:

@@ -9,7 +9,7 @@ from bot.chats.chats import Chat, ChatFields
 from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
-from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, HeldAnswer, Turn, Uploaded
+from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, PendingAnswer, Turn, Uploaded
 from bot.jobs.clip_names import is_voice
 from bot.jobs.messages import (
     AgentMessage,
@@ -33,8 +33,8 @@ from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import Call, NemoError, RateLimited, ServiceError
-from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
+from bot.nemo.stream_errors import StreamError
 from bot.projects.projects import Projects
 from bot.skills.cards import SkillCards
 from bot.words import bounded
@@ -76,7 +76,7 @@ async def send_answer(
     answer = await _whole_answer(projects, cards, attempt, answered, said)
     if answer is not None:
         if has_failed or exports:
-            await attempt.save(HeldAnswer(message=answer))
+            await attempt.save(PendingAnswer(message=answer))
             words = said.text.strip()
             attempt.responder.report_progress(
                 Progress("progress.turn", fraction=DoneFraction.ANSWERED, preview=lambda: words)

@@ -13,7 +13,7 @@ from bot.nemo.agent_file import AgentFile
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Project
-from bot.runtime.hosts import is_link, with_host
+from bot.runtime.hosts import may_be_linked, with_host
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ class AgentFiles:
     async def _send_link(self, key: str, file: AgentFile) -> None:
         name = file.name or file.url.partition("?")[0].rpartition("/")[2] or "file"
         message = LocalizedMessage("answer.file_lost", {"name": name})
-        if is_link(file.url):
+        if may_be_linked(file.url):
             button = Button("button.download", url=file.url)
             message = LocalizedMessage("answer.file_link", {"name": with_host(name, file.url)}, (button,))
         await self._attempt.responder.send(key, message)

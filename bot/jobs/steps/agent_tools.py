@@ -174,7 +174,7 @@ def stage_of(tool: str) -> tuple[str, TimedStage]:
     if _makes_video(name):
         return GENERATING, TimedStage.GENERATION
     if _SOUND.search(name):
-        return SOUND, TimedStage.SOUND
+        return SOUND, TimedStage.AUDIO
     if _LOOK.search(name):
         return LOOKING, TimedStage.EDIT
     return (EDITING if _EDIT.search(name) else OTHER), TimedStage.EDIT

@@ -13,8 +13,8 @@ from bot.jobs.checkpoints import (
     AFTER,
     AgentAnswered,
     Checkpoint,
-    HeldAnswer,
     KeptDraft,
+    PendingAnswer,
     PromptSent,
     Turn,
     before_turn,
@@ -57,14 +57,14 @@ from bot.nemo.events import (
     Completeness,
     Event,
     KeepAlive,
-    StreamError,
     Thought,
     ToolCall,
     ToolResult,
 )
 from bot.nemo.failures import FailureKind, failure_kind
-from bot.nemo.questions import QuestionSet
-from bot.nemo.turns import TurnText
+from bot.nemo.questions import QuestionSet, asks, has_answer
+from bot.nemo.stream_errors import StreamError
+from bot.nemo.turn_text import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.tasks import cancel
 from bot.words import Words, names_format
@@ -365,7 +365,10 @@ class AgentTurn:
         """Take in an event; return whether the text may have changed."""
         match event:
             case StreamError():
-                received.error, received.text_at_error = event, received.text.text
+                if (
+                    received.question_set is None
+                ):  # A person can still answer; an error that lasts comes again then.
+                    received.error, received.text_at_error = event, received.text.text
                 return False
             case AgentFile() | Thought():
                 received.events += 1
@@ -373,12 +376,16 @@ class AgentTurn:
                 received.events += 1
                 before = received.question_set
                 received.question_set = asked if before is None else before.joined(asked)
+                received.error = None  # The agent went on.
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
                 received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.generations.take(event)
                 self._show(stage, work, received)
+            case ToolResult(name=name, result=result) if asks(name):
+                if has_answer(result):
+                    received.question_set = None  # The agent has answered it by itself.
             case ToolResult() if received.generations.take(event):
                 received.raw_video_task = received.raw_video_task or asyncio.create_task(
                     self._announce_raw_video()
@@ -391,8 +398,10 @@ class AgentTurn:
             self._show("progress.turn", TimedStage.EDIT, received)
         return changed
 
-    def _show(self, stage: str, work: TimedStage, received: _Received) -> None:
-        self._progress.show(stage, work, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text)
+    def _show(self, stage: str, timed_stage: TimedStage, received: _Received) -> None:
+        self._progress.show(
+            stage, timed_stage, lambda: remove_screen_talk(received.text.text[-PREVIEW_CHARS:]).text
+        )
 
     async def _recover(self, question_set: QuestionSet | None, announced: Announced | None) -> Draft | None:
         """Look at the project until its draft has changed, or for as long as what was announced may take.
@@ -412,7 +421,7 @@ class AgentTurn:
         log.warning("ask_agent.lost")
         text = self._so_far().text
         if text:
-            await self._attempt.save(HeldAnswer(message=AgentMessage(remove_screen_talk(text).text)))
+            await self._attempt.save(PendingAnswer(message=AgentMessage(remove_screen_talk(text).text)))
         raise JobEnded(
             LocalizedMessage(
                 "error.stream_lost", buttons=(Button("button.retry", Retry(self._attempt.job.id)),)

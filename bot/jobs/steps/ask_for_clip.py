@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.chats.chats import ChatFields, Chats
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import JobState
@@ -16,10 +16,10 @@ from bot.projects.projects import Projects
 KEPT_FOR = timedelta(hours=1)
 """How long an example waits for its clip. A file that comes later may be meant for anything."""
 
-NOTHING_KEPT = ChatFields(kept_prompt=None, kept_prompt_until=None)
+NOTHING_KEPT = ChatFields(saved_prompt=None, saved_prompt_until=None)
 
 
-class KeptPrompt(Checkpoint):
+class SavedPrompt(Checkpoint):
     """Saved when a job took over the example that was kept; the next file asks again."""
 
     name = "kept_prompt"
@@ -41,13 +41,13 @@ class AskForClip:
         chat = await chats.get(job.chat)
         if chat.session_id is not None and await self._has_clip(attempt):
             return
-        now, until = attempt.clock.now(), chat.kept_prompt_until
-        kept = (chat.kept_prompt if until is not None and now < until else None) or job.prompt
+        now, until = attempt.clock.now(), chat.saved_prompt_until
+        kept = (chat.saved_prompt if until is not None and now < until else None) or job.prompt
         if job.prompt not in kept:
             kept = f"{kept}\n{job.prompt}"  # All that was asked for is done in one go.
-        await chats.update(job.chat, ChatFields(kept_prompt=kept, kept_prompt_until=now + KEPT_FOR))
+        await chats.update(job.chat, ChatFields(saved_prompt=kept, saved_prompt_until=now + KEPT_FOR))
         key = "example.needs_clip" if job.chat.is_private else "example.needs_clip_in_group"
-        anyway = Button("button.without_clip", RunHeld(job.id))
+        anyway = Button("button.without_clip", RunSaved(job.id))
         raise JobEnded(LocalizedMessage(key, {"prompt": kept}, (anyway,)), JobState.DONE)
 
     async def _has_clip(self, attempt: Attempt) -> bool:
@@ -60,14 +60,14 @@ class AskForClip:
 
 async def apply_pending_example(chats: Chats, attempt: Attempt) -> None:
     """Let a job whose files came without words do the example that was kept; other words drop it."""
-    job, kept = attempt.job, attempt.load(KeptPrompt)
+    job, kept = attempt.job, attempt.load(SavedPrompt)
     if kept is None:
         chat = await chats.get_for(job)
-        if chat.kept_prompt is None or not (job.prompt or job.files or job.payload_as(EditPayload).links):
+        if chat.saved_prompt is None or not (job.prompt or job.files or job.payload_as(EditPayload).links):
             return
-        until = chat.kept_prompt_until
+        until = chat.saved_prompt_until
         is_due = not job.prompt and until is not None and attempt.clock.now() < until
-        kept = KeptPrompt(text=chat.kept_prompt if is_due else "")
+        kept = SavedPrompt(text=chat.saved_prompt if is_due else "")
         await attempt.save(kept)
         await chats.update(job.chat, NOTHING_KEPT)
     if kept.text:

@@ -29,7 +29,7 @@ async def ask_for_prompt(attempt: Attempt, card: SkillCard) -> None:
     offer = (Button("button.run_caption", RunCaption(attempt.job.id)),) if payload.text_not_asked_for else ()
     if payload.is_late:
         message: OutgoingMessage = LocalizedMessage("upload.late", {"n": max(1, len(files))}, offer)
-    elif (files or links) and await attempt.job_queue.questions.job_id(attempt.job.chat) is not None:
+    elif (files or links) and await attempt.job_queue.questions.asking_job_id(attempt.job.chat) is not None:
         # What is written next answers that question.
         key = "upload.spoken_beside_question" if is_spoken(files) else "upload.beside_question"
         message = LocalizedMessage(key, {"n": len(files) + len(links)}, offer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.chats.chats import Account, Chat, ChatFields
+from bot.chats.chats import AccountKind, Chat, ChatFields
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Progress
 from bot.jobs.model import JobKind, JobState, guest_job_id
@@ -18,7 +18,7 @@ class Connected(Checkpoint):
 
     name = "connected"
     session_id: str | None = None  # the project; ``None`` if there is none
-    account: Account = Account.NONE  # the kind of account
+    account: AccountKind = AccountKind.NONE  # the kind of account
     epoch: str | None = None  # of the account
 
 
@@ -44,7 +44,7 @@ class Connect:
         if attempt.job.kind is JobKind.EDIT:
             await attempt.lost.offer_if_undecided(chat)
         is_first = not chat.greeted
-        is_guest = await self._projects.accounts.account_kind_for(chat) is Account.GUEST
+        is_guest = await self._projects.accounts.account_kind_for(chat) is AccountKind.GUEST
         if chat.session_id is None and attempt.job.kind is JobKind.EXPORT and is_guest:
             # Nothing can be there, and a guest account is too scarce to be made for that answer.
             raise JobEnded(nothing_to_export(attempt), JobState.DONE)

@@ -9,14 +9,14 @@ from typing import Final
 
 import structlog
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.buttons import DropRequest, GoOn, GoOnChoice, Retry
 from bot.jobs.checkpoints import AgentAnswered, PromptSent, Turn
 from bot.jobs.generation_choice import RATIOS, choice_message
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage, Seconds, TextMessage, with_lines
 from bot.jobs.model import JobState
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.account_credits import AccountKind
+from bot.jobs.queue.account_credits import ChatAccountKind
 from bot.jobs.queue.credit_limits import BalanceReading, CreditLimits
 from bot.jobs.queue.quotas import seconds_until_reset
 from bot.jobs.steps.service_errors import top_up_buttons
@@ -33,7 +33,7 @@ GENERATION_CREDITS = 100
 EDIT_CREDITS = 50
 """What any other message takes, about."""
 
-_COUNTED: Final[Mapping[Account, AccountKind]] = {Account.OWN: "own", Account.GUEST: "guest"}
+_COUNTED: Final[Mapping[AccountKind, ChatAccountKind]] = {AccountKind.OWN: "own", AccountKind.GUEST: "guest"}
 """Accounts whose use is counted for each; the operator's shows in the falls of its balance."""
 
 PATIENCE_S = 3.0  # for the reading before a message
@@ -56,7 +56,7 @@ class CreditsUse:
     used: int | None = None
     left: int = 0  # credits after it
     reading: CreditsReading | None = None  # the reading after it
-    account: Account = Account.NONE  # whose account it was
+    account: AccountKind = AccountKind.NONE  # whose account it was
 
 
 class TurnCredits:
@@ -78,7 +78,7 @@ class TurnCredits:
 
     async def read(self, project: Project) -> CreditsReading:
         """Return what the project's account has."""
-        is_operators = project.account is Account.OPERATOR
+        is_operators = project.account is AccountKind.OPERATOR
         number = await self._limits.begin_reading() if is_operators else None
         try:
             async with asyncio.timeout(PATIENCE_S):
@@ -143,7 +143,7 @@ class TurnCredits:
         Raises:
             JobEnded: Today's limit does not allow it.
         """
-        if project.account is not Account.OPERATOR:
+        if project.account is not AccountKind.OPERATOR:
             return
         job = self._attempt.job
         is_generation = asks_for_generation(self._turn.prompt or job.prompt)
@@ -167,7 +167,7 @@ class TurnCredits:
 
     async def turns_before(self, project: Project) -> int | None:
         """Count the beginning of a turn of the operator's account, which other chats use too."""
-        is_shared = project.account is Account.OPERATOR
+        is_shared = project.account is AccountKind.OPERATOR
         return await self._projects.operator_token.count_turn() if is_shared else None
 
     async def read_after(self) -> CreditsUse:

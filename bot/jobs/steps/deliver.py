@@ -10,7 +10,7 @@ import structlog
 from bot.chats.chats import CachedResult, Chat, Chats
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import ShowMore
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, SentMessage
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, PendingAnswer, SentMessage
 from bot.jobs.messages import Button, DoneFraction, LocalizedMessage, Progress, with_lines
 from bot.jobs.next_steps import next_buttons
 from bot.jobs.ports import FileGone, Result
@@ -77,12 +77,12 @@ class Deliver:
             await asyncio.wait({attempt.fetching})  # It is whole, and is yet to be moved to its place.
         chat = await self._projects.chats.get_for(attempt.job)
         if chat.is_latest_result(delivered.telegram_chat_id, delivered.message_id):
-            await attempt.delete(HeldAnswer)  # The earlier steps saved it anew.
+            await attempt.delete(PendingAnswer)  # The earlier steps saved it anew.
             return
         await self._delete_earlier(attempt, chat, delivered)
         # In one round trip, with what marks the end last: an attempt that comes after it does nothing any more.
         await asyncio.gather(
-            attempt.delete(HeldAnswer),
+            attempt.delete(PendingAnswer),
             keep_video(self._projects.chats, chat, exported, delivered),
             self._projects.chats.save_latest_result(chat, delivered.telegram_chat_id, delivered.message_id),
         )
@@ -144,7 +144,7 @@ class Deliver:
 
     async def _result(self, attempt: Attempt, exported: Exported) -> Result:
         link = await self._projects.private_link(attempt.job, attempt.lost.report)
-        is_private, held = attempt.job.chat.is_private, attempt.load(HeldAnswer)
+        is_private, held = attempt.job.chat.is_private, attempt.load(PendingAnswer)
         page = await self._projects.project_link(attempt.job.chat) if link is None and is_private else None
         version = await self._version(attempt, exported)
         answer = None if held is None else held.message

@@ -22,8 +22,8 @@ from bot.jobs.checkpoints import (
     AgentAnswered,
     Checkpoint,
     Exported,
-    HeldAnswer,
     LinkReason,
+    PendingAnswer,
     RawDraft,
     RenderStarted,
     worked_since,
@@ -39,7 +39,7 @@ from bot.jobs.steps.connect import nothing_to_export
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.timeline import unplaced_message
-from bot.jobs.steps.version_to_render import unmet, version_to_render
+from bot.jobs.steps.version_to_render import unmet_output_options, version_to_render
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded
 from bot.media.shrink import MAX_SOURCE_BYTES
 from bot.nemo.answers import ProjectState
@@ -153,9 +153,9 @@ class Export:
                 if attempt.job.kind is JobKind.EXPORT:
                     raise JobEnded(_nothing_on_timeline(attempt, state), JobState.DONE)
                 return await attempt.lost.end_if_lost_since_asked()
-            if asked := unmet(attempt.job.payload_as(ExportPayload).output, draft):
+            if asked := unmet_output_options(attempt.job.payload_as(ExportPayload).output, draft):
                 params: dict[str, Param] = {"asked": ", ".join(one.upper() for one in asked)}
-                await attempt.save(HeldAnswer(message=LocalizedMessage("export.output", params)))
+                await attempt.save(PendingAnswer(message=LocalizedMessage("export.output", params)))
             chat = await chats.get_for(attempt.job)
             suggestions = (
                 ()

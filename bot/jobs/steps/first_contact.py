@@ -2,7 +2,7 @@
 
 import structlog
 
-from bot.chats.chats import Account, ChatFields
+from bot.chats.chats import AccountKind, ChatFields
 from bot.jobs.messages import DoneFraction, Progress
 from bot.jobs.model import JobKind
 from bot.jobs.payloads import LinkPayload
@@ -31,7 +31,7 @@ class FirstContact:
     async def __call__(self, attempt: Attempt) -> None:
         projects, job = self._projects, attempt.job
         chat = await projects.chats.get_for(job)
-        is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST
+        is_guest = await projects.accounts.account_kind_for(chat) is AccountKind.GUEST
         needs_account = job.kind is JobKind.LINK and job.payload_as(LinkPayload).opens_project
         if chat.greeted or (is_guest and not needs_account):
             return

@@ -64,7 +64,7 @@ async def wait_until_quiet(attempt: Attempt, gathered: GatheredJob) -> GatheredJ
         if left_s <= 0:
             break
         await attempt.clock.sleep(left_s)
-        if gathered.is_words_alone:
+        if gathered.is_text_only:
             break  # Closing the job finds what came meanwhile.
         version, gathered = gathered.version, await attempt.gathered()
         if gathered.version == version:

@@ -1,6 +1,6 @@
 """Log a chat out of its own account."""
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobState
@@ -36,6 +36,6 @@ class Logout:
         await wait_for_other_topics(attempt)
         await self._projects.accounts.clear_own_token(key)
         account = await self._projects.accounts.account_kind_for(await chats.get(key))
-        kind = "operator" if account is Account.OPERATOR else "anonymous"
+        kind = "operator" if account is AccountKind.OPERATOR else "anonymous"
         lines = new_project_line(left_project=started.left_project)
         await attempt.responder.send("logout", ListMessage(LocalizedMessage(f"logout.done_{kind}"), lines))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import Export as ExportButton
 from bot.jobs.buttons import RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, HeldAnswer, KeptDraft
+from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, KeptDraft, PendingAnswer
 from bot.jobs.messages import Button, DoneFraction, ListMessage, LocalizedMessage, OutgoingMessage, Progress
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
@@ -135,9 +135,9 @@ class MakeVariations:
     ) -> None:
         """Save the message about the finished versions, for a job that is cancelled or ends before its album."""
         if made:
-            await attempt.save(HeldAnswer(message=_so_far(made, names)))
+            await attempt.save(PendingAnswer(message=_so_far(made, names)))
         else:
-            await attempt.delete(HeldAnswer)
+            await attempt.delete(PendingAnswer)
 
     async def _make(self, attempt: Attempt, names: Sequence[LocalizedMessage]) -> VariationEnded:
         """Take the steps of one version.
@@ -213,7 +213,7 @@ class MakeVariations:
         chat = await self._projects.chats.get_for(attempt.job)
         for result, delivered in zip(results, sent, strict=True):
             await keep_video(self._projects.chats, chat, result.exported, delivered)
-        await attempt.delete(HeldAnswer)
+        await attempt.delete(PendingAnswer)
         versions = await self._projects.chats.versions.all(attempt.job.chat, made[max(made)].mark)
         latest = versions[-1].number if versions else 0
         await attempt.responder.send("choice", _choice(attempt, names, latest))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, with_lines
 from bot.jobs.model import JobKind, QueueName, follow_up_job_id, message_job
@@ -62,7 +62,7 @@ class NewProject:
             await self._projects.leave(attempt.job.chat)
             await attempt.save(SessionForgotten())
         # What the agent asked about is gone with the project.
-        if (job_id := await attempt.job_queue.questions.job_id(attempt.job.chat)) is not None:
+        if (job_id := await attempt.job_queue.questions.asking_job_id(attempt.job.chat)) is not None:
             await attempt.job_queue.cancel(attempt.job.chat, QueueName.MAIN, job_id)
         await attempt.responder.send("new", begin)
         if has_request:
@@ -101,7 +101,7 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
         await attempt.job_queue.enqueue([edit], f"{job.id}:asked")
     except (QueueFull, QuotaExceeded) as refused:
         held_id = follow_up_job_id(job.id, chat.topic_id or 0)
-        offer = _why_held(attempt, refused, Button("button.run_arrived", RunHeld(held_id)))
+        offer = _why_held(attempt, refused, Button("button.run_arrived", RunSaved(held_id)))
         held = message_job(
             chat,
             offer,
@@ -112,7 +112,10 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
         )
         payload = MessagePayload(message=offer, links=asked.links)
         held = replace(held, prompt=job.prompt, files=job.files, payload=payload)
-        await attempt.job_queue.enqueue([held], f"{job.id}:told")
+        try:
+            await attempt.job_queue.enqueue([held], f"{job.id}:told")
+        except QueueFull:  # Nor for that: the person still has their message.
+            await attempt.responder.send("not_held", LocalizedMessage("error.queue_full"))
 
 
 def _why_held(

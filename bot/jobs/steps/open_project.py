@@ -43,7 +43,7 @@ class OpenProject:
             await attempt.responder.send("opened", LocalizedMessage("projects.in_topic", name))
             return await say_in_topic(attempt, ChatKey(key.chat_id, project.topic_id), here)
         # What the agent asked about is not in the project that follows.
-        if (job_id := await attempt.job_queue.questions.job_id(key)) is not None:
+        if (job_id := await attempt.job_queue.questions.asking_job_id(key)) is not None:
             await attempt.job_queue.cancel(key, QueueName.MAIN, job_id)
         if not await projects.go_back(key, project):
             await attempt.lost.end(ProjectLoss(project.session_id))

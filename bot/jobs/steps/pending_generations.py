@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from bot.jobs.steps.agent_tools import EDITING, GENERATING, LOOKING, stage_of
 from bot.nemo.events import ToolCall, ToolResult
+from bot.nemo.questions import asks
 from bot.nemo.tool_results import Outcome, outcome_of
 
 
@@ -55,6 +56,8 @@ class PendingGenerations:
             if not event.call_id or all(call.call_id != event.call_id for call in self._calls):
                 self._calls.append(_of(event.call_id, event.name, is_long_running=event.is_long_running))
             return False
+        if asks(event.name):
+            return False  # It waits for a person.
         call = self._call_of(event)
         if call is None:
             call = _of(event.call_id, event.name)

@@ -11,7 +11,7 @@ from math import ceil
 
 import structlog
 
-from bot.chats.chats import Account, Chat
+from bot.chats.chats import AccountKind, Chat
 from bot.jobs.buttons import Export, Retry
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 BILLING_PATH = "/dashboard/billing"  # of the web site: where credits are topped up and plans are changed
 
-_REFUSED = {Account.OWN: "error.token_refused_own", Account.OPERATOR: "error.token_refused"}
+_REFUSED = {AccountKind.OWN: "error.token_refused_own", AccountKind.OPERATOR: "error.token_refused"}
 """Texts for a refused token that only its owner can renew."""
 
 
@@ -107,14 +107,14 @@ async def register_buttons(projects: Projects, chat: Chat) -> tuple[Button, ...]
     Anyone who registers with it owns the guest's projects, so it is only for the person of a private chat, or for an
     admin of the group.
     """
-    if chat.account is not Account.GUEST:
+    if chat.account is not AccountKind.GUEST:
         return ()
     return (Button("button.register", url=await projects.register_link(chat)),)
 
 
 async def top_up_buttons(projects: Projects, chat: Chat, label: str = "button.top_up") -> tuple[Button, ...]:
     """Return the button that gets a chat more credits or another plan, if the chat can do something about it."""
-    if chat.account is Account.OWN:
+    if chat.account is AccountKind.OWN:
         return (Button(label, url=f"{projects.options.web_url.rstrip('/')}{BILLING_PATH}"),)
     return await register_buttons(projects, chat) if chat.key.is_private else ()
 
@@ -122,9 +122,9 @@ async def top_up_buttons(projects: Projects, chat: Chat, label: str = "button.to
 async def _account_message(projects: Projects, group: str, chat: Chat, label: str) -> LocalizedMessage:
     """Say what an account lacks, by its kind, with a button for what to do next."""
     match chat.account:
-        case Account.OWN:
+        case AccountKind.OWN:
             kind = "own"
-        case Account.OPERATOR:
+        case AccountKind.OPERATOR:
             kind = "operator"
         case _:
             kind = "anonymous" if chat.key.is_private else "group"

@@ -1,6 +1,6 @@
 """Show how many credits are left."""
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.buttons import Retry
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.steps.service_errors import register_buttons
@@ -19,7 +19,7 @@ class ShowCredits:
     async def __call__(self, attempt: Attempt) -> None:
         projects = self._projects
         chat = await projects.chats.get(attempt.job.chat)
-        is_guest = await projects.accounts.account_kind_for(chat) is Account.GUEST
+        is_guest = await projects.accounts.account_kind_for(chat) is AccountKind.GUEST
         if is_guest and chat.token is None:
             # Guest accounts are too scarce for a mere question.
             none_yet = ListMessage(LocalizedMessage("credits.none_yet"), (LocalizedMessage("credits.costs"),))
@@ -35,7 +35,7 @@ class ShowCredits:
             "frozen": round(credits_.frozen or 0),
             "total": round(credits_.total or credits_.available),
         }
-        account = "own" if chat.account is Account.NONE else str(chat.account)
+        account = "own" if chat.account is AccountKind.NONE else str(chat.account)
         await attempt.responder.send(
             "credits",
             PrivateMessage(

@@ -1,6 +1,6 @@
 """Show where the project opens in a browser."""
 
-from bot.jobs.buttons import Retry, RunHeld
+from bot.jobs.buttons import Retry, RunSaved
 from bot.jobs.checkpoints import UploadAwaited
 from bot.jobs.messages import Button, LocalizedMessage, PrivateMessage
 from bot.jobs.model import JobState
@@ -45,7 +45,7 @@ class ShowLink:
             state = await projects.get_state(job)
             before = job.payload_as(LinkPayload).uploads_before or state.uploads_digest
             await attempt.save(UploadAwaited(digest_before=before, session_id=chat.session_id))
-            key, buttons = "link.here_to_upload", (*buttons, Button("button.uploaded", RunHeld(job.id)))
+            key, buttons = "link.here_to_upload", (*buttons, Button("button.uploaded", RunSaved(job.id)))
         message = LocalizedMessage(key, buttons=buttons)
         await attempt.responder.send("link", PrivateMessage(message, (LocalizedMessage("link.in_private"),)))
         if key == "link.here_to_upload":

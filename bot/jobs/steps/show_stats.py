@@ -27,7 +27,7 @@ class ShowStats:
 
     async def __call__(self, attempt: Attempt) -> None:
         statistics = attempt.job_queue.statistics
-        today = await statistics.today()
+        today = await statistics.day_totals()
         waiting, _ = await statistics.waiting()
         left = max(GUEST_ACCOUNTS_PER_WEEK - await self._guest_accounts.used_this_week(), 0)
         lines = [
@@ -46,7 +46,7 @@ class ShowStats:
         if today.top_people:
             most = ", ".join(f"{person} ({requests})" for person, requests in today.top_people)
             lines.append(LocalizedMessage("stats.top", {"people": most}))
-        yesterday = await statistics.today(days_ago=1)
+        yesterday = await statistics.day_totals(days_ago=1)
         lines.append(
             LocalizedMessage("stats.yesterday", {"jobs": yesterday.requests, "credits": yesterday.credits})
         )

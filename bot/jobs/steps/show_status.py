@@ -131,7 +131,7 @@ async def _waiting(attempt: Attempt) -> tuple[tuple[LocalizedMessage, ...], tupl
 async def _question(attempt: Attempt) -> ListMessage | None:
     """Return the agent's open question again: the message with it may be far up."""
     job_queue = attempt.job_queue
-    job_id = await job_queue.questions.job_id(attempt.job.chat)
+    job_id = await job_queue.questions.asking_job_id(attempt.job.chat)
     asking = None if job_id is None else await job_queue.find(attempt.job.chat, job_id)
     question_id = None if asking is None else await job_queue.questions.open_question_id(asking.job)
     if asking is None or question_id is None:
@@ -154,7 +154,7 @@ async def _work(attempt: Attempt) -> tuple[LocalizedMessage, ...]:
         if first is not None and first.state is JobState.QUEUED:
             return (LocalizedMessage("status.paused", {"n": len(job_ids)}),)
     # A job's state may lag briefly, until the worker lets go of it.
-    asking = await attempt.job_queue.questions.job_id(attempt.job.chat)
+    asking = await attempt.job_queue.questions.asking_job_id(attempt.job.chat)
     lines = [LocalizedMessage("status.asking")] if asking in job_ids else []
     states = [
         one.state

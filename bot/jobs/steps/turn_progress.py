@@ -28,8 +28,8 @@ class TurnProgress:
         self._usual_times = usual_times
         self._known: Mapping[TimedStage, tuple[float, ...]] = BEFORE_LEARNING_S
         self._began_s = attempt.clock.monotonic_s()
-        self._work = TimedStage.EDIT
-        self._times_s = self._known[self._work]
+        self._timed_stage = TimedStage.EDIT
+        self._times_s = self._known[self._timed_stage]
         has_files = attempt.load(Uploaded, FILES) or attempt.load(Uploaded, LINKS)
         self._fraction = DoneFraction.READ if has_files else DoneFraction.CONNECTED
 
@@ -37,13 +37,13 @@ class TurnProgress:
         """Begin to count: the message goes to the agent now."""
         self._known = await self._usual_times.load()
         self._began_s = self._attempt.clock.monotonic_s()
-        self._times_s = self._known[self._work]
+        self._times_s = self._known[self._timed_stage]
         self.show("progress.turn")
 
     def show(
         self,
         stage: str,
-        work: TimedStage = TimedStage.EDIT,
+        timed_stage: TimedStage = TimedStage.EDIT,
         preview: Callable[[], str] | None = None,
         readable_s: float = 0.0,
     ) -> None:
@@ -51,14 +51,14 @@ class TurnProgress:
 
         Args:
             stage: Key of its text.
-            work: What the agent is doing.
+            timed_stage: What the agent is doing, as it is timed.
             preview: Returns the agent's words so far.
             readable_s: Seconds for which the text stays, above the stages that follow.
         """
-        usual_s = median(self._known[work])
-        if usual_s > median(self._known[self._work]):
-            self._work, elapsed_s = work, self._attempt.clock.monotonic_s() - self._began_s
-            longer = tuple(time_s - elapsed_s for time_s in self._known[work] if time_s > elapsed_s)
+        usual_s = median(self._known[timed_stage])
+        if usual_s > median(self._known[self._timed_stage]):
+            self._timed_stage, elapsed_s = timed_stage, self._attempt.clock.monotonic_s() - self._began_s
+            longer = tuple(time_s - elapsed_s for time_s in self._known[timed_stage] if time_s > elapsed_s)
             self._times_s = longer or (LEAST_LEFT * usual_s,)
         estimates_s = () if readable_s else self._times_s
         expected_s = median(self._times_s)
@@ -70,7 +70,7 @@ class TurnProgress:
 
     async def learn(self) -> None:
         """Note how long the turn took, which has ended well."""
-        await self._usual_times.learn(self._work, self._attempt.clock.monotonic_s() - self._began_s)
+        await self._usual_times.learn(self._timed_stage, self._attempt.clock.monotonic_s() - self._began_s)
 
     def _report(self, stage: str, expected_s: float, **fields: Any) -> None:
         self._attempt.responder.report_progress(

@@ -50,7 +50,7 @@ from bot.jobs.refusal_messages import (
 from bot.jobs.steps.add_brand import add_brand
 from bot.jobs.steps.ask_for_clip import apply_pending_example
 from bot.jobs.steps.ask_for_prompt import ask_for_prompt
-from bot.jobs.steps.confirmed_upload import confirmed, upload_failed
+from bot.jobs.steps.confirmed_upload import LINK_LOOKS, confirmed, upload_failed
 from bot.jobs.steps.gather import apply_parts, wait_until_quiet
 from bot.jobs.steps.known_files import without_known_files
 from bot.jobs.steps.upload_meter import UploadMeter, files_to_upload
@@ -130,7 +130,7 @@ class _Uploading:
             if held is not None:
                 await WaitingCheckpoints(self._attempt.job_queue, held.job).save(UploadUsed())
         gathered = self._attempt.last_gathered
-        if not gathered.is_words_alone:
+        if not gathered.is_text_only:
             gathered = await self._attempt.gathered()  # All that is here goes in one request.
         while True:
             # While the rest of an album is still to come, Telegram gets ready what is here.
@@ -213,6 +213,8 @@ class _Uploading:
                 self._state,
                 state,
                 nemo.upload_urls(project.credentials, project.session_id, links),
+                links,
+                LINK_LOOKS,
             )
 
         self._attempt.responder.report_progress(
@@ -257,7 +259,7 @@ class _Uploading:
                 opened = await _without_replaced(self._attempt, opened)
                 if not opened:
                     return
-                times_s = (await self._usual_times.load())[TimedStage.READING]
+                times_s = (await self._usual_times.load())[TimedStage.UPLOAD_ANSWER]
                 meter = UploadMeter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 nemo = self._projects.nemo
@@ -266,10 +268,11 @@ class _Uploading:
                     self._state,
                     state,
                     nemo.upload_files(project.credentials, project.session_id, chunks),
+                    [file.name for file in opened.values()],
                 )
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
-                    await self._usual_times.learn(TimedStage.READING, took_s)
+                    await self._usual_times.learn(TimedStage.UPLOAD_ANSWER, took_s)
                 accepted = _accepted(opened, answer)
                 await self._save_uploaded(FILES, size_bytes, _uploaded_files(accepted, answer))
                 await self._leave_out_refused(opened.keys() - accepted.keys())

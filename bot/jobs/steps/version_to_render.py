@@ -22,7 +22,7 @@ _LEAST_HEIGHTS = {"hd": 720, "高清": 720, "全高清": 1080, "超高清": 2160
 _OTHER = re.compile(r"m4v|mov|avi|webm|mkv|gif|mp3|wav|\d+(?:fps|帧)|h\.?265|hevc")
 
 
-def unmet(output: Iterable[str], draft: Draft) -> tuple[str, ...]:
+def unmet_output_options(output: Iterable[str], draft: Draft) -> tuple[str, ...]:
     """Return what an export of a draft won't be: resolutions other than its own, and formats other than MP4.
 
     The service takes neither from anybody.

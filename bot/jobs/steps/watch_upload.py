@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import UploadAwaited, UploadUsed
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobKind, QueueName, follow_up_job_id
@@ -47,7 +47,7 @@ class WatchUpload:
         else:
             if state.uploads_digest != awaited.digest_before:
                 prompt = bounded(held.job.prompt, _PROMPT_CHARS)
-                do_it = Button("button.run_arrived", RunHeld(held.job.id))
+                do_it = Button("button.run_arrived", RunSaved(held.job.id))
                 message = LocalizedMessage("upload.arrived", {"prompt": prompt}, (do_it,))
                 return await attempt.responder.send("arrived", message)
         await look_later(attempt, held.job, payload.look + 1)

@@ -16,8 +16,8 @@ from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import (
     PROGRESS_MESSAGE,
     AgentAnswered,
-    HeldAnswer,
     MessageSend,
+    PendingAnswer,
     PromptSent,
     Turn,
 )
@@ -309,11 +309,14 @@ class JobRunner:
             log.info("job.step", step=step.name, outcome=str(outcome), took_s=round(took_s, 3))
 
     async def _show_cancelled(self, attempt: Attempt) -> JobState:
-        held = attempt.load(HeldAnswer)
+        held = attempt.load(PendingAnswer)
         try:
             with contextlib.suppress(ChatGone):
                 # First: its edits may be what Telegram asks to wait for.
-                await attempt.responder.finish_progress(LocalizedMessage("progress.cancelled"))
+                is_unseen = await self._job_queue.is_taken_back(attempt.job)
+                await attempt.responder.finish_progress(
+                    None if is_unseen else LocalizedMessage("progress.cancelled")
+                )
                 await attempt.responder.conclude(is_done=False)
                 await close_questions(attempt.responder, attempt, attempt.load(AgentAnswered))
                 if held is not None and attempt.job.kind is JobKind.EDIT:
@@ -384,7 +387,7 @@ def _outcome_of(error: BaseException, attempt: Attempt) -> str:
 
 async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> None:
     """Send a job's last message, in one with the answer that waited for a video that did not come."""
-    held = attempt.load(HeldAnswer)
+    held = attempt.load(PendingAnswer)
     if isinstance(message, PrivateMessage) and attempt.job.chat.is_private:
         message = message.message
     match message:

@@ -33,7 +33,7 @@ async def update_metrics(
     count, age_s = await statistics.waiting()
     metrics.QUEUE.set(count)
     metrics.QUEUE_AGE.set(age_s)
-    today, left = await statistics.today(), await statistics.credits_left()
+    today, left = await statistics.day_totals(), await statistics.credits_left()
     metrics.REQUESTS_TODAY.set(today.requests)
     metrics.CREDITS_TODAY.set(today.credits)
     metrics.CREDITS_LEFT.set(math.nan if left is None else left)

@@ -41,7 +41,7 @@ class CancelHandlers(HandlerFamily):
         chat, job_queue = chat_key_of(message_of(update)), self._job_queue
         jobs = await job_queue.current_jobs(chat, QueueName.MAIN)
         if not jobs:
-            until = (await self._chats.get(chat)).kept_prompt_until
+            until = (await self._chats.get(chat)).saved_prompt_until
             # A template or example for the next file.
             is_waiting = until is not None and self._clock.now() < until
             await self._chats.update(chat, NOTHING_KEPT)

@@ -111,7 +111,7 @@ class EditedMessageHandlers(HandlerFamily):
         offer = await self.job_behind(press, action.job_id)
         if not isinstance(offer.payload, MessagePayload):
             return PressReply("toast.old_button")
-        job = await self.held_job(press, offer)
+        job = await self.saved_job(press, offer)
         if job is not None:
             files, links = offer.files, list(offer.payload.links)
             old = await self._job_queue.find(offer.chat, offer.payload.edited_job_id)

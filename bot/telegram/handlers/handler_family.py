@@ -166,7 +166,7 @@ class HandlerFamily(ABC):
             press, JobKind.EDIT, prompt=prompt, payload=EditPayload(pressed=_trace_of(press), **fields)
         )
 
-    async def held_job(self, press: Press, held: Job) -> Job | None:
+    async def saved_job(self, press: Press, held: Job) -> Job | None:
         """Make the job of a request that another job holds; it replies to that job's message, not to the press."""
         job = await self.prompt_job(press, held.prompt)
         return job and replace(

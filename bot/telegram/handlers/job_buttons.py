@@ -24,8 +24,8 @@ from bot.jobs.buttons import (
     Retry,
     RunCaption,
     RunExample,
-    RunHeld,
     RunOffer,
+    RunSaved,
     RunScreenButton,
     RunSuggestion,
     ShowCredits,
@@ -105,7 +105,7 @@ class JobButtons(HandlerFamily):
             self._on_press(self._keep_extras, KeepExtras),
             self._on_press(self._drop, DropRequest),
             self._on_press(self._run_own_words, RemoveExtra, RunOffer, RunScreenButton, RunCaption, UseVoice),
-            self._on_press(self._run_held, RunHeld),
+            self._on_press(self._run_saved, RunSaved),
             self._on_press(self._retry, Retry),
             self._on_press(self._resume_decided, GoOn),
         ]
@@ -267,9 +267,9 @@ class JobButtons(HandlerFamily):
             return PressReply("toast.old_button")
         return await self.send_prompt(press, await self.prompt_job(press, prompt, **spoken), buttons=buttons)
 
-    async def _run_held(self, press: Press, action: RunHeld) -> PressReply:
+    async def _run_saved(self, press: Press, action: RunSaved) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)
-        job = await self.held_job(press, old)
+        job = await self.saved_job(press, old)
         if job is not None:
             files = (await not_uploaded(job_queue, self._chats, old))[0]
             awaited = await job_queue.load_checkpoint(old, UploadAwaited)

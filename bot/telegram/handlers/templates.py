@@ -86,7 +86,7 @@ class TemplateHandlers(HandlerFamily):
             reply = await self.show_view(press, waits)
             until = self._clock.now() + KEPT_FOR
             await self._chats.update(
-                press.chat, ChatFields(kept_prompt=template.prompt, kept_prompt_until=until)
+                press.chat, ChatFields(saved_prompt=template.prompt, saved_prompt_until=until)
             )
             return reply
         return await self.send_prompt(press, await self.prompt_job(press, template.prompt, needs_clip=True))

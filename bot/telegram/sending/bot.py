@@ -15,7 +15,7 @@ from telegram.ext import ExtBot
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from telegram.warnings import PTBUserWarning
 
-from bot.runtime.hosts import AllowedHosts, is_link
+from bot.runtime.hosts import AllowedHosts, may_be_linked
 from bot.runtime.http import Transport
 from bot.telegram.sending.rate_limiter import RateLimitArgs, RateLimiter
 
@@ -129,7 +129,7 @@ class TelegramBot(ExtBot[RateLimitArgs]):
 
     def may_link(self, url: str) -> bool:
         """Return whether an address may stand behind a button."""
-        return is_link(url, self._link_hosts)
+        return may_be_linked(url, self._link_hosts)
 
 
 def new_bot(

@@ -7,7 +7,7 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, SwitchInlineQue
 
 from bot.jobs.buttons import pack
 from bot.jobs.messages import Button
-from bot.runtime.hosts import is_link
+from bot.runtime.hosts import may_be_linked
 from bot.words import Words
 
 PER_ROW = 2
@@ -20,7 +20,7 @@ HALF_ROW_COLUMNS = 20
 
 
 def keyboard(
-    buttons: Sequence[Button], words: Words, may_link: Callable[[str], bool] = is_link
+    buttons: Sequence[Button], words: Words, may_link: Callable[[str], bool] = may_be_linked
 ) -> InlineKeyboardMarkup | None:
     """Return an inline keyboard: rows of three short buttons, of two that can be read on a phone, or of one.
 

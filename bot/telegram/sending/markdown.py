@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from telegram import MessageEntity
 from telegram.constants import MessageLimit
 
-from bot.runtime.hosts import ascii_host, is_link
+from bot.runtime.hosts import ascii_host, may_be_linked
 
 if TYPE_CHECKING:
     from telegramify_markdown import MessageEntity as RawEntity
@@ -268,7 +268,7 @@ def _usable(raw: list[RawEntity], text: str) -> list[MessageEntity]:
 def _may_lead(text: str, url: str) -> bool:
     """Return whether a text may carry a link: if the text names a host, the link must lead there."""
     # Telegram refuses the whole message for one URL that it can't parse.
-    if not is_link(url):
+    if not may_be_linked(url):
         return False
     named = _NAMED_HOST.match(text.strip())
     return named is None or _host(f"//{named[1]}") == _host(url)

@@ -58,7 +58,7 @@ class MemoryQuestions:
     answers: list[tuple[str, str, list[str]]] = field(default_factory=list)
     marks: list[str] = field(default_factory=list)
 
-    async def job_id(self, chat: object) -> str | None:
+    async def asking_job_id(self, chat: object) -> str | None:
         return self.asking
 
     async def ask(self, job: Job, attempt: int, number: str) -> None:
@@ -253,7 +253,10 @@ class RecordingResponder:
             await result.arriving.wait_for_end()
         self.delivered.append((idempotency_key, result))
         return SentMessage(
-            file_id="" if result.exported.link else "file of the result", message_id=77, telegram_chat_id=4711
+            file_id="" if result.exported.link else "file of the result",
+            picture_id="its cover",
+            message_id=77,
+            telegram_chat_id=4711,
         )
 
     async def deliver_album(

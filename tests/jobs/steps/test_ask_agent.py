@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from typing import Any
 from unittest.mock import AsyncMock
@@ -14,8 +15,8 @@ from bot.jobs.checkpoints import (
     AFTER,
     FILES,
     AgentAnswered,
-    HeldAnswer,
     KeptDraft,
+    PendingAnswer,
     PromptSent,
     QuestionAnswer,
     Turn,
@@ -61,9 +62,9 @@ async def ask(rig: Rig, attempt: Attempt) -> str:
     return ""
 
 
-def held_answer(attempt: Attempt) -> TextMessage:
+def pending_answer(attempt: Attempt) -> TextMessage:
     """The answer that goes out with the video, or with the news that there is none."""
-    held = attempt.load(HeldAnswer)
+    held = attempt.load(PendingAnswer)
     assert held is not None
     return held.message
 
@@ -78,7 +79,7 @@ async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> N
     assert answered is not None
     assert not answered.failed
     assert answered.has_changed
-    assert isinstance(held_answer(attempt), AgentMessage)
+    assert isinstance(pending_answer(attempt), AgentMessage)
     assert rig.responder.sent == {}
 
 
@@ -114,7 +115,7 @@ async def test_an_attempt_that_died_while_asking_finds_what_the_agent_did(rig: R
     attempt = rig.attempt(rig.job(prompt="add a title"), PromptSent(draft_digest=digest(a_draft(VIDEO))))
     await ask(rig, attempt)
     assert await rig.nemo.messages() == []
-    message = held_answer(attempt)
+    message = pending_answer(attempt)
     assert isinstance(message, ListMessage)
     assert message.heading.key == "answer.silent_edit"
 
@@ -134,7 +135,7 @@ async def test_a_process_that_dies_while_a_file_comes_leaves_the_words_and_the_r
     following = again(attempt)
     assert await ask(rig, following) == ""
     assert len(await rig.nemo.messages()) == 1
-    message = held_answer(following)
+    message = pending_answer(following)
     assert isinstance(message, AgentMessage)
     assert message.markdown == "The cover follows."
     answered = following.load(AgentAnswered)
@@ -152,7 +153,7 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     await rig.nemo.script(scripts.silent_edit("trim it to 1 second"))
     attempt = rig.attempt(rig.job(prompt="trim it"))
     await ask(rig, attempt)
-    answer = rig.responder.sent.get("answer") or held_answer(attempt)
+    answer = rig.responder.sent.get("answer") or pending_answer(attempt)
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
@@ -312,7 +313,7 @@ async def test_words_on_the_timeline_do_not_stand_for_the_video_that_was_announc
     assert answered is not None
     assert answered.has_changed
     assert answered.still_generating
-    assert attempt.load(HeldAnswer) is None
+    assert attempt.load(PendingAnswer) is None
     answer = rig.responder.sent["answer"]
     assert isinstance(answer, AgentMessage)
     assert answer.lines[-1].key == "answer.still_generating"
@@ -327,6 +328,31 @@ async def test_a_question_does_not_wait_for_a_video_that_was_announced(
     await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [MUSIC]}}])
     with pytest.raises(JobSuspended):
         await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [[{"ask": {"questions": [MUSIC]}}, *BUSY], [*BUSY, {"ask": {"questions": [MUSIC]}}]],
+    ids=["error behind", "error before"],
+)
+async def test_a_question_beside_an_error_is_asked(rig: Rig, script: Script) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(script)
+    with pytest.raises(JobSuspended):
+        await ask(rig, rig.attempt(rig.job(prompt="add music")))
+
+
+@pytest.mark.parametrize(
+    ("result", "is_asked"), [({"answer": "Calm"}, False), ({"status": "shown"}, True), (None, True)]
+)
+async def test_only_an_answer_of_the_agents_own_closes_its_question(
+    rig: Rig, result: object, is_asked: bool
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    tool = {"name": "ask_question", "args": {"questions": [MUSIC]}, "result": result}
+    await rig.nemo.script([{"tool": tool}, {"text": "Here it is."}])
+    with pytest.raises(JobSuspended) if is_asked else contextlib.nullcontext():
+        await ask(rig, rig.attempt(rig.job(prompt="add music")))
 
 
 @pytest.mark.parametrize("words", [[], [{"text": "I begin."}]])
@@ -462,7 +488,7 @@ async def test_an_answer_that_is_lost_ends_the_job_with_a_retry(rig: Rig) -> Non
     attempt = rig.attempt(rig.job(prompt="trim it"), (AgentTextSoFar(text="I begin."), ""))
     assert await ask(rig, attempt) == "error.stream_lost"
     assert len(await rig.nemo.messages()) == 1
-    assert held_answer(attempt) == AgentMessage("I begin.")  # It goes out with the error.
+    assert pending_answer(attempt) == AgentMessage("I begin.")  # It goes out with the error.
 
 
 UNREADABLE: dict[str, dict[str, Any]] = {
@@ -504,7 +530,7 @@ async def test_what_was_paid_for_is_never_asked_for_again_where_the_project_cann
     assert answered is not None
     assert answered.has_changed
     assert len(await rig.nemo.messages()) == 1
-    held_answer(attempt)  # It waits for the export, which costs nothing.
+    pending_answer(attempt)  # It waits for the export, which costs nothing.
 
 
 @pytest.mark.parametrize(
@@ -522,7 +548,7 @@ async def test_credits_that_cannot_be_read_do_not_keep_the_video(rig: Rig, fault
     attempt = rig.attempt(rig.job(prompt=TRIM))
     with stamina.set_testing(True, attempts=3):  # without its pauses
         assert await ask(rig, attempt) == ""
-    held_answer(attempt)
+    pending_answer(attempt)
 
 
 async def test_what_is_left_for_a_generation_is_not_told_to_a_group(rig: Rig) -> None:
@@ -583,7 +609,7 @@ async def test_an_error_after_the_agent_began_to_work_sends_no_second_message(
     # It was paid for: a second message would be paid again.
     assert len(await rig.nemo.messages()) == 1
     if "text" in work[0]:
-        assert held_answer(attempt) == AgentMessage("I begin.")
+        assert pending_answer(attempt) == AgentMessage("I begin.")
 
 
 async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -> None:
@@ -614,7 +640,7 @@ async def test_only_extras_that_were_not_there_before_can_be_removed(rig: Rig) -
     )
     await rig.open_project()
     await ask(rig, attempt)
-    answer = held_answer(attempt)
+    answer = pending_answer(attempt)
     assert isinstance(answer, AgentMessage)
     assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_text"]
     # Each track once: what changed is not listed beside them.
@@ -632,7 +658,7 @@ async def test_an_added_voice_is_not_offered_for_removal_as_music(rig: Rig) -> N
     )
     await rig.open_project()
     await ask(rig, attempt)
-    answer = held_answer(attempt)
+    answer = pending_answer(attempt)
     assert isinstance(answer, AgentMessage)
     assert [button.label for button in answer.buttons] == ["button.keep", "button.strip_other"]
 
@@ -657,7 +683,7 @@ async def test_an_error_after_a_change_is_no_end_of_the_job(rig: Rig) -> None:
     await rig.nemo.script([{"edit": "trim it to 1 second"}, {"text": "I trimmed it."}, *BUSY])
     attempt = rig.attempt(rig.job(prompt="trim it"))
     assert await ask(rig, attempt) == ""
-    answer = held_answer(attempt)
+    answer = pending_answer(attempt)
     assert isinstance(answer, AgentMessage)
     assert answer.markdown == "I trimmed it."
     stopped, credits_used = answer.lines[-2:]

@@ -16,11 +16,13 @@ EXAMPLE = "Put me on a beach"
 
 async def keep(rig: Rig, *, minutes: float = 60) -> None:
     until = rig.clock.now() + timedelta(minutes=minutes)
-    await rig.projects.chats.update(rig.job().chat, ChatFields(kept_prompt=EXAMPLE, kept_prompt_until=until))
+    await rig.projects.chats.update(
+        rig.job().chat, ChatFields(saved_prompt=EXAMPLE, saved_prompt_until=until)
+    )
 
 
 async def kept(rig: Rig) -> str | None:
-    return (await rig.projects.chats.get(rig.job().chat)).kept_prompt
+    return (await rig.projects.chats.get(rig.job().chat)).saved_prompt
 
 
 @pytest.mark.parametrize("has_clip", [True, False])

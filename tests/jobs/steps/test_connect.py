@@ -1,6 +1,6 @@
 import pytest
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.steps.connect import Connect, Connected
@@ -14,7 +14,7 @@ async def test_the_first_request_gets_a_project_and_a_welcome(rig: Rig) -> None:
     (session,) = await rig.nemo.sessions()
     connected = attempt.load(Connected)
     assert connected is not None
-    assert (connected.session_id, connected.account) == (session.id, Account.GUEST)
+    assert (connected.session_id, connected.account) == (session.id, AccountKind.GUEST)
     assert rig.responder.stages == ["setup.working", "setup.ready"]
     assert rig.responder.sent == {}
 
@@ -28,7 +28,7 @@ async def test_a_later_request_uses_the_same_project_without_a_word(rig: Rig) ->
 
 
 async def test_the_chat_is_told_when_another_account_begins_a_new_project(rig: Rig) -> None:
-    before = Connected(session_id="of the operator", account=Account.OPERATOR)
+    before = Connected(session_id="of the operator", account=AccountKind.OPERATOR)
     attempt = rig.attempt(None, before)
     await Connect(rig.projects)(attempt)
     assert rig.responder.sent == {"new_project": LocalizedMessage("account.new_project")}

@@ -5,7 +5,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.checkpoints import PromptSent, Turn
 from bot.jobs.steps.credits_use import GENERATION_CREDITS, CreditsReading, TurnCredits
 from bot.jobs.worker.attempt import JobEnded
@@ -31,8 +31,10 @@ async def test_a_generation_waits_where_credits_may_not_last(
         await credits_.ensure_enough(available)
 
 
-@pytest.mark.parametrize(("account", "count"), [(Account.OPERATOR, 1), (Account.GUEST, 0), (Account.OWN, 0)])
-async def test_only_the_operators_credits_are_reserved(rig: Rig, account: Account, count: int) -> None:
+@pytest.mark.parametrize(
+    ("account", "count"), [(AccountKind.OPERATOR, 1), (AccountKind.GUEST, 0), (AccountKind.OWN, 0)]
+)
+async def test_only_the_operators_credits_are_reserved(rig: Rig, account: AccountKind, count: int) -> None:
     limits = AsyncMock(reserve=AsyncMock(return_value=None))
     credits_ = TurnCredits(rig.projects, limits, rig.attempt(rig.job(prompt="cut it")), Turn())
     await credits_.reserve(Mock(account=account), CreditsReading(None, None))

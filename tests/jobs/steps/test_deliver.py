@@ -7,8 +7,8 @@ import pytest
 
 from bot.chats.chats import ChatFields
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import KeepExtras
-from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer
+from bot.jobs.buttons import KeepExtras, ShowMore
+from bot.jobs.checkpoints import AgentAnswered, Exported, PendingAnswer
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.model import JobKind
 from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
@@ -36,13 +36,15 @@ async def test_a_fetched_result_is_sent_and_remembered(rig: Rig) -> None:
     rig.responder.result_path.write_bytes(b"mp4")
     exported = Exported(digest="of a draft", is_fetched=True, size_bytes=3)
     attempt = rig.attempt(
-        rig.job(kind=JobKind.EXPORT), exported, HeldAnswer(message=AgentMessage("I cut it.", buttons=(KEEP,)))
+        rig.job(kind=JobKind.EXPORT),
+        exported,
+        PendingAnswer(message=AgentMessage("I cut it.", buttons=(KEEP,))),
     )
     await rig.deliver(attempt)
-    assert attempt.load(HeldAnswer) is None  # Otherwise the job's end would send it once more.
+    assert attempt.load(PendingAnswer) is None  # Otherwise the job's end would send it once more.
     ((idempotency_key, result),) = rig.responder.delivered
     assert result.answer == AgentMessage("I cut it.", buttons=(KEEP,))
-    assert result.buttons[0] == KEEP
+    assert (result.buttons[0], result.buttons[-1].action) == (KEEP, ShowMore(attempt.job.id))
     assert (idempotency_key, result.path, result.exported.size_bytes) == (
         "delivered",
         rig.responder.result_path,
@@ -139,9 +141,9 @@ async def test_the_earlier_result_is_replaced_once_if_the_chat_wants_that(rig: R
     await rig.deliver(again(attempt))
     assert rig.responder.deleted == ([(4711, 5, False)] if replaces else [])
     later = again(attempt)
-    await later.save(HeldAnswer(message=LocalizedMessage("export.nothing_yet")))
+    await later.save(PendingAnswer(message=LocalizedMessage("export.nothing_yet")))
     await rig.deliver(later)
-    assert later.load(HeldAnswer) is None
+    assert later.load(PendingAnswer) is None
     assert attempt.load(ReplacingResult) == (ReplacingResult(message_id=77) if replaces else None)
     assert (await chats.get(chat.key)).is_latest_result(4711, 77)
 

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from bot.chats.chats import Account, Chat, ChatFields
+from bot.chats.chats import AccountKind, Chat, ChatFields
 from bot.chats.key import ChatKey
 from bot.chats.project_list import ListedProject, project_mark
-from bot.jobs.buttons import RunHeld
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
@@ -59,7 +60,7 @@ async def test_an_edited_project_is_named_after_its_first_request(rig: Rig) -> N
     await edited(rig, "add a title")
     project = await listed(rig, chat)
     assert (project.name, project.duration_ms) == ("trim it to 3 seconds", 3000)
-    assert (project.account, project.is_lost) == (Account.GUEST, False)
+    assert (project.account, project.is_lost) == (AccountKind.GUEST, False)
 
 
 async def test_without_an_answer_nothing_is_noted(rig: Rig) -> None:
@@ -252,7 +253,16 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
     message = held.payload.message
     said = [message] if isinstance(message, LocalizedMessage) else [message.heading, *message.lines]
     assert [one.key for one in said] == keys
-    assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunHeld(held.id)])
+    assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunSaved(held.id)])
+
+
+async def test_a_request_that_cannot_even_be_kept_is_to_be_sent_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt="a cat"))
+    monkeypatch.setattr(queue_of(attempt), "enqueue", AsyncMock(side_effect=QueueFull))
+    await NewProject(rig.projects, rig.topics)(attempt)
+    assert rig.responder.keys == ["new.begun", "error.queue_full"]
 
 
 @pytest.mark.parametrize("takes_name", [True, False])

@@ -5,8 +5,8 @@ import pytest
 from bot.jobs.buttons import AnswerQuestion, Export
 from bot.jobs.checkpoints import (
     AgentAnswered,
-    HeldAnswer,
     MessageSend,
+    PendingAnswer,
     PromptSent,
     QuestionAnswer,
     QuestionAsked,
@@ -82,7 +82,7 @@ async def test_a_question_waits_for_its_answer_which_is_the_next_message(rig: Ri
     answered = again(attempt)
     await ask(rig, answered)
     assert [one.text for one in await rig.nemo.messages()] == ["a promo", "1. Which look?: Cartoon"]
-    assert answered.load(HeldAnswer) is not None
+    assert answered.load(PendingAnswer) is not None
 
 
 async def test_questions_are_asked_one_after_another_without_connecting(rig: Rig) -> None:
@@ -147,7 +147,7 @@ async def test_what_changed_before_the_question_is_delivered_though_the_answer_f
     assert (answered.turn, answered.failed, answered.has_changed) == (2, True, True)
     assert answered.question_set is None
     held = attempt.load(
-        HeldAnswer
+        PendingAnswer
     )  # It waits for the export. The words before the question were sent with it.
     assert held is not None
     assert "One thing:" not in repr(held.message)
@@ -183,7 +183,7 @@ async def test_a_question_that_its_group_does_not_take_is_not_waited_for(rig: Ri
     answered = attempt.load(AgentAnswered)
     assert answered is not None
     assert (answered.question_set, answered.failed) == (None, True)
-    assert attempt.load(HeldAnswer) is not None  # It waits for the export.
+    assert attempt.load(PendingAnswer) is not None  # It waits for the export.
 
 
 async def test_a_question_survives_a_broken_stream_and_the_end_of_the_process(rig: Rig) -> None:

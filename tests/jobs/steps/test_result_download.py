@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from bot.chats.chats import Account
+from bot.chats.chats import AccountKind
 from bot.jobs.steps.result_download import NoRoom, TooLarge, fetch, fetch_ahead
 from bot.nemo.client import Download, NemoClient
 from bot.nemo.render_answers import Render, RenderStatus
@@ -18,7 +18,7 @@ from bot.runtime.arriving_file import ArrivingFile, NeverArrived
 from tests.jobs.steps.conftest import Rig
 
 RENDER = Render("render_1", RenderStatus.COMPLETED)
-PROJECT = Project(Credentials("nmv_x", Attribution("a", "1")), "s", None, Account.GUEST, None)
+PROJECT = Project(Credentials("nmv_x", Attribution("a", "1")), "s", None, AccountKind.GUEST, None)
 
 
 class FakeNemo:

@@ -19,7 +19,7 @@ from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.upload import FILES_AT_ONCE, FilesRefused, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
-from bot.nemo.answers import AcceptedFile
+from bot.nemo.answers import AcceptedFile, ProjectState
 from bot.nemo.drafts import digest
 from bot.nemo.errors import AlreadyUploaded, ServiceError
 from bot.sandbox.samples import make_audio
@@ -65,7 +65,7 @@ async def test_after_the_last_byte_it_says_that_the_file_is_read(rig: Rig, sound
     reading = rig.responder.reported[-1]
     assert reading.stage == "progress.reading"
     assert reading.fraction < reading.until
-    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.READING), 0, -1)
+    (took_s,) = await rig.usual_times.redis.lrange(keys.usual_times_key(TimedStage.UPLOAD_ANSWER), 0, -1)
     assert 20 <= float(took_s) < 3600
 
 
@@ -317,18 +317,40 @@ async def test_files_that_an_answer_does_not_name_are_there_once_the_project_sho
     assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 1
 
 
-@pytest.mark.parametrize("has_clip", [True, False])
-async def test_a_file_that_the_service_has_already_is_there_if_the_project_has_one(
-    rig: Rig, sound: bytes, *, has_clip: bool
+async def test_a_link_may_be_fetched_minutes_after_the_answer(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (file,) = sounds(1)
-    rig.responder.files = {file.file_id: sound}
-    await rig.open_project(a_draft(0) if has_clip else None)
-    await rig.nemo.fault("upload", status=409, body='{"code": 409, "message": "File already exists"}')
-    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
-    with contextlib.nullcontext() if has_clip else pytest.raises(AlreadyUploaded):
+    get_state, began_s = rig.projects.get_state, rig.clock.monotonic_s()
+
+    async def state_so_far(*request: Any) -> ProjectState:
+        state = await get_state(*request)
+        is_there = rig.clock.monotonic_s() - began_s > 200
+        return replace(state, video_infos=[{"name": "a.mp4"}]) if is_there else state
+
+    monkeypatch.setattr(rig.projects, "get_state", state_so_far)
+    await rig.nemo.fault("upload", **NONE_NAMED)
+    attempt = rig.attempt(rig.job(payload=EditPayload(links=("https://samples.example.com/a.mp4",))))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    assert attempt.load(Uploaded, LINKS) is not None
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+@pytest.mark.parametrize("is_said", [True, False])
+async def test_a_file_that_the_service_has_already_is_there_if_the_project_names_it(
+    rig: Rig, sound: bytes, *, is_there: bool, is_said: bool
+) -> None:
+    """Else the agent would be asked, and paid, for a clip that is not there."""
+    others, again_sent = sounds(2), replace(sounds(3)[2], name="tone1.mp3")
+    rig.responder.files = {file.file_id: sound for file in (*others, again_sent)}
+    first = rig.attempt(rig.job(files=(others[0 if is_there else 1],)))
+    await Upload(rig.projects, rig.cards, rig.usual_times)(first)
+    said = {"status": 409, "body": '{"code": 409, "message": "File already exists"}'}
+    await rig.nemo.fault("upload", **(said if is_said else NONE_NAMED))
+    attempt = rig.attempt(rig.job(files=(again_sent,)))
+    expected = AlreadyUploaded if is_said else JobEnded
+    with contextlib.nullcontext() if is_there else pytest.raises(expected):
         await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
-    assert (attempt.load(Uploaded, FILES) is not None) is has_clip
+    assert (attempt.load(Uploaded, FILES) is not None) is is_there
 
 
 @pytest.mark.parametrize("fault", [{"status": 400, "message": "nothing there"}, NONE_ACCEPTED])

@@ -10,7 +10,7 @@ import pytest
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import MakeVariations as MakeVariationsButton
 from bot.jobs.buttons import RestoreVersion, ShowVersion, VariationAspect
-from bot.jobs.checkpoints import AgentAnswered, Exported, HeldAnswer, field_of
+from bot.jobs.checkpoints import AgentAnswered, Exported, PendingAnswer, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import VariationsPayload
@@ -79,7 +79,7 @@ async def test_each_version_begins_with_the_same_draft_and_all_come_as_one_album
     assert said == [LocalizedMessage(name) for name in NAMES]
     choice = last_message(rig)
     assert [button.action for button in choice.buttons] == [RestoreVersion(project, n) for n in "123"]
-    assert attempt.load(HeldAnswer) is None
+    assert attempt.load(PendingAnswer) is None
     assert rig.responder.stages.count("progress.turn") >= 3
 
     await make(rig, again(attempt))
@@ -248,7 +248,7 @@ async def test_what_is_finished_is_offered_when_the_rest_is_cancelled(rig: Rig, 
     rig.responder.album_error = RuntimeError("stopped")
     with pytest.raises((RuntimeError, JobEnded)):
         await make(rig, attempt)
-    held = attempt.load(HeldAnswer)
+    held = attempt.load(PendingAnswer)
     assert held is not None
     assert [button.action for button in held.message.buttons] == [ShowVersion(project, n) for n in "12"]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.jobs.steps.version_to_render import unmet
+from bot.jobs.steps.version_to_render import unmet_output_options
 from bot.nemo.drafts import read_draft
 
 
@@ -19,4 +19,4 @@ def test_only_what_the_export_will_not_be_is_told(
     size: tuple[int, int] | None, output: tuple[str, ...], left: tuple[str, ...]
 ) -> None:
     meta = {"width": size[0], "height": size[1]} if size else {}
-    assert unmet(output, read_draft({"m": meta, "t": []})) == left
+    assert unmet_output_options(output, read_draft({"m": meta, "t": []})) == left

@@ -8,8 +8,8 @@ from bot.chats.chats import Chat
 from bot.chats.project_list import project_mark
 from bot.chats.versions import Version, pack_draft
 from bot.jobs.buttons import Compare, RestoreVersion, ShowVersion
-from bot.jobs.checkpoints import AFTER, AgentAnswered, HeldAnswer, KeptDraft, Turn, before_turn
-from bot.jobs.messages import LocalizedMessage
+from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft, PendingAnswer, Turn, before_turn
+from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import ComparePayload, EditPayload, ExportPayload
 from bot.jobs.queue.continued_jobs import make_retry_job
@@ -72,8 +72,9 @@ async def test_a_result_has_buttons_for_its_versions_and_they_know_its_video(rig
     ((_, result),) = rig.responder.delivered
     actions = [button.action for button in result.buttons[:2]]
     assert actions == [ShowVersion(mark, "1"), RestoreVersion(mark, "1")]
-    files = [one.file_id for one in await rig.projects.chats.versions.all(chat.key, mark)]
-    assert files == ["", "file of the result"]
+    versions = await rig.projects.chats.versions.all(chat.key, mark)
+    videos = [(one.file_id, one.picture_id) for one in versions]
+    assert videos == [("", ""), ("file of the result", "its cover")]
 
 
 async def test_an_earlier_version_is_rendered_as_it_was(rig: Rig) -> None:
@@ -87,10 +88,23 @@ async def test_an_earlier_version_is_rendered_as_it_was(rig: Rig) -> None:
     assert actions == [ShowVersion(mark, "2"), RestoreVersion(mark, "1")]
 
 
+async def test_what_an_earlier_version_is_stands_below_the_answer(rig: Rig) -> None:
+    _, mark = await a_project(rig, FIRST, SECOND)
+    payload = ExportPayload(version=1, project=mark)
+    held = PendingAnswer(message=LocalizedMessage("new.done"))
+    await export(rig, rig.attempt(rig.job(kind=JobKind.EXPORT, payload=payload), held))
+    ((_, result),) = rig.responder.delivered
+    assert isinstance(result.answer, ListMessage)
+    assert [result.answer.heading.key, *(line.key for line in result.answer.lines)] == [
+        "new.done",
+        "versions.earlier",
+    ]
+
+
 async def test_what_the_agent_put_back_is_the_present_version(rig: Rig) -> None:
     _, mark = await a_project(rig, FIRST, SECOND, FIRST)
     job = rig.job(prompt="undo", payload=EditPayload(version=1, project=mark))
-    held = HeldAnswer(message=LocalizedMessage("new.done"))
+    held = PendingAnswer(message=LocalizedMessage("new.done"))
     await export(rig, rig.attempt(job, AgentAnswered(has_changed=True), held))
     ((_, result),) = rig.responder.delivered
     assert result.answer == held.message

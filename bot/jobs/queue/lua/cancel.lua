@@ -20,7 +20,7 @@ end
 if state == 'asking' or (state == 'queued' and redis.call('LREM', queue, 1, args.id) == 1) then
   redis.call('HSET', job, 'state', 'cancelled')
   redis.call('ZREM', waiting, job)
-  settle_charge(job, 'cancelled', args.fields_of_sent)
+  refund_charge(job, 'cancelled', args.fields_of_sent)
   release_credits(job)
   forget_drafts(job)
   redis.call('EXPIRE', job, args.ttl_s)

@@ -5,18 +5,22 @@
 -- either joins it, and the one who closes it has to look again, or begins a job of its own.
 --
 -- KEYS: update mark, album, latest job, job of message, replied album, all waiting jobs, queues in use,
---   waiting jobs of the person, pause mark
--- Argument: update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, latest_job_s, job_of_message_s, waiting_of_s),
+--   waiting jobs of the person, pause mark, version of the store's data
+-- Argument: schema, update_ttl_s, now_s, job_prefix, total_limit, ttl (album_s, latest_job_s, job_of_message_s, waiting_of_s),
 --   jobs (each: id, key, queue, queue_key, request, language, queue_limit, person_limit, takes_part, is_main, is_edit,
 --   holds_request),
 --   charge (see quotas.lua) and part (see album.lua), both only if there is one
 -- Answer: {'new' or 'repeated', quotas of which little is left, whether there is a pause mark, jobs stored in main
---   queues}, {'queue_full'}, {'person_full'}, {'bot_full'} or {'quota_exceeded', scope, resource, left}
+--   queues}, {'queue_full'}, {'person_full'}, {'bot_full'}, {'quota_exceeded', scope, resource, left}, or {'newer', version} if
+--   a later release has migrated the store, which is to have the update
 -- Needs: quotas.lua, album.lua
 local update_mark, waiting, queues, waiting_of, paused = KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local keys = {album = KEYS[2], latest_job = KEYS[3], job_of_message = KEYS[4], replied_album = KEYS[5]}
 local args = cjson.decode(ARGV[1])
 local charge, part, ttl = args.charge, args.part, args.ttl
+
+local version = redis.call('GET', KEYS[10])
+if version and tonumber(version) > args.schema then return {'newer', version} end
 
 -- Count the person's waiting jobs. Those that began or ended since are dropped here, if there seem to be enough.
 local function count_waiting_of(enough)
@@ -71,23 +75,27 @@ if charge then
   -- A request counts once, however many of its parts have a text.
   if charge and (was_asked or counts_as_request(charge.job_key)) then charge.requests = 0 end
 end
+-- The first pictures of an album may come without the caption, which begins a project: they belong to it, too.
+local album_job = verdict == 'joined' and old_job
+if part and part.kind == 'begins' and part.album ~= '' then
+  local before = find_open_job(args.job_prefix, redis.call('HGET', keys.album, 'job'))
+  if before and redis.call('HEXISTS', before, 'has_prompt') == 0 then album_job = before end
+end
 local refusal = charge and find_exceeded_quota(charge)
 if refusal then
-  if part and part.album ~= '' then refuse_album(keys, part, verdict == 'joined' and old_job, refusal, ttl) end
+  if part and part.album ~= '' then refuse_album(keys, part, album_job, refusal, ttl) end
   return refusal
 end
 
-if part and part.kind == 'begins' and part.album ~= '' then
-  -- Its first pictures came without the caption: they belong to the new project, too.
-  local before = find_open_job(args.job_prefix, redis.call('HGET', keys.album, 'job'))
-  if before and redis.call('HEXISTS', before, 'has_prompt') == 0 then take_back_album(keys, before) end
-end
+if album_job and part.kind == 'begins' then take_back_album(keys, album_job) end
 for _, job in ipairs(jobs) do
   redis.call('HSET', job.key, 'request', job.request, 'state', 'queued')
   if job.language then redis.call('HSET', job.key, 'language', job.language) end
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
   if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
-  redis.call('RPUSH', job.queue_key, job.id)
+  if job.is_answer then redis.call('HSET', job.key, 'is_answer', 1) end
+  -- What waits for the answer stays behind it.
+  redis.call(job.is_answer and 'LPUSH' or 'RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then
     add_part(keys, job.key, job.id, part, ttl)

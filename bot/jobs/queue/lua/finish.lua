@@ -1,6 +1,6 @@
 -- End a job, and free its queue for the next one.
 --
--- Guarantee: a job ends once, with its charge settled; the queue is freed only if this job is the one that runs.
+-- Guarantee: a job ends once, with its charge kept or refunded; the queue is freed only if this job is the one that runs.
 -- Races: an earlier attempt loses against a later one.
 --
 -- KEYS: job, queue, running job of the queue, all started jobs, their last checkpoints, jobs given up,
@@ -15,7 +15,7 @@ local args = cjson.decode(ARGV[1])
 if tonumber(redis.call('HGET', job, 'attempt')) ~= args.attempt then return -1 end
 redis.call('HSET', job, 'state', args.state)
 if args.progress then redis.call('HSET', job, args.progress.field, args.progress.value) end
-settle_charge(job, args.state, args.fields_of_sent)
+refund_charge(job, args.state, args.fields_of_sent)
 release_credits(job)
 forget_drafts(job)
 redis.call('EXPIRE', job, args.ttl_s)

@@ -95,8 +95,8 @@ local function correct_bytes(job, bytes)
   save_charge(job, charge)
 end
 
--- A job has ended: give back what it cost, unless one of the fields says that something of it went to NemoVideo.
-local function settle_charge(job, state, fields_of_sent)
+-- Refund what an ended job cost, unless one of the fields says that something of it went to NemoVideo.
+local function refund_charge(job, state, fields_of_sent)
   local charge = load_charge(job)
   if not charge then return end
   local was_sent = false

@@ -1,12 +1,11 @@
-"""What is kept of people: the channels in which they let the bot post, and what they typed behind its name."""
+"""The channels in which people let the bot post."""
 
 from redis.asyncio import Redis
 
 from bot.store.expiring_hash import ExpiringHash
-from bot.store.keys import INLINE_REQUEST_TTL_S, channels_key, inline_request_key
+from bot.store.keys import channels_key
 
 MAX_CHANNELS = 20  # kept for each person
-MAX_INLINE_CHARS = 256  # Telegram passes on no more of what a person types
 
 
 class Channels:
@@ -29,19 +28,3 @@ class Channels:
     async def delete(self, person_id: int, channel_id: int) -> None:
         """Take a channel off a person's list."""
         await self._hash.write(channels_key(str(person_id)), str(channel_id), None)
-
-
-class InlineRequests:
-    """What people typed last behind the bot's name in any chat, until they press "Start" to have it done in private."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    async def save(self, person_id: int, words: str) -> None:
-        """Save what a person has typed so far."""
-        key = inline_request_key(str(person_id))
-        await self._redis.set(key, words[:MAX_INLINE_CHARS], ex=INLINE_REQUEST_TTL_S)
-
-    async def get(self, person_id: int) -> str:
-        """Return what a person typed last; empty if that is long ago."""
-        return str(await self._redis.get(inline_request_key(str(person_id))) or "")

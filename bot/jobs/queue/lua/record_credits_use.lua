@@ -1,6 +1,6 @@
 -- Replace the estimate of a message to the agent, which has ended, with what it used.
 --
--- Guarantee: a message is settled once.
+-- Guarantee: the use of a message is recorded once.
 -- Races: see reserve_credits.lua.
 --
 -- KEYS: job, balance, day's totals
