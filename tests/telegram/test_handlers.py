@@ -428,11 +428,11 @@ async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> 
     assert await received(edit) == []
 
 
-async def test_a_held_request_runs_once_however_often_its_button_is_pressed(received: Received) -> None:
+async def test_a_saved_request_runs_once_however_often_its_button_is_pressed(received: Received) -> None:
     (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
-    (job,) = await received(press(pack(RunHeld(held.id)), ANN, PRIVATE))
+    (job,) = await received(press(pack(RunSaved(held.id)), ANN, PRIVATE))
     assert (job.kind, job.prompt) == (JobKind.EDIT, "a cat")
-    assert await received(press(pack(RunHeld(held.id)), ANN, PRIVATE)) == []
+    assert await received(press(pack(RunSaved(held.id)), ANN, PRIVATE)) == []
     assert await received.toast() == Words("en").plain("toast.sent_already")
 
 
