@@ -428,6 +428,14 @@ async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> 
     assert await received(edit) == []
 
 
+async def test_a_saved_request_runs_once_however_often_its_button_is_pressed(received: Received) -> None:
+    (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
+    (job,) = await received(press(pack(RunSaved(held.id)), ANN, PRIVATE))
+    assert (job.kind, job.prompt) == (JobKind.EDIT, "a cat")
+    assert await received(press(pack(RunSaved(held.id)), ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("toast.sent_already")
+
+
 async def test_a_request_that_has_its_upload_from_the_browser_is_not_sent_twice(received: Received) -> None:
     (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
     await WaitingCheckpoints(received.job_queue, held).save(UploadUsed())

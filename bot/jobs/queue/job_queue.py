@@ -238,6 +238,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "is_answer": job.payload_as(EditPayload).answers_question,
             "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }

@@ -24,9 +24,9 @@ from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS = -3, -2, -1
-"""The groups of handlers that PTB asks before the ordinary ones. Of one group it runs only the first that fits: in the
-last one, the apology for a failed update goes before what reads its message."""
+_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS, BEFORE_COMMANDS = -4, -3, -2, -1
+"""The groups of handlers that PTB asks before the ordinary ones. Of one group it runs only the first that fits: in
+``AFTER_ACCESS``, the apology for a failed update goes before what reads its message."""
 
 
 class ForwardedCommand(filters.MessageFilter):
