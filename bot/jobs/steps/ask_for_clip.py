@@ -59,7 +59,7 @@ class AskForClip:
 
 
 async def apply_pending_example(chats: Chats, attempt: Attempt) -> None:
-    """Let a job whose files came without words do the example that was kept; other words drop it."""
+    """Run the saved example for a job whose files came without words; a job with words drops the example."""
     job, kept = attempt.job, attempt.load(SavedPrompt)
     if kept is None:
         chat = await chats.get_for(job)
