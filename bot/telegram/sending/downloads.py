@@ -165,8 +165,8 @@ class FileDownloads:
             except FileGone as error:
                 if isinstance(error, FileUnavailable) or isinstance(error.__cause__, BadRequest):
                     raise
-                # Another job with the same file may just have deleted the local server's copy: it fetches the file again.
-                # An address of the cloud's holds for an hour, but may lead nowhere before that.
+                # Another job with the same file may just have deleted the local server's copy, which is fetched again;
+                # and an address in the cloud may lead nowhere before its hour is over.
                 try:
                     size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
                 except FileGone as again:
