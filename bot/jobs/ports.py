@@ -1,14 +1,14 @@
 """What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints, Exported, SentMessage
-from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
 from bot.runtime.arriving_file import ArrivingFile
 
@@ -310,4 +310,20 @@ class Topics(Protocol):
 
     async def rename(self, topic: ChatKey, name: str) -> bool:
         """Rename a topic, and return whether it exists; true outside of topics. Never fails."""
+        ...
+
+
+SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
+"""Reports a problem to the bot's admins by its name, each time that it occurs."""
+
+
+class AlertMessages(Protocol):
+    """The messages of alerts in the private chats of the bot's admins."""
+
+    async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
+        """Edit a message. Never fails."""
+        ...
+
+    async def send(self, admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
+        """Send a message without the store; return ``None`` if that failed."""
         ...

@@ -19,7 +19,7 @@ from bot.words import Words
 log = structlog.get_logger(__name__)
 
 
-class AlertMessages:
+class TelegramAlertMessages:
     """Edits the messages of alerts, and sends them while the store takes no writes."""
 
     def __init__(self, bot: TelegramBot, messages: LocatedMessages) -> None:

@@ -21,8 +21,7 @@ from telegram.error import BadRequest, NetworkError
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import Attachment
-from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
-from bot.jobs.queue.operator_alerts import SendAlert
+from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile, SendAlert
 from bot.jobs.sample_clip import SAMPLE, open_sample
 from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
