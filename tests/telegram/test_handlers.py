@@ -312,6 +312,18 @@ async def test_a_message_that_says_nothing_costs_nothing(received: Received, sai
     assert (await received.job_queue.gathered(stored)).job.prompt == ""
 
 
+@pytest.mark.parametrize("said", ["here it is", "给你", "ok", "2"])
+async def test_a_caption_that_only_hands_the_file_over_asks_for_nothing(
+    received: Received, said: str
+) -> None:
+    (job,) = await received(message("", PRIVATE, video=VIDEO, caption=said, **{"from": ANN}))
+    assert (await received.job_queue.gathered(job)).job.prompt == ""
+    (job,) = await received(
+        message("", PRIVATE, message_id=8, date=9, video=VIDEO, caption=f"/edit {said}", **{"from": ANN})
+    )
+    assert (await received.job_queue.gathered(job)).job.prompt == said
+
+
 @pytest.mark.parametrize(
     ("said", "is_about_words", "kind"),
     [

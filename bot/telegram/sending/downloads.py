@@ -162,9 +162,10 @@ class FileDownloads:
             try:
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
             except FileGone as error:
-                if not self._local or isinstance(error, FileUnavailable):
+                if isinstance(error, FileUnavailable) or isinstance(error.__cause__, BadRequest):
                     raise
-                # Another job with the same file may just have deleted the copy: the server fetches it again.
+                # Another job with the same file may just have deleted the local server's copy, which is fetched again;
+                # and an address in the cloud may lead nowhere before its hour is over.
                 try:
                     size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
                 except FileGone as again:
