@@ -49,11 +49,11 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
 
 
 def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
-    """Let the buttons of a refusal hold the request that it belongs to.
+    """Make the buttons of a refusal refer to the job that has its request.
 
     Args:
         message: The refusal.
-        job: The job that holds the request's words; without any, nothing is left to run.
+        job: The job with the request's text; without text, nothing is left to run.
     """
     buttons = []
     for button in message.buttons:

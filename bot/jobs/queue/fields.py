@@ -9,6 +9,7 @@ class JobField(StrEnum):
     REQUEST = "request"  # the Job; see packed_request.py
     LANGUAGE = "language"  # the Job's, for when this release can't read that; absent if it is the default
     IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
+    IS_ANSWER = "is_answer"  # flag: its words answer the agent's open question
     HOLDS_REQUEST = "holds_request"  # flag: it is quick, and yet a request that a person sent is only in it
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started; absent before the first

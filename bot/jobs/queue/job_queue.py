@@ -238,6 +238,7 @@ class JobQueue(JobReader):
             "person_limit": share,
             "takes_part": takes_part and holds_request(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "is_answer": job.payload_as(EditPayload).answers_question,
             "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
@@ -309,7 +310,7 @@ class JobQueue(JobReader):
         await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
 
     async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let no more parts join a job; idempotent."""
+        """Close a job: no more parts join it. Idempotent."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(

@@ -93,7 +93,9 @@ for _, job in ipairs(jobs) do
   if job.language then redis.call('HSET', job.key, 'language', job.language) end
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
   if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
-  redis.call('RPUSH', job.queue_key, job.id)
+  if job.is_answer then redis.call('HSET', job.key, 'is_answer', 1) end
+  -- What waits for the answer stays behind it.
+  redis.call(job.is_answer and 'LPUSH' or 'RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then
     add_part(keys, job.key, job.id, part, ttl)
