@@ -5,6 +5,8 @@ NemoVideo's refusals of a call, such as for too few credits, are in ``steps/serv
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.jobs.buttons import Retry, RunSaved, ShowLink
@@ -26,6 +28,17 @@ def kind_unusable(name: str, kind: str | None) -> LocalizedMessage:
     if kind is not None:
         params |= {"kind": label_of(kind), "kinds": " / ".join(alternatives(kind))}
     return LocalizedMessage(f"error.unusable_{category_of(kind)}", params)
+
+
+def named_in(said: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of some files a refusal names.
+
+    Args:
+        said: The refusal, in NemoVideo's words.
+        names: The names of the files.
+    """
+    patterns = ((name, rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)") for name in names)
+    return tuple(name for name, pattern in patterns if re.search(pattern, said, re.IGNORECASE))
 
 
 def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
