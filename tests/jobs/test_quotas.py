@@ -303,6 +303,17 @@ async def test_an_album_whose_caption_is_too_much_is_refused_whole(
     assert {name for name in seen if name.startswith("part:")} == {"part:10", "part:11", "part:12"}
 
 
+async def test_an_album_whose_caption_begins_a_project_is_refused_whole_too(job_queue: JobQueue) -> None:
+    assert await send_album(job_queue, ["", ""], [100, 100]) == [False, False]
+    (job_id,) = await job_queue.current(CHAT, QueueName.MAIN)
+    part = RequestPart(12, sent_at=90, files=(clip(950),), album="a")
+    with pytest.raises(QuotaExceeded):
+        await job_queue.enqueue([new_job(prompt="")], 12, ArrivedPart(part, PartText("a cat"), "begins"))
+    claimed = await job_queue.claim(queue_id(CHAT, QueueName.MAIN), "ticket")
+    assert claimed
+    assert (claimed.job.id, claimed.cancelled) == (job_id, True)
+
+
 async def test_what_an_album_had_joined_goes_on_without_it(job_queue: JobQueue) -> None:
     comment = ArrivedPart(RequestPart(9, sent_at=90), PartText("merge these"))
     await job_queue.enqueue([new_job(prompt="")], 9, comment)

@@ -485,6 +485,23 @@ class TestCancel:
         assert await state_of(job_queue, job) is JobState.CANCELLED
         assert responders.buttonless == [(job.id, 12)]
 
+    async def test_an_album_that_goes_to_a_new_project_leaves_no_word_of_a_cancelled_request(
+        self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
+    ) -> None:
+        async def saves(attempt: Attempt) -> None:
+            await gate.step(attempt)
+            await attempt.save(Noted())
+
+        first = new_job(prompt="")
+        await job_queue.enqueue([first], 1, arrival(1, album="a"))
+        async with running(a_runner(job_queue, redis, responders, clock, saves)):
+            await gate.arrived.wait()
+            later = arrival(2, "a cat", album="a", kind="begins")
+            await job_queue.enqueue([new_job(prompt="", kind=JobKind.NEW)], 2, later)
+            gate.open.set()
+        assert responders.finished == [(first.id, None)]
+        assert await state_of(job_queue, first) is JobState.CANCELLED
+
     async def test_a_job_that_was_cancelled_while_nobody_had_it_does_nothing(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock, gate: Gate
     ) -> None:

@@ -17,7 +17,6 @@ from bot.nemo.events import (
     Event,
     KeepAlive,
     StateDelta,
-    StreamError,
     Thought,
     ToolCall,
     ToolResult,
@@ -25,6 +24,7 @@ from bot.nemo.events import (
     read_event,
 )
 from bot.nemo.questions import Question, QuestionSet
+from bot.nemo.stream_errors import StreamError
 
 # Literal events of an ADK server (google-adk 2.13), as they came over the wire.
 STREAMS: dict[str, list[str]] = json.loads((Path(__file__).parent / "streams.json").read_text("utf-8"))
@@ -82,6 +82,7 @@ NORMAL_CODES = (
 )
 
 ASKED = {"title": "Look", "questions": [{"prompt": "Which look?", "options": [{"label": "Cartoon"}]}]}
+ASK_FUNCTION = {"name": "ask_question", "arguments": json.dumps(ASKED)}
 CONFIRMATION = AgentQuestion(QuestionSet((Question("Pay?", is_confirmation=True),)))
 QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "Look"))
 
@@ -153,6 +154,22 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [AgentQuestion(QuestionSet((Question("Music?", ("Calm",)),)))],
         ),
         ({"type": "ask_question"}, [Unknown("ask_question")]),
+        ({"type": "tool_call", "tool_call": {"function": ASK_FUNCTION}}, [QUESTION]),
+        ({"type": "tool_calls", "tool_calls": [{"type": "function", "function": ASK_FUNCTION}]}, [QUESTION]),
+        ({"choices": [{"message": {"tool_calls": [{"function": ASK_FUNCTION}]}}]}, [QUESTION]),
+        ({"event": "ask_question", "data": ASKED}, [QUESTION]),
+        ({"event": "ask_question", **ASKED}, [QUESTION]),
+        ({"kind": "ask_question", **ASKED}, [QUESTION]),
+        ({"type": "user_choice", **ASKED}, [QUESTION]),
+        ({"type": "user_input", "text": "cut it"}, [Unknown("user_input")]),
+        (
+            {"type": "tool_result", "name": "ask_question", "result": {**ASKED, "status": "pending"}},
+            [QUESTION],
+        ),
+        (
+            {"type": "tool_result", "name": "ask_question", "result": {**ASKED, "answer": "Cartoon"}},
+            [ToolResult("ask_question", {**ASKED, "answer": "Cartoon"})],
+        ),
         (
             {
                 "content": {
@@ -201,6 +218,27 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "error", "error": {"code": 2001, "message": "no"}}, [StreamError(2001, "no")]),
         ({"type": "error", "content": "no"}, [StreamError(None, "no")]),
         ({"type": "error"}, [StreamError(None, "")]),
+        ({"kind": "error", "message": "no"}, [StreamError(None, "no")]),
+        # normal ends in the place of errors
+        ({"type": "error", "errorCode": "STOP"}, [Unknown("error")]),
+        ({"type": "error", "code": "STOP", "message": "done"}, [Unknown("error")]),
+        (
+            {"type": "error", "errorCode": "MODEL_RETURNED_NO_CONTENT", "errorMessage": "nothing"},
+            [Unknown("error")],
+        ),
+        ({"error": {"code": "STOP", "message": "x"}}, [Unknown()]),
+        ({"error": {"type": "MODEL_RETURNED_NO_CONTENT"}}, [Unknown()]),
+        ({"error": "MODEL_RETURNED_NO_CONTENT: nothing actionable"}, [Unknown()]),
+        ({"error": {"code": "SAFETY", "message": "x"}}, [StreamError(None, "x")]),
+        # data in the place of words
+        ({"type": "text", "content": '{"error": "boom"}'}, [StreamError(None, "boom")]),
+        (
+            {"content": {"parts": [{"text": '```json\n{"text": "Hi"}\n```'}]}},
+            [AgentText("Hi", Completeness.UNMARKED)],
+        ),
+        ({"text": '{"status": "ok", "tracks": [1]}'}, [Unknown()]),
+        ({"text": '{"message": "I cut it."}'}, [AgentText("I cut it.", Completeness.UNMARKED)]),
+        ({"text": "[1]"}, [AgentText("[1]", Completeness.UNMARKED)]),
         ({"type": "TEXT", "Content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"type": "message", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         (
@@ -308,9 +346,9 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "from_the_future", "text": "not an answer"}, [Unknown("from_the_future")]),
         ({"content": {"parts": [{"inlineData": {}}]}}, [Unknown()]),
         ({"errorCode": None, "error": None, "text": ""}, [Unknown()]),
-        ({}, [Unknown()]),
+        ({}, [KeepAlive()]),
         ([1, 2], [Unknown()]),
-        (5, [Unknown()]),
+        (5, [AgentText("5", Completeness.UNMARKED)]),
     ],
 )
 def test_shapes(data: Any, expected: list[Event]) -> None:
@@ -321,7 +359,15 @@ def test_shapes(data: Any, expected: list[Event]) -> None:
     ("name", "data"),
     [
         ("", ""),
-        ("", " "),
+        ("", "heartbeat 3"),
+        ("", "pong"),
+        ("", "1795218452.17"),
+        ("", "{}"),
+        ("", '["heartbeat"]'),
+        ("", '{"heartbeat": true}'),
+        ("", '{"type": "ping", "ts": 5}'),
+        ("", '{"event": "heartbeat", "data": "ping"}'),
+        ("", '{"code": 0, "message": "success", "data": "heartbeat"}'),
         ("", "heartbeat"),
         ("", '"heartbeat"'),
         ("", "null"),
@@ -354,6 +400,11 @@ def test_words_that_are_no_json_are_the_agents() -> None:
     assert read_event("5 clips", "text") == (AgentText("5 clips", Completeness.UNMARKED),)
     assert read_event("Hel", "chunk") == (AgentText("Hel", Completeness.PARTIAL),)
     assert read_event("loading the model", "log") == (Unknown("log"),)
+
+
+@pytest.mark.parametrize("piece", [" ", "3", " 3", "0.5", "10 20", " done", " [music]", "\n"])
+def test_blanks_and_numbers_are_pieces_of_a_plain_text(piece: str) -> None:
+    assert read_event(piece) == (AgentText(piece, Completeness.UNMARKED),)
 
 
 def test_an_event_may_hold_several_values() -> None:

@@ -9,11 +9,15 @@ class JobField(StrEnum):
     REQUEST = "request"  # the Job; see packed_request.py
     LANGUAGE = "language"  # the Job's, for when this release can't read that; absent if it is the default
     IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
+    IS_ANSWER = "is_answer"  # flag: its words answer the agent's open question
     HOLDS_REQUEST = "holds_request"  # flag: it is quick, and yet a request that a person sent is only in it
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started; absent before the first
     UNCOUNTED_ATTEMPTS = "uncounted_attempts"  # how many of those don't count against it; absent without any
-    CANCEL_REQUESTED = "cancel_requested"  # flag: the chat asked to stop it
+    CANCEL_REQUESTED = "cancel_requested"  # flag: it is to stop, as the chat asked
+    TAKEN_BACK = (
+        "taken_back"  # flag: that nobody asked for: all of its parts went to another job, or were refused
+    )
     POSITION_MESSAGE_CLAIMED = (
         "position_message_claimed"  # flag: a process sends, or sent, the message with its position
     )

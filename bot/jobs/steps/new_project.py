@@ -36,7 +36,7 @@ class TopicOpened(Checkpoint):
 
 
 class NewProject:
-    """Let the next request begin an empty project: of a topic of its own where private chats have them, or here."""
+    """Begin an empty project with the next request: in a topic of its own where private chats have them, or here."""
 
     name = "new_project"
 
@@ -112,7 +112,10 @@ async def _ask_in(attempt: Attempt, chat: ChatKey) -> None:
         )
         payload = MessagePayload(message=offer, links=asked.links)
         held = replace(held, prompt=job.prompt, files=job.files, payload=payload)
-        await attempt.job_queue.enqueue([held], f"{job.id}:told")
+        try:
+            await attempt.job_queue.enqueue([held], f"{job.id}:told")
+        except QueueFull:  # Nor for that: the person still has their message.
+            await attempt.responder.send("not_held", LocalizedMessage("error.queue_full"))
 
 
 def _why_held(

@@ -83,6 +83,13 @@ class QuestionHandlers(HandlerFamily):
 
         return PressReply(show=show)
 
+    async def is_asked(self, update: Update) -> bool:
+        """Return whether the agent's open question in the chat is for who caused an update."""
+        job_queue, chat = self._job_queue, chat_key_of(message_of(update))
+        job_id = await job_queue.questions.asking_job_id(chat)
+        status = None if job_id is None else await job_queue.find(chat, job_id)
+        return status is not None and is_own(update, status.job.requester_id)
+
     async def answer(
         self, update: Update, context: Context, text: str, *, only_options: bool = False
     ) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -264,6 +265,15 @@ async def test_a_request_for_which_there_is_no_room_is_offered_in_its_topic(
     said = [message] if isinstance(message, LocalizedMessage) else [message.heading, *message.lines]
     assert [one.key for one in said] == keys
     assert (held.prompt, [one.action for one in message.buttons]) == ("a cat", [RunSaved(held.id)])
+
+
+async def test_a_request_that_cannot_even_be_kept_is_to_be_sent_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = rig.attempt(rig.job(kind=JobKind.NEW, prompt="a cat"))
+    monkeypatch.setattr(queue_of(attempt), "enqueue", AsyncMock(side_effect=QueueFull))
+    await NewProject(rig.projects, rig.topics)(attempt)
+    assert rig.responder.keys == ["new.begun", "error.queue_full"]
 
 
 @pytest.mark.parametrize("takes_name", [True, False])

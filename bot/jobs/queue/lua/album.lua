@@ -52,7 +52,7 @@ local function take_back_album(keys, job)
       has_others = true
     end
   end
-  if not has_others then return redis.call('HSET', job, 'cancel_requested', 1) end
+  if not has_others then return redis.call('HSET', job, 'cancel_requested', 1, 'taken_back', 1) end
   for _, id in ipairs(ids) do redis.call('HDEL', job, 'part:' .. id, 'text:' .. id) end
   redis.call('HINCRBY', job, 'version', 1)
 end

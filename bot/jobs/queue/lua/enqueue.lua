@@ -75,23 +75,27 @@ if charge then
   -- A request counts once, however many of its parts have a text.
   if charge and (was_asked or counts_as_request(charge.job_key)) then charge.requests = 0 end
 end
+-- The first pictures of an album may come without the caption, which begins a project: they belong to it, too.
+local album_job = verdict == 'joined' and old_job
+if part and part.kind == 'begins' and part.album ~= '' then
+  local before = find_open_job(args.job_prefix, redis.call('HGET', keys.album, 'job'))
+  if before and redis.call('HEXISTS', before, 'has_prompt') == 0 then album_job = before end
+end
 local refusal = charge and find_exceeded_quota(charge)
 if refusal then
-  if part and part.album ~= '' then refuse_album(keys, part, verdict == 'joined' and old_job, refusal, ttl) end
+  if part and part.album ~= '' then refuse_album(keys, part, album_job, refusal, ttl) end
   return refusal
 end
 
-if part and part.kind == 'begins' and part.album ~= '' then
-  -- Its first pictures came without the caption: they belong to the new project, too.
-  local before = find_open_job(args.job_prefix, redis.call('HGET', keys.album, 'job'))
-  if before and redis.call('HEXISTS', before, 'has_prompt') == 0 then take_back_album(keys, before) end
-end
+if album_job and part.kind == 'begins' then take_back_album(keys, album_job) end
 for _, job in ipairs(jobs) do
   redis.call('HSET', job.key, 'request', job.request, 'state', 'queued')
   if job.language then redis.call('HSET', job.key, 'language', job.language) end
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
   if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
-  redis.call('RPUSH', job.queue_key, job.id)
+  if job.is_answer then redis.call('HSET', job.key, 'is_answer', 1) end
+  -- What waits for the answer stays behind it.
+  redis.call(job.is_answer and 'LPUSH' or 'RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then
     add_part(keys, job.key, job.id, part, ttl)
