@@ -120,7 +120,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         presses=ButtonPresses(submitter, LocatedMessages(calls)),
         guest_mode_messages=GuestMessages(calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
-        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
+        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]], AsyncMock()),
         admins=[ANN["id"]],
     )
     register_handlers(services)
@@ -310,6 +310,18 @@ async def test_a_message_that_says_nothing_costs_nothing(received: Received, sai
     assert job.kind is not JobKind.EDIT
     (stored,) = await received(message("", PRIVATE, message_id=8, video=VIDEO, caption=said, **{"from": ANN}))
     assert (await received.job_queue.gathered(stored)).job.prompt == ""
+
+
+@pytest.mark.parametrize("said", ["here it is", "给你", "ok", "2"])
+async def test_a_caption_that_only_hands_the_file_over_asks_for_nothing(
+    received: Received, said: str
+) -> None:
+    (job,) = await received(message("", PRIVATE, video=VIDEO, caption=said, **{"from": ANN}))
+    assert (await received.job_queue.gathered(job)).job.prompt == ""
+    (job,) = await received(
+        message("", PRIVATE, message_id=8, date=9, video=VIDEO, caption=f"/edit {said}", **{"from": ANN})
+    )
+    assert (await received.job_queue.gathered(job)).job.prompt == said
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ from bot.words.phrases import (
     PhraseAction,
     SmallTalk,
     action_for,
+    hands_over,
     is_bare_answer,
     requested_output,
     says_nothing,
@@ -209,7 +210,7 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None or _asks_nothing(request):
+        if talk is not None or _asks_nothing(request) or await self._only_hands_over(message, request):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._services.refusals.checked(request.part, card)
@@ -285,9 +286,18 @@ class RequestHandlers(HandlerFamily):
         talk = None if request.is_edit else small_talk(request.prompt)
         if talk is None:
             return None
+        return None if await self._agent_asks(message) else talk
+
+    async def _only_hands_over(self, message: Message, request: Request) -> bool:
+        """Return whether words beside a file ask for nothing, and don't answer what the agent asked in words either."""
+        says_little = hands_over(request.prompt) or is_bare_answer(request.prompt)
+        if request.is_edit or not says_little or not (request.attachments or request.links):
+            return False
+        return not await self._agent_asks(message)
+
+    async def _agent_asks(self, message: Message) -> bool:
         answered = await self._submitter.latest_answer(await self._chats.get(chat_key_of(message)))
-        asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
-        return None if asks else talk
+        return answered is not None and answered.text.rstrip().endswith(("?", "？"))
 
     async def _refusal(self, message: Message, request: Request, new: Job | None = None) -> LocalizedMessage:
         """Return why a refused request can't be done."""
