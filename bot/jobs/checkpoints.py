@@ -10,7 +10,7 @@ checkpoint            saved by                                             read 
 ``Turn``              question                                             ask_agent and what follows a turn
 ``PromptSent``        ask_agent, before it sends                           turn_draft, lost_project, the runner
 ``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
-``PendingAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
+``PendingAnswer``     agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
 ``RenderStarted``     export                                               export when tried again, make_extract
 ``Exported``          export                                               deliver, make_variations, make_extract
 ====================  ===================================================  =====================================

@@ -117,7 +117,7 @@ class Responder(Protocol):
         ...
 
     def report_progress(self, progress: Progress) -> None:
-        """Let the progress message show this from its next edit on. Cheap: it may be called for every chunk."""
+        """Show this in the progress message from its next edit on. Cheap: it may be called for every chunk."""
         ...
 
     async def show_progress(self) -> None:
@@ -148,7 +148,7 @@ class Responder(Protocol):
         ...
 
     async def conclude(self, *, is_done: bool) -> None:
-        """Let the reaction to the request say that it is done, or take it away. Never fails."""
+        """Change the reaction to the request to "done", or remove it. Never fails."""
         ...
 
     async def send_file(
@@ -198,7 +198,7 @@ class Responder(Protocol):
         ...
 
     def prefetch_file(self, file: Attachment) -> None:
-        """Let Telegram prepare a file that will be opened in a moment; errors are raised when it is opened."""
+        """Make Telegram prepare a file that will be opened in a moment; errors are raised when it is opened."""
         ...
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
@@ -290,7 +290,7 @@ class ResponderFactory(Protocol):
 
 
 class GroupAdmins(Protocol):
-    """Knows the admins of groups and channels."""
+    """Finds the admins of groups and channels."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """Return whether a user is an admin of a group; anonymous admins have the group's own id."""

@@ -310,7 +310,7 @@ class JobQueue(JobReader):
         await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
 
     async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let no more parts join a job; idempotent."""
+        """Close a job: no more parts join it. Idempotent."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(

@@ -17,7 +17,7 @@ OTHER = "progress.turn_tool_other"
 
 _VIDEOS = frozenset({"video", "vid", "movie", "film", "footage", "animation", "broll"})
 _SHOTS = frozenset({"clip", "scene", "shot"})
-"""Videos, if they are generated; otherwise what is on the timeline."""
+"""Words that mean a video where it is generated, and otherwise something on the timeline."""
 _MODELS = frozenset(
     {"seedance", "kling", "veo", "sora", "hailuo", "pika", "vidu", "hunyuan", "pixverse", "runway", "luma"}
 )

@@ -237,7 +237,7 @@ class AgentTurn:
         prompt = self._attempt.job.prompt
         if self._turn.prompt:
             first = self._attempt.load(PromptSent) or PromptSent()
-            is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
+            is_new_project = first.session_id != project.session_id  # Nothing was asked for in it.
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return f"{prompt}\n\n{self._form}" if self._form else prompt
 

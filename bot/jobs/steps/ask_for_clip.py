@@ -60,7 +60,7 @@ class AskForClip:
 
 
 async def apply_pending_example(chats: Chats, attempt: Attempt) -> None:
-    """Let a job whose files came without a request do the example that was kept; other words drop it."""
+    """Run the saved example for a job whose files came without a request; another request drops the example."""
     job, kept = attempt.job, attempt.load(SavedPrompt)
     if kept is None:
         chat = await chats.get_for(job)

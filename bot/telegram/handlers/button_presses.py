@@ -185,7 +185,7 @@ class ButtonPresses:
     async def show(
         self, update: Update, chat: ChatKey, where: MessageLocation, view: View | ShowView
     ) -> None:
-        """Let a message show something else, in the chat's language.
+        """Edit what a message shows, in the chat's language.
 
         Args:
             update: The update that caused it.

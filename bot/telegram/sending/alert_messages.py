@@ -27,7 +27,7 @@ class TelegramAlertMessages:
         self._messages = messages
 
     async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
-        """Let a message say something else, without a sound. The id of a private chat never changes."""
+        """Edit a message, without a sound. The id of a private chat never changes."""
         where = MessageLocation(sent.telegram_chat_id, sent.telegram_chat_id, sent.message_id)
         await self._messages.show(where, (view, Words(language)))
 
