@@ -1,4 +1,4 @@
-"""What is stored of the chats' jobs, for everyone who only reads it."""
+"""Reads stored jobs, and changes nothing."""
 
 import json
 from dataclasses import dataclass
@@ -142,7 +142,7 @@ class JobReader:
         return 0.0 if began_at is None else max(0.0, now.timestamp() - began_at)
 
     async def topics(self, chat: ChatKey) -> list[ChatKey]:
-        """Return the other topics of a chat of which the store has anything; the chat itself counts as one."""
+        """Return the other topics of a chat with anything in the store; what is outside of topics counts as one."""
         topics = {chat.of_account}
         async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
             if not name.startswith(keys.KEPT_WHEN_ERASED):

@@ -123,7 +123,7 @@ class PendingGenerations:
         same = [call for call in self._calls if result.call_id and call.call_id == result.call_id] or [
             call for call in self._calls if call.tool == result.name and not (call.call_id and result.call_id)
         ]
-        # Without ids, a result belongs to a call of which nothing is known yet, if there is one.
+        # Without ids, prefer a call that has announced nothing yet.
         return min(same, key=lambda call: call.is_announced, default=None)
 
 

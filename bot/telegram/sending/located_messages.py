@@ -1,4 +1,4 @@
-"""Calls about messages that are known by where they are, as those of pressed buttons; and the answer to a press."""
+"""Edit and delete messages that are given by their location, such as those of pressed buttons; answer presses."""
 
 import asyncio
 import contextlib
