@@ -1,4 +1,4 @@
-"""What is wired to what: one process of the bot, for intake, for work, or for both."""
+"""Wires everything together: one process of the bot, for intake, for work, or for both."""
 
 from __future__ import annotations
 

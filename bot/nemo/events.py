@@ -35,8 +35,21 @@ _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
 _CALL_IDS = ("call_id", "callId", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "id")
-_WRAPPERS = ("data", "delta", "event", "result", "response", "answer", "output")
-_ERROR_TYPE = re.compile(r"(?:^|[._])(?:error|failed|failure|exception)$")
+_TOOL_CALL_IDS = tuple(name for name in _CALL_IDS if name != "id")
+_WRAPPERS = ("data", "delta", "event")
+_RESULTS = ("result", "response", "answer", "output")
+"""Wrappers that hold what a tool returns where an event is about one."""
+_NO_SENTENCE = re.compile(
+    r"\S+://\S*|/\S*|accepted|queued|pending|processing|submitted|started|running|in.progress|succeeded|completed?"
+    r"|finished|failed|error|cancel+ed|created|updated|saved",
+    re.IGNORECASE,
+)
+_ENDS = ("done", "complete", "completed", "end")
+_OF_TURN = "(?:run|turn|agent|stream|message|response|session|task|workflow|chat|model|llm|server|service|internal|api)"
+_ERROR_TYPE = re.compile(
+    rf"^(?:error|failed|failure|exception)$|(?:^|[._]){_OF_TURN}[._](?:error|failed|failure|exception)$"
+)
+"""Types of events that end a turn: of a step that failed, the agent may go on."""
 _TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
 
 
@@ -171,6 +184,8 @@ def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
             words in _NO_WORDS and value == value.strip()
         ):
             yield Unknown(name[:40])
+        elif name.lower() in _ENDS:
+            yield Unknown(name[:40])  # Words such as "stream closed" are the server's.
         elif name.lower() in ("", "message") or _typed(read.in_snake_case(name)) is not None:
             yield from _read({"content": value}, name, depth)
         else:
@@ -213,13 +228,28 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if (error := parse_error(payload)) is not None:
         yield error
     elif not events:
-        # What a tool returns is no answer.
-        inner = read.first_of(payload, _WRAPPERS[: 3 if _tool_name(payload) else None])
-        inner = read.mapping(payload.get("message")) if inner is None else inner
+        inner = _inner(payload)
         is_read = depth and (isinstance(inner, dict) or not isinstance(payload.get("type"), str))
         found = tuple(_read_value(inner, name, depth - 1)) if is_read else ()
         is_known = any(not isinstance(event, Unknown) for event in found)
         yield from found if is_known else (Unknown((type_ or name)[:40]),)
+
+
+def _inner(payload: Mapping[str, Any]) -> Any:
+    """Return what an event that says nothing itself may hold: another event, or the agent's words."""
+    values = {name: payload[name] for name in _WRAPPERS if payload.get(name) is not None}
+    if isinstance(values.get("event"), str) and not read.mapping(values["event"]):
+        del values["event"]  # It is the event's name.
+    # What a tool returns is no answer.
+    if not _tool_name(payload) and not any(payload.get(name) for name in _TOOL_CALL_IDS):
+        values |= {name: payload[name] for name in _RESULTS if _may_be_words(name, payload.get(name))}
+    return next(iter(values.values()), read.mapping(payload.get("message")))
+
+
+def _may_be_words(name: str, value: Any) -> bool:
+    """Return whether a result may be the agent's words, or have them in it."""
+    is_bare = isinstance(value, str) and name in ("result", "output")
+    return value is not None and not (is_bare and _NO_SENTENCE.fullmatch(value.strip()))
 
 
 def _type_of(payload: Mapping[str, Any], name: str) -> str:
@@ -417,7 +447,7 @@ _TYPED: dict[str, Callable[[Mapping[str, Any]], Iterator[Event]]] = {
         ),
         _typed_text,
     ),
-    **dict.fromkeys(("text_end", "done", "complete", "completed", "end"), _typed_text_end),
+    **dict.fromkeys(("text_end", *_ENDS), _typed_text_end),
     **dict.fromkeys(
         ("tool_result", "tool_response", "function_response", "tool_call_result", "tool_end", "tool_output"),
         _typed_result,

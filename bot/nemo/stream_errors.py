@@ -12,7 +12,8 @@ from bot.nemo.failures import is_normal_end
 _TEXT_BEHIND_CODE = re.compile(r"(?<=[A-Z_])\s*:.*", re.DOTALL)
 _BAD_END = re.compile(
     "SAFETY|BLOCK|PROHIBIT|RECITATION|SPII|LANGUAGE|OTHER|FILTER|REFUS|MALFORMED|UNEXPECTED|NO_IMAGE|TOO_MANY|MISSING"
-    "|ERROR|FAIL|CANCEL|TIMEOUT|INTERRUPT",
+    "|ERROR|FAIL|CANCEL|TIMEOUT|INTERRUPT|CREDIT|QUOTA|LIMITED|ABORT|DENIED|REJECT|INSUFFICIENT|UNAVAILABLE|OVERLOAD"
+    "|EXHAUST|^(?!.*(?:TOKEN|LENGTH)).*EXCEED",
     re.IGNORECASE,
 )
 
@@ -88,7 +89,8 @@ def _finish_reason(payload: Mapping[str, Any]) -> str | None:
         return "INTERRUPTED"
     refused = read.mapping(read.first_of(payload, ("promptFeedback", "prompt_feedback")))
     reason = read.text_at(payload, "finishReason", "finish_reason")
-    if reason and not _BAD_END.search(reason):
+    has_message = read.text_at(payload, "errorMessage", "error_message") is not None
+    if reason and not has_message and not _BAD_END.search(reason):
         return "STOP"  # Every model has words of its own for a normal end.
     return reason or read.text_at(refused, "blockReason", "block_reason")
 

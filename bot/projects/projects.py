@@ -50,7 +50,7 @@ class LossReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProjectLoss:
-    """A project that a call turned out to have lost."""
+    """A project that turned out to be lost during a call."""
 
     session_id: str | None  # ``None`` if there was none yet
     reason: LossReason = LossReason.SESSION_GONE

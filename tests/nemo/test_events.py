@@ -313,6 +313,34 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"result": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"answer": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"name": "trim", "result": "two clips"}, [Unknown()]),
+        # names of events, and what tools return, are no words
+        ({"event": "workflow_started", "task_id": "t1"}, [Unknown("workflow_started")]),
+        ({"event": "node_finished", "status": "succeeded"}, [Unknown("node_finished")]),
+        ({"event": "message_end", "id": "m1"}, [Unknown("message_end")]),
+        ({"event": "progress", "message": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"tool_call_id": "c1", "result": "OK: clip added"}, [Unknown()]),
+        ({"result": "accepted"}, [Unknown()]),
+        ({"output": "s3://bucket/a.mp4"}, [Unknown()]),
+        ({"result": "I cut it."}, [AgentText("I cut it.", Completeness.UNMARKED)]),
+        # a step that failed
+        *(
+            ({"type": kind, "message": "no histogram, retrying"}, [Unknown(kind)])
+            for kind in ("step_failed", "node.failed", "analysis_error")
+        ),
+        # ends in words of their own that are no normal ones
+        *(
+            ({"finishReason": reason}, [StreamError(None, "", reason)])
+            for reason in (
+                "INSUFFICIENT_CREDITS",
+                "QUOTA_EXCEEDED",
+                "RATE_LIMITED",
+                "ABORTED",
+                "DEADLINE_EXCEEDED",
+                "ACCESS_DENIED",
+            )
+        ),
+        ({"finishReason": "TOKEN_LIMIT_EXCEEDED"}, [Unknown()]),
+        ({"finishReason": "HALTED", "errorMessage": "no"}, [StreamError(None, "no", "HALTED")]),
         ({"type": "RUN_ERROR", "message": "no"}, [StreamError(None, "no")]),
         ({"type": "turn.failed", "message": "no"}, [StreamError(None, "no")]),
         ({"type": "tool_error", "message": "no"}, [Unknown("tool_error")]),
@@ -329,6 +357,25 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [AgentFile("a.png", "image/png", b"\xfb\xff")],
         ),
         ({"type": "artifact", "filename": "a.png"}, [Unknown("file")]),
+        *(
+            ({"type": "video", "data": url}, [AgentFile("", "", url=url)])
+            for url in ("https://x/cut.mp4", "https://x/cu.mp4", "https://x/c.mp4", "/files/a1b2c3")
+        ),
+        *(
+            ({"type": "image", "data": data}, [AgentFile("", "", b"\xff\xd8\xff")])
+            for data in ("/9j/", "_9j_", "data:image/jpeg;base64,/9j/")
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/"}},
+            [AgentFile("", "", b"\xff\xd8\xff")],
+        ),
+        ({"type": "file", "data": "no Base64!"}, [Unknown("file")]),
+        # what only the agent can reach
+        ({"type": "video", "name": "out.mp4", "src": "/mnt/userdata/out.mp4"}, [Unknown("file")]),
+        (
+            {"content": {"parts": [{"fileData": {"fileUri": "file:///mnt/userdata/out.mp4"}}]}},
+            [Unknown()],
+        ),
         # bare, enveloped, failed
         ({"errors": [{"message": "boom"}]}, [StreamError(None, "boom")]),
         ({"text": "Hi", "error": {"code": 0, "message": ""}}, [AgentText("Hi", Completeness.UNMARKED)]),
@@ -392,6 +439,12 @@ def test_the_type_may_stand_in_the_event_field() -> None:
 )
 def test_pages_pieces_of_json_and_end_marks_are_no_words(data: str) -> None:
     assert read_event(data) == (Unknown(),)
+
+
+@pytest.mark.parametrize("name", ["end", "done", "complete", "completed"])
+def test_bare_words_at_the_end_of_a_stream_are_the_servers(name: str) -> None:
+    assert read_event("stream closed", name) == (Unknown(name),)
+    assert read_event('{"content": "All is cut."}', name) == (AgentText("All is cut."),)
 
 
 def test_words_that_are_no_json_are_the_agents() -> None:

@@ -22,7 +22,7 @@ __all__ = ["docket", "received"]  # fixtures
 @pytest.mark.parametrize(
     ("caption", "keys"),
     [
-        ("make it like https://www.youtube.com/watch?v=abc", ["link.streaming_site"]),
+        ("make it like https://www.youtube.com/watch?v=abc", ["link.left_out"]),
         ("make it shorter", []),
     ],
 )

@@ -318,10 +318,11 @@ async def test_a_caption_that_only_hands_the_file_over_asks_for_nothing(
 ) -> None:
     (job,) = await received(message("", PRIVATE, video=VIDEO, caption=said, **{"from": ANN}))
     assert (await received.job_queue.gathered(job)).job.prompt == ""
+    clip = message("", GROUP, video=VIDEO, **{"from": ANN})["message"]
     (job,) = await received(
-        message("", PRIVATE, message_id=8, date=9, video=VIDEO, caption=f"/edit {said}", **{"from": ANN})
+        message(f"/edit {said}", GROUP, message_id=8, reply_to_message=clip, **{"from": ANN})
     )
-    assert (await received.job_queue.gathered(job)).job.prompt == said
+    assert (await received.job_queue.gathered(job)).job.prompt == ""
 
 
 @pytest.mark.parametrize(

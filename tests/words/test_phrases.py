@@ -114,7 +114,8 @@ def test_bare_answers(said: str, is_answer: bool) -> None:
 
 HANDED_OVER = """
 here it is | Here you go! | this one | Here's the video | here | use this | this is my clip | ok, this one | the video
-done | 给你 | 就这个 | 这个 | 这是我的视频 | 用这个视频 | 视频来了 | 发给你了 | 在这里 | 好的，给你 | 这段吧
+done | these two | here are the clips | take it
+给你 | 就这个 | 这个 | 这是我的视频 | 用这个视频 | 视频来了 | 发给你了 | 在这里 | 这段吧 | 这两个 | 这些视频
 """
 ASKED_FOR = """
 make it shorter | video | use this music | this one, but shorter | here is the plan: cut it | give me a video | the end

@@ -218,7 +218,7 @@ def links_of(job: Job) -> tuple[str, ...]:
     return job.payload_as(EditPayload).links or job.payload_as(NewPayload).links
 
 
-def holds_request(job: Job) -> bool:
+def has_request_parts(job: Job) -> bool:
     """Return whether the parts of a request are stored with a job: a new project hands them on to its topic."""
     is_new = job.kind is JobKind.NEW and not job.payload_as(NewPayload).is_followed
     return is_new or job.kind is JobKind.EDIT

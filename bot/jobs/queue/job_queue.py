@@ -24,7 +24,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import ArrivedPart, holds_request
+from bot.jobs.queue.album import ArrivedPart, has_request_parts
 from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, read_claimed_job
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
@@ -236,7 +236,7 @@ class JobQueue(JobReader):
             "language": job.language if job.language != DEFAULT_LANGUAGE else False,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
-            "takes_part": takes_part and holds_request(job),
+            "takes_part": takes_part and has_request_parts(job),
             "is_edit": job.kind is JobKind.EDIT,
             "is_answer": job.payload_as(EditPayload).answers_question,
             "holds_request": not is_main and bool(job.prompt or job.files),

@@ -215,7 +215,8 @@ class AgentTurn:
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
-        may_lag = not has_answer or received.has_worked or received.error is not None
+        has_worked = received.has_worked and received.question_set is None
+        may_lag = not has_answer or has_worked or received.error is not None
         announced = self._announced(received)
         if announced and received.question_set is None:
             draft = await self._draft.wait_for_announced(announced)

@@ -291,7 +291,7 @@ class RequestHandlers(HandlerFamily):
     async def _only_hands_over(self, message: Message, request: Request) -> bool:
         """Return whether words beside a file ask for nothing, and don't answer what the agent asked in words either."""
         says_little = hands_over(request.prompt) or is_bare_answer(request.prompt)
-        if request.is_edit or not says_little or not (request.attachments or request.links):
+        if not says_little or not (request.attachments or request.links):
             return False
         return not await self._agent_asks(message)
 
