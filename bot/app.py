@@ -1,4 +1,4 @@
-"""What is wired to what: one process of the bot, for intake, for work, or for both."""
+"""Wires everything together: one process of the bot, for intake, for work, or for both."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import new_application
 from bot.telegram.receiving.receiver import UpdateReceiver
 from bot.telegram.receiving.webhook import ensure_webhook, watch_webhook
-from bot.telegram.sending.alert_messages import AlertMessages
+from bot.telegram.sending.alert_messages import TelegramAlertMessages
 from bot.telegram.sending.api_calls import TelegramCalls
 from bot.telegram.sending.bot import TelegramBot, new_bot
 from bot.telegram.sending.command_menu import CommandMenu
@@ -186,6 +186,8 @@ class App:
             telegram_ids = TelegramIds(store.redis)
             telegram_calls = TelegramCalls(bot, self._clock, telegram_ids, rate_limiter)
             chats = Chats(store.redis, token_cipher, settings.chat_ttl_days)
+            located_messages = LocatedMessages(telegram_calls)
+            messages = TelegramAlertMessages(bot, located_messages)
             parts = _Parts(
                 redis=store.redis,
                 tls=tls,
@@ -196,11 +198,11 @@ class App:
                 sent=SentMessageLog(store.redis),
                 telegram_ids=telegram_ids,
                 telegram_calls=telegram_calls,
-                located_messages=LocatedMessages(telegram_calls),
+                located_messages=located_messages,
                 group_admins=CachedGroupAdmins(telegram_calls, store.redis),
                 guest_mode_messages=GuestMessages(telegram_calls, store.redis),
                 guest_accounts=guest_accounts,
-                alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins),
+                alerts=OperatorAlerts(store.redis, job_queue, chats, self._clock, settings.admins, messages),
             )
             tasks = [
                 asyncio.create_task(metrics.measure_loop_lag(), name="loop lag"),
@@ -258,8 +260,7 @@ class App:
         uses_guests = settings.nemo_token is None or settings.fallback_to_guest
         guest_accounts = parts.guest_accounts if uses_guests else None
         checks = AlertChecks(parts.alerts, guest_accounts, parts.job_queue.statistics, settings.data_dir)
-        messages = AlertMessages(parts.bot, parts.located_messages)
-        await parts.alerts.run(checks.run, messages.show, messages.send)
+        await parts.alerts.run(checks.run)
 
     @contextlib.asynccontextmanager
     async def _bot(

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file_encoding="utf-8", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     telegram_bot_token: BotToken | None = Field(

@@ -43,6 +43,7 @@ _.file_secret_settings
 # Fields of a job's hash that only the scripts in `lua/` read.
 _.PART_COUNT
 _.IS_EDIT
+_.IS_ANSWER
 _.LAST_SENT_AT
 _.HAS_PROMPT
 _.HAS_FILE

@@ -428,8 +428,8 @@ class Chats:
     ) -> ProjectFile | None:
         """Return the file that a message brought, if it is still known."""
         files = await self._entries(ProjectFile, keys.uploads_key(str(key)))
-        place = (telegram_chat_id, message_id)
-        return next((file for file in files if (file.telegram_chat_id, file.message_id) == place), None)
+        location = (telegram_chat_id, message_id)
+        return next((file for file in files if (file.telegram_chat_id, file.message_id) == location), None)
 
     async def project_files(self, key: ChatKey, session_id: str, limit: int) -> list[ProjectFile]:
         """Return the files of a project that can be uploaded again, in the order in which they came.

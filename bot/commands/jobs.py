@@ -268,7 +268,7 @@ class JobAdmin:
         return await self.row(job_id)
 
     async def _close_messages(self, job: Job, state: JobState) -> None:
-        """Let a worker close the message with the job's position or question; only it can reach Telegram."""
+        """Make a worker close the message with the job's position or question; only workers can reach Telegram."""
         if state is not JobState.ASKING and await self._job_queue.find_position_message(job) is None:
             return
         close = replace(

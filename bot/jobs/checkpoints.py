@@ -6,11 +6,11 @@ The main checkpoints by which steps hand over to each other:
 checkpoint            saved by                                             read by
 ====================  ===================================================  =====================================
 ``Gathered``          gather                                               the sender of the job's messages
-``Uploaded``          upload                                               ask_for_prompt, known_files, turns
+``Uploaded``          upload                                               what asks the agent, known_files
 ``Turn``              question                                             ask_agent and what follows a turn
 ``PromptSent``        ask_agent, before it sends                           turn_draft, lost_project, the runner
 ``AgentAnswered``     ask_agent                                            agent_answer, question, export, deliver
-``PendingAnswer``        agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
+``PendingAnswer``     agent_answer, ask_agent, export, make_variations     deliver, the runner's last message
 ``RenderStarted``     export                                               export when tried again, make_extract
 ``Exported``          export                                               deliver, make_variations, make_extract
 ====================  ===================================================  =====================================

@@ -7,7 +7,7 @@ from bot.jobs.messages import Button, LocalizedMessage, Param
 
 RATIOS = ("9:16", "1:1", "16:9")
 LENGTHS = {"5": "button.length_5", "10": "button.length_10", "15": "button.length_15"}
-"""Seconds, of which NemoVideo generates 15 at most, with the keys of their labels."""
+"""Lengths in seconds with the keys of their labels; NemoVideo generates at most 15 s."""
 
 
 def choice_buttons(job_id: str, ratio: str = RATIOS[0], length_s: str = "5") -> tuple[Button, ...]:

@@ -1,4 +1,4 @@
-"""Suggestions what to do next, after an edit: from the draft, the skill card and the last prompt, by a table."""
+"""Suggestions for the next step after an edit, from a table, by the draft, the skill card and the last prompt."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence

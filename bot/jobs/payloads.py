@@ -42,6 +42,9 @@ class EditPayload(RequestPayload):
     voice_job_id: str = ""  # the job with the voice message in which it is spoken
     version: int | None = None  # the version of the project that it goes back to
     project: str = ""  # that project's mark
+    answers_question: bool = (
+        False  # whether its words, which arrive in parts, answer the agent's open question
+    )
     is_form_chosen: bool = False  # whether format and length of a clip to generate were chosen
     pressed: LocalizedMessage | None = None  # the button that sent it, with the presser's name
 

@@ -1,14 +1,14 @@
 """What jobs need of a chat, without knowing Telegram; ``telegram/sending`` implements it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import Checkpoints, Exported, SentMessage
-from bot.jobs.messages import Button, LocalizedMessage, OutgoingMessage, Progress, TextMessage
+from bot.jobs.messages import Button, ListMessage, LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job
 from bot.runtime.arriving_file import ArrivingFile
 
@@ -117,7 +117,7 @@ class Responder(Protocol):
         ...
 
     def report_progress(self, progress: Progress) -> None:
-        """Let the progress message show this from its next edit on. Cheap: it may be called for every chunk."""
+        """Show this in the progress message from its next edit on. Cheap: it may be called for every chunk."""
         ...
 
     async def show_progress(self) -> None:
@@ -148,7 +148,7 @@ class Responder(Protocol):
         ...
 
     async def conclude(self, *, is_done: bool) -> None:
-        """Let the reaction to the request say that it is done, or take it away. Never fails."""
+        """Change the reaction to the request to "done", or remove it. Never fails."""
         ...
 
     async def send_file(
@@ -198,7 +198,7 @@ class Responder(Protocol):
         ...
 
     def prefetch_file(self, file: Attachment) -> None:
-        """Let Telegram prepare a file that will be opened in a moment; errors are raised when it is opened."""
+        """Make Telegram prepare a file that will be opened in a moment; errors are raised when it is opened."""
         ...
 
     def open_file(self, file: Attachment) -> AbstractAsyncContextManager[OpenFile]:
@@ -290,7 +290,7 @@ class ResponderFactory(Protocol):
 
 
 class GroupAdmins(Protocol):
-    """Knows the admins of groups and channels."""
+    """Finds the admins of groups and channels."""
 
     async def is_admin(self, chat: ChatKey, user_id: int) -> bool:
         """Return whether a user is an admin of a group; anonymous admins have the group's own id."""
@@ -310,4 +310,20 @@ class Topics(Protocol):
 
     async def rename(self, topic: ChatKey, name: str) -> bool:
         """Rename a topic, and return whether it exists; true outside of topics. Never fails."""
+        ...
+
+
+SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
+"""Reports a problem to the bot's admins by its name, each time that it occurs."""
+
+
+class AlertMessages(Protocol):
+    """The messages of alerts in the private chats of the bot's admins."""
+
+    async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
+        """Edit a message. Never fails."""
+        ...
+
+    async def send(self, admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
+        """Send a message without the store; return ``None`` if that failed."""
         ...

@@ -5,6 +5,8 @@ NemoVideo's refusals of a call, such as for too few credits, are in ``steps/serv
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bot.jobs.buttons import Retry, RunSaved, ShowLink
@@ -28,6 +30,17 @@ def kind_unusable(name: str, kind: str | None) -> LocalizedMessage:
     return LocalizedMessage(f"error.unusable_{category_of(kind)}", params)
 
 
+def named_in(said: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return which of some files a refusal names.
+
+    Args:
+        said: The refusal, in NemoVideo's words.
+        names: The names of the files.
+    """
+    patterns = ((name, rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)") for name in names)
+    return tuple(name for name, pattern in patterns if re.search(pattern, said, re.IGNORECASE))
+
+
 def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
     """Refuse a file of a kind that NemoVideo takes and this card does not."""
     return LocalizedMessage(
@@ -36,11 +49,11 @@ def kind_refused(name: str, card: SkillCard) -> LocalizedMessage:
 
 
 def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
-    """Let the buttons of a refusal hold the request that it belongs to.
+    """Make the buttons of a refusal refer to the job that has its request.
 
     Args:
         message: The refusal.
-        job: The job that holds the request's words; without any, nothing is left to run.
+        job: The job with the request's text; without text, nothing is left to run.
     """
     buttons = []
     for button in message.buttons:

@@ -208,7 +208,7 @@ class _ForkServer:
         return ours
 
     def fork(self, connection: socket.socket) -> None:
-        """Let a new child serve a connection."""
+        """Start a child that serves a connection."""
         for _ in range(2):
             try:
                 socket.send_fds(self.start(), [b"+"], [connection.fileno()])

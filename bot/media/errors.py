@@ -1,9 +1,4 @@
-"""What can be wrong with a media file.
-
-- `FileTypeUnsupported`: the file is of a kind that NemoVideo does not take, and that can't be converted.
-- `PictureTooLarge`: an image has too many pixels to be opened.
-- `AudioTooLong`: audio that has to be converted is too long for that.
-"""
+"""What can be wrong with a media file."""
 
 
 class FileTypeUnsupported(Exception):

@@ -139,7 +139,7 @@ def compare(before: Draft, after: Draft) -> Iterator[Change]:
     segments are matched by their ids, else by their content, else by their position: a server may assign new ids with
     each edit.
     """
-    pairs, removed, added = _match(before.tracks, after.tracks, _TRACK_KEYS)
+    pairs, removed, added = _match(before.tracks, after.tracks, _track_keys)
     for old_at, new_at in pairs:
         old, track = before.tracks[old_at], after.tracks[new_at]
         if old.name != track.name:
@@ -159,7 +159,7 @@ def compare(before: Draft, after: Draft) -> Iterator[Change]:
 
 
 def _track_changes(old: Track, new: Track) -> Iterator[Change]:
-    pairs, removed, added = _match(old.segments, new.segments, _SEGMENT_KEYS)
+    pairs, removed, added = _match(old.segments, new.segments, _segment_keys)
     for old_at, new_at in pairs:
         yield from _segment_changes(old.segments[old_at], new.segments[new_at], new)
     for at in added:
@@ -187,25 +187,29 @@ def _segment_changes(old: Segment, new: Segment, track: Track) -> Iterator[Chang
         yield VolumeChanged(track, new, old.volume, new.volume)
 
 
-# What two versions of an item are paired by, the surest first; None if an item has nothing of that kind.
-_TRACK_KEYS: tuple[Callable[[Track], Hashable], ...] = (
-    lambda track: (track.track_id, track.kind) if track.track_id else None,
-    lambda track: (track.kind, track.type_id, track.name) if track.name else None,
-    lambda track: (
-        (track.kind, track.type_id, frozenset(map(_content, track.segments))) if track.segments else None
-    ),
-    lambda track: (track.kind, track.type_id, _content(track.segments[0])) if track.segments else None,
-    lambda track: (track.kind, track.type_id),
-)
-_SEGMENT_KEYS: tuple[Callable[[Segment], Hashable], ...] = (
-    lambda segment: segment.segment_id,
-    lambda segment: (_content(segment), segment.start_ms, segment.duration_ms),
-    lambda segment: segment.media,
-    lambda segment: segment.text,
-    lambda segment: segment.name if segment.named else None,
-    lambda segment: segment.start_ms,
-    lambda segment: "untimed" if segment.start_ms is None else None,
-)
+def _track_keys(track: Track) -> tuple[Hashable, ...]:
+    """Return what pairs two versions of a track, the surest first; ``None`` where it has nothing of that kind."""
+    kind = (track.kind, track.type_id)
+    return (
+        (track.track_id, track.kind) if track.track_id else None,
+        (kind, track.name) if track.name else None,
+        (kind, frozenset(map(_content, track.segments))) if track.segments else None,
+        (kind, _content(track.segments[0])) if track.segments else None,
+        kind,
+    )
+
+
+def _segment_keys(segment: Segment) -> tuple[Hashable, ...]:
+    """Return what pairs two versions of a segment, the surest first; ``None`` where it has nothing of that kind."""
+    return (
+        segment.segment_id,
+        (_content(segment), segment.start_ms, segment.duration_ms),
+        segment.media,
+        segment.text,
+        segment.name if segment.named else None,
+        segment.start_ms,
+        "untimed" if segment.start_ms is None else None,
+    )
 
 
 def _content(segment: Segment) -> Hashable:
@@ -213,21 +217,23 @@ def _content(segment: Segment) -> Hashable:
 
 
 def _match(
-    before: Sequence[_T], after: Sequence[_T], keys: Sequence[Callable[[_T], Hashable]]
+    before: Sequence[_T], after: Sequence[_T], keys_of: Callable[[_T], tuple[Hashable, ...]]
 ) -> tuple[list[tuple[int, int]], list[int], list[int]]:
     """Pair the same items, by the surest key first; return pairs in the order of ``after``, and the unpaired rest."""
     pairs: list[tuple[int, int]] = []
     removed, added = list(range(len(before))), list(range(len(after)))
-    for key in keys:
+    old_keys, new_keys = zip(*map(keys_of, before), strict=True), zip(*map(keys_of, after), strict=True)
+    for old, new in zip(
+        old_keys, new_keys, strict=False
+    ):  # One of them is empty if there is nothing to pair.
         unpaired: dict[Hashable, list[int]] = {}
         for at in reversed(removed):
-            if (value := key(before[at])) is not None:
-                unpaired.setdefault(value, []).append(at)
+            if old[at] is not None:
+                unpaired.setdefault(old[at], []).append(at)
         rest = []
         for at in added:
-            value = key(after[at])
-            if value is not None and unpaired.get(value):
-                pairs.append((unpaired[value].pop(), at))
+            if new[at] is not None and unpaired.get(new[at]):
+                pairs.append((unpaired[new[at]].pop(), at))
             else:
                 rest.append(at)
         added = rest

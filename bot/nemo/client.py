@@ -285,7 +285,7 @@ class NemoClient:
     async def upload_urls(
         self, credentials: Credentials, session_id: str, urls: Sequence[str]
     ) -> tuple[answers.AcceptedFile, ...]:
-        """Let the service download files from their URLs; return those that it names as accepted."""
+        """Make the service download files from their URLs; return those that it names as accepted."""
         call = Call("POST", f"/api/upload-video/{_APP}/me/{_path_part(session_id)}")
         payload = await self._wire.request(
             call,

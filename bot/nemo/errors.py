@@ -1,31 +1,4 @@
-"""The errors that a call to NemoVideo may raise.
-
-* NemoError: any of the below.
-
-  * TransportError: no complete answer came; ``sent`` says whether the request may have reached the server.
-
-    * StreamBroken: the answer to a message broke off.
-
-  * SourceBroken: the bytes to upload could not be read, or were not as many as announced.
-  * UnexpectedAnswer: success was reported, but what was asked for is not in the answer.
-
-    * HostNotAllowed: a result is on a host that nothing may be downloaded from; see ``host``.
-
-  * ServiceError: the service refused, or failed.
-
-    * AuthError: the token is wrong or has expired (HTTP 401, codes 1001, 1010, 1011).
-    * SessionGone: the session no longer exists (code 1002, or 404 "Session not found").
-    * NoCredits: the account has too few credits (code 2001).
-    * FileTypeRefused: the file's type is not accepted (code 4001, HTTP 415).
-    * FileSizeRefused: the file is too large (code 4002, HTTP 413).
-    * AlreadyUploaded: the service has the file already (a refusal of an upload that says so, unless it is busy).
-    * ClientIdMissing: a request for an anonymous token had no valid client id (400).
-    * ExportNotInPlan: the account's plan has no export; unrelated to credits (402 at a render).
-    * PaymentRequired: the account's plan or credits don't cover another request (402, or a 403 that says so).
-    * WarmingUp: the agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done.
-    * AccessRefused: refused for a reason that is not known (another 403).
-    * RenderIdTaken: there is a render with this id already (409, or any refusal that says so).
-    * RateLimited: too many requests (429); ``retry_after_s`` if the service gives it.
+"""The errors that a call to NemoVideo may raise; `NemoError` is the base of all.
 
 Each has the request it belongs to (``call``), and the service's ``code`` and the HTTP ``status`` if there
 were any. None contains a token: tokens are removed from the service's messages.
@@ -160,46 +133,49 @@ class ServiceError(NemoError):
 
 
 class AuthError(ServiceError):
-    """The token is wrong or has expired."""
+    """The token is wrong or has expired (HTTP 401, codes 1001, 1010, 1011)."""
 
 
 class SessionGone(ServiceError):
-    """The session no longer exists."""
+    """The session no longer exists (code 1002, or 404 "Session not found")."""
 
 
 class NoCredits(ServiceError):
-    """The account has too few credits."""
+    """The account has too few credits (code 2001)."""
 
 
 class FileTypeRefused(ServiceError):
-    """The file's type is not accepted."""
+    """The file's type is not accepted (code 4001, HTTP 415)."""
 
 
 class FileSizeRefused(ServiceError):
-    """The file is too large."""
+    """The file is too large (code 4002, HTTP 413)."""
 
 
 class AlreadyUploaded(ServiceError):
-    """The service has the file already."""
+    """The service has the file already (a refusal of an upload that says so, unless it is busy)."""
 
 
 class ClientIdMissing(ServiceError):
-    """A request for an anonymous token had no valid client id."""
+    """A request for an anonymous token had no valid client id (400)."""
 
 
 class ExportNotInPlan(ServiceError):
-    """The account's plan has no export; unrelated to credits. Also the answer to missing attribution headers."""
+    """The account's plan has no export; unrelated to credits (402 at a render).
+
+    Also the answer to missing attribution headers.
+    """
 
 
 class PaymentRequired(ServiceError):
-    """The account's plan or credits don't cover the request, which is no export."""
+    """The account's plan or credits don't cover the request, which is no export (402, or a 403 that says so)."""
 
     says_plan = False
     """Whether the service says that it is the plan."""
 
 
 class WarmingUp(ServiceError):
-    """The agent's sandbox is still starting; nothing was done."""
+    """The agent's sandbox is still starting (403, or a gateway's 502 to 504 that says so); nothing was done."""
 
     @property
     def outcome_unknown(self) -> bool:
@@ -208,15 +184,15 @@ class WarmingUp(ServiceError):
 
 
 class AccessRefused(ServiceError):
-    """The service refused the request for a reason that is not known."""
+    """The service refused the request for a reason that is not known (another 403)."""
 
 
 class RenderIdTaken(ServiceError):
-    """There is a render with this id already."""
+    """There is a render with this id already (409, or any refusal that says so)."""
 
 
 class RateLimited(ServiceError):
-    """Too many requests."""
+    """Too many requests (429)."""
 
     retry_after_s: float | None = None
     """Seconds to wait, if the service gives them."""
@@ -279,7 +255,9 @@ def message_of(payload: object) -> str:
     error = error_of(source)
     message = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
     message = message or read.text_at(read.mapping(error), "message", "msg", "detail", "type")
-    return clean(message or read.text(error) or "")
+    message = message or read.text(error) or read.text_at(source, "reason", "exception")
+    detail = read.mapping(next(iter(read.items(source.get("detail"))), None))
+    return clean(message or read.text_at(detail, "message", "msg") or "")
 
 
 def error_for(

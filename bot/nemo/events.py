@@ -12,18 +12,22 @@ from typing import Any
 
 from bot.nemo import lenient_json as read
 from bot.nemo.agent_file import AgentFile, inline_text, read_file, read_typed_file
-from bot.nemo.errors import Call, ServiceError, code_of, error_for, error_of, message_of
-from bot.nemo.failures import is_normal_end
+from bot.nemo.envelopes import call_id_of, inner_of, tool_name
+from bot.nemo.errors import message_of
+from bot.nemo.keep_alives import is_keep_alive, is_keep_alive_object
 from bot.nemo.questions import (
     QuestionSet,
     asks,
+    asks_as_event,
+    holds_choices,
     read_confirmations,
     read_logins,
+    read_open_question,
     read_questions,
     read_tool_question,
 )
+from bot.nemo.stream_errors import StreamError, is_thought, parse_error, parts_of
 
-_KEEP_ALIVE_NAMES = frozenset({"heartbeat", "keep-alive", "keepalive", "keep_alive", "ping", "warming_up"})
 _MAX_ENVELOPES = 4
 _NO_WORDS = frozenset(
     {"", "ok", "success", "done", "end", "eof", "null", "none", "true", "false", "connected"}
@@ -31,14 +35,21 @@ _NO_WORDS = frozenset(
 _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
-_CALL_IDS = ("call_id", "callId", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "id")
-_WRAPPERS = ("data", "delta", "event", "result", "response", "answer", "output")
-_BAD_END = re.compile(
-    "SAFETY|BLOCK|PROHIBIT|RECITATION|SPII|LANGUAGE|OTHER|FILTER|REFUS|MALFORMED|UNEXPECTED|NO_IMAGE|TOO_MANY|MISSING"
-    "|ERROR|FAIL|CANCEL|TIMEOUT|INTERRUPT",
-    re.IGNORECASE,
+_BARE = ("text", "content", "reply", "output_text", "outputText")
+_MESSAGE_ALONE = frozenset(
+    {"message", "msg", "code", "success", "id", "author", "timestamp", "partial", "role"}
 )
-_ERROR_TYPE = re.compile(r"(?:^|[._])(?:error|failed|failure|exception)$")
+"""Where nothing stands beside it, a message is the agent's; else it may be about a state, or explain a code."""
+_ENDS = ("done", "complete", "completed", "end")
+_OF_TURN = "(?:run|turn|agent|stream|message|response|session|task|workflow|chat|model|llm|server|service|internal|api)"
+_ERROR_TYPE = re.compile(
+    rf"^(?:error|failed|failure|exception)$|(?:^|[._]){_OF_TURN}[._](?:error|failed|failure|exception)$"
+)
+"""Types of events that end a turn: of a step that failed, the agent may go on."""
+_ENDED = re.compile(
+    r"(?:end|ended|result|response|output|complete|completed|done|finish|finished|error|failed)$"
+)
+_BEGINS = re.compile(r"start\w*|begin\w*|call\w*|run\w*|in_progress", re.IGNORECASE)
 _TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
 
 
@@ -108,25 +119,6 @@ class KeepAlive:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamError:
-    """The turn failed, or a part of it.
-
-    Args:
-        code: The service's numeric code, if there is one.
-        message: The service's message, bounded and without tokens.
-        reason: A code that is a word, such as ``SAFETY``.
-    """
-
-    code: int | None
-    message: str
-    reason: str | None = None
-
-    def as_error(self, call: Call) -> ServiceError:
-        """Return the exception that the same code raises outside of a stream."""
-        return error_for(call, status=None, code=self.code, message=self.message or self.reason or "")
-
-
-@dataclass(frozen=True, slots=True)
 class Unknown:
     """An event that this library does not know; ``type`` is the server's name for it."""
 
@@ -158,15 +150,20 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
         At least one event, whatever the data contains.
     """
     stripped = data.strip()
-    if name.lower() in _KEEP_ALIVE_NAMES or stripped.strip('"').lower() in ("", "null", *_KEEP_ALIVE_NAMES):
+    if is_keep_alive(name) or data in ("", '""') or stripped == "null" or is_keep_alive(stripped):
         return (KeepAlive(),)
     payload = read.parse(stripped)
     if payload is None:
-        payload = read.parse_several(stripped) or data
+        several = read.parse_several(stripped)
+        payload = several if any(isinstance(one, dict | list) for one in several) else None
+    if payload in ({}, []):
+        return (KeepAlive(),)
+    if not isinstance(payload, dict | list | str):
+        payload = data  # In a stream of plain text, blanks and numbers are pieces of it.
     events = tuple(_read_value(payload, name, _MAX_ENVELOPES))
     if (
         all(isinstance(event, Unknown) for event in events)
-        and (other := _with_lower_keys(payload)) != payload
+        and (other := read.with_lower_keys(payload)) != payload
     ):
         events = tuple(_read_value(other, name, _MAX_ENVELOPES))
     return events or (Unknown(name[:40]),)
@@ -177,11 +174,18 @@ def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
     if isinstance(value, str):
         value = value.removeprefix("data:")  # Some servers write the field's name twice.
         inner = read.parse(value)
-        words = value.strip().lower()
+        # A blank at an end makes it a piece of a text.
+        words = value.lower() if value.strip() else ""
         if isinstance(inner, (dict, list)) and depth:
             yield from _read_value(inner, name, depth - 1)
-        elif words.startswith(("{", "[", "<!doctype", "<html")) or words in _NO_WORDS:
+        elif is_keep_alive(value):
+            yield KeepAlive()
+        elif words.startswith(("{", "[", "<!doctype", "<html")) or (
+            words in _NO_WORDS and value == value.strip()
+        ):
             yield Unknown(name[:40])
+        elif name.lower() in _ENDS:
+            yield Unknown(name[:40])  # Words such as "stream closed" are the server's.
         elif name.lower() in ("", "message") or _typed(read.in_snake_case(name)) is not None:
             yield from _read({"content": value}, name, depth)
         else:
@@ -193,46 +197,44 @@ def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
         yield from _read(value, name, depth)
 
 
-def _with_lower_keys(value: Any, depth: int = 5) -> Any:
-    """Return a value with keys as ADK writes them, where a server writes them with a capital."""
-    if isinstance(value, dict) and depth:
-        return {key[:1].lower() + key[1:]: _with_lower_keys(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list) and depth:
-        return [_with_lower_keys(item, depth - 1) for item in value]
-    return value
-
-
 def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     # A question's choices are its options.
-    is_models = not isinstance(payload.get("type"), str) and not asks(name)
+    is_models = not isinstance(payload.get("type"), str) and not asks(_type_of(payload, name))
     choices = read.items(read.first_of(payload, ("candidates", "choices"))) if is_models else []
     for choice in choices[:1]:
         payload = {**payload, **read.mapping(choice)}  # a model's own answer; others are alternatives
-    event = payload.get("event")
-    type_ = payload.get("type") or (event if isinstance(event, str) else None) or name
-    if not isinstance(type_, str):
-        type_ = ""
-    if type_.lower() in _KEEP_ALIVE_NAMES:
+    type_ = _type_of(payload, name)
+    if is_keep_alive(type_) or is_keep_alive_object(payload):
         yield KeepAlive()
         return
     kind = read.in_snake_case(type_)
-    if (typed := _typed(kind)) is not None:
+    typed = _typed(kind) or (_typed_question if asks(kind) and holds_choices(payload) else None)
+    if typed is not None:
         yield from typed(payload)
         return
     # A flat event of an undocumented type is not the agent's answer, whatever text it holds.
     bare = () if isinstance(payload.get("type"), str) else _bare(payload)
-    events = (*_adk(payload), *bare)
+    events = (*_adk(payload), *_calls(payload), *bare)
     yield from events
-    if (error := _parse_error(payload)) is not None:
+    if (error := parse_error(payload)) is not None:
         yield error
     elif not events:
-        # What a tool returns is no answer.
-        inner = read.first_of(payload, _WRAPPERS[: 3 if _tool_name(payload) else None])
-        inner = read.mapping(payload.get("message")) if inner is None else inner
+        inner = inner_of(payload)
         is_read = depth and (isinstance(inner, dict) or not isinstance(payload.get("type"), str))
         found = tuple(_read_value(inner, name, depth - 1)) if is_read else ()
         is_known = any(not isinstance(event, Unknown) for event in found)
         yield from found if is_known else (Unknown((type_ or name)[:40]),)
+
+
+def _type_of(payload: Mapping[str, Any], name: str) -> str:
+    """Return an event's type, in whatever place it stands."""
+    if not isinstance(payload.get("type"), str) and isinstance(payload.get("kind"), str):
+        kind: str = payload["kind"]
+        if _typed(read.in_snake_case(kind)) is not None or is_keep_alive(kind):
+            return kind
+    event = payload.get("event")
+    type_ = payload.get("type") or (event if isinstance(event, str) else None) or name
+    return type_ if isinstance(type_, str) else ""
 
 
 def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -240,7 +242,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     author = read.text(payload.get("author")) or ""
     is_partial = _completeness(payload) is Completeness.PARTIAL
     completeness = Completeness.PARTIAL if is_partial else Completeness.COMPLETE
-    parts = content if isinstance(content, list) else _parts(read.mapping(content).get("parts"))
+    parts = content if isinstance(content, list) else parts_of(read.mapping(content).get("parts"))
     role = (read.text(read.mapping(content).get("role")) or "").lower()
     if author.lower() == "user":
         parts = []  # Some servers repeat the message that they were sent.
@@ -249,13 +251,13 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
         source = {"text": item} if isinstance(item, str) else read.mapping(item)
         text = source.get("text") or inline_text(source)
         if isinstance(text, str) and text:
-            if _is_thought(source):
+            if is_thought(source):
                 yield Thought(text)
             elif role not in _OTHERS:
                 texts.append(text)
     if texts:
         # Texts of one event are one text: the complete event repeats the partial ones joined.
-        yield AgentText("".join(texts), completeness, author)
+        yield from _words("".join(texts), completeness, author)
     long_running = read.items(read.first_of(payload, ("longRunningToolIds", "long_running_tool_ids")))
     for item in parts:
         source = read.mapping(item)
@@ -263,7 +265,7 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
             yield from _call(call, is_long_running=call.get("id") in long_running)
         if response := read.mapping(read.first_of(source, ("functionResponse", "function_response"))):
             yield _tool_result(response)
-        is_words = _is_thought(source) or inline_text(source)
+        is_words = is_thought(source) or inline_text(source)
         if not is_words and (file := read_file(source)) is not None:
             yield file
     actions = read.mapping(payload.get("actions"))
@@ -276,30 +278,33 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
     if asked := read_logins(read.mapping(read.first_of(actions, logins))):
         yield AgentQuestion(asked)
     if isinstance(content, dict) and not parts and isinstance(content.get("text"), str) and content["text"]:
-        yield AgentText(content["text"], _completeness(payload), author)
-
-
-def _parts(value: Any) -> list[Any]:
-    """Return the parts of a content; a single one may stand for all."""
-    if isinstance(value, str) or (isinstance(value, dict) and "text" in value):
-        return [value]
-    return read.items(value)
+        yield from _words(content["text"], _completeness(payload), author)
 
 
 def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
-    text = payload.get("text")
-    if not isinstance(text, str):
-        text = payload.get("content")
+    text = next((one for name in _BARE if isinstance(one := payload.get(name), str)), None)
+    if text is None and _MESSAGE_ALONE.issuperset(payload) and parse_error(payload) is None:
+        said = read.text_at(payload, "message", "msg") or ""
+        text = said if " " in said or not said.isascii() else None
     if isinstance(text, str) and text and not read.mapping(text).get("parts"):
         whose = [(read.text(payload.get(name)) or "").lower() for name in ("author", "role")]
-        if _is_thought(payload):
+        if is_thought(payload):
             yield Thought(text)
         elif whose[0] != "user" and whose[1] not in _OTHERS:
-            yield AgentText(text, _completeness(payload), read.text(payload.get("author")) or "")
+            yield from _words(text, _completeness(payload), read.text(payload.get("author")) or "")
 
 
-def _is_thought(source: Mapping[str, Any]) -> bool:
-    return str(source.get("thought")).lower() == "true"
+def _words(text: str, completeness: Completeness, author: str) -> Iterator[Event]:
+    """Read the agent's words, which may be data: then as an event, or what of it is a sentence."""
+    data = None if completeness is Completeness.PARTIAL else read.data_in(text)
+    if data is None:
+        yield AgentText(text, completeness, author)
+        return
+    events = tuple(_read_value(data, "", 1))
+    if all(isinstance(event, Unknown | KeepAlive) for event in events):
+        words = read.text_at(read.mapping(data), "message", "summary", "reply", "msg")
+        events = (AgentText(words, completeness, author),) if words and " " in words else (Unknown(),)
+    yield from events
 
 
 def _completeness(payload: Mapping[str, Any]) -> Completeness:
@@ -311,54 +316,14 @@ def _completeness(payload: Mapping[str, Any]) -> Completeness:
     return Completeness.UNMARKED
 
 
-def _parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> StreamError | None:
-    code = code_of(payload)
-    detail = read.text(payload.get("detail"))
-    if code is None and detail and "not found" in detail.lower():
-        code = 404
-    names = ("errorCode", "error_code", *(("code",) if read.text(payload.get("message")) else ()))
-    reason = read.text(read.first_of(payload, names))
-    finish_reason = reason or _finish_reason(payload)
-    error = error_of(payload)
-    if code is None and is_normal_end(finish_reason) and not error:
-        return None  # The errorMessage beside it only explains the finish.
-    if _is_empty(payload.get("content")):
-        reason = finish_reason
-    words = read.text(error)
-    has_error = (words and not is_normal_end(words)) or any(read.mapping(error).values()) or error is True
-    status = read.text(payload.get("status")) or ""
-    failed = payload.get("success") is False or status.lower() in ("error", "failed")
-    message = read.text(read.first_of(payload, ("errorMessage", "error_message")))
-    if code is not None or read.integer(reason) is not None:
-        reason = None
-    if not (is_error or code or reason or has_error or detail or failed or message):
-        return None
-    return StreamError(code, message_of(payload), reason)
-
-
-def _is_empty(content: Any) -> bool:
-    """Return whether a content holds nothing but thoughts and empty parts."""
-    parts = [read.mapping(part) for part in _parts(read.mapping(content).get("parts"))]
-    is_wordless = not any(any(part.values()) and not _is_thought(part) for part in parts)
-    return not content or (isinstance(content, dict) and not content.get("text") and is_wordless)
-
-
-def _finish_reason(payload: Mapping[str, Any]) -> str | None:
-    if payload.get("interrupted") is True:
-        return "INTERRUPTED"
-    refused = read.mapping(read.first_of(payload, ("promptFeedback", "prompt_feedback")))
-    reason = read.text_at(payload, "finishReason", "finish_reason")
-    if reason and not _BAD_END.search(reason):
-        return "STOP"  # Every model has words of its own for a normal end.
-    return reason or read.text_at(refused, "blockReason", "block_reason")
-
-
 def _typed(kind: str) -> Callable[[Mapping[str, Any]], Iterator[Event]] | None:
     """Return what reads an event of a type, given in snake case."""
     if kind in _TYPED:
         return _TYPED[kind]
-    if asks(kind):
+    if asks_as_event(kind):
         return _typed_question
+    if "tool" in kind or "function" in kind:
+        return _typed_tool
     return _typed_error if _ERROR_TYPE.search(kind) and "tool" not in kind else None
 
 
@@ -377,12 +342,20 @@ def _typed_thought(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _typed_call(payload: Mapping[str, Any]) -> Iterator[Event]:
-    yield from _call(_tool_of(payload))
+    yield from _calls(payload) or _call(_tool_of(payload))
+
+
+def _calls(payload: Mapping[str, Any]) -> tuple[Event, ...]:
+    """Read calls that come in a list, as OpenAI's models write them."""
+    sources = (payload, *(read.mapping(payload.get(name)) for name in ("delta", "message", "data")))
+    lists = (read.first_of(source, ("tool_calls", "toolCalls")) for source in sources)
+    tools = [_tool_of(read.mapping(one)) for found in lists for one in read.items(found)]
+    return tuple(event for tool in tools if tool_name(tool) for event in _call(tool))
 
 
 def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
     args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
-    call = ToolCall(_tool_name(source), args, is_long_running, _call_id(source))
+    call = ToolCall(tool_name(source), args, is_long_running, call_id_of(source))
     asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)
 
@@ -414,9 +387,31 @@ def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
     yield _tool_result(_tool_of(payload))
 
 
+def _typed_tool(payload: Mapping[str, Any]) -> Iterator[Event]:
+    """Read an event about a tool that has a type of its own: what it holds tells a call from a result."""
+    tool = _tool_of(payload)
+    kind = read.in_snake_case(_type_of(payload, ""))
+    holds = {key for key in ("result", "response", "output", "error") if tool.get(key) or payload.get(key)}
+    state = read.text_at(payload, "status", "state")
+    if not tool_name(tool):
+        yield Unknown(kind[:40])
+    elif holds or _ENDED.search(kind) or (state and not _BEGINS.fullmatch(state)):
+        result = _tool_result({**payload, **tool})
+        is_bare = isinstance(result, ToolResult) and result.result is None
+        said = {
+            key: value for key, value in payload.items() if key in ("status", "state", "error", "progress")
+        }
+        yield ToolResult(tool_name(tool), said, call_id_of({**payload, **tool})) if is_bare else result
+    else:
+        yield from _call(tool)
+
+
 def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
     payload = {**read.mapping(payload.get("data")), **payload}
-    error = _parse_error(payload, is_error=True) or StreamError(None, "")
+    error = parse_error(payload, is_error=True)
+    if error is None:
+        yield Unknown("error")  # It names the end of a turn.
+        return
     if not error.message and (text := read.text(payload.get("content"))):
         error = StreamError(error.code, message_of({"message": text}), error.reason)
     yield error
@@ -436,7 +431,7 @@ _TYPED: dict[str, Callable[[Mapping[str, Any]], Iterator[Event]]] = {
     **dict.fromkeys(
         (
             *("tool_call", "tool_start", "toolcall_start", "tool_use", "function_call"),
-            *("tool_call_start", "tool_started"),
+            *("tool_call_start", "tool_started", "tool_calls", "function_calls"),
         ),
         _typed_call,
     ),
@@ -448,7 +443,7 @@ _TYPED: dict[str, Callable[[Mapping[str, Any]], Iterator[Event]]] = {
         ),
         _typed_text,
     ),
-    **dict.fromkeys(("text_end", "done", "complete", "completed", "end"), _typed_text_end),
+    **dict.fromkeys(("text_end", *_ENDS), _typed_text_end),
     **dict.fromkeys(
         ("tool_result", "tool_response", "function_response", "tool_call_result", "tool_end", "tool_output"),
         _typed_result,
@@ -460,20 +455,17 @@ _TYPED: dict[str, Callable[[Mapping[str, Any]], Iterator[Event]]] = {
 }
 
 
-def _tool_result(source: Mapping[str, Any]) -> ToolResult:
+def _tool_result(source: Mapping[str, Any]) -> ToolResult | AgentQuestion:
     result = read.first_of(source, ("result", "response", "output"))
-    return ToolResult(_tool_name(source), result, _call_id(source))
+    if (asked := read_open_question(tool_name(source), read.mapping(result))) is not None:
+        return AgentQuestion(asked)
+    return ToolResult(tool_name(source), result, call_id_of(source))
 
 
-def _call_id(source: Mapping[str, Any]) -> str:
-    return read.text_at(source, *_CALL_IDS) or ""
-
-
-def _tool_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+def _tool_of(payload: Mapping[str, Any], depth: int = _MAX_ENVELOPES) -> Mapping[str, Any]:
     """Return the part of a typed event that names the tool."""
-    inner = (read.mapping(payload.get(name)) for name in _TOOLS)
-    return payload if _tool_name(payload) else next((one for one in inner if _tool_name(one)), payload)
-
-
-def _tool_name(source: Mapping[str, Any]) -> str:
-    return (read.text_at(read.snake_keys(source), "name", "tool", "tool_name", "tool_call_name") or "")[:200]
+    if tool_name(payload) or not depth:
+        return payload
+    inner = (_tool_of(one, depth - 1) for name in _TOOLS if (one := read.mapping(payload.get(name))))
+    tool = next((one for one in inner if tool_name(one)), payload)
+    return tool if tool is payload or call_id_of(tool) else {"id": call_id_of(payload), **tool}

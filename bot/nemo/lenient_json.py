@@ -8,6 +8,7 @@ from typing import Any
 MAX_TEXT_CHARS = 100_000
 MAX_NUMBER = 2**53  # no amount or time is larger, and what counts with them takes no more
 
+_FENCE = re.compile(r"^```\w*\s|\s*```$")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -33,6 +34,16 @@ def parse_several(document: str) -> list[Any]:
     except (ValueError, RecursionError):
         return []
     return found
+
+
+def data_in(words: str) -> dict[str, Any] | list[Any] | None:
+    """Return the object or list that a text is, also one in a code block; ``None`` for a text with words of its own."""
+    document = _FENCE.sub("", words.strip()).strip()
+    is_whole = (document[:1], document[-1:]) in (("{", "}"), ("[", "]"))
+    value = parse(document) if is_whole else None
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        return value
+    return value if isinstance(value, dict) and value else None
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -61,6 +72,15 @@ def first_of(source: Mapping[str, Any], keys: Iterable[str]) -> Any:
 def in_snake_case(name: str) -> str:
     """Return a name as ADK writes it, also one in camel case or with hyphens."""
     return _CAMEL.sub("_", name).lower().replace("-", "_")
+
+
+def with_lower_keys(value: Any, depth: int = 5) -> Any:
+    """Return a value with keys as ADK writes them, where a server writes them with a capital."""
+    if isinstance(value, dict) and depth:
+        return {key[:1].lower() + key[1:]: with_lower_keys(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list) and depth:
+        return [with_lower_keys(item, depth - 1) for item in value]
+    return value
 
 
 def snake_keys(source: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """Files that a project's state names: those on none of its tracks, and public addresses of the agent's own files."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -59,7 +60,11 @@ def with_public_sources(raw_draft: Any, *known: Any) -> Any:
         raw_draft: The draft as it came; not changed.
         known: Parts of the state that name files: ``video_infos`` and ``generated_media``.
     """
-    addresses = {name: address for part in known for name, address in _addresses(part)}
+    addresses: dict[str, str] = {}
+    for part in known:
+        for path, address in _addresses(part):
+            # Two files of one name, in different folders, are told apart by their paths.
+            addresses |= {PurePosixPath(path).name: address, path: address}
     return _replaced(raw_draft, addresses) if addresses else raw_draft
 
 
@@ -113,20 +118,28 @@ def _addresses(value: Any, depth: int = 6) -> Iterator[tuple[str, str]]:
             for field in _SOURCE_NAMES:
                 name = read.text(value.get(field))
                 if name and not name.startswith("http"):
-                    yield PurePosixPath(name).name, address
+                    yield _path(name), address
     pairs: Iterable[tuple[object, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in pairs:
         if isinstance(key, str) and isinstance(inner, dict):
             address = read.text_at(inner, *_PUBLIC_ADDRESSES)
             if address is not None and address.startswith(("https://", "http://")):
-                yield PurePosixPath(key).name, address  # An object by file names.
+                yield _path(key), address  # An object by file names.
         yield from _addresses(inner, depth - 1)
+
+
+def _path(value: str) -> str:
+    """Return a path on the agent's machine as it is called there, also one written as an address."""
+    if value.startswith("file:"):
+        return unquote(re.sub(r"^file:(?://(?:localhost)?)?(?=/)", "", value))
+    return unquote(value) if value.startswith(AGENT_FILES) else value
 
 
 def _replaced(value: Any, addresses: dict[str, str]) -> Any:
     match value:
-        case str() if value.startswith(AGENT_FILES):
-            return addresses.get(PurePosixPath(value).name, value)
+        case str() if _path(value).startswith(AGENT_FILES):
+            path = _path(value)
+            return addresses.get(path) or addresses.get(PurePosixPath(path).name, value)
         case dict():
             return {key: _replaced(inner, addresses) for key, inner in value.items()}
         case list():

@@ -15,18 +15,51 @@ from bot.nemo import lenient_json as read
 CONFIRMATION = "adk_request_confirmation"
 LOGIN = "adk_request_credential"
 
-_ASKS = re.compile(
+_ASKS_AS_EVENT = re.compile(
     r"(?:^|[^a-z])ask_(?:the_)?(?:user|human|person|question|clarif)|request_(?:user_)?input|clarif"
-    r"|(?:^|[^a-z])questions?$"
+    r"|(?:^|[^a-z])questions?$|(?:confirm\w*|approv\w*|permission|input)_(?:request|required|needed)"
+    r"|(?:request|require|need)s?_(?:confirm|approv|permission)|^interrupt$|elicit"
 )
-"""Found in the names of tools that ask a person, in snake case: what they hold decides whether they do."""
+"""Found in the types of events that ask a person, in snake case: what they hold decides whether they do."""
+
+_PERSON = r"(?:user|human|person|customer)s?"
+_ASKS = re.compile(
+    rf"{_ASKS_AS_EVENT.pattern}|^ask$|(?:await|wait_for|prompt|consult)_(?:the_)?{_PERSON}"
+    rf"|(?:confirm|check|verify|consult|clarify)\w*_with_(?:the_)?{_PERSON}|human_in_the_loop"
+    rf"|(?:^|_){_PERSON}_(?:input|choice|reply|response|answer|confirm|approv|select|feedback|decision|preference)"
+    rf"|(?:input|choice|reply|response|answer|confirmation|approval|feedback|decision)_from_(?:the_)?{_PERSON}"
+    r"|(?:choose|select|pick|present|offer|show)_(?:an_|one_|from_)?(?:option|choice)"
+    r"|(?:request|get|await|wait_for)_(?:confirm|approv|choice|selection|feedback|decision|permission|consent)"
+)
+"""Found in the names of such tools."""
+_BEGINS_TO_ASK = re.compile(
+    r"(?:^|[^a-z_])(?:ask|request|get|await|wait|prompt|consult|confirm|check|verify|choose|select|pick)_"
+)
+_CONFIRMS = re.compile(r"confirm|approv|permission|consent")
+_MAKES = re.compile(r"generat|creat|render|make|edit|export|upload|video|music|audio|image")
+"""Tools whose options are settings."""
+_ANSWERS = re.compile(
+    r"(?:^|_)(?:answers?|chosen|choice|selected|selection|picked|reply|user_response|user_input)(?:_|$)"
+)
+_NO_ANSWER = re.compile(r"\W*(?:pending|await\w*|waiting.*|none|null|unanswered|等待.*)\W*", re.IGNORECASE)
 
 _PROMPTS = ("prompt", "question", "text", "message", "label")
 _HEADINGS = ("header", "title", "name", "description")
 _OPTIONS = ("options", "choices", "answers", "suggestions")
 _LABELS = ("label", "text", "title", "name", "value", "content", "description", "id")
 _MULTIPLE = ("allow_multiple", "allowMultiple", "multiple", "multi_select", "multiSelect")
-_WRAPPERS = ("args", "arguments", "input", "data", "content", "payload", "request", "params", "question")
+_WRAPPERS = (
+    "args",
+    "arguments",
+    "input",
+    "data",
+    "content",
+    "payload",
+    "request",
+    "params",
+    "question",
+    "value",
+)
 
 MAX_QUESTIONS = 10
 MAX_OPTIONS = 20
@@ -97,8 +130,21 @@ class QuestionSet:
 
 
 def asks(name: str) -> bool:
-    """Return whether a tool, or a type of event, may be a question, by its name."""
+    """Return whether a tool may be a question, by its name."""
     return _ASKS.search(read.in_snake_case(name)) is not None
+
+
+def asks_as_event(kind: str) -> bool:
+    """Return whether an event may be a question, by its type; one of another name may be the person's own words."""
+    return _ASKS_AS_EVENT.search(read.in_snake_case(kind)) is not None
+
+
+def holds_choices(source: Mapping[str, Any]) -> bool:
+    """Return whether there are questions, or things to choose from, in arguments or an event."""
+    inner = (read.mapping(source.get(name)) for name in _WRAPPERS)
+    return any(
+        _items(one.get("questions")) or _items(read.first_of(one, _OPTIONS)) for one in (source, *inner)
+    )
 
 
 def read_tool_question(
@@ -113,12 +159,43 @@ def read_tool_question(
     """
     if name == LOGIN:
         return read_logins({"": args})
-    if name != CONFIRMATION:
-        if asks(name) and (asked := read_questions(args)) is not None:
-            return asked
-        if not is_long_running or not read.text(args.get("hint")):
-            return None
-    return QuestionSet((_confirmation_question(args),))
+    if name == CONFIRMATION:
+        return QuestionSet((_confirmation_question(args),))
+    snake = read.in_snake_case(name)
+    lists = (args.get("questions"), read.first_of(args, _OPTIONS))
+    # Whatever its name: a long-running tool that has something to choose from waits for a person.
+    chooses = is_long_running and not _MAKES.search(snake) and any(isinstance(one, list) for one in lists)
+    may_ask = asks_as_event(name) or chooses
+    if not may_ask and asks(name):
+        # Others of these names take a person's words in.
+        may_ask = is_long_running or holds_choices(args) or _BEGINS_TO_ASK.search(snake) is not None
+    if may_ask and (asked := read_questions(args)) is not None:
+        is_bare = len(asked.questions) == 1 and not asked.questions[0].options
+        if _CONFIRMS.search(snake) and is_bare:
+            return QuestionSet((Question(asked.questions[0].prompt, is_confirmation=True),), asked.title)
+        return asked
+    if is_long_running and read.text(args.get("hint")):
+        return QuestionSet((_confirmation_question(args),))
+    return None
+
+
+def read_open_question(name: str, result: Mapping[str, Any]) -> QuestionSet | None:
+    """Return the question that a tool's result asks; ``None`` if it asks none, or has its answer already."""
+    if not asks(name) or has_answer(result) or not holds_choices(result):
+        return None
+    return read_questions(result)
+
+
+def has_answer(result: object) -> bool:
+    """Return whether the result of a tool that asks holds an answer: then nobody else is to give it."""
+    source = read.snake_keys(read.mapping(result))
+    inner = (source.get(name) for name in ("result", "response", "output", "data"))
+    answers = [value for key, value in source.items() if _ANSWERS.search(key)]
+    words = (read.text(one) for one in answers)
+    is_listed = any(isinstance(one, list | dict) and one for one in answers)
+    if is_listed or any(one is not None and not _NO_ANSWER.fullmatch(one) for one in words):
+        return True
+    return any(has_answer(one) for one in inner if isinstance(one, dict | str) and read.mapping(one))
 
 
 def read_confirmations(requested: Mapping[str, Any]) -> QuestionSet | None:

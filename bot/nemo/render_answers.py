@@ -104,6 +104,12 @@ def has_status(payload: Any) -> bool:
     return _status_name(source) is not None or _percent(source) is not None
 
 
+def tells_failure(payload: Any) -> bool:
+    """Return whether an answer says that the render has failed, not only the call about it."""
+    name = _status_name(_fields(payload))
+    return name is not None and name.lower() not in _ENVELOPE_WORDS and _status(name) is RenderStatus.FAILED
+
+
 def read_render(payload: Any, render_id: str) -> Render:
     """Read a render from any JSON value.
 

@@ -104,6 +104,17 @@ def outcome_of(result: object, *, has_prose: bool = True, depth: int = _MAX_WRAP
     return min(_signs(source, has_prose=has_prose, depth=depth), default=Outcome.DONE)
 
 
+def tells_state(result: object, depth: int = _MAX_WRAPPERS) -> bool:
+    """Return whether a tool's result is words, or has a state in it: an error alone may be of the tool itself."""
+    source = read.snake_keys(read.mapping(result))
+    if isinstance(result, str) and not source:
+        return True
+    inner = (source[key] for key in _WRAPPERS if isinstance(source.get(key), dict))
+    return any(map(_IS_STATE.search, source)) or (
+        depth > 0 and any(tells_state(one, depth - 1) for one in inner)
+    )
+
+
 def _signs(source: Mapping[str, Any], *, has_prose: bool, depth: int) -> Iterable[Outcome]:
     states = [value for key, value in source.items() if _IS_STATE.search(key)]
     yield from map(_of_state, states)

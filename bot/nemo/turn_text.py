@@ -15,10 +15,21 @@ MAX_BLOCKS = 100
 MIN_CUMULATIVE_CHARS = 3
 """A longer partial text that begins with the text before it repeats that; "ha" may well follow "ha"."""
 
+_SORRY = (
+    r"(?:[\W_]|sorry|apologi[sz]e|apologies|unfortunately|oops|however|but|it|that|and|for|the|my|so|very|really|seems"
+    r"|looks|like|appears|inconvenience|trouble|note|please|just|i['’]?m|i(?= (?:am|apologi[sz]e)\b)|am)*"
+)
 _APOLOGY = re.compile(
-    r"(?:^|\s)(?:sorry[,.!]?\s+)?I(?:'ve|’ve| have)?\s+encountered\s+a\s+temporary\s+issue.{0,300}\Z",
+    rf"(?:^|(?<=[.!?。！？…)\n])|,(?= (?:but|though|however)\b)|(?<=\w)(?=\s+I(?:['’]ve)?\s+encountered)){_SORRY}"
+    r"\b(?:I|we)(?:['’]ve|\s+have|\s+seem\s+to\s+have|\s+also)?\s+"
+    r"(?:encounter(?:ed)?|r[au]n\s+into|hit|experienced|faced)\s+(?:a|an|some|the)?\s*(?:temporary|transient)\s+"
+    r"(?:issue|problem|error|glitch|hiccup|difficult)\w*.{0,300}\Z"
+    r"|(?:^|(?<=[.!?。！？…，,\s]))(?:抱歉|很抱歉|对不起|不好意思|很遗憾|但是?|不过|似乎|好像|看起来|我|系统|刚才|[，,\s⚠️])*"
+    r"(?:遇到|碰到|出现|发生)了?(?:一个|一些|一点|点)?(?:临时|暂时|短暂)性?的?(?:问题|故障|错误|状况|异常).{0,150}\Z",
     re.IGNORECASE | re.DOTALL,
 )
+_NO_WORDS = re.compile(r"[\s\d.·…:-]*")
+"""Numbers and dots alone, such as those that keep a stream alive."""
 
 
 @dataclass(slots=True)
@@ -27,6 +38,10 @@ class _Block:
     author: str
     open: bool  # more partial texts may follow, or the complete one
     unmarked: bool = False
+
+    @property
+    def is_noise(self) -> bool:
+        return self.unmarked and _NO_WORDS.fullmatch(self.text) is not None
 
 
 class TurnText:
@@ -52,7 +67,7 @@ class TurnText:
                     return False
                 self._chars += len(text)
                 self._add_text(text, completeness, author)
-                return True
+                return not text.isspace()
             case ToolCall() | ToolResult():
                 for block in self._blocks:
                     # Unmarked texts before and after a tool are paragraphs; a marked partial text is still
@@ -63,8 +78,8 @@ class TurnText:
     @property
     def blocks(self) -> tuple[str, ...]:
         """The paragraphs, such as the texts before and after a tool ran."""
-        texts = [read.join_surrogates(block.text).strip() for block in self._blocks]
-        texts = [text for text in texts if text]
+        texts = [read.join_surrogates(block.text).strip() for block in self._blocks if not block.is_noise]
+        texts = [text for text in texts if text and read.data_in(text) is None]
         if texts and (apology := _APOLOGY.search(texts[-1])):
             before = texts[-1][: apology.start()].rstrip()
             if before:

@@ -26,7 +26,7 @@ from bot.nemo.errors import (
     failed_before_sending,
     message_of,
 )
-from bot.nemo.render_answers import has_status, read_render
+from bot.nemo.render_answers import has_status, read_render, tells_failure
 from bot.nemo.uploads import MultipartBody
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -410,7 +410,11 @@ async def check_answer(
     refused = code is not None or (fields.get("success") is False and not is_render)
     has_error = bool(fields.get("error")) or str(fields.get("status")).lower() in ("error", "failed", "fail")
     refused = refused or (has_error and "data" not in fields and not is_render)
-    if status >= 300 or refused:
+    # Some servers answer with a 500 that a render has failed: its reason would be lost.
+    has_failed = (
+        is_render and call.method == "GET" and status >= 500 and code is None and tells_failure(payload)
+    )
+    if (status >= 300 and not has_failed) or refused:
         message = message_of(payload)
         if payload is None and media_type(response) == "text/plain":
             message = body[:400].decode("utf-8", "replace")

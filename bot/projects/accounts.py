@@ -171,7 +171,7 @@ class Accounts:
         await self._save_account(job.chat, anonymous_token)
 
     async def set_own_token(self, key: ChatKey, token: str) -> None:
-        """Let a chat work with a token of its own from now on; idempotent."""
+        """Give a chat a token of its own to work with; idempotent."""
         if (await self._chats.get(key)).own_token != token:
             await self._change_account(key, ChatFields(own_token=token, account=AccountKind.OWN))
 

@@ -50,7 +50,7 @@ class LossReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProjectLoss:
-    """A project that a call turned out to have lost."""
+    """A project that turned out to be lost during a call."""
 
     session_id: str | None  # ``None`` if there was none yet
     reason: LossReason = LossReason.SESSION_GONE
@@ -295,7 +295,7 @@ class Projects:
         return self._cards.active(chat.skill, language)
 
     async def leave(self, key: ChatKey) -> None:
-        """Let the next call begin an empty project; the chat can go back to its current one."""
+        """Leave the current project, to which the chat can go back; the next call begins an empty one."""
         await self.chats.add_to_project_list(await self.chats.get(key), self._clock.now())
         await self.chats.update(key, RESET_PROJECT)
 

@@ -59,6 +59,7 @@ class _Grammar:
     small_talk: re.Pattern[str]
     output: re.Pattern[str]
     answer: re.Pattern[str]
+    handover: re.Pattern[str]
     simplified: dict[int, int]
 
 
@@ -97,6 +98,11 @@ def small_talk(text: str) -> SmallTalk | None:
 def is_bare_answer(text: str) -> bool:
     """Return whether a message is nothing but an answer, such as ``yes``, ``不要`` or ``2``."""
     return len(text) <= MAX_PHRASE_CHARS and _grammar().answer.fullmatch(fold(text)) is not None
+
+
+def hands_over(text: str) -> bool:
+    """Return whether words beside a file only hand it over, such as ``here it is`` or ``给你``."""
+    return len(text) <= MAX_PHRASE_CHARS and _grammar().handover.fullmatch(fold(text)) is not None
 
 
 def says_nothing(text: str) -> bool:
@@ -178,6 +184,7 @@ def _grammar() -> _Grammar:
         compiled("small_talk"),
         _compile(output),
         _compile(_any(table["parts"]["answer"] for table in tables)),
+        _compile(_any(table["parts"]["handover"] for table in tables)),
         str.maketrans(traditional, simplified),
     )
 
@@ -195,6 +202,7 @@ def _read(language: str) -> dict[str, Any]:
     def expand(pattern: str) -> str:
         return re.sub(r"<(\w+)>", lambda match: f"(?:{expand(parts[match[1]])})", pattern)
 
+    table["parts"] = {name: expand(pattern) for name, pattern in parts.items()}
     for kind in ("actions", "commands", "small_talk"):
         table[kind] = {name: [expand(p) for p in patterns] for name, patterns in table[kind].items()}
     return table

@@ -24,8 +24,13 @@ _FORMAT: Final = re.compile(
     r"\d\s*[:：x×]\s*\d|\b(?:vertical|portrait|landscape|square|wide(?:screen)?)\b|[竖横]|方形|正方",
     re.IGNORECASE,
 )
+_NUMBER: Final = (
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty"
+    r"|sixty|ninety)"
+)
 _LENGTH: Final = re.compile(
-    r"(?:\d|one|two|three|five|ten|fifteen)[\s-]*(?:s\b|secs?\b|seconds?\b|minutes?\b)|[\d一二三五十]\s*(?:秒|分钟)",
+    rf"(?:{_NUMBER})[\s-]*(?:s\b|secs?\b|seconds?\b|mins?\b|minutes?\b)|\b(?:an?|half|quarter)[\s-](?:an?\s)?minute\b"
+    r"|[\d一二两三四五六七八九十百半]\s*(?:秒|分钟|分半)",
     re.IGNORECASE,
 )
 

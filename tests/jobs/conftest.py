@@ -20,9 +20,8 @@ from bot.chats.token_cipher import TokenCipher
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, Checkpoint, Checkpoints, MessageSend, SentMessage
 from bot.jobs.messages import LocalizedMessage, OutgoingMessage, Progress, TextMessage
 from bot.jobs.model import Attachment, Job, JobKind, MessageLocation, QueueName, new_job_id
-from bot.jobs.ports import ChatGone, OpenFile, Result
+from bot.jobs.ports import ChatGone, OpenFile, Result, SendAlert
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.tickets import job_of
 from bot.jobs.queue.usual_times import UsualTimes
 from bot.jobs.worker.attempt import Attempt, JobEnded, Step

@@ -31,8 +31,10 @@ HOUR = timedelta(hours=1).total_seconds()
 class Admins:
     """The admins' chats: what was sent there, and what it shows now."""
 
-    def __init__(self, redis: Redis, job_queue: JobQueue, clock: HandClock, alerts: OperatorAlerts) -> None:
-        self.redis, self.job_queue, self.clock, self.alerts = redis, job_queue, clock, alerts
+    alerts: OperatorAlerts
+
+    def __init__(self, redis: Redis, job_queue: JobQueue, clock: HandClock) -> None:
+        self.redis, self.job_queue, self.clock = redis, job_queue, clock
         self.sent: list[tuple[int, str]] = []
         self.shows: dict[int, str] = {}
         self.edits = 0
@@ -56,12 +58,16 @@ class Admins:
                     claimed, {field_of(MessageSend, PREPARED_MESSAGE): send.model_dump(mode="json")}
                 )
                 await self.job_queue.finish(claimed, JobState.DONE)
-        await self.alerts.update(self.show)
+        await self.alerts.update()
 
-    async def show(self, sent: SentMessage, message: ListMessage, language: str) -> None:
+    async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
         assert self.sent[sent.message_id - 1][0] == sent.telegram_chat_id
         self.edits += 1
-        self.shows[sent.message_id] = format_list(Words(language), message)
+        self.shows[sent.message_id] = format_list(Words(language), view)
+
+    async def send(self, admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
+        self.sent.append((admin, message.key))
+        return SentMessage(message_id=len(self.sent), telegram_chat_id=admin)
 
     async def later(self, by_s: float) -> None:
         await self.clock.advance(by_s)
@@ -69,14 +75,17 @@ class Admins:
 
 
 @pytest.fixture
-def alerts(redis: Redis, job_queue: JobQueue, clock: HandClock, tmp_path: Path) -> OperatorAlerts:
-    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], tmp_path))
-    return OperatorAlerts(redis, job_queue, chats, clock, [ANN, BO])
+def admins(redis: Redis, job_queue: JobQueue, clock: HandClock) -> Admins:
+    return Admins(redis, job_queue, clock)
 
 
 @pytest.fixture
-def admins(redis: Redis, job_queue: JobQueue, clock: HandClock, alerts: OperatorAlerts) -> Admins:
-    return Admins(redis, job_queue, clock, alerts)
+def alerts(
+    redis: Redis, job_queue: JobQueue, clock: HandClock, admins: Admins, tmp_path: Path
+) -> OperatorAlerts:
+    chats = Chats(redis, TokenCipher.open(["a" * 43 + "="], tmp_path))
+    admins.alerts = OperatorAlerts(redis, job_queue, chats, clock, [ANN, BO], admins)
+    return admins.alerts
 
 
 async def test_a_problem_is_one_message_which_is_edited_and_closed(
@@ -171,23 +180,19 @@ async def test_a_store_that_takes_no_writes_is_told_once_and_when_it_is_over(
     async def check() -> None:
         pass
 
-    async def send(admin: int, message: LocalizedMessage, language: str) -> SentMessage | None:
-        admins.sent.append((admin, message.key))
-        return SentMessage(message_id=len(admins.sent), telegram_chat_id=admin)
-
-    await alerts.check_once(check, admins.show, send)
+    await alerts.check_once(check)
     before: Any = await redis.config_get("maxmemory")
     await redis.config_set("maxmemory", "1")
     try:
         for _ in range(3):
-            await alerts.check_once(check, admins.show, send)
+            await alerts.check_once(check)
     finally:
         await redis.config_set("maxmemory", before["maxmemory"])
     assert admins.sent == [(ANN, "alert.store_refuses"), (BO, "alert.store_refuses")]
     assert admins.edits == 0
     await admins.clock.advance(120)
     for _ in range(2):
-        await alerts.check_once(check, admins.show, send)
+        await alerts.check_once(check)
     assert admins.edits == 2
     assert "✅ Resolved" in admins.shows[1]
 

@@ -185,6 +185,27 @@ async def test_a_refused_message(
     assert caught.value.outcome_unknown == (status >= 500 and error is errors.ServiceError)
 
 
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"status": "failed", "error": "Out of memory"}, "Out of memory"),
+        ({"data": {"status": "render_failed", "error": {"message": "no font"}}}, "no font"),
+        ({"status": "error", "message": "database is away"}, None),
+        ({"success": False, "error": "boom"}, None),
+    ],
+)
+async def test_why_a_render_failed_is_read_from_a_500_too(
+    nemo: NemoClient, service: Service, body: dict[str, Any], error: str | None
+) -> None:
+    service.will_answer(*(JSONResponse(body, 500) for _ in range(3)))
+    if error is None:
+        with pytest.raises(errors.ServiceError):
+            await nemo.get_render(WHO, "r")
+    else:
+        render = await nemo.get_render(WHO, "r")
+        assert (render.status, render.error) == (RenderStatus.FAILED, error)
+
+
 async def test_an_anonymous_token_refused_for_its_client_id(nemo: NemoClient, service: Service) -> None:
     service.will_answer(PlainTextResponse("Bad Request", 400))
     with pytest.raises(errors.ClientIdMissing):

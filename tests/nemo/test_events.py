@@ -17,7 +17,6 @@ from bot.nemo.events import (
     Event,
     KeepAlive,
     StateDelta,
-    StreamError,
     Thought,
     ToolCall,
     ToolResult,
@@ -25,6 +24,7 @@ from bot.nemo.events import (
     read_event,
 )
 from bot.nemo.questions import Question, QuestionSet
+from bot.nemo.stream_errors import StreamError
 
 # Literal events of an ADK server (google-adk 2.13), as they came over the wire.
 STREAMS: dict[str, list[str]] = json.loads((Path(__file__).parent / "streams.json").read_text("utf-8"))
@@ -82,6 +82,7 @@ NORMAL_CODES = (
 )
 
 ASKED = {"title": "Look", "questions": [{"prompt": "Which look?", "options": [{"label": "Cartoon"}]}]}
+ASK_FUNCTION = {"name": "ask_question", "arguments": json.dumps(ASKED)}
 CONFIRMATION = AgentQuestion(QuestionSet((Question("Pay?", is_confirmation=True),)))
 QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "Look"))
 
@@ -153,6 +154,22 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [AgentQuestion(QuestionSet((Question("Music?", ("Calm",)),)))],
         ),
         ({"type": "ask_question"}, [Unknown("ask_question")]),
+        ({"type": "tool_call", "tool_call": {"function": ASK_FUNCTION}}, [QUESTION]),
+        ({"type": "tool_calls", "tool_calls": [{"type": "function", "function": ASK_FUNCTION}]}, [QUESTION]),
+        ({"choices": [{"message": {"tool_calls": [{"function": ASK_FUNCTION}]}}]}, [QUESTION]),
+        ({"event": "ask_question", "data": ASKED}, [QUESTION]),
+        ({"event": "ask_question", **ASKED}, [QUESTION]),
+        ({"kind": "ask_question", **ASKED}, [QUESTION]),
+        ({"type": "user_choice", **ASKED}, [QUESTION]),
+        ({"type": "user_input", "text": "cut it"}, [Unknown("user_input")]),
+        (
+            {"type": "tool_result", "name": "ask_question", "result": {**ASKED, "status": "pending"}},
+            [QUESTION],
+        ),
+        (
+            {"type": "tool_result", "name": "ask_question", "result": {**ASKED, "answer": "Cartoon"}},
+            [ToolResult("ask_question", {**ASKED, "answer": "Cartoon"})],
+        ),
         (
             {
                 "content": {
@@ -201,6 +218,27 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "error", "error": {"code": 2001, "message": "no"}}, [StreamError(2001, "no")]),
         ({"type": "error", "content": "no"}, [StreamError(None, "no")]),
         ({"type": "error"}, [StreamError(None, "")]),
+        ({"kind": "error", "message": "no"}, [StreamError(None, "no")]),
+        # normal ends in the place of errors
+        ({"type": "error", "errorCode": "STOP"}, [Unknown("error")]),
+        ({"type": "error", "code": "STOP", "message": "done"}, [Unknown("error")]),
+        (
+            {"type": "error", "errorCode": "MODEL_RETURNED_NO_CONTENT", "errorMessage": "nothing"},
+            [Unknown("error")],
+        ),
+        ({"error": {"code": "STOP", "message": "x"}}, [Unknown()]),
+        ({"error": {"type": "MODEL_RETURNED_NO_CONTENT"}}, [Unknown()]),
+        ({"error": "MODEL_RETURNED_NO_CONTENT: nothing actionable"}, [Unknown()]),
+        ({"error": {"code": "SAFETY", "message": "x"}}, [StreamError(None, "x")]),
+        # data in the place of words
+        ({"type": "text", "content": '{"error": "boom"}'}, [StreamError(None, "boom")]),
+        (
+            {"content": {"parts": [{"text": '```json\n{"text": "Hi"}\n```'}]}},
+            [AgentText("Hi", Completeness.UNMARKED)],
+        ),
+        ({"text": '{"status": "ok", "tracks": [1]}'}, [Unknown()]),
+        ({"text": '{"message": "I cut it."}'}, [AgentText("I cut it.", Completeness.UNMARKED)]),
+        ({"text": "[1]"}, [AgentText("[1]", Completeness.UNMARKED)]),
         ({"type": "TEXT", "Content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"type": "message", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         (
@@ -275,6 +313,34 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"result": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"answer": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"name": "trim", "result": "two clips"}, [Unknown()]),
+        # names of events, and what tools return, are no words
+        ({"event": "workflow_started", "task_id": "t1"}, [Unknown("workflow_started")]),
+        ({"event": "node_finished", "status": "succeeded"}, [Unknown("node_finished")]),
+        ({"event": "message_end", "id": "m1"}, [Unknown("message_end")]),
+        ({"event": "progress", "message": {"text": "Hi"}}, [AgentText("Hi", Completeness.UNMARKED)]),
+        ({"tool_call_id": "c1", "result": "OK: clip added"}, [Unknown()]),
+        ({"result": "accepted"}, [Unknown()]),
+        ({"output": "s3://bucket/a.mp4"}, [Unknown()]),
+        ({"result": "I cut it."}, [AgentText("I cut it.", Completeness.UNMARKED)]),
+        # a step that failed
+        *(
+            ({"type": kind, "message": "no histogram, retrying"}, [Unknown(kind)])
+            for kind in ("step_failed", "node.failed", "analysis_error")
+        ),
+        # ends in words of their own that are no normal ones
+        *(
+            ({"finishReason": reason}, [StreamError(None, "", reason)])
+            for reason in (
+                "INSUFFICIENT_CREDITS",
+                "QUOTA_EXCEEDED",
+                "RATE_LIMITED",
+                "ABORTED",
+                "DEADLINE_EXCEEDED",
+                "ACCESS_DENIED",
+            )
+        ),
+        ({"finishReason": "TOKEN_LIMIT_EXCEEDED"}, [Unknown()]),
+        ({"finishReason": "HALTED", "errorMessage": "no"}, [StreamError(None, "no", "HALTED")]),
         ({"type": "RUN_ERROR", "message": "no"}, [StreamError(None, "no")]),
         ({"type": "turn.failed", "message": "no"}, [StreamError(None, "no")]),
         ({"type": "tool_error", "message": "no"}, [Unknown("tool_error")]),
@@ -291,6 +357,25 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
             [AgentFile("a.png", "image/png", b"\xfb\xff")],
         ),
         ({"type": "artifact", "filename": "a.png"}, [Unknown("file")]),
+        *(
+            ({"type": "video", "data": url}, [AgentFile("", "", url=url)])
+            for url in ("https://x/cut.mp4", "https://x/cu.mp4", "https://x/c.mp4", "/files/a1b2c3")
+        ),
+        *(
+            ({"type": "image", "data": data}, [AgentFile("", "", b"\xff\xd8\xff")])
+            for data in ("/9j/", "_9j_", "data:image/jpeg;base64,/9j/")
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/"}},
+            [AgentFile("", "", b"\xff\xd8\xff")],
+        ),
+        ({"type": "file", "data": "no Base64!"}, [Unknown("file")]),
+        # what only the agent can reach
+        ({"type": "video", "name": "out.mp4", "src": "/mnt/userdata/out.mp4"}, [Unknown("file")]),
+        (
+            {"content": {"parts": [{"fileData": {"fileUri": "file:///mnt/userdata/out.mp4"}}]}},
+            [Unknown()],
+        ),
         # bare, enveloped, failed
         ({"errors": [{"message": "boom"}]}, [StreamError(None, "boom")]),
         ({"text": "Hi", "error": {"code": 0, "message": ""}}, [AgentText("Hi", Completeness.UNMARKED)]),
@@ -303,14 +388,44 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"error": "boom"}, [StreamError(None, "boom")]),
         ({"error": {"code": 429, "message": "slow"}}, [StreamError(429, "slow")]),
         ({"success": False, "error": "x"}, [StreamError(None, "x")]),
+        ({"success": "false", "message": "no"}, [StreamError(None, "no")]),
+        ({"state": "failed", "reason": "boom"}, [StreamError(None, "boom")]),
+        ({"exception": "boom"}, [StreamError(None, "boom")]),
+        ({"detail": [{"loc": ["body"], "msg": "missing"}]}, [StreamError(None, "missing")]),
+        # words in further places
+        *(
+            ({key: "I cut it."}, [AgentText("I cut it.", Completeness.UNMARKED)])
+            for key in ("message", "msg", "reply", "output_text")
+        ),
+        ({"code": 0, "data": {"message": "I cut it."}}, [AgentText("I cut it.", Completeness.UNMARKED)]),
+        ({"status": "running", "message": "Still cutting it"}, [Unknown()]),
+        ({"events": [{"content": {"parts": [{"text": "Hi"}]}}]}, [AgentText("Hi")]),
+        ({"type": "event", "payload": {"content": {"parts": [{"text": "Hi"}]}}}, [AgentText("Hi")]),
+        (
+            {"result": {"kind": "status-update", "status": {"message": {"parts": [{"text": "Hi"}]}}}},
+            [AgentText("Hi")],
+        ),
+        # tools and questions of other types
+        ({"type": "on_tool_start", "name": "trim"}, [ToolCall("trim", {})]),
+        (
+            {"type": "tool_status", "tool": "seedance", "status": "pending", "id": "t"},
+            [ToolResult("seedance", {"status": "pending"}, "t")],
+        ),
+        ({"event": "on_tool_end", "name": "trim", "output": "ok"}, [ToolResult("trim", "ok")]),
+        ({"type": "TOOL_CALL_ARGS", "toolCallId": "t", "delta": "{"}, [Unknown("tool_call_args")]),
+        ({"type": "interrupt", "value": ASKED}, [QUESTION]),
+        (
+            {"type": "confirmation_request", "message": "Pay?"},
+            [AgentQuestion(QuestionSet((Question("Pay?"),)))],
+        ),
         # nothing known
         ({"type": "from_the_future", "x": 1}, [Unknown("from_the_future")]),
         ({"type": "from_the_future", "text": "not an answer"}, [Unknown("from_the_future")]),
         ({"content": {"parts": [{"inlineData": {}}]}}, [Unknown()]),
         ({"errorCode": None, "error": None, "text": ""}, [Unknown()]),
-        ({}, [Unknown()]),
+        ({}, [KeepAlive()]),
         ([1, 2], [Unknown()]),
-        (5, [Unknown()]),
+        (5, [AgentText("5", Completeness.UNMARKED)]),
     ],
 )
 def test_shapes(data: Any, expected: list[Event]) -> None:
@@ -321,7 +436,15 @@ def test_shapes(data: Any, expected: list[Event]) -> None:
     ("name", "data"),
     [
         ("", ""),
-        ("", " "),
+        ("", "heartbeat 3"),
+        ("", "pong"),
+        ("", "1795218452.17"),
+        ("", "{}"),
+        ("", '["heartbeat"]'),
+        ("", '{"heartbeat": true}'),
+        ("", '{"type": "ping", "ts": 5}'),
+        ("", '{"event": "heartbeat", "data": "ping"}'),
+        ("", '{"code": 0, "message": "success", "data": "heartbeat"}'),
         ("", "heartbeat"),
         ("", '"heartbeat"'),
         ("", "null"),
@@ -348,12 +471,23 @@ def test_pages_pieces_of_json_and_end_marks_are_no_words(data: str) -> None:
     assert read_event(data) == (Unknown(),)
 
 
+@pytest.mark.parametrize("name", ["end", "done", "complete", "completed"])
+def test_bare_words_at_the_end_of_a_stream_are_the_servers(name: str) -> None:
+    assert read_event("stream closed", name) == (Unknown(name),)
+    assert read_event('{"content": "All is cut."}', name) == (AgentText("All is cut."),)
+
+
 def test_words_that_are_no_json_are_the_agents() -> None:
     assert read_event("Hello there.", "message") == (AgentText("Hello there.", Completeness.UNMARKED),)
     assert read_event(" and then") == (AgentText(" and then", Completeness.UNMARKED),)
     assert read_event("5 clips", "text") == (AgentText("5 clips", Completeness.UNMARKED),)
     assert read_event("Hel", "chunk") == (AgentText("Hel", Completeness.PARTIAL),)
     assert read_event("loading the model", "log") == (Unknown("log"),)
+
+
+@pytest.mark.parametrize("piece", [" ", "3", " 3", "0.5", "10 20", " done", " [music]", "\n"])
+def test_blanks_and_numbers_are_pieces_of_a_plain_text(piece: str) -> None:
+    assert read_event(piece) == (AgentText(piece, Completeness.UNMARKED),)
 
 
 def test_an_event_may_hold_several_values() -> None:

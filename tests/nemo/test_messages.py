@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import NoCredits, StreamBroken, UnexpectedAnswer, WarmingUp
-from bot.nemo.events import AgentText, Completeness, Event, KeepAlive, StateDelta, StreamError, ToolCall
+from bot.nemo.events import AgentText, Completeness, Event, KeepAlive, StateDelta, ToolCall
+from bot.nemo.stream_errors import StreamError
 from bot.nemo.turn_text import TurnText
 from bot.nemo.wire import Attribution, Credentials
 from tests.clocks import PATIENCE_S

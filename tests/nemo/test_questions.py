@@ -7,6 +7,7 @@ from bot.nemo.questions import (
     Question,
     QuestionSet,
     answer_text,
+    has_answer,
     read_questions,
     read_tool_question,
 )
@@ -68,6 +69,58 @@ COLOUR = QuestionSet((Question("Colour?", ("Red", "Blue")),))
 )
 def test_questions_are_read_in_every_shape(tool: str, args: dict[str, Any]) -> None:
     assert read_tool_question(tool, args) == COLOUR
+
+
+OPTIONS = {"options": ["Red", "Blue"]}
+MESSAGE = {"message": "Spend 100 credits?"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "is_long_running", "is_question"),
+    [
+        ("get_user_choice", OPTIONS, True, True),
+        ("getUserChoice", OPTIONS, False, True),
+        ("select_option", {**MESSAGE, **OPTIONS}, False, True),
+        ("pick_style", OPTIONS, True, True),
+        ("confirm_with_user", MESSAGE, True, True),
+        ("request_approval", MESSAGE, False, True),
+        ("get_input_from_user", MESSAGE, False, True),
+        ("generate_video", {"prompt": "a cat", "options": ["hd"]}, True, False),
+        ("render", {"prompt": "a cat", "options": {"quality": "high"}}, True, False),
+        ("process_user_input", {"text": "make a video"}, False, False),
+        ("send_message_to_user", MESSAGE, False, False),
+        ("generate_video_for_user", {"prompt": "a cat"}, False, False),
+        ("get_user_files", {"text": "clips"}, False, False),
+        ("ask_gemini", {"question": "What is in the clip?"}, False, False),
+        ("pick_style", OPTIONS, False, False),
+    ],
+)
+def test_a_tool_that_waits_for_a_person_asks_under_any_name(
+    tool: str, args: dict[str, Any], is_long_running: bool, is_question: bool
+) -> None:
+    assert (read_tool_question(tool, args, is_long_running=is_long_running) is not None) is is_question
+
+
+def test_a_confirmation_of_any_name_is_answered_with_yes_or_no() -> None:
+    asked = QuestionSet((Question("Spend 100 credits?", is_confirmation=True),))
+    assert read_tool_question("confirm_with_user", MESSAGE, is_long_running=True) == asked
+
+
+@pytest.mark.parametrize(
+    ("result", "is_answered"),
+    [
+        ({"answer": "Red"}, True),
+        ({"result": {"selected": ["Red"]}}, True),
+        ({"userResponse": "Red"}, True),
+        ({"answer": "pending"}, False),
+        ({"answers": []}, False),
+        ({"status": "ok", "message": "The question is shown."}, False),
+        ("Red", False),
+        (None, False),
+    ],
+)
+def test_whether_a_tool_has_answered_its_own_question(result: object, is_answered: bool) -> None:
+    assert has_answer(result) is is_answered
 
 
 @pytest.mark.parametrize(

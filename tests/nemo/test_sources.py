@@ -32,3 +32,23 @@ def test_a_path_of_the_agents_machine_becomes_an_address(infos: Any) -> None:
 )
 def test_what_is_not_known_goes_out_as_it_came(infos: Any) -> None:
     assert with_public_sources(DRAFT, infos) == DRAFT
+
+
+@pytest.mark.parametrize(
+    ("path", "listed"),
+    [
+        ("/mnt/userdata/my%20clip.mp4", "my clip.mp4"),
+        ("/mnt/userdata/my clip.mp4", "/mnt/userdata/my%20clip.mp4"),
+        ("file:///mnt/userdata/beach.mp4", "beach.mp4"),
+        ("file://localhost/mnt/userdata/my%20clip.mp4", "my clip.mp4"),
+        ("file:/mnt/userdata/beach.mp4", "/mnt/userdata/beach.mp4"),
+    ],
+)
+def test_a_path_is_known_in_each_way_of_writing(path: str, listed: str) -> None:
+    assert with_public_sources({"src": path}, [{"path": listed, "cdn_url": CDN}]) == {"src": CDN}
+
+
+def test_files_of_one_name_are_told_apart_by_their_paths() -> None:
+    paths = ("/mnt/userdata/a/beach.mp4", "/mnt/userdata/b/beach.mp4")
+    infos = [{"path": path, "cdn_url": f"{CDN}?{number}"} for number, path in enumerate(paths)]
+    assert with_public_sources(list(paths), infos) == [f"{CDN}?0", f"{CDN}?1"]

@@ -74,6 +74,10 @@ def test_the_streams_of_a_real_server(stream: str, text: str) -> None:
         # … or paragraphs
         ([loose("I cut it."), loose("Now the music.")], "I cut it.\nNow the music."),
         ([loose("I cut it"), *TOOL, loose("All done")], "I cut it\n\nAll done"),
+        # … with blanks and numbers between them
+        ([loose("I have"), loose(" "), loose("3"), loose(" clips.")], "I have 3 clips."),
+        ([loose("."), loose("."), loose("12")], ""),
+        ([piece('{"a":'), piece(" 1}"), whole("Done.")], "Done."),
         # not shown
         ([Thought("hm"), *TOOL], ""),
         # one emoji in two pieces
@@ -92,6 +96,26 @@ def test_each_text_once(events: list[Event], text: str) -> None:
         ([whole(f"All done. {ISSUE}")], "All done."),
         ([whole("All done"), piece("Sorry, I've encountered a temporary issue"), piece("!")], "All done"),
         ([whole(ISSUE)], ISSUE),
+        *(
+            ([whole(f"I trimmed it.{apology}")], "I trimmed it.")
+            for apology in (
+                " I'm sorry, but I encountered a temporary issue.",
+                "\n\nUnfortunately, I've encountered a temporary issue. Please try again.",
+                " I apologize, I encountered a temporary error.",
+                " It seems I encountered a temporary problem!",
+                " ⚠️ I seem to have encountered a temporary issue",
+                " However, I ran into a temporary issue while finishing up.",
+                " 抱歉，我遇到了临时问题，请稍后再试。",
+                "系统似乎出现了一个临时的错误。",
+            )
+        ),
+        ([whole("I trimmed it, but I encountered a temporary issue.")], "I trimmed it"),
+        ([whole("I added the words “We hit a glitch”.")], "I added the words “We hit a glitch”."),
+        (
+            [whole("The temporary issue with the sound is gone.")],
+            "The temporary issue with the sound is gone.",
+        ),
+        ([whole("临时标题已删除，没有问题。")], "临时标题已删除，没有问题。"),
         ([whole(ISSUE), whole("Now it works")], f"{ISSUE}\n\nNow it works"),
     ],
 )

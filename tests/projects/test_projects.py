@@ -184,7 +184,7 @@ async def test_a_guest_token_is_renewed_before_it_ends_and_the_project_stays(
     assert len(await office.nemo.accounts()) == 1
 
 
-@pytest.mark.parametrize("expires_at", ["2020-01-01T00:00:00Z", 604800, "soon", None])
+@pytest.mark.parametrize("expires_at", ["2020-01-01T00:00:00Z", "2026-05-01T12:04:00Z", 604800, "soon", None])
 async def test_a_false_end_of_a_guest_token_renews_nothing(office: Office, expires_at: object) -> None:
     given = {"token": (await office.nemo.add_account()).token, "expires_at": expires_at}
     body = json.dumps({"code": 0, "data": given})
@@ -269,6 +269,17 @@ async def test_a_renewed_token_without_the_accounts_id_is_of_the_same_account(of
     await office.nemo.fault("anonymous-token", status=200, body=bare)
     await credits_of(projects, job)
     assert (await office.chats.get(job.chat)).user_id == guest
+
+
+async def test_an_account_that_is_named_only_at_its_renewal_keeps_its_project(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    before = await projects.call(job, whole)
+    (guest,) = await office.nemo.accounts()
+    await office.chats.update(job.chat, ChatFields(user_id=None))  # Its first answer didn't name it.
+    await office.nemo.change_account(guest.user_id, expired=True)
+    await credits_of(projects, job)
+    assert (await projects.call(job, whole)).session_id == before.session_id
+    assert (await office.chats.get(job.chat)).user_id == guest.user_id
 
 
 async def test_a_project_that_another_job_has_replaced_meanwhile_stays(office: Office) -> None:
@@ -825,6 +836,41 @@ async def test_a_token_that_was_refused_in_two_topics_is_renewed_once(office: Of
     assert await office.asked("anonymous-token") == 2
     after = [await projects.call(job, whole) for job in topics]
     assert [project.session_id for project in after] == [project.session_id for project in before]
+
+
+async def test_a_token_that_is_refused_once_another_topic_has_a_new_one_is_not_renewed_again(
+    office: Office,
+) -> None:
+    projects, cats, dogs = office.open(None), *(new_job(chat=ChatKey(7, number)) for number in (2, 3))
+    await projects.call(cats, whole)
+    (guest,) = await office.nemo.accounts()
+    used: list[str] = []
+
+    async def slow(project: Project) -> None:
+        used.append(project.credentials.token)
+        if len(used) == 1:
+            await office.nemo.change_account(guest.user_id, expired=True)
+            await credits_of(projects, cats)
+            raise AuthError(CALL, "expired")
+
+    await projects.call(dogs, slow)
+    assert len(set(used)) == 2
+    assert await office.asked("anonymous-token") == 2
+
+
+async def test_a_guest_registers_for_no_account_of_the_operators(office: Office) -> None:
+    job = new_job()
+    await office.nemo.add_account(token=OPERATOR)
+    await office.open(OPERATOR).call(job, whole)
+    assert (await office.chats.get(job.chat)).user_id is None
+
+
+async def test_who_begins_anew_is_asked_no_more_about_a_lost_project(office: Office) -> None:
+    job, projects = new_job(), office.open(None)
+    await office.chats.update(job.chat, ChatFields(session_id="now", lost_session_id="before"))
+    await projects.leave(job.chat)
+    chat = await office.chats.get(job.chat)
+    assert (chat.session_id, chat.lost_session_id) == (None, None)
 
 
 async def test_a_login_and_a_logout_in_one_topic_hold_for_all(office: Office) -> None:

@@ -2,7 +2,7 @@
 
 from bot.jobs.checkpoints import PREPARED, PREPARED_MESSAGE, MessageSend
 from bot.jobs.messages import ListMessage, LocalizedMessage, Seconds
-from bot.telegram.sending.alert_messages import AlertMessages
+from bot.telegram.sending.alert_messages import TelegramAlertMessages
 from bot.telegram.sending.located_messages import LocatedMessages
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram
@@ -25,7 +25,7 @@ async def test_what_was_said_is_found_again_to_be_edited(telegram: Telegram) -> 
 async def test_an_alert_is_sent_without_the_store_and_closed_later(telegram: Telegram) -> None:
     ada = await telegram.people.person("Ada")
     await ada.start()
-    alerts = AlertMessages(telegram.bot, LocatedMessages(telegram.telegram_calls))
+    alerts = TelegramAlertMessages(telegram.bot, LocatedMessages(telegram.telegram_calls))
     sent = await alerts.send(ada.id, REFUSES, "en")
     assert sent is not None
     for language, over in (("en", "✅ Resolved at 10:40 UTC. It lasted 3 min."), ("zh", "已恢复")):

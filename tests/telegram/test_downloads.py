@@ -226,6 +226,24 @@ async def test_what_the_cloud_does_not_give_out_is_too_large(telegram: Telegram,
     assert caught.value.limit == 20 * 1024 * 1024
 
 
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_address_that_leads_nowhere_is_asked_for_once_more(
+    telegram: Telegram, clip: Path, clip_bytes: bytes, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    await (await ada_of(telegram)).send_file("video", clip)
+    fetch, refused = FileDownloads._fetch, list[str]()
+
+    async def once_gone(self: FileDownloads, url: str, stack: contextlib.AsyncExitStack) -> object:
+        refused.append(url)
+        return await fetch(self, url if len(refused) > times else f"{url}.gone", stack)
+
+    monkeypatch.setattr(FileDownloads, "_fetch", once_gone)
+    with pytest.raises(FileGone) if times > 1 else contextlib.nullcontext():
+        *_, content = await read(telegram, await ref(telegram))
+        assert content == clip_bytes
+    assert len(await telegram.people.calls("getFile")) == 2
+
+
 async def test_a_file_that_telegram_refuses_for_good(telegram: Telegram, clip: Path) -> None:
     await (await ada_of(telegram)).send_file("video", clip)
     await telegram.people.faults.error("getFile", code=400, description="Bad Request: invalid file_id")

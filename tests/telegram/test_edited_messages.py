@@ -3,7 +3,18 @@
 import pytest
 
 from bot.jobs.model import JobKind
-from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Received, docket, message, received, said_key
+from tests.telegram.test_handlers import (
+    ANN,
+    GROUP,
+    PRIVATE,
+    VIDEO,
+    Json,
+    Received,
+    docket,
+    message,
+    received,
+    said_key,
+)
 
 __all__ = ["docket", "received"]  # fixtures
 
@@ -11,7 +22,7 @@ __all__ = ["docket", "received"]  # fixtures
 @pytest.mark.parametrize(
     ("caption", "keys"),
     [
-        ("make it like https://www.youtube.com/watch?v=abc", ["link.streaming_site"]),
+        ("make it like https://www.youtube.com/watch?v=abc", ["link.left_out"]),
         ("make it shorter", []),
     ],
 )
@@ -26,3 +37,16 @@ async def test_a_link_that_a_waiting_request_with_a_file_can_not_use_is_named(
     waiting = await received.job_queue.find(request.chat, request.id)
     assert waiting is not None
     assert waiting.job.prompt == caption
+
+
+async def test_an_edit_after_a_group_has_moved_leaves_the_request_of_that_number_before_alone(
+    received: Received,
+) -> None:
+    old: Json = {"id": -1_000_042, "type": "group", "title": "Club"}
+    new: Json = {**GROUP, "id": -1_001_000_000_042}
+    (before,) = await received(message("/edit a cat", old, **{"from": ANN}))
+    await received(message("", old, message_id=8, migrate_to_chat_id=new["id"], **{"from": ANN}))
+    edited = message("/edit a dog", new, edit_date=60, **{"from": ANN})
+    (after,) = await received({"edited_message": edited["message"]})
+    waiting = [await received.job_queue.find(job.chat, job.id) for job in (before, after)]
+    assert [status.job.prompt for status in waiting if status] == ["a cat", "a dog"]

@@ -120,7 +120,7 @@ async def received(telegram: Telegram, redis: Redis, docket: Docket) -> AsyncIte
         presses=ButtonPresses(submitter, LocatedMessages(calls)),
         guest_mode_messages=GuestMessages(calls, redis),
         tokens_link="https://nemovideo.example/dashboard/api-tokens",
-        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]]),
+        alerts=OperatorAlerts(redis, job_queue, chats, telegram.clock, [ANN["id"]], AsyncMock()),
         admins=[ANN["id"]],
     )
     register_handlers(services)
@@ -312,6 +312,19 @@ async def test_a_message_that_says_nothing_costs_nothing(received: Received, sai
     assert (await received.job_queue.gathered(stored)).job.prompt == ""
 
 
+@pytest.mark.parametrize("said", ["here it is", "给你", "ok", "2"])
+async def test_a_caption_that_only_hands_the_file_over_asks_for_nothing(
+    received: Received, said: str
+) -> None:
+    (job,) = await received(message("", PRIVATE, video=VIDEO, caption=said, **{"from": ANN}))
+    assert (await received.job_queue.gathered(job)).job.prompt == ""
+    clip = message("", GROUP, video=VIDEO, **{"from": ANN})["message"]
+    (job,) = await received(
+        message(f"/edit {said}", GROUP, message_id=8, reply_to_message=clip, **{"from": ANN})
+    )
+    assert (await received.job_queue.gathered(job)).job.prompt == ""
+
+
 @pytest.mark.parametrize(
     ("said", "is_about_words", "kind"),
     [
@@ -426,6 +439,14 @@ async def test_an_added_command_in_a_caption_makes_a_request_with_its_file(recei
 async def test_no_other_edit_makes_a_request(received: Received, edit: Json) -> None:
     await received(message("/credits", GROUP, **{"from": ANN}))
     assert await received(edit) == []
+
+
+async def test_a_saved_request_runs_once_however_often_its_button_is_pressed(received: Received) -> None:
+    (held,) = await received(message("a cat", PRIVATE, **{"from": ANN}))
+    (job,) = await received(press(pack(RunSaved(held.id)), ANN, PRIVATE))
+    assert (job.kind, job.prompt) == (JobKind.EDIT, "a cat")
+    assert await received(press(pack(RunSaved(held.id)), ANN, PRIVATE)) == []
+    assert await received.toast() == Words("en").plain("toast.sent_already")
 
 
 async def test_a_request_that_has_its_upload_from_the_browser_is_not_sent_twice(received: Received) -> None:

@@ -24,7 +24,7 @@ def test_a_link_to_a_streaming_site_refuses_a_request_that_has_nothing_else(
     assert (links.prompt, links.media, links.is_refused) == (prompt, media, is_refused)
     assert links.offered == offered
     assert links.warning is not None
-    assert links.warning.key == "link.streaming_site"
+    assert links.warning.key == ("link.streaming_site" if is_refused else "link.left_out")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from itertools import chain, count
+from itertools import chain, count, repeat
 from typing import Any
 
 import pytest
@@ -291,15 +291,18 @@ async def test_the_end_of_one_that_never_was_is_nothing(telegram: Telegram, ada:
     assert await telegram.people.calls("deleteMessage") == []
 
 
-async def test_a_short_stage_is_seen(telegram: Telegram, ada: Person) -> None:
-    async with progress_message(telegram, ada) as responder:
+@pytest.mark.parametrize(("chosen", "ready"), [(None, "Your project is ready ✨"), ("zh", "项目准备好了 ✨")])
+async def test_a_short_stage_is_seen_in_the_language_that_was_just_chosen(
+    telegram: Telegram, ada: Person, chosen: str | None, ready: str
+) -> None:
+    async with progress_message(telegram, ada, languages=chain([None], repeat(chosen))) as responder:
         responder.report_progress(Progress("setup.working"))
         await responder.show_progress()
         responder.report_progress(Progress("setup.ready", fraction=0.05))
         await responder.flush_progress()
         assert [version["text"].split("\n")[0] for version in (await the_message(ada.chat)).versions] == [
             "Setting things up…",
-            "Your project is ready ✨",
+            ready,
         ]
 
 

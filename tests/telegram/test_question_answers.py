@@ -1,6 +1,7 @@
 """Words that arrive around a question of the agent: which of them answer it."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -13,11 +14,12 @@ from bot.jobs.payloads import MessagePayload
 from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.tickets import queue_id
 from bot.nemo.questions import Question, QuestionSet
+from bot.telegram.sending.group_admins import CachedGroupAdmins
 from bot.words import Words
 from tests.jobs.conftest import docket as docket_fixture
 from tests.jobs.conftest import new_job
 from tests.telegram import test_handlers
-from tests.telegram.test_handlers import ANN, GROUP, Json, Received, message, press
+from tests.telegram.test_handlers import ANN, BO, GROUP, Json, Received, message, press, said_key
 
 docket, received = docket_fixture, test_handlers.received
 
@@ -182,6 +184,20 @@ async def test_words_of_somebody_else_wait_behind_the_answer_that_comes_with_the
     queue = received.job_queue
     assert not await queue.questions.suspend(asking.job, asking.attempt)
     assert await queue.current(job.chat, QueueName.MAIN) == [asking.job.id, job.id]
+
+
+@pytest.mark.parametrize("is_admin", [True, False])
+async def test_somebody_elses_question_is_answered_in_words_by_admins_alone(
+    received: Received, monkeypatch: pytest.MonkeyPatch, *, is_admin: bool
+) -> None:
+    monkeypatch.setattr(CachedGroupAdmins, "is_admin", AsyncMock(return_value=is_admin))
+    asking = await ask(received, shown(GROUP["id"]), where=GROUP)
+    sent_by_bot = {"id": received.telegram.bot.id, "is_bot": True, "first_name": "Bot"}
+    question = message("Which look?", GROUP, message_id=SHOWN_AS, **{"from": sent_by_bot})["message"]
+    said = message("Cartoon", GROUP, message_id=21, reply_to_message=question, **{"from": BO})
+    jobs = await received(said)
+    assert [said_key(job) for job in jobs] == ([] if is_admin else ["toast.not_yours"])
+    assert await answer_to(received, asking) == (QuestionAnswer(words=("Cartoon",)) if is_admin else None)
 
 
 @pytest.mark.parametrize("is_typed", [False, True])

@@ -1,6 +1,7 @@
 """Several results in one album: sent once, with one caption, or not at all."""
 
 import shutil
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ async def test_an_album_has_one_caption_and_each_video_its_thumbnail(telegram: T
     await ada.say("make 3 versions")
     checkpoints = Notebook()
     for _ in range(2):  # The second attempt finds it sent.
-        responder = telegram.responder(telegram.job(ada.chat.id, 1), checkpoints)
+        job = telegram.job(ada.chat.id, 1, language="zh")
+        responder = telegram.responder(job, checkpoints, repeat("en"))  # It was chosen meanwhile.
         sent = await passing(telegram.clock, responder.deliver_album("album", results(clip, clip), CAPTION))
     assert sent is not None
     videos = [one for one in await ada.chat.messages() if "video" in one.json]

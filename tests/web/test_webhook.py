@@ -211,6 +211,39 @@ async def test_what_comes_while_the_process_does_not_start_gets_503(monkeypatch:
         assert await deliver(http) == 503
 
 
+async def test_a_body_that_does_not_arrive_gets_408(
+    http: httpx.AsyncClient, update_store: UpdateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "BODY_TIMEOUT_S", 0.01)
+
+    async def begin() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    headers = {"x-telegram-bot-api-secret-token": SECRET}
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await http.post("/hook", content=begin(), headers=headers)).status_code == 408
+    assert update_store.stored == []
+
+
+async def test_an_update_that_is_not_stored_in_time_gets_503_and_holds_up_no_end(
+    http: httpx.AsyncClient, webhook: Webhook, update_store: UpdateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update_store.unblocked = asyncio.Event()
+    monkeypatch.setattr(webhooks, "CLOSE_TIMEOUT_S", 0.01)
+    delivery = asyncio.create_task(deliver(http))
+    await update_store.asked.wait()
+    async with asyncio.timeout(PATIENCE_S):
+        await webhook.close()
+    assert not delivery.done()
+    webhook.open(update_store.store)
+    monkeypatch.setattr(webhooks, "STORE_TIMEOUT_S", 0.01)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await deliver(http) == 503
+    update_store.unblocked.set()
+    assert await delivery == 200
+
+
 async def test_what_has_come_is_stored_before_a_webhook_is_closed(
     http: httpx.AsyncClient, webhook: Webhook, update_store: UpdateStore
 ) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.words import PhraseAction, action_for
-from bot.words.phrases import MAX_PHRASE_CHARS, command_for, is_bare_answer, requested_output
+from bot.words.phrases import MAX_PHRASE_CHARS, command_for, hands_over, is_bare_answer, requested_output
 
 TABLE = tomllib.loads((Path(__file__).parent / "phrases.toml").read_text("utf-8"))
 SAID = [
@@ -110,6 +110,31 @@ def test_a_phrase_inside_a_longer_prompt_is_none(
 )
 def test_bare_answers(said: str, is_answer: bool) -> None:
     assert is_bare_answer(said) is is_answer
+
+
+HANDED_OVER = """
+here it is | Here you go! | this one | Here's the video | here | use this | this is my clip | ok, this one | the video
+done | these two | here are the clips | take it
+给你 | 就这个 | 这个 | 这是我的视频 | 用这个视频 | 视频来了 | 发给你了 | 在这里 | 这段吧 | 这两个 | 这些视频
+"""
+ASKED_FOR = """
+make it shorter | video | use this music | this one, but shorter | here is the plan: cut it | give me a video | the end
+take it away | 给我 | 剪短 | 这个视频剪短 | 用这个音乐 | 给视频配乐 | 就这样 | 看看这个 | 发给我 | 来一段
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "hands"),
+    [
+        (said.strip(), table is HANDED_OVER)
+        for table in (HANDED_OVER, ASKED_FOR)
+        for line in table.split("\n")
+        for said in line.split("|")
+        if line
+    ],
+)
+def test_words_that_only_hand_over_a_file(said: str, hands: bool) -> None:
+    assert hands_over(said) is hands
 
 
 @given(st.text())

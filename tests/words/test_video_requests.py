@@ -48,12 +48,31 @@ def test_an_edit_is_none(text: str) -> None:
         "生成一段5秒的视频",
         "生成一段竖屏视频",
         "十秒的短片",
+        "make a four second video of a cat",
+        "a cat, half a minute long",
+        "a half-minute clip",
+        "a minute of waves",
+        "thirty seconds of rain",
+        "12 secs of a cat",
+        "四秒的小猫",
+        "二十秒的视频",
+        "半分钟的视频",
+        "一分半的视频",
     ],
 )
 def test_a_request_that_names_format_or_length_is_known(text: str) -> None:
     assert names_format_or_length(text)
 
 
-@pytest.mark.parametrize("text", ["make a video of a cat", "a clip of three friends", "生成一段小猫的视频"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make a video of a cat",
+        "a clip of three friends",
+        "生成一段小猫的视频",
+        "a second cat",
+        "一个有分寸的人",
+    ],
+)
 def test_a_request_that_names_neither_is_known(text: str) -> None:
     assert not names_format_or_length(text)

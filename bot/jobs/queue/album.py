@@ -31,6 +31,10 @@ FILE_PAUSE_S = 1.0  # how long a file without a text waits for one
 WORDS_PAUSE_S = 0.4
 """How long a lone text waits for the file that it may comment on; meanwhile the chat's project is opened."""
 
+ADJACENT_S = 1
+"""How far apart, in whole seconds of Telegram's clock, messages outside albums that belong together are sent; the same
+in ``lua/album.lua``."""
+
 PARAGRAPH = "\n\n"
 
 MAX_CONTEXT_CHARS = 1000  # the longest quotation that is handed to the agent
@@ -188,6 +192,7 @@ def read_gathered_job(fields: Mapping[str, str]) -> GatheredJob:
     payload: Payload = EditPayload(
         links=tuple(dict.fromkeys(links)) or asked.links,
         new_job_id=asked.new_job_id,
+        answers_question=asked.answers_question,
         is_late=JobField.IS_LATE in fields,
         text_not_asked_for=not_asked_for,
     )
@@ -213,7 +218,7 @@ def links_of(job: Job) -> tuple[str, ...]:
     return job.payload_as(EditPayload).links or job.payload_as(NewPayload).links
 
 
-def holds_request(job: Job) -> bool:
+def has_request_parts(job: Job) -> bool:
     """Return whether the parts of a request are stored with a job: a new project hands them on to its topic."""
     is_new = job.kind is JobKind.NEW and not job.payload_as(NewPayload).is_followed
     return is_new or job.kind is JobKind.EDIT

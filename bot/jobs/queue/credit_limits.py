@@ -1,6 +1,5 @@
 """Daily limits of the credits that the operator's account spends, for each person and for all together."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -9,6 +8,7 @@ from redis.asyncio import Redis
 
 from bot.jobs.messages import LocalizedMessage, Param, Seconds
 from bot.jobs.model import Job
+from bot.jobs.ports import SendAlert
 from bot.jobs.queue.account_credits import AccountCredits
 from bot.jobs.queue.quotas import seconds_until_reset
 from bot.runtime.clock import Clock
@@ -21,7 +21,6 @@ ALERT_AT_PERCENT = (100, 80, 50)
 """Shares of the whole bot's limit at which the operator is alerted, once a day each."""
 
 CreditScope = Literal["bot", "person"]
-Alert = Callable[[str, LocalizedMessage], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ class CreditLimits:
         alert: Alerts the operator, once for each name.
     """
 
-    def __init__(self, redis: Redis, clock: Clock, limits: DailyCredits, alert: Alert) -> None:
+    def __init__(self, redis: Redis, clock: Clock, limits: DailyCredits, alert: SendAlert) -> None:
         self.accounts = AccountCredits(redis, clock)
         self._redis = redis
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Erases all that is kept of a chat, in one write, and nothing that came after it was asked for."""
+"""Erases everything stored about a chat in one write, except what came after the request to erase it."""
 
 from typing import ClassVar
 

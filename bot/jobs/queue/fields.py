@@ -9,6 +9,7 @@ class JobField(StrEnum):
     REQUEST = "request"  # the Job; see packed_request.py
     LANGUAGE = "language"  # the Job's, for when this release can't read that; absent if it is the default
     IS_EDIT = "is_edit"  # flag: its kind is `EDIT`
+    IS_ANSWER = "is_answer"  # flag: its words answer the agent's open question
     HOLDS_REQUEST = "holds_request"  # flag: it is quick, and yet a request that a person sent is only in it
     STATE = "state"  # a JobState
     ATTEMPT = "attempt"  # how many times it was started; absent before the first
@@ -28,6 +29,7 @@ class JobField(StrEnum):
 
     # A request that arrives in parts; see album.py
     VERSION = "version"  # counts the changes of its parts and texts
+    REFUSED = "refused"  # flag: it says why a message without a request can't be used
     CLOSED = "closed"  # flag: no more parts join it
     PART_COUNT = "part_count"  # how many parts joined it
     LAST_PART_AT = "last_part_at"  # when the last part arrived, seconds of our clock

@@ -24,7 +24,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import JobProgress, field_of
 from bot.jobs.model import Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import EditPayload
-from bot.jobs.queue.album import ArrivedPart, holds_request
+from bot.jobs.queue.album import ArrivedPart, has_request_parts
 from bot.jobs.queue.claimed_job import ClaimedJob, CloseOutcome, SaveOutcome, read_claimed_job
 from bot.jobs.queue.ended_jobs import EndedJobs, is_brief
 from bot.jobs.queue.fields import JobField
@@ -53,15 +53,15 @@ _URGENT = frozenset({JobKind.FORGET, JobKind.DELETE_TOKEN, JobKind.CANCEL})
 
 
 class QueueFull(Exception):
-    """As many jobs wait in the chat's queue as may."""
+    """The maximum number of jobs waits in the chat's queue."""
 
 
 class PersonFull(QueueFull):
-    """As many jobs of one person wait, in all chats together, as may."""
+    """The maximum number of one person's jobs waits, in all chats together."""
 
 
 class BotFull(QueueFull):
-    """As many jobs wait in all chats together as may."""
+    """The maximum number of jobs waits in all chats together."""
 
 
 _FULL = {"queue_full": QueueFull, "person_full": PersonFull, "bot_full": BotFull}
@@ -139,7 +139,7 @@ class JobQueue(JobReader):
             await self.questions.end_unreadable(self.find)
             self._has_found_unreadable = True
         for stored, job in (await self.scheduled.due(self._clock.now())).items():
-            with contextlib.suppress(QueueFull):  # Dropped: so much is waiting already.
+            with contextlib.suppress(QueueFull):  # Dropped: too much is waiting.
                 await self.enqueue([job], f"later:{job.id}")
             await self.scheduled.remove(stored)
         await self._ended.shorten()
@@ -236,8 +236,9 @@ class JobQueue(JobReader):
             "language": job.language if job.language != DEFAULT_LANGUAGE else False,
             "queue_limit": share if is_main else self._queue_limit * extra,
             "person_limit": share,
-            "takes_part": takes_part and holds_request(job),
+            "takes_part": takes_part and has_request_parts(job),
             "is_edit": job.kind is JobKind.EDIT,
+            "is_answer": job.payload_as(EditPayload).answers_question,
             "holds_request": not is_main and bool(job.prompt or job.files),
             "is_main": is_main,
         }
@@ -309,7 +310,7 @@ class JobQueue(JobReader):
         await self._record_upload_size([_key(claimed.job)], attempt=claimed.attempt, bytes=size_bytes)
 
     async def close(self, claimed: ClaimedJob, version: int) -> CloseOutcome:
-        """Let no more parts join a job; idempotent."""
+        """Close a job: no more parts join it. Idempotent."""
         return CloseOutcome(await self._close([_key(claimed.job)], attempt=claimed.attempt, version=version))
 
     async def finish(
@@ -386,7 +387,7 @@ class JobQueue(JobReader):
         await self._redis.hincrby(_key(claimed.job), JobField.UNCOUNTED_ATTEMPTS, 1)
 
     async def cancel(self, chat: ChatKey, queue: QueueName, job_id: str) -> JobState | None:
-        """Unqueue a waiting job, end one that asks, or let a running one stop; so too the ``/new`` that it came with.
+        """Stop a job, whether it waits, asks or runs; so too the ``/new`` that it came with.
 
         Returns:
             The state that it was in; ``None`` if the job is unknown by now.
@@ -416,7 +417,7 @@ class JobQueue(JobReader):
         return None if state is None else JobState(state)
 
     async def is_taken_back(self, job: Job) -> bool:
-        """Return whether a cancelled job ends unseen: what it was to do is another one's, or was refused."""
+        """Return whether a cancelled job ends without a message: another job does its work, or that was refused."""
         return bool(await cast(Any, self._redis.hexists(_key(job), JobField.TAKEN_BACK)))
 
     async def cancel_chat(self, chat_id: int) -> None:

@@ -1,4 +1,4 @@
-"""What is stored of the chats' jobs, for everyone who only reads it."""
+"""Reads stored jobs, and changes nothing."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, C, Checkpoints, MessageSend, field_of
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
-from bot.jobs.queue.album import ArrivedPart, GatheredJob, read_gathered_job
+from bot.jobs.queue.album import ADJACENT_S, ArrivedPart, GatheredJob, read_gathered_job
 from bot.jobs.queue.fields import JobField
 from bot.jobs.queue.tickets import parse_queue_id
 from bot.store import keys
@@ -90,14 +90,40 @@ class JobReader:
         digest: Any = await self._redis.get(keys.seen_key(str(chat), telegram_chat_id, message_id))
         return cast(str | None, digest)
 
-    async def is_being_pasted(self, chat: ChatKey, requester_id: int) -> bool:
-        """Return whether a person's newest message has the maximum length, so that the next may continue it."""
+    async def is_being_pasted(self, chat: ChatKey, requester_id: int, sent_at_s: float) -> bool:
+        """Return whether a message may continue a person's newest one, which has the maximum length.
+
+        Args:
+            chat: The chat.
+            requester_id: The person.
+            sent_at_s: When the message was sent, by Telegram's clock, in seconds.
+        """
         job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), requester_id))
         if job_id is None:
             return False
-        key = keys.job_key(str(chat), job_id)
-        is_full, closed = await cast(Any, self._redis.hmget(key, [JobField.IS_FULL, JobField.CLOSED]))
-        return is_full == "1" and closed is None
+        key, names = (
+            keys.job_key(str(chat), job_id),
+            (JobField.IS_FULL, JobField.CLOSED, JobField.LAST_SENT_AT),
+        )
+        is_full, closed, last_sent_at = await cast(Any, self._redis.hmget(key, names))
+        is_adjacent = abs(sent_at_s - float(last_sent_at or 0)) <= ADJACENT_S
+        return is_full == "1" and closed is None and is_adjacent
+
+    async def refusal_before(self, chat: ChatKey, requester_id: int, sent_at_s: float) -> JobStatus | None:
+        """Return the job that refuses a person's newest message, if another was sent right behind that one.
+
+        Args:
+            chat: The chat.
+            requester_id: The person.
+            sent_at_s: When the other message was sent, by Telegram's clock, in seconds.
+        """
+        job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), requester_id))
+        if job_id is None:
+            return None
+        key, names = keys.job_key(str(chat), job_id), (JobField.REFUSED, JobField.LAST_SENT_AT)
+        refused, last_sent_at = await cast(Any, self._redis.hmget(key, names))
+        is_behind = refused and abs(sent_at_s - float(last_sent_at)) <= ADJACENT_S
+        return await self.find(chat, str(job_id)) if is_behind else None
 
     async def gathered(self, job: Job) -> GatheredJob:
         """Load a job with all of its parts so far."""
@@ -132,7 +158,7 @@ class JobReader:
         return 0.0 if began_at is None else max(0.0, now.timestamp() - began_at)
 
     async def topics(self, chat: ChatKey) -> list[ChatKey]:
-        """Return the other topics of a chat of which the store has anything; the chat itself counts as one."""
+        """Return the other topics of a chat with anything in the store; what is outside of topics counts as one."""
         topics = {chat.of_account}
         async for name in self._redis.scan_iter(keys.topics_pattern(chat.chat_id), count=1000):
             if not name.startswith(keys.KEPT_WHEN_ERASED):

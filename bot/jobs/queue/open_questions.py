@@ -60,7 +60,7 @@ class OpenQuestions:
         )
 
     async def suspend(self, job: Job, attempt: int) -> bool:
-        """Let a job wait for its answer without a worker, and its queue go on.
+        """Suspend a job until its question is answered: no worker has it, and its queue goes on.
 
         Returns:
             ``False`` if it has its answer already, or was cancelled: the ticket takes it up again.

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -21,6 +21,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage
 from bot.jobs.messages import ListMessage, LocalizedMessage, Param, Seconds
 from bot.jobs.model import derived_job_id, message_job
+from bot.jobs.ports import AlertMessages
 from bot.jobs.queue.job_queue import JobQueue, QueueFull
 from bot.runtime.clock import Clock
 from bot.store import keys
@@ -28,15 +29,6 @@ from bot.store.stored_model import StoredModel
 from bot.words import language_of
 
 log = structlog.get_logger(__name__)
-
-SendAlert: TypeAlias = Callable[[str, LocalizedMessage], Awaitable[None]]
-"""Reports a problem by its name, each time that it occurs."""
-
-ShowMessage: TypeAlias = Callable[[SentMessage, ListMessage, str], Awaitable[None]]
-"""Edits a message in a private chat; the last argument is the language."""
-
-SendMessage: TypeAlias = Callable[[int, LocalizedMessage, str], Awaitable[SentMessage | None]]
-"""Sends a message to a private chat without the store; ``None`` if that failed."""
 
 CHECK_EVERY_S = 20.0  # pause between two looks at the open problems, in real time
 RESEND_AFTER = timedelta(hours=1)  # between two messages about the same problem
@@ -71,16 +63,24 @@ class OperatorAlerts:
         chats: Know the language that an admin chose.
         clock: Source of time.
         admins: Telegram ids of the bot's admins.
+        messages: The messages in their chats.
     """
 
     def __init__(
-        self, redis: Redis, job_queue: JobQueue, chats: Chats, clock: Clock, admins: Sequence[int]
+        self,
+        redis: Redis,
+        job_queue: JobQueue,
+        chats: Chats,
+        clock: Clock,
+        admins: Sequence[int],
+        messages: AlertMessages,
     ) -> None:
         self._redis = redis
         self._job_queue = job_queue
         self._chats = chats
         self._clock = clock
         self._admins = admins
+        self._messages = messages
         self._id = uuid4().hex
         self._refusal: Problem | None = None  # the store refuses writes, so it can't be kept there
 
@@ -135,26 +135,22 @@ class OperatorAlerts:
         """Return whether an admin gets alerts."""
         return admin in await self._listening()
 
-    async def run(self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage) -> None:
+    async def run(self, check: Callable[[], Awaitable[None]]) -> None:
         """Keep the messages up to date, forever; one process does it for all.
 
         Args:
             check: Reports problems that no job or update meets.
-            show: Edits a message.
-            send: Sends a message while the store takes no writes.
         """
         while self._admins:
             # In real time, as the sweep.
             await asyncio.sleep(CHECK_EVERY_S)
             try:
-                await self.check_once(check, show, send)
+                await self.check_once(check)
             except RedisError as error:
                 log.warning("alerts.store_failed", error=type(error).__name__)
         await asyncio.Event().wait()
 
-    async def check_once(
-        self, check: Callable[[], Awaitable[None]], show: ShowMessage, send: SendMessage
-    ) -> None:
+    async def check_once(self, check: Callable[[], Awaitable[None]]) -> None:
         """Look for problems and update their messages once, if this process has the lock; see ``run``."""
         lock_ms = int(CHECK_EVERY_S * 900)
         try:
@@ -163,31 +159,31 @@ class OperatorAlerts:
                 await self._redis.set(keys.ALERTS_LAST_OWNER, self._id)
         except ResponseError:  # It is read-only, or full.
             if await self._redis.get(keys.ALERTS_LAST_OWNER) == self._id:
-                await self._report_refusal(show, send)
+                await self._report_refusal()
             return
         if self._refusal is not None and self._refusal.over_at is None:
             self._refusal.over_at = self._clock.now()
-            await self._edit(self._refusal, _line(self._refusal), show)
+            await self._edit(self._refusal, _line(self._refusal))
         if is_ours:
             await check()
-            await self.update(show)
+            await self.update()
 
-    async def _report_refusal(self, show: ShowMessage, send: SendMessage) -> None:
+    async def _report_refusal(self) -> None:
         now, message = self._clock.now(), LocalizedMessage("alert.store_refuses")
         known = self._refusal
         if known is not None and known.over_at is None:
             return
         if known is not None and now - known.sent_at < RESEND_AFTER:
             known.over_at, known.times, known.seen_at = None, known.times + 1, now
-            return await self._edit(known, _line(known), show)
+            return await self._edit(known, _line(known))
         self._refusal = Problem(message=message, since=now, seen_at=now, sent_at=now)
         for admin in await self._listening():
-            sent = await send(admin, message, await self._language(admin))
+            sent = await self._messages.send(admin, message, await self._language(admin))
             if sent is not None:
                 self._refusal.sent_to[admin] = sent
         return None
 
-    async def update(self, show: ShowMessage) -> None:
+    async def update(self) -> None:
         """Edit the alerts of problems that go on or have ended, and delete problems that ended long ago."""
         names: Any = await self._redis.hkeys(keys.ALERTS)
         for name in names:
@@ -195,9 +191,9 @@ class OperatorAlerts:
             if problem is None:
                 await self._redis.hdel(keys.ALERTS, name)
                 continue
-            await self._update(name, problem, show)
+            await self._update(name, problem)
 
-    async def _update(self, name: str, problem: Problem, show: ShowMessage) -> None:
+    async def _update(self, name: str, problem: Problem) -> None:
         now = self._clock.now()
         quiet = timedelta(days=1) if name.startswith(RESOLVED_AFTER_A_DAY) else RESOLVED_AFTER
         if problem.over_at is None and now - problem.seen_at >= quiet:
@@ -216,17 +212,17 @@ class OperatorAlerts:
         line = _line(problem)
         shown = _shown(problem.message, line)
         if shown != problem.shown and problem.sent_to:
-            await self._edit(problem, line, show)
+            await self._edit(problem, line)
             problem.shown = shown
         if problem.over_at is not None and now - problem.sent_at >= RESEND_AFTER:
             await self._redis.hdel(keys.ALERTS, name)
         else:
             await self._save(name, problem)
 
-    async def _edit(self, problem: Problem, line: LocalizedMessage | None, show: ShowMessage) -> None:
+    async def _edit(self, problem: Problem, line: LocalizedMessage | None) -> None:
         lines = () if line is None else (line,)
         for admin, sent in problem.sent_to.items():
-            await show(sent, ListMessage(problem.message, lines), await self._language(admin))
+            await self._messages.show(sent, ListMessage(problem.message, lines), await self._language(admin))
 
     async def _load(self, name: str) -> Problem | None:
         stored: Any = await self._redis.hget(keys.ALERTS, name)

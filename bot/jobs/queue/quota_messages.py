@@ -1,4 +1,4 @@
-"""What is said of a day's quota that refuses a request, or of which little is left."""
+"""Messages about a daily quota that refuses a request or is almost used up."""
 
 from bot.jobs.messages import Bytes, LocalizedMessage, Param, Seconds
 from bot.jobs.queue.quotas import Quotas, QuotaWarning

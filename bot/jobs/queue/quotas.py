@@ -47,7 +47,7 @@ class DailyLimit:
 
 @dataclass(frozen=True, slots=True)
 class QuotaWarning:
-    """A quota of which little is left today."""
+    """A quota that is almost used up today."""
 
     scope: Scope  # whose quota it is
     resource: Resource  # what is running out

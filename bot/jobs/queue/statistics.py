@@ -86,11 +86,11 @@ class QueueStatistics:
         ]
         async with self._redis.pipeline(transaction=False) as pipe:
             for chat, job_id, _ in queues:
-                pipe.hmget(keys.job_key(str(chat), job_id), [JobField.STATE, JobField.REQUEST])
-            jobs = await pipe.execute()
+                pipe.hget(keys.job_key(str(chat), job_id), JobField.REQUEST)
+            requests = await pipe.execute()
         return [
             ActiveChat(chat, waiting, unpack(request).language)
-            for (chat, _, waiting), (state, request) in zip(queues, jobs, strict=True)
+            for (chat, _, waiting), request in zip(queues, requests, strict=True)
             if request is not None
         ]
 

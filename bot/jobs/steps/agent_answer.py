@@ -33,8 +33,8 @@ from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind
 from bot.nemo.errors import Call, NemoError, RateLimited, ServiceError
-from bot.nemo.events import StreamError
 from bot.nemo.failures import FailureKind, failure_kind
+from bot.nemo.stream_errors import StreamError
 from bot.projects.projects import Projects
 from bot.skills.cards import SkillCards
 from bot.words import bounded

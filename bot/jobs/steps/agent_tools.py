@@ -17,7 +17,7 @@ OTHER = "progress.turn_tool_other"
 
 _VIDEOS = frozenset({"video", "vid", "movie", "film", "footage", "animation", "broll"})
 _SHOTS = frozenset({"clip", "scene", "shot"})
-"""Videos, if they are generated; otherwise what is on the timeline."""
+"""Words that mean a video where it is generated, and otherwise something on the timeline."""
 _MODELS = frozenset(
     {"seedance", "kling", "veo", "sora", "hailuo", "pika", "vidu", "hunyuan", "pixverse", "runway", "luma"}
 )
@@ -152,6 +152,24 @@ _OTHER_VERBS = frozenset(
         *("edit", "update", "select", "choose", "ask", "confirm", "transcribe", "mute", "replace"),
     }
 )
+_READS = frozenset(
+    {
+        "get",
+        "list",
+        "read",
+        "show",
+        "query",
+        "fetch",
+        "load",
+        "describe",
+        "find",
+        "search",
+        "inspect",
+        "check",
+    }
+    | {"view", "review", "look", "estimate", "detect"}
+)
+"""Verbs of tools that change nothing."""
 _LINKS = frozenset(
     {"with", "without", "from", "for", "by", "using", "via", "and", "in", "on", "of", "at", "as"}
 )
@@ -177,14 +195,20 @@ def stage_of(tool: str) -> tuple[str, TimedStage]:
         return SOUND, TimedStage.AUDIO
     if _LOOK.search(name):
         return LOOKING, TimedStage.EDIT
-    return (EDITING if _EDIT.search(name) else OTHER), TimedStage.EDIT
+    if not _EDIT.search(name):
+        return OTHER, TimedStage.EDIT
+    return (LOOKING if _verb(name) in _READS else EDITING), TimedStage.EDIT
+
+
+def _verb(name: str) -> str:
+    return next(iter(_words(re.split(r"__|[^a-z0-9_]+", name)[-1])), "")
 
 
 def _makes_video(name: str) -> bool:
     for pattern, separated in _STUCK_TOGETHER:
         name = pattern.sub(separated, re.sub("_", " ", name)).replace(" ", "_")
     segments = re.split(r"__|[^a-z0-9_]+", name)
-    verb = next(iter(_words(segments[-1])), "")
+    verb = _verb(name)
     words = [word for segment in segments for word in _words(segment)]
     if verb in _OTHER_VERBS:
         return False

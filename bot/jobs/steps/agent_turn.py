@@ -27,7 +27,7 @@ from bot.jobs.steps.agent_answer import TURN_CALL
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.agent_tools import EDITING, stage_of
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
-from bot.jobs.steps.pending_generations import Announced, PendingGenerations
+from bot.jobs.steps.pending_generations import Announced, AnnouncedKind, PendingGenerations
 from bot.jobs.steps.stream_timeout import StreamTimeout
 from bot.jobs.steps.turn_draft import (
     DraftUnchanged,
@@ -36,7 +36,7 @@ from bot.jobs.steps.turn_draft import (
     digest_of,
     draft_after,
     draft_before,
-    has_new_video,
+    new_videos,
 )
 from bot.jobs.steps.turn_progress import TurnProgress
 from bot.jobs.worker.attempt import Attempt, JobEnded
@@ -57,13 +57,13 @@ from bot.nemo.events import (
     Completeness,
     Event,
     KeepAlive,
-    StreamError,
     Thought,
     ToolCall,
     ToolResult,
 )
 from bot.nemo.failures import FailureKind, failure_kind
-from bot.nemo.questions import QuestionSet
+from bot.nemo.questions import QuestionSet, asks, has_answer
+from bot.nemo.stream_errors import StreamError
 from bot.nemo.turn_text import TurnText
 from bot.projects.projects import Project, Projects
 from bot.runtime.tasks import cancel
@@ -192,15 +192,15 @@ class AgentTurn:
         if earlier is None or earlier.turn == self._turn.number or not earlier.still_generating:
             return None
         turns = (Turn(number=number) for number in range(earlier.turn, 0, -1))
-        saved = (self._attempt.load(AgentTextSoFar, turn.key) for turn in turns)
-        announced = next((one.announced for one in saved if one and one.announced), Announced.VIDEO)
+        saved = ((turn, so_far) for turn in turns if (so_far := self._attempt.load(AgentTextSoFar, turn.key)))
+        found = ((turn, so_far.announced) for turn, so_far in saved if so_far.announced)
+        turn, announced = next(found, (Turn(number=earlier.turn), Announced()))
         before, now = draft_after(self._attempt), draft_before(self._attempt, self._turn)
-        is_there = (
-            has_new_video(before, now)
-            if announced is Announced.VIDEO
-            else digest_of(before) != digest_of(now)
-        )
-        return None if is_there else announced
+        if announced.kind is AnnouncedKind.WORK:
+            return announced if digest_of(before) == digest_of(now) else None
+        new = new_videos(draft_before(self._attempt, turn), before)
+        left = announced.videos + min(new, announced.made) - new - new_videos(before, now)
+        return announced.changed(videos=left, made=0) if left > 0 else None
 
     async def _go_on_without_stream(self, so_far: AgentTextSoFar) -> AgentAnswered:
         """End the turn of an attempt that died: it had sent the message, or was about to."""
@@ -215,7 +215,8 @@ class AgentTurn:
     async def _after_turn(self, received: _Received) -> tuple[Draft | None, CreditsUse]:
         """Return the draft, and the use of credits; the draft hardly waits for that."""
         has_answer = bool(received.text.text.strip() or received.question_set or received.files)
-        may_lag = not has_answer or received.has_worked or received.error is not None
+        has_worked = received.has_worked and received.question_set is None
+        may_lag = not has_answer or has_worked or received.error is not None
         announced = self._announced(received)
         if announced and received.question_set is None:
             draft = await self._draft.wait_for_announced(announced)
@@ -237,7 +238,7 @@ class AgentTurn:
         prompt = self._attempt.job.prompt
         if self._turn.prompt:
             first = self._attempt.load(PromptSent) or PromptSent()
-            is_new_project = first.session_id != project.session_id  # There nobody knows what was asked for.
+            is_new_project = first.session_id != project.session_id  # Nothing was asked for in it.
             prompt = f"{prompt}\n\n{self._turn.prompt}" if is_new_project else self._turn.prompt
         return f"{prompt}\n\n{self._form}" if self._form else prompt
 
@@ -365,7 +366,10 @@ class AgentTurn:
         """Take in an event; return whether the text may have changed."""
         match event:
             case StreamError():
-                received.error, received.text_at_error = event, received.text.text
+                if (
+                    received.question_set is None
+                ):  # A person can still answer; an error that lasts comes again then.
+                    received.error, received.text_at_error = event, received.text.text
                 return False
             case AgentFile() | Thought():
                 received.events += 1
@@ -373,12 +377,16 @@ class AgentTurn:
                 received.events += 1
                 before = received.question_set
                 received.question_set = asked if before is None else before.joined(asked)
+                received.error = None  # The agent went on.
             case ToolCall(name=name):
                 received.events += 1
                 stage, work = stage_of(name)
                 received.has_worked |= stage == EDITING or work is not TimedStage.EDIT
                 received.generations.take(event)
                 self._show(stage, work, received)
+            case ToolResult(name=name, result=result) if asks(name):
+                if has_answer(result):
+                    received.question_set = None  # The agent has answered it by itself.
             case ToolResult() if received.generations.take(event):
                 received.raw_video_task = received.raw_video_task or asyncio.create_task(
                     self._announce_raw_video()

@@ -12,6 +12,7 @@ from bot.jobs.payloads import EditPayload
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.errors import NemoError
 from bot.projects.projects import Projects
+from bot.words.phrases import hands_over
 
 KEPT_FOR = timedelta(hours=1)
 """How long an example waits for its clip. A file that comes later may be meant for anything."""
@@ -59,14 +60,16 @@ class AskForClip:
 
 
 async def apply_pending_example(chats: Chats, attempt: Attempt) -> None:
-    """Let a job whose files came without words do the example that was kept; other words drop it."""
+    """Run the saved example for a job whose files came without a request; another request drops the example."""
     job, kept = attempt.job, attempt.load(SavedPrompt)
     if kept is None:
         chat = await chats.get_for(job)
         if chat.saved_prompt is None or not (job.prompt or job.files or job.payload_as(EditPayload).links):
             return
         until = chat.saved_prompt_until
-        is_due = not job.prompt and until is not None and attempt.clock.now() < until
+        is_due = (
+            (not job.prompt or hands_over(job.prompt)) and until is not None and attempt.clock.now() < until
+        )
         kept = SavedPrompt(text=chat.saved_prompt if is_due else "")
         await attempt.save(kept)
         await chats.update(job.chat, NOTHING_KEPT)

@@ -84,7 +84,7 @@ def _facts(file: Attachment, uploaded: UploadedFile | None) -> FileFacts:
     has_name = not file.name.startswith(f"{file.kind}_")
     return FileFacts(
         kind=_kind(file, upload_answer.kind or ""),
-        # As NemoVideo knows it: its ending tells what it is.
+        # NemoVideo's name for it: the extension tells what it is.
         name=(upload_answer.name or file.name) if has_name else "",
         size_bytes=upload_answer.size_bytes or file.size or 0,
         duration_s=upload_answer.duration_s or file.duration_s,

@@ -1,6 +1,7 @@
 """Cancel another job of the chat."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import AgentAnswered, Turn
@@ -28,7 +29,7 @@ class CancelJob:
         status = await attempt.job_queue.find(chat, payload.job_id)
         was = await attempt.job_queue.cancel(chat, QueueName.MAIN, payload.job_id)
         if status is not None and was in (JobState.QUEUED, JobState.CANCELLED):
-            await self._close_position_message(status.job)
+            await self._close_position_message(replace(status.job, language=attempt.job.language))
         message = None
         if status is not None and was in (JobState.ASKING, JobState.QUEUED, JobState.CANCELLED):
             # One that waits may have got its answer a moment ago.

@@ -34,7 +34,7 @@ EDIT_CREDITS = 50
 """What any other message takes, about."""
 
 _COUNTED: Final[Mapping[AccountKind, ChatAccountKind]] = {AccountKind.OWN: "own", AccountKind.GUEST: "guest"}
-"""Accounts whose use is counted for each; the operator's shows in the falls of its balance."""
+"""The accounts whose use is added up; that of the operator's account shows in its falling balance."""
 
 PATIENCE_S = 3.0  # for the reading before a message
 GRACE_S = 0.5  # for the reading after it, once everything else is known
@@ -42,7 +42,7 @@ GRACE_S = 0.5  # for the reading after it, once everything else is known
 
 @dataclass(frozen=True, slots=True)
 class CreditsReading:
-    """What an account has at a moment."""
+    """The credits of an account at a moment."""
 
     available: float | None  # credits that can be used; ``None`` if that is unknown
     balance: BalanceReading | None  # of the operator's account; ``None`` if it is unknown
@@ -50,7 +50,7 @@ class CreditsReading:
 
 @dataclass(frozen=True, slots=True)
 class CreditsUse:
-    """What a message used."""
+    """The credits that a message used."""
 
     # Credits; ``None`` if unknown, as other chats used the account meanwhile.
     used: int | None = None
@@ -91,7 +91,7 @@ class TurnCredits:
         return CreditsReading(credits_.available, balance)
 
     async def ensure_generation_chosen(self, available: float | None) -> None:
-        """Let a clip that is to be generated from words alone wait until its format and length are chosen.
+        """Hold up a clip that is to be generated from words alone until its format and length are chosen.
 
         Args:
             available: The credits that are left; ``None`` if that is unknown.
@@ -114,7 +114,7 @@ class TurnCredits:
             raise JobEnded(choice_message(job.id, GENERATION_CREDITS, left, ratio), JobState.DONE)
 
     async def ensure_enough(self, available: float | None) -> None:
-        """Let a generation wait for a decision if there are too few credits left for it.
+        """Ask for a decision before a generation for which too few credits are left.
 
         Args:
             available: What is left; ``None`` if that is unknown.

@@ -24,7 +24,7 @@ from bot.runtime.arriving_file import NeverArrived
 log = structlog.get_logger(__name__)
 
 TRIES = 3
-"""An earlier result that Telegram no longer has, its new video of which the rest does not come, and all of that."""
+"""First an earlier result may be gone at Telegram, then the download of the new one may break off: one more is left."""
 
 
 class ReplacingResult(Checkpoint):

@@ -42,7 +42,7 @@ class FirstContact:
             else:
                 await projects.check_account(job)
         except NemoError as error:
-            # The question tells it, if it matters there; the next request sets things up.
+            # The question's own step reports the error if it matters there; the next request sets things up.
             log.info("setup.failed", error=type(error).__name__)
             await projects.chats.update(job.chat, ChatFields(greeted=False))
             return

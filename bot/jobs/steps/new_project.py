@@ -36,7 +36,7 @@ class TopicOpened(Checkpoint):
 
 
 class NewProject:
-    """Let the next request begin an empty project: of a topic of its own where private chats have them, or here."""
+    """Begin an empty project with the next request: in a topic of its own where private chats have them, or here."""
 
     name = "new_project"
 

@@ -15,7 +15,7 @@ from bot.chats.chats import AccountKind, Chat
 from bot.jobs.buttons import Export, Retry
 from bot.jobs.messages import Button, Bytes, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job
-from bot.jobs.refusal_messages import kind_unusable, size_limit, size_refused
+from bot.jobs.refusal_messages import kind_unusable, named_in, size_limit, size_refused
 from bot.jobs.worker.attempt import JobEnded
 from bot.media.kinds import kind_of_name
 from bot.nemo.errors import (
@@ -70,8 +70,7 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             message = await _account_message(projects, group, chat, "button.upgrade")
             message = replace(message, buttons=(*message.buttons, retry))
         case FileTypeRefused():
-            name = job.files[0].name if job.files else ""
-            message = kind_unusable(name, kind_of_name(name))
+            message = _kind_refused(error, job)
         case FileSizeRefused():
             message = _too_large(projects, chat, job)
         case ClientIdMissing():
@@ -89,6 +88,16 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
     if is_lacking or (isinstance(error, AuthError) and chat.account in _REFUSED):
         return JobEnded(PrivateMessage(message, (LocalizedMessage("error.account"),)))
     return JobEnded(message)
+
+
+def _kind_refused(error: FileTypeRefused, job: Job) -> LocalizedMessage:
+    """Name the file whose kind was refused, if it is known which."""
+    names = [file.name for file in job.files]
+    named = named_in(error.message, names) or tuple(names)
+    if len(names) > 1 and len(named) != 1:
+        return LocalizedMessage("error.unusable_one_of")
+    name = named[0] if named else ""
+    return kind_unusable(name, kind_of_name(name))
 
 
 def _too_large(projects: Projects, chat: Chat, job: Job) -> LocalizedMessage:

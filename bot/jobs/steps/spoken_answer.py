@@ -1,11 +1,13 @@
-"""A voice message as the answer to the agent's open question."""
+"""A voice message, or a long text that arrives in parts, as the answer to the agent's open question."""
 
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, MessageSend
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
+from bot.jobs.payloads import EditPayload
 from bot.jobs.question_messages import find_question, labels_for, message_key
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.steps.ask_for_prompt import is_spoken
+from bot.jobs.steps.gather import take_all
 from bot.jobs.steps.transcribe import transcribe_first
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.transcription import Transcriber
@@ -21,7 +23,7 @@ class SpokenWords(Checkpoint):
 
 
 class SpokenAnswer:
-    """Answer with what is said, if speech can be transcribed; else the file goes on as any other."""
+    """Answer with what is said, if speech can be transcribed, or with a long text; else both go on as any other."""
 
     name = "spoken_answer"
 
@@ -45,13 +47,16 @@ class SpokenAnswer:
             await attempt.responder.delete_message(
                 question.telegram_chat_id, question.message_id, only_buttons=True
             )
+        if job.payload_as(EditPayload).answers_question:
+            raise JobEnded(None, JobState.DONE)
         said = LocalizedMessage("voice.answered", {"text": ", ".join(spoken.words)}, quiet=True)
         raise JobEnded(said, JobState.DONE)
 
     async def _transcribe(self, attempt: Attempt) -> SpokenWords | None:
         """Save and return what is said to the open question; ``None`` if it is no answer to one."""
         job, job_queue = attempt.job, attempt.job_queue
-        if self._transcriber is None or job.prompt or not is_spoken(job.files):
+        is_text = job.payload_as(EditPayload).answers_question
+        if not is_text and (self._transcriber is None or job.prompt or not is_spoken(job.files)):
             return None
         job_id = await job_queue.questions.asking_job_id(job.chat)
         status = None if job_id is None else await job_queue.find(job.chat, job_id)
@@ -64,7 +69,12 @@ class SpokenAnswer:
         # Nobody answers what they have not seen.
         if found is None or send is None or send.sent is None or (job.message_id or 0) < send.sent.message_id:
             return None
-        if not (text := (await transcribe_first(attempt, self._transcriber, job.files)).text):
+        if is_text:
+            await take_all(attempt)
+            text = attempt.job.prompt
+        elif self._transcriber is not None:
+            text = (await transcribe_first(attempt, self._transcriber, job.files)).text
+        if not text:
             return None
         question_set, index = found
         words = labels_for(question_set.questions[index], text) or [text[:MAX_PROMPT_CHARS]]

@@ -69,7 +69,7 @@ def _encodings(data: bytes) -> tuple[str, ...]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return ("utf-16",)
     if b"\0" in data:
-        # Without a byte order mark: the empty half of a Latin letter's unit tells which comes first.
+        # Without a byte order mark, the zero byte of a Latin letter shows the byte order.
         return ("utf-16-be",) if data[::2].count(0) > data[1::2].count(0) else ("utf-16-le",)
     return ("utf-8-sig", "gb18030")
 

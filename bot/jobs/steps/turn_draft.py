@@ -10,9 +10,10 @@ from functools import partial
 import structlog
 
 from bot.jobs.checkpoints import AFTER, NO_DRAFT, KeptDraft, PromptSent, Turn, before_turn
-from bot.jobs.steps.pending_generations import Announced
+from bot.jobs.steps.pending_generations import Announced, AnnouncedKind
 from bot.jobs.worker.attempt import Attempt
-from bot.nemo.drafts import Draft, TrackKind, digest
+from bot.nemo import lenient_json as read
+from bot.nemo.drafts import Draft, Segment, TrackKind, digest
 from bot.nemo.errors import AuthError, NemoError
 from bot.projects.projects import Projects
 
@@ -68,6 +69,7 @@ class TurnDraft:
         self._turn = turn
         self.is_unread = False
         """Whether the draft couldn't be read the last time, so that the message's effect is unknown."""
+        self._made = 0  # clips in the draft that were made before the announced ones
 
     def is_other(self, draft: Draft | None) -> bool:
         """Return whether a draft differs from the one before the message."""
@@ -75,10 +77,10 @@ class TurnDraft:
         return digest_of(draft) != asked.draft_digest
 
     def has_announced(self, draft: Draft | None, announced: Announced) -> bool:
-        """Return whether a draft has what was announced: a clip that is new since the message, or any change."""
-        if announced is Announced.WORK:
+        """Return whether a draft has what was announced: as many clips as are new since the message, or any change."""
+        if announced.kind is AnnouncedKind.WORK:
             return self.is_other(draft)
-        return has_new_video(draft_before(self._attempt, self._turn), draft)
+        return self._new_videos(draft) >= self._made + announced.videos
 
     async def read(self) -> Draft | None:
         """Return the draft; the one before the message if it can't be read."""
@@ -118,6 +120,13 @@ class TurnDraft:
     async def wait_for_announced(self, announced: Announced) -> Draft | None:
         """Return the draft once what was announced is in it, or as it is after all the waiting."""
         draft = await self.read()
+        for _ in range(SECOND_LOOKS):
+            if self.is_unread or self._new_videos(draft) >= announced.made:
+                break
+            # Clips that are made may show some seconds late; the agent need not use them all, either.
+            await self._attempt.clock.sleep(SECOND_LOOK_PAUSE_S)
+            draft = await self.read()
+        self._made = min(self._new_videos(draft), announced.made)
         if self.has_announced(draft, announced):
             return draft
         try:
@@ -143,6 +152,9 @@ class TurnDraft:
         if is_read:
             raise DraftUnchanged
         return self._unread()
+
+    def _new_videos(self, draft: Draft | None) -> int:
+        return new_videos(draft_before(self._attempt, self._turn), draft)
 
     def _unread(self) -> Draft | None:
         # Treat an unread draft as changed: an export, which shows it, is free; asking the agent again is not.
@@ -174,13 +186,18 @@ def digest_of(draft: Draft | None) -> str:
     return draft.digest() if draft is not None and draft.is_ready else NO_DRAFT
 
 
-def has_new_video(before: Draft | None, after: Draft | None) -> bool:
-    """Return whether a draft has a clip that an earlier one doesn't have."""
-    return bool(_videos(after) - _videos(before))
+def new_videos(before: Draft | None, after: Draft | None) -> int:
+    """Return how many clips a draft has that an earlier one doesn't have."""
+    return (_videos(after) - _videos(before)).total()
 
 
 def _videos(draft: Draft | None) -> Counter[str]:
     """Return how often each clip is in a draft; a track of an unknown type may hold clips too."""
     tracks = () if draft is None else draft.tracks
-    clips = (clip for track in tracks if track.kind in _WITH_VIDEO for clip in track.segments)
-    return Counter(clip.media or digest(clip.raw) for clip in clips)
+    return Counter(_mark(clip) for track in tracks if track.kind in _WITH_VIDEO for clip in track.segments)
+
+
+def _mark(clip: Segment) -> str:
+    """Return what tells a clip from others, the same also in a large draft that is kept in parts."""
+    kept = read.text(read.mapping(clip.raw).get("raw"))
+    return clip.media or kept or digest(clip.raw)

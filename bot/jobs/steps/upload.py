@@ -42,6 +42,7 @@ from bot.jobs.refusal_messages import (
     kind_refused,
     kind_unusable,
     link_refusal,
+    named_in,
     size_limit,
     size_refused,
     telegram_refused,
@@ -263,13 +264,22 @@ class _Uploading:
                 meter = UploadMeter(self._attempt, size_bytes, median(times_s))
                 chunks = files_to_upload(list(opened.values()), meter)
                 nemo = self._projects.nemo
-                answer = await confirmed(
-                    self._attempt,
-                    self._state,
-                    state,
-                    nemo.upload_files(project.credentials, project.session_id, chunks),
-                    [file.name for file in opened.values()],
-                )
+                try:
+                    answer = await confirmed(
+                        self._attempt,
+                        self._state,
+                        state,
+                        nemo.upload_files(project.credentials, project.session_id, chunks),
+                        [file.name for file in opened.values()],
+                    )
+                except FileTypeRefused as error:
+                    named = named_in(error.message, [file.name for file in opened.values()])
+                    if not 0 < len(named) < len(opened):
+                        raise
+                    # Nothing was taken in: the others go in the next request.
+                    return await self._leave_out_refused(
+                        {file_id for file_id, file in opened.items() if file.name in named}
+                    )
                 if meter.read_since_s is not None:
                     took_s = self._attempt.clock.monotonic_s() - meter.read_since_s
                     await self._usual_times.learn(TimedStage.UPLOAD_ANSWER, took_s)

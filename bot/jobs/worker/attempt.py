@@ -159,7 +159,7 @@ class Attempt(Checkpoints):
         return self.last_gathered
 
     async def close(self, version: int) -> bool:
-        """Let nothing more join the job.
+        """Close the job: nothing more joins it.
 
         Args:
             version: The version of the gathered job that this attempt has seen.

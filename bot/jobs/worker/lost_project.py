@@ -55,7 +55,7 @@ class LostProject:
         await self._send(await self._message(loss))
 
     async def offer_if_undecided(self, chat: Chat) -> None:
-        """Let a request wait if its chat's project was lost before, and nobody has decided about its files yet.
+        """Ask what to do with the files if the chat's project was lost before, and nobody has decided that yet.
 
         Raises:
             JobEnded: The request waits.

@@ -13,6 +13,7 @@ from bot.chats.key import ChatKey
 from bot.jobs.buttons import Cancel, RenderLastOnly
 from bot.jobs.messages import Button, LocalizedMessage, Param, Progress, Seconds
 from bot.jobs.model import Job, JobKind, JobState, MessageLocation, QueueName
+from bot.jobs.payloads import EditPayload
 from bot.jobs.ports import RECEIVED_REACTION, ChatGone, ResponderFactory
 from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.job_queue import JobQueue
@@ -114,6 +115,8 @@ class PositionMessages:
         status = await self._find_waiting(chat, job_id)
         if status is None or status.job.queue is not QueueName.MAIN or status.job.kind is JobKind.FORGET:
             return  # Those are answered soon.
+        if status.job.payload_as(EditPayload).answers_question:
+            return
         responder = self._responders.open(status.job, WaitingCheckpoints(self._job_queue, status.job))
         try:
             is_busy = status.position >= _BUSY_POSITION and not chat.is_private and not status.job.is_press

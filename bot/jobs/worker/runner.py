@@ -31,11 +31,10 @@ from bot.jobs.messages import (
 )
 from bot.jobs.model import ACKNOWLEDGED, Job, JobKind, JobState, QueueName
 from bot.jobs.payloads import NewPayload
-from bot.jobs.ports import ChatGone, ResponderFactory
+from bot.jobs.ports import ChatGone, ResponderFactory, SendAlert
 from bot.jobs.question_messages import close_questions
 from bot.jobs.queue.claimed_job import ClaimedJob
 from bot.jobs.queue.job_queue import JobQueue
-from bot.jobs.queue.operator_alerts import SendAlert
 from bot.jobs.queue.sweep import SWEEP_EVERY_S
 from bot.jobs.worker.attempt import Attempt, Interruption, JobEnded, JobSuspended, Step
 from bot.jobs.worker.lost_project import LostProject

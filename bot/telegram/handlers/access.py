@@ -24,9 +24,9 @@ from bot.telegram.reading.request import is_from_others, read_request, words_of
 from bot.telegram.receiving.application import Context, FailedUpdate
 from bot.words.phrases import action_for
 
-_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS = -3, -2, -1
-"""The groups of handlers that PTB asks before the ordinary ones. Of one group it runs only the first that fits: in the
-last one, the apology for a failed update goes before what reads its message."""
+_BEFORE_ACCESS, _BEFORE_ALL, AFTER_ACCESS, BEFORE_COMMANDS = -4, -3, -2, -1
+"""The groups of handlers that PTB asks before the ordinary ones. It runs only the first of a group that fits: in
+``AFTER_ACCESS``, the apology for a failed update goes before what reads its message."""
 
 
 class ForwardedCommand(filters.MessageFilter):
@@ -48,7 +48,7 @@ class ForwardedCommand(filters.MessageFilter):
 
 
 class AccessGuard(HandlerFamily):
-    """Lets updates pass, keeps them from the other handlers, or answers them itself."""
+    """Passes updates on to the other handlers, stops them, or answers them itself."""
 
     def _handlers(self) -> Handlers:
         return {
@@ -97,7 +97,7 @@ class AccessGuard(HandlerFamily):
         return await self._submitter.record(message)
 
     async def _check(self, update: Update, context: Context) -> None:
-        """Let an update pass if its sender may use the bot.
+        """Pass an update on if its sender may use the bot.
 
         Raises:
             ApplicationHandlerStop: The sender may not; the answer is on its way, where one is due.

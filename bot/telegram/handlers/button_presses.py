@@ -88,7 +88,7 @@ ShowView: TypeAlias = Callable[[Words], Awaitable[View]]
 
 @dataclass(frozen=True, slots=True)
 class PressReply:
-    """What whoever pressed a button gets to see."""
+    """The response to a press of a button."""
 
     toast: str = ""  # key of the text of the answer; empty for none
     params: Mapping[str, str] = field(default_factory=dict)  # parameters of that text
@@ -106,7 +106,7 @@ class PressRefused(Exception):
     """Nothing is done for this press.
 
     Args:
-        reply: What whoever pressed gets to see.
+        reply: The response.
     """
 
     def __init__(self, reply: PressReply) -> None:
@@ -185,7 +185,7 @@ class ButtonPresses:
     async def show(
         self, update: Update, chat: ChatKey, where: MessageLocation, view: View | ShowView
     ) -> None:
-        """Let a message show something else, in the chat's language.
+        """Edit what a message shows, in the chat's language.
 
         Args:
             update: The update that caused it.

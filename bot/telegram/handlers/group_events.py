@@ -39,7 +39,7 @@ class GroupHandlers(HandlerFamily):
             await self._services.telegram_ids.record_migration(message.migrate_from_chat_id, here)
 
     async def _topic_created(self, update: Update, context: Context) -> None:
-        """Let an unnamed topic of a private chat get the name of its project."""
+        """Record that a topic of a private chat is unnamed: it gets the name of its project."""
         message = message_of(update)
         key, created = chat_key_of(message), message.forum_topic_created
         await self._submitter.record(message)

@@ -155,7 +155,7 @@ class GuestModeHandlers(HandlerFamily):
                     # Nobody else edits it any more, perhaps because its ID was lost: the press brings it again.
                     await guests.save_id(job.guest_query, str(press.inline_message_id))
                     key = "progress.cancelled" if state is JobState.QUEUED else "guest.see_private"
-                    words = Words(job.language)
+                    words = Words(await self._submitter.chat_language(update, job.chat))
                     link = Button("button.private_chat", url=private_chat_url(context.bot.username))
                     edit = guests.edit(job.guest_query, html_text(words.text(key), keyboard([link], words)))
                     context.application.create_task(edit, update, name="guest press")

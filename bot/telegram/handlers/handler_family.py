@@ -87,9 +87,9 @@ class HandlerServices:
 
     application: AnyApplication  # PTB's application, to which handlers are added
     submitter: JobSubmitter  # stores jobs, and knows chats, cards and queues
-    permissions: Permissions  # tells who may change or stop what
-    access: AccessControl  # tells who may use the bot
-    refusals: FileRefusals  # tells which files can't be used
+    permissions: Permissions  # decides who may change or stop what
+    access: AccessControl  # decides who may use the bot
+    refusals: FileRefusals  # decides which files can be used
     telegram_ids: TelegramIds  # translates between the two ids of a migrated group
     presses: ButtonPresses  # reads and answers presses
     guest_mode_messages: GuestMessages  # answers where the bot is a guest

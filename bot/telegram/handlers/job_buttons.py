@@ -133,7 +133,7 @@ class JobButtons(HandlerFamily):
         return PressReply()
 
     async def _link_for_upload(self, press: Press, link: Job, held: Job) -> list[Job]:
-        """Let a link be for the upload of a request's file, in the project that the request is meant for."""
+        """Return the jobs of a link for the upload of a request's file, in the project that the request belongs to."""
         new_id = held.payload_as(RequestPayload).new_job_id if press.chat.is_private else ""
         payload = LinkPayload(
             opens_project=True,

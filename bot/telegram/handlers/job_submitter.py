@@ -157,7 +157,7 @@ class JobSubmitter:
     async def reply_alone(
         self, update: Update, message: LocalizedMessage, mark: int | str | None = None
     ) -> None:
-        """Answer an update of which nothing but the answer is stored, and that not for long.
+        """Answer an update; nothing but the answer is stored, and only for a short time.
 
         Args:
             update: The update.

@@ -19,7 +19,7 @@ ADMINS_TIMEOUT_S = 5.0
 
 
 class Permissions:
-    """Tells who may change or stop what."""
+    """Decides who may change or stop what."""
 
     def __init__(self, group_admins: GroupAdmins) -> None:
         self._group_admins = group_admins

@@ -83,6 +83,13 @@ class QuestionHandlers(HandlerFamily):
 
         return PressReply(show=show)
 
+    async def is_asked(self, update: Update) -> bool:
+        """Return whether the agent's open question in the chat is for who caused an update."""
+        job_queue, chat = self._job_queue, chat_key_of(message_of(update))
+        job_id = await job_queue.questions.asking_job_id(chat)
+        status = None if job_id is None else await job_queue.find(chat, job_id)
+        return status is not None and is_own(update, status.job.requester_id)
+
     async def answer(
         self, update: Update, context: Context, text: str, *, only_options: bool = False
     ) -> bool:
@@ -116,7 +123,7 @@ class QuestionHandlers(HandlerFamily):
         if only_options and not labels:
             return False
         send = await job_queue.load_checkpoint(job, MessageSend, message_key(question_id))
-        if send is None or _is_before(message, send):
+        if send is None or is_before(message, send):
             return False  # Nobody answers what they have not seen.
         shown = _shown_in(job, send)
         replied = message.reply_to_message if is_reply(message) else None
@@ -139,8 +146,8 @@ class QuestionHandlers(HandlerFamily):
         return True
 
 
-def _is_before(message: Message, send: MessageSend) -> bool:
-    """Return whether a message was written before a question was sent, by the chat's message numbers."""
+def is_before(message: Message, send: MessageSend) -> bool:
+    """Return whether a message was written before another was sent, by the chat's message numbers."""
     if send.sent is None:
         return message.message_id <= send.newest_before
     is_same_chat = send.sent.telegram_chat_id == message.chat.id

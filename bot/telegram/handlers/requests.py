@@ -4,11 +4,12 @@ from dataclasses import replace
 
 from telegram import Message, Update
 from telegram.constants import ChatType
-from telegram.ext import filters
+from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunSaved, VariationAspect
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, with_lines
+from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend
+from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import (
     EditPayload,
@@ -20,6 +21,7 @@ from bot.jobs.payloads import (
 )
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.refusal_messages import link_refusal, with_request_kept
+from bot.telegram.handlers.access import BEFORE_COMMANDS
 from bot.telegram.handlers.button_presses import asks_for_decision
 from bot.telegram.handlers.cancel import CancelHandlers
 from bot.telegram.handlers.channel_posts import ChannelPosts
@@ -31,18 +33,19 @@ from bot.telegram.handlers.handler_family import (
     on_message,
 )
 from bot.telegram.handlers.projects import ProjectHandlers, last_editor_id
-from bot.telegram.handlers.question_answers import QuestionHandlers
+from bot.telegram.handlers.question_answers import QuestionHandlers, is_before
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of, telegram_chat_id_of
 from bot.telegram.reading.commands import EDIT, NEW, find_command, nearest_command, without_mention
-from bot.telegram.reading.request import Request, answer_in, words_of
+from bot.telegram.reading.request import Request, answer_in, read_links, sent_at, words_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.sent_messages import BARE_ANSWER, CONFIRMATION, DECIDED
 from bot.words.phrases import (
     PhraseAction,
     SmallTalk,
     action_for,
+    hands_over,
     is_bare_answer,
     requested_output,
     says_nothing,
@@ -64,7 +67,7 @@ class RequestHandlers(HandlerFamily):
     """Handles messages that are requests."""
 
     def _handlers(self) -> Handlers:
-        return [
+        ordinary = [
             TextCommandHandler(EDIT, self._edit),
             on_message(CommandInCaption(EDIT), self._edit),
             TextCommandHandler(NEW, self._new),
@@ -72,6 +75,26 @@ class RequestHandlers(HandlerFamily):
             on_message(_AnyCommand(), self._unknown_command),
             on_message(~filters.StatusUpdate.ALL, self._message),
         ]
+        return {BEFORE_COMMANDS: [on_message(filters.TEXT, self._continue_cut_text)], 0: ordinary}
+
+    async def _continue_cut_text(self, update: Update, context: Context) -> None:
+        """Take the rest of a text that its sender's client has cut, whatever that says by itself.
+
+        Raises:
+            ApplicationHandlerStop: It is one; no other handler gets it.
+        """
+        message = message_of(update)
+        if message.forward_origin is not None or not await self._job_queue.is_being_pasted(
+            chat_key_of(message), requester_id_of(update), sent_at(message)
+        ):
+            return
+        request = await self._submitter.read(message, context.bot.bot)
+        text = words_of(message)
+        links = read_links(text)
+        words = PartText(text) if links.is_refused else PartText(links.prompt, links.media)
+        arrival = ArrivedPart(request.part, words, kind="asked" if request.is_addressed else "unaddressed")
+        await self._submitter.enqueue(update, [self._submitter.job(update, JobKind.EDIT)], arrival)
+        raise ApplicationHandlerStop
 
     async def _edit(self, update: Update, context: Context) -> None:
         """Take ``/edit`` with words, with a file, or in reply to one: the way in for groups with privacy mode."""
@@ -129,7 +152,7 @@ class RequestHandlers(HandlerFamily):
             questions = QuestionHandlers(self._services)
             if await questions.answer(update, context, text, only_options=True):
                 return None
-        if phrase is not None and not await self._may_continue_cut_text(update, message):
+        if phrase is not None:
             return await self._phrase(update, context, phrase, text)
         if not text and not has_file and not message.text and not request.left_out:
             # A location, a contact, a poll, a die: in a group it may be meant for anybody.
@@ -166,12 +189,16 @@ class RequestHandlers(HandlerFamily):
         """Store a request, and before it the job that begins its project, if it has one."""
         message = message_of(update)
         is_text_only = not (request.attachments or request.part.is_forwarded)
+        answers_question = False
         if is_text_only and new is None:
+            questions = QuestionHandlers(self._services)
             stated = (
                 request.command.words if request.command is not None else words_of(message, context.bot.bot)
             )
             answer = answer_in(without_mention(stated, context.bot.username))
-            if answer and await QuestionHandlers(self._services).answer(update, context, answer):
+            # The rest of a cut text is still to come.
+            answers_question = request.part.is_full and await questions.is_asked(update)
+            if answer and not answers_question and await questions.answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
         is_answer = is_text_only and not request.links and is_bare_answer(request.prompt)
@@ -184,7 +211,7 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None or _asks_nothing(request):
+        if talk is not None or _asks_nothing(request) or await self._only_hands_over(message, request):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._services.refusals.checked(request.part, card)
@@ -203,6 +230,10 @@ class RequestHandlers(HandlerFamily):
             # In one message: an update stores its jobs once.
             others, joins = request.left_out[1:], new is None
             return await self._refuse(update, refused, request.offered, *others, new=new, joins=joins)
+        is_about_refused = is_text_only and not request.links and new is None and not answers_question
+        if is_about_refused and (refusal := await self._refusal_before(update, message)) is not None:
+            refused = replace(part, refusal=refusal)
+            return await self._refuse(update, refused, request.prompt, new=None, joins=False)
         jobs = [
             self._submitter.job(update, JobKind.MESSAGE, payload=MessagePayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
@@ -217,14 +248,14 @@ class RequestHandlers(HandlerFamily):
         words = PartText(request.prompt, request.links)
         # The file, with all of its album, belongs to the answered message, but the request to this one.
         arrival = ArrivedPart(
-            replace(part, context=request.context[:MAX_CONTEXT_CHARS]),
+            replace(part, context="" if answers_question else request.context[:MAX_CONTEXT_CHARS]),
             words,
             replied_album=replied.album if replied else "",
             replied_part=replied,
             kind="asked" if new is None else "begins",
         )
         if new is None or new.payload_as(NewPayload).is_followed:
-            payload = None if new is None else EditPayload(new_job_id=new.id)
+            payload = EditPayload(new_job_id=new.id if new else "", answers_question=answers_question)
             edit = self._submitter.job(update, JobKind.EDIT, payload=payload)
             jobs += [edit] if new is None else [new, edit]
         else:
@@ -260,15 +291,38 @@ class RequestHandlers(HandlerFamily):
         talk = None if request.is_edit else small_talk(request.prompt)
         if talk is None:
             return None
+        return None if await self._agent_asks(message) else talk
+
+    async def _only_hands_over(self, message: Message, request: Request) -> bool:
+        """Return whether words beside a file ask for nothing, and don't answer what the agent asked in words either."""
+        says_little = hands_over(request.prompt) or is_bare_answer(request.prompt)
+        if not says_little or not (request.attachments or request.links):
+            return False
+        return not await self._agent_asks(message)
+
+    async def _agent_asks(self, message: Message) -> bool:
         answered = await self._submitter.latest_answer(await self._chats.get(chat_key_of(message)))
-        asks = answered is not None and answered.text.rstrip().endswith(("?", "？"))
-        return None if asks else talk
+        return answered is not None and answered.text.rstrip().endswith(("?", "？"))
 
     async def _refusal(self, message: Message, request: Request, new: Job | None = None) -> LocalizedMessage:
         """Return why a refused request can't be done."""
         chat = await self._chats.get(chat_key_of(message))
         has_project = new is None and chat.session_id is not None
         return link_refusal(request.left_out[0], has_project=has_project)
+
+    async def _refusal_before(self, update: Update, message: Message) -> LocalizedMessage | None:
+        """Return why the message right before this one can't be used, if its sender had not read that yet."""
+        chat = await self._chats.get(chat_key_of(message))
+        refused = await self._job_queue.refusal_before(chat.key, requester_id_of(update), sent_at(message))
+        if refused is None:
+            return None
+        send = await self._job_queue.load_checkpoint(refused.job, MessageSend, PREPARED_MESSAGE)
+        if send is not None and not is_before(message, send):
+            return None
+        said = refused.job.payload_as(MessagePayload).message
+        if isinstance(said, ListMessage):
+            said = said.heading
+        return said if said.buttons else link_refusal(said, has_project=chat.session_id is not None)
 
     async def _refuse(
         self,
@@ -299,17 +353,10 @@ class RequestHandlers(HandlerFamily):
         payload = MessagePayload(message=message, new_job_id=new.id if new else "")
         await self._submitter.enqueue(update, [replace(job, payload=payload)], arrival)
 
-    async def _may_continue_cut_text(self, update: Update, message: Message) -> bool:
-        """Return whether a message may continue a text that its sender's client has cut."""
-        return await self._job_queue.is_being_pasted(chat_key_of(message), requester_id_of(update))
-
     async def _not_for_bot(self, update: Update, request: Request) -> None:
-        """Keep a message that isn't for the bot if it may belong to an album, to forwards or to a long text that is."""
+        """Keep a message that isn't for the bot if it may belong to an album or to forwards that are."""
         part, words, message = request.part, PartText(), message_of(update)
-        is_text = bool(message.text) and (
-            part.is_forwarded or await self._may_continue_cut_text(update, message)
-        )
-        if is_text:
+        if message.text and part.is_forwarded:
             words = PartText(request.prompt, request.links)
         elif not part.files or not (part.album or part.is_forwarded):
             return await self._submitter.record(message)

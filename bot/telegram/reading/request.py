@@ -71,9 +71,9 @@ def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
         # A message may have several links.
         params: dict[str, Param] = {"most": MAX_LINKS, "link": bounded(forbidden.url, _SHOWN_LINK_CHARS)}
         return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
-    warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     if has_media:
-        return RequestLinks(found.rest, found.media, warning)
+        return RequestLinks(found.rest, found.media, LocalizedMessage("link.left_out", {"site": first.site}))
+    warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     # What the words mean is not there, and the project's current clip may be another one.
     return RequestLinks("", (), warning, is_refused=True, offered=found.words.strip())
 

@@ -21,7 +21,7 @@ from telegram.constants import ChatType
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, TelegramError
 
 from bot.jobs.messages import LocalizedMessage
-from bot.jobs.queue.operator_alerts import SendAlert
+from bot.jobs.ports import SendAlert
 from bot.runtime import metrics
 from bot.runtime.backoff import Backoff
 from bot.runtime.clock import Clock

@@ -59,7 +59,7 @@ class ActivitySignals:
             await self._show(ChatAction.TYPING)
 
     async def conclude(self, *, is_done: bool) -> None:
-        """Let the reaction say that the request is done, or take it away. Never fails."""
+        """Change the reaction to "done", or remove it. Never fails."""
         await self._react_softly(DONE_REACTION if is_done else "")
 
     async def _react_softly(self, emoji: str) -> bool:

@@ -19,7 +19,7 @@ from bot.words import Words
 log = structlog.get_logger(__name__)
 
 
-class AlertMessages:
+class TelegramAlertMessages:
     """Edits the messages of alerts, and sends them while the store takes no writes."""
 
     def __init__(self, bot: TelegramBot, messages: LocatedMessages) -> None:
@@ -27,7 +27,7 @@ class AlertMessages:
         self._messages = messages
 
     async def show(self, sent: SentMessage, view: ListMessage, language: str) -> None:
-        """Let a message say something else, without a sound. The id of a private chat never changes."""
+        """Edit a message, without a sound. The id of a private chat never changes."""
         where = MessageLocation(sent.telegram_chat_id, sent.telegram_chat_id, sent.message_id)
         await self._messages.show(where, (view, Words(language)))
 

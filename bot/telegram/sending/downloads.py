@@ -21,8 +21,7 @@ from telegram.error import BadRequest, NetworkError
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Param
 from bot.jobs.model import Attachment
-from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile
-from bot.jobs.queue.operator_alerts import SendAlert
+from bot.jobs.ports import FileGone, FilesUnreadable, FileTooLarge, FileUnavailable, OpenFile, SendAlert
 from bot.jobs.sample_clip import SAMPLE, open_sample
 from bot.media.conversion import convert_file
 from bot.media.errors import FileTypeUnsupported, PictureTooLarge
@@ -163,9 +162,10 @@ class FileDownloads:
             try:
                 size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
             except FileGone as error:
-                if not self._local or isinstance(error, FileUnavailable):
+                if isinstance(error, FileUnavailable) or isinstance(error.__cause__, BadRequest):
                     raise
-                # Another job with the same file may just have deleted the copy: the server fetches it again.
+                # Another job with the same file may just have deleted the local server's copy, which is fetched again;
+                # and an address in the cloud may lead nowhere before its hour is over.
                 try:
                     size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
                 except FileGone as again:

@@ -76,7 +76,7 @@ class GuestMessages:
         fields: MessageFields,
         priority: SendPriority = SendPriority.ANSWER,
     ) -> bool:
-        """Let the answer say something else, and return whether it does.
+        """Edit the answer's text, and return whether that worked.
 
         Raises:
             EditPostponed: An edit has to stand back.
@@ -86,7 +86,7 @@ class GuestMessages:
     async def show_video(
         self, query: GuestQuery, file_id: str, kind: str, caption: Html, markup: InlineKeyboardMarkup | None
     ) -> bool:
-        """Let the answer become a video that Telegram has, and return whether it does.
+        """Replace the answer with a video that Telegram has, and return whether that worked.
 
         Args:
             query: The query.

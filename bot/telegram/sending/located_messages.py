@@ -1,4 +1,4 @@
-"""Calls about messages that are known by where they are, as those of pressed buttons; and the answer to a press."""
+"""Edit and delete messages that are given by their location, such as those of pressed buttons; answer presses."""
 
 import asyncio
 import contextlib
@@ -77,7 +77,7 @@ class LocatedMessages:
         shown: MakeView | tuple[View, Words],
         priority: SendPriority = SendPriority.ANSWER,
     ) -> None:
-        """Let a message show something else.
+        """Edit what a message shows.
 
         Args:
             message: The message to edit.
@@ -118,7 +118,7 @@ class LocatedMessages:
         await self._edit(message, edit)
 
     async def close(self, message: MessageLocation, words: Words) -> None:
-        """Let the message with a stopped job's position say that it is stopped."""
+        """Edit the message with a stopped job's position to say that it is stopped."""
         await self.show(message, (LocalizedMessage("progress.cancelled"), words))
 
     async def set_buttons(self, message: MessageLocation, buttons: InlineKeyboardMarkup | None) -> None:

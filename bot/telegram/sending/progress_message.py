@@ -149,6 +149,7 @@ class ProgressMessage:
         if self._message is None:
             return
         await self.close()  # stops the edits
+        await self._sender.renew_language()
         text = self._compose()
         if text != self._shown:
             await self._edit_to(text)
@@ -167,6 +168,8 @@ class ProgressMessage:
         if message is None or not await self._is_reachable(message):
             return
         message_id = message.message_id
+        if closing is not None:
+            await self._sender.renew_language()
 
         async def finish(telegram_chat_id: int) -> object:
             if closing is None:

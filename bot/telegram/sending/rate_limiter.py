@@ -289,7 +289,7 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         return self._reserve_own(chat_id, priority)
 
     async def pause(self, chat_id: int, pause_s: float) -> None:
-        """Let all workers leave a chat alone."""
+        """Stop all workers from sending to a chat for a while."""
         bucket = self._limits.chat
         rest_ms = (bucket.burst - 1) * bucket.token_ms
         names = [keys.rate_limit_key("pause", chat_id), keys.rate_limit_key("chat", chat_id)]

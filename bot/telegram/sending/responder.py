@@ -311,6 +311,7 @@ class TelegramResponder:
         self, idempotency_key: str, results: Sequence[Result], caption: TextMessage
     ) -> list[SentMessage] | None:
         """See ``ports.Responder``."""
+        await self._sender.renew_language()
         async with in_background(self._activity_signals.show_uploading()):
             return await send_album(self._sender, self._delivery, idempotency_key, results, caption)
 

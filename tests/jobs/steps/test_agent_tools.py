@@ -15,7 +15,9 @@ _TOOLS = {
         generate_music generate_song generate_bgm generate_sfx generate_vocals generate_lyrics generate_melody
         generate_voice_for_video create_voiceover_video_track text_to_speech suno mcp__suno__generate music.generate
     """,
-    LOOKING: "analyze_video understand_generated_video",
+    LOOKING: """
+        analyze_video understand_generated_video get_draft list_tracks getSettings mcp__timeline__read_titles
+    """,
     EDITING: "edit_video trim_video add_text_to_video animate_title regenerate_draft generate_captions",
     OTHER: """
         generate_image generate_image_v2 kling_image generate_video_thumbnail generate_video_script video_to_text

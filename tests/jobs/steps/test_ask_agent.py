@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 from typing import Any
 from unittest.mock import AsyncMock
@@ -266,6 +267,66 @@ ANNOUNCED: Script = [
 ]
 
 
+TWO_ANNOUNCED: Script = [
+    {
+        "json": {
+            "content": {
+                "parts": [
+                    {"functionCall": {"id": name, "name": "generate_video", "args": {}}} for name in "ab"
+                ]
+            }
+        }
+    },
+    {
+        "json": {
+            "content": {
+                "role": "user",
+                "parts": [
+                    {
+                        "functionResponse": {
+                            "id": name,
+                            "name": "generate_video",
+                            "response": {"status": status},
+                        }
+                    }
+                    for name, status in (("a", "completed"), ("b", "processing"))
+                ],
+            }
+        }
+    },
+]
+
+
+@pytest.mark.parametrize(
+    ("end", "clips", "still_generating"),
+    [("answer", 1, True), ("break", 1, True), ("answer", 2, False), ("break", 2, False)],
+)
+async def test_a_clip_that_is_made_does_not_stand_for_one_still_being_made(
+    rig: Rig, end: str, clips: int, still_generating: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the agent leaves the made one out, one that comes later is the announced one."""
+    before, made = a_draft(VIDEO), a_draft(VIDEO, VIDEO)
+    await rig.open_project(before)
+    ending: Script = [{"text": "The cat is ready."}] if end == "answer" else [{"cut": True}]
+    await rig.nemo.script([*TWO_ANNOUNCED, {"draft": made}, *ending])
+    read_draft = TurnDraft._wait
+
+    async def add_clip(self: TurnDraft, *request: Any) -> Any:
+        if clips == 2:
+            chat = await rig.projects.chats.get(attempt.job.chat)
+            assert chat.session_id is not None
+            await rig.nemo.set_draft(chat.session_id, a_draft(VIDEO, VIDEO, VIDEO))
+        return await read_draft(self, *request)
+
+    monkeypatch.setattr(TurnDraft, "_wait", add_clip)
+    attempt = rig.attempt(rig.job(prompt="make a cat and a dog"))
+    assert await ask(rig, attempt) == ""
+    answered = attempt.load(AgentAnswered)
+    assert answered is not None
+    assert answered.has_changed
+    assert answered.still_generating is still_generating
+
+
 MUSIC = {"id": "m", "prompt": "Which music?", "options": [{"id": "a", "label": "Calm"}]}
 
 
@@ -295,7 +356,7 @@ async def test_an_announced_video_that_comes_after_a_restart_is_delivered(rig: R
         rig.job(prompt="add a clip"),
         PromptSent(draft_digest=digest(a_draft(VIDEO))),
         (KeptDraft(draft=a_draft(VIDEO)), before_turn(Turn())),
-        AgentTextSoFar(announced=Announced.VIDEO),
+        AgentTextSoFar(announced=Announced()),
     )
     assert await ask(rig, attempt) == ""
     answered = attempt.load(AgentAnswered)
@@ -327,6 +388,31 @@ async def test_a_question_does_not_wait_for_a_video_that_was_announced(
     await rig.nemo.script([*ANNOUNCED, {"ask": {"questions": [MUSIC]}}])
     with pytest.raises(JobSuspended):
         await ask(rig, rig.attempt(rig.job(prompt="add a clip")))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [[{"ask": {"questions": [MUSIC]}}, *BUSY], [*BUSY, {"ask": {"questions": [MUSIC]}}]],
+    ids=["error behind", "error before"],
+)
+async def test_a_question_beside_an_error_is_asked(rig: Rig, script: Script) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script(script)
+    with pytest.raises(JobSuspended):
+        await ask(rig, rig.attempt(rig.job(prompt="add music")))
+
+
+@pytest.mark.parametrize(
+    ("result", "is_asked"), [({"answer": "Calm"}, False), ({"status": "shown"}, True), (None, True)]
+)
+async def test_only_an_answer_of_the_agents_own_closes_its_question(
+    rig: Rig, result: object, is_asked: bool
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    tool = {"name": "ask_question", "args": {"questions": [MUSIC]}, "result": result}
+    await rig.nemo.script([{"tool": tool}, {"text": "Here it is."}])
+    with pytest.raises(JobSuspended) if is_asked else contextlib.nullcontext():
+        await ask(rig, rig.attempt(rig.job(prompt="add music")))
 
 
 @pytest.mark.parametrize("words", [[], [{"text": "I begin."}]])

@@ -51,9 +51,12 @@ async def test_a_second_example_joins_the_first(rig: Rig) -> None:
     assert await kept(rig) == f"{EXAMPLE}\nAdd music"
 
 
-async def test_the_next_file_without_words_runs_it_once_also_when_its_process_dies(rig: Rig) -> None:
+@pytest.mark.parametrize("words", ["", "here it is", "就这个"])
+async def test_the_next_file_without_a_request_runs_it_once_also_when_its_process_dies(
+    rig: Rig, words: str
+) -> None:
     await keep(rig)
-    attempt = rig.attempt(rig.job(prompt="", files=(a_file(),)))
+    attempt = rig.attempt(rig.job(prompt=words, files=(a_file(),)))
     await apply_pending_example(rig.projects.chats, attempt)
     assert attempt.job.prompt == EXAMPLE
     assert await kept(rig) is None

@@ -8,6 +8,7 @@ import pytest
 
 from bot.chats.chats import AccountKind, Chat, ChatFields
 from bot.chats.key import ChatKey
+from bot.chats.project_file import ProjectFile
 from bot.chats.project_list import ListedProject, project_mark
 from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import AFTER, AgentAnswered, KeptDraft
@@ -87,6 +88,16 @@ async def test_a_project_is_left_and_opened_again(rig: Rig) -> None:
     }
     await open_(rig, again(attempt))
     assert await rig.projects.chats.get(chat.key) == now
+
+
+async def test_a_project_that_has_but_a_file_can_be_gone_back_to(rig: Rig) -> None:
+    chat = await rig.open_project()
+    file = ProjectFile(
+        telegram_chat_id=4711, message_id=7, session_id=chat.session_id or "", name="a.mp4", file_id="a"
+    )
+    await rig.projects.chats.save_project_file(chat.key, file)
+    await leave(rig)
+    assert (await listed(rig, chat)).session_id == chat.session_id
 
 
 async def test_another_attempt_leaves_no_project_that_was_begun_since(rig: Rig) -> None:

@@ -14,7 +14,7 @@ from bot.jobs.checkpoints import (
     Turn,
 )
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage
-from bot.jobs.model import JobKind, JobState
+from bot.jobs.model import Job, JobKind, JobState
 from bot.jobs.payloads import CancelPayload
 from bot.jobs.question_messages import question_message
 from bot.jobs.queue.job_reader import JobStatus
@@ -281,14 +281,16 @@ async def test_cancelling_says_what_was_kept(
     rig: Rig, left: dict[str, Any], key: str, state: JobState
 ) -> None:
     asked = asking(rig, LOOK, **left)
-    cancel = rig.attempt(rig.job(kind=JobKind.CANCEL, payload=CancelPayload(job_id=asked.job.id)))
+    payload = CancelPayload(job_id=asked.job.id)
+    cancel = rig.attempt(rig.job(kind=JobKind.CANCEL, payload=payload, language="zh"))
     queue = queue_of(cancel)
     queue.waiting = {asked.job.id: JobStatus(asked.job, state, 0)}
     sent = MessageSend(sent=SentMessage(message_id=12, telegram_chat_id=4711))
     queue.saved = {**queue_of(asked).saved, "message:question.1.0.0": sent.model_dump(mode="json")}
 
-    async def close_position_message(job: object) -> None:
-        assert state is JobState.QUEUED
+    async def close_position_message(job: Job) -> None:
+        # In the language that the chat has now, which it may have chosen after the request.
+        assert (state, job.id, job.language) == (JobState.QUEUED, asked.job.id, "zh")
 
     await CancelJob(close_position_message)(cancel)
     message = rig.responder.sent["cancelled"]

@@ -8,7 +8,9 @@ import pytest
 from bot.jobs.checkpoints import AgentAnswered, MessageSend, SentMessage, field_of
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
+from bot.jobs.payloads import EditPayload
 from bot.jobs.question_messages import message_key
+from bot.jobs.queue.album import GatheredJob, RequestPart
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.open_questions import AnswerOutcome
 from bot.jobs.steps.spoken_answer import SpokenAnswer
@@ -58,6 +60,28 @@ async def test_of_a_long_speech_as_much_is_the_answer_as_a_request_may_have(rig:
         await SpokenAnswer(Ears("a" * (MAX_PROMPT_CHARS + 1)))(attempt)
     ((_, _, (words,)),) = queue_of(attempt).questions.answers
     assert len(words) == MAX_PROMPT_CHARS
+
+
+@pytest.mark.parametrize("requester_id", [None, 4242])
+async def test_a_long_text_is_the_answer_once_all_of_it_has_arrived(
+    rig: Rig, requester_id: int | None
+) -> None:
+    fields = {} if requester_id is None else {"requester_id": requester_id}
+    attempt = spoken(rig, files=(), prompt="Once upon", payload=EditPayload(answers_question=True), **fields)
+    queue = queue_of(attempt)
+    begun = GatheredJob(attempt.job, (RequestPart(VOICE_ID, 0, glue=""),), version=1)
+    whole = replace(begun, job=replace(attempt.job, prompt="Once upon a time"), version=2)
+    attempt.claimed = replace(attempt.claimed, gathered=begun)
+    queue.gathered_job, queue.joins = begun, [whole, whole]
+    if requester_id is not None:
+        await SpokenAnswer(None)(attempt)  # It goes on as a request.
+        assert queue.questions.answers == []
+        return
+    with pytest.raises(JobEnded) as end:
+        await SpokenAnswer(None)(attempt)
+    assert (end.value.message, end.value.state) == (None, JobState.DONE)
+    assert queue.questions.answers == [("0123456789abcdef", NUMBER, ["Once upon a time"])]
+    assert [message_id for _, message_id, _ in rig.responder.deleted] == [QUESTION_ID]
 
 
 async def test_what_is_said_after_another_answer_goes_on_as_a_file(

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -17,11 +18,12 @@ from bot.jobs.queue.album import GatheredJob
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import continues_without
+from bot.jobs.steps.service_errors import ended_by
 from bot.jobs.steps.upload import FILES_AT_ONCE, MAX_TRIES, FilesRefused, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import AcceptedFile, ProjectState
 from bot.nemo.drafts import digest
-from bot.nemo.errors import AlreadyUploaded, Call, ServiceError, SourceBroken
+from bot.nemo.errors import AlreadyUploaded, Call, FileTypeRefused, ServiceError, SourceBroken
 from bot.sandbox.samples import make_audio
 from bot.store import keys
 from tests.clocks import PATIENCE_S
@@ -414,6 +416,43 @@ async def test_a_file_that_is_not_among_the_accepted_ones_is_named(rig: Rig, sou
     assert uploaded is not None
     assert {one and one.name: one and one.kind for one in uploaded.sources.values()} == {"tone2.mp3": "audio"}
     assert [request.endpoint for request in await rig.nemo.requests()].count("upload") == 1
+
+
+async def test_the_others_are_uploaded_without_a_file_that_a_refusal_names(rig: Rig, sound: bytes) -> None:
+    files = sounds(3)
+    rig.responder.files = {file.file_id: sound for file in files}
+    body = '{"code": 4001, "message": "tone2.mp3: unsupported"}'
+    await rig.nemo.fault("upload", status=200, body=body, content_type="application/json", times=1)
+    attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
+    refused = LocalizedMessage("upload.not_accepted", {"name": "tone2.mp3"})
+    assert rig.responder.sent["unusable.0"] == ListMessage(refused, (continues_without(2),))
+    uploaded = attempt.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert list(uploaded.sources) == [files[0].file_id, files[2].file_id]
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "key"),
+    [
+        ("unsupported", 2, "error.unusable_one_of"),
+        ("unsupported", 1, "error.unusable_audio"),
+        ("tone1.mp3 and tone2.mp3 are unsupported", 2, "error.unusable_one_of"),
+    ],
+)
+async def test_a_refused_kind_names_a_file_only_where_it_is_known(
+    rig: Rig, sound: bytes, said: str, number: int, key: str
+) -> None:
+    files = sounds(number)
+    rig.responder.files = {file.file_id: sound for file in files}
+    body = json.dumps({"code": 4001, "message": said})
+    await rig.nemo.fault("upload", status=200, body=body, content_type="application/json", times=-1)
+    job = rig.job(files=tuple(files))
+    with pytest.raises(FileTypeRefused) as caught:
+        await Upload(rig.projects, rig.cards, rig.usual_times)(rig.attempt(job, parts=[a_part(*files)]))
+    message = (await ended_by(rig.projects, job, caught.value)).message
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == key
 
 
 @pytest.mark.parametrize("died", ["before it was said", "after it was said"])

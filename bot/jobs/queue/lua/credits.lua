@@ -20,7 +20,7 @@ end
 local function count_reading(balance_key, totals_key, total, ttl_s)
   local last = redis.call('HGET', balance_key, 'total')
   local fall = tonumber(last or total) - total
-  -- Of a balance that was topped up meanwhile the estimates tell more.
+  -- If the balance was topped up meanwhile, the estimates are more exact.
   if fall < 0 then fall = tonumber(redis.call('HGET', totals_key, 'credits_unseen') or '0') end
   redis.call('HINCRBY', totals_key, 'credits', fall)
   if last then redis.call('HSET', totals_key, 'credits_unseen', 0) end

@@ -93,7 +93,9 @@ for _, job in ipairs(jobs) do
   if job.language then redis.call('HSET', job.key, 'language', job.language) end
   if job.is_edit then redis.call('HSET', job.key, 'is_edit', 1) end
   if job.holds_request then redis.call('HSET', job.key, 'holds_request', 1) end
-  redis.call('RPUSH', job.queue_key, job.id)
+  if job.is_answer then redis.call('HSET', job.key, 'is_answer', 1) end
+  -- What waits for the answer stays behind it.
+  redis.call(job.is_answer and 'LPUSH' or 'RPUSH', job.queue_key, job.id)
   redis.call('ZADD', queues, 'NX', args.now_s, job.queue)
   if job.takes_part then
     add_part(keys, job.key, job.id, part, ttl)
@@ -102,6 +104,11 @@ for _, job in ipairs(jobs) do
     if verdict == 'new' and part.album ~= '' then add_album(job.key, keys.album, job.id, ttl) end
     if part.replied_album ~= '' then add_album(job.key, keys.replied_album, job.id, ttl) end
   end
+end
+if part and part.kind == 'refused' and verdict == 'new' and not part.has_prompt then
+  -- Words that were sent right behind it are about it; nothing joins its job.
+  redis.call('HSET', jobs[1].key, 'closed', 1, 'refused', 1, 'last_sent_at', part.sent_at_s)
+  redis.call('SET', keys.latest_job, jobs[1].id, 'EX', ttl.latest_job_s)
 end
 for _, job in ipairs(main_jobs) do
   redis.call('ZADD', waiting, args.now_s, job.key)

@@ -1,4 +1,4 @@
--- Erase all that is kept of a chat, but for the job that does it, the jobs that wait or run, and what leads to them.
+-- Erase everything stored about a chat, except this job, the jobs that wait or run, and what refers to them.
 --
 -- Guarantee: a chat is erased once for a job, however often it starts, so what came after the first time stays.
 -- Races: an earlier attempt loses against a later one. A question that is being answered may set up an account, and
