@@ -255,7 +255,9 @@ def message_of(payload: object) -> str:
     error = error_of(source)
     message = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
     message = message or read.text_at(read.mapping(error), "message", "msg", "detail", "type")
-    return clean(message or read.text(error) or "")
+    message = message or read.text(error) or read.text_at(source, "reason", "exception")
+    detail = read.mapping(next(iter(read.items(source.get("detail"))), None))
+    return clean(message or read.text_at(detail, "message", "msg") or "")
 
 
 def error_for(

@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.nemo import lenient_json as read
 from bot.nemo.agent_file import AgentFile, inline_text, read_file, read_typed_file
+from bot.nemo.envelopes import call_id_of, inner_of, tool_name
 from bot.nemo.errors import message_of
 from bot.nemo.keep_alives import is_keep_alive, is_keep_alive_object
 from bot.nemo.questions import (
@@ -34,22 +35,21 @@ _NO_WORDS = frozenset(
 _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
-_CALL_IDS = ("call_id", "callId", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "id")
-_TOOL_CALL_IDS = tuple(name for name in _CALL_IDS if name != "id")
-_WRAPPERS = ("data", "delta", "event")
-_RESULTS = ("result", "response", "answer", "output")
-"""Wrappers that hold what a tool returns where an event is about one."""
-_NO_SENTENCE = re.compile(
-    r"\S+://\S*|/\S*|accepted|queued|pending|processing|submitted|started|running|in.progress|succeeded|completed?"
-    r"|finished|failed|error|cancel+ed|created|updated|saved",
-    re.IGNORECASE,
+_BARE = ("text", "content", "reply", "output_text", "outputText")
+_MESSAGE_ALONE = frozenset(
+    {"message", "msg", "code", "success", "id", "author", "timestamp", "partial", "role"}
 )
+"""Where nothing stands beside it, a message is the agent's; else it may be about a state, or explain a code."""
 _ENDS = ("done", "complete", "completed", "end")
 _OF_TURN = "(?:run|turn|agent|stream|message|response|session|task|workflow|chat|model|llm|server|service|internal|api)"
 _ERROR_TYPE = re.compile(
     rf"^(?:error|failed|failure|exception)$|(?:^|[._]){_OF_TURN}[._](?:error|failed|failure|exception)$"
 )
 """Types of events that end a turn: of a step that failed, the agent may go on."""
+_ENDED = re.compile(
+    r"(?:end|ended|result|response|output|complete|completed|done|finish|finished|error|failed)$"
+)
+_BEGINS = re.compile(r"start\w*|begin\w*|call\w*|run\w*|in_progress", re.IGNORECASE)
 _TOOLS = ("data", "function", "tool", "tool_call", "toolCall", "function_call", "functionCall", "payload")
 
 
@@ -163,7 +163,7 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
     events = tuple(_read_value(payload, name, _MAX_ENVELOPES))
     if (
         all(isinstance(event, Unknown) for event in events)
-        and (other := _with_lower_keys(payload)) != payload
+        and (other := read.with_lower_keys(payload)) != payload
     ):
         events = tuple(_read_value(other, name, _MAX_ENVELOPES))
     return events or (Unknown(name[:40]),)
@@ -197,15 +197,6 @@ def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
         yield from _read(value, name, depth)
 
 
-def _with_lower_keys(value: Any, depth: int = 5) -> Any:
-    """Return a value with keys as ADK writes them, where a server writes them with a capital."""
-    if isinstance(value, dict) and depth:
-        return {key[:1].lower() + key[1:]: _with_lower_keys(item, depth - 1) for key, item in value.items()}
-    if isinstance(value, list) and depth:
-        return [_with_lower_keys(item, depth - 1) for item in value]
-    return value
-
-
 def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     # A question's choices are its options.
     is_models = not isinstance(payload.get("type"), str) and not asks(_type_of(payload, name))
@@ -228,28 +219,11 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
     if (error := parse_error(payload)) is not None:
         yield error
     elif not events:
-        inner = _inner(payload)
+        inner = inner_of(payload)
         is_read = depth and (isinstance(inner, dict) or not isinstance(payload.get("type"), str))
         found = tuple(_read_value(inner, name, depth - 1)) if is_read else ()
         is_known = any(not isinstance(event, Unknown) for event in found)
         yield from found if is_known else (Unknown((type_ or name)[:40]),)
-
-
-def _inner(payload: Mapping[str, Any]) -> Any:
-    """Return what an event that says nothing itself may hold: another event, or the agent's words."""
-    values = {name: payload[name] for name in _WRAPPERS if payload.get(name) is not None}
-    if isinstance(values.get("event"), str) and not read.mapping(values["event"]):
-        del values["event"]  # It is the event's name.
-    # What a tool returns is no answer.
-    if not _tool_name(payload) and not any(payload.get(name) for name in _TOOL_CALL_IDS):
-        values |= {name: payload[name] for name in _RESULTS if _may_be_words(name, payload.get(name))}
-    return next(iter(values.values()), read.mapping(payload.get("message")))
-
-
-def _may_be_words(name: str, value: Any) -> bool:
-    """Return whether a result may be the agent's words, or have them in it."""
-    is_bare = isinstance(value, str) and name in ("result", "output")
-    return value is not None and not (is_bare and _NO_SENTENCE.fullmatch(value.strip()))
 
 
 def _type_of(payload: Mapping[str, Any], name: str) -> str:
@@ -308,9 +282,10 @@ def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 
 def _bare(payload: Mapping[str, Any]) -> Iterator[Event]:
-    text = payload.get("text")
-    if not isinstance(text, str):
-        text = payload.get("content")
+    text = next((one for name in _BARE if isinstance(one := payload.get(name), str)), None)
+    if text is None and _MESSAGE_ALONE.issuperset(payload) and parse_error(payload) is None:
+        said = read.text_at(payload, "message", "msg") or ""
+        text = said if " " in said or not said.isascii() else None
     if isinstance(text, str) and text and not read.mapping(text).get("parts"):
         whose = [(read.text(payload.get(name)) or "").lower() for name in ("author", "role")]
         if is_thought(payload):
@@ -347,6 +322,8 @@ def _typed(kind: str) -> Callable[[Mapping[str, Any]], Iterator[Event]] | None:
         return _TYPED[kind]
     if asks_as_event(kind):
         return _typed_question
+    if "tool" in kind or "function" in kind:
+        return _typed_tool
     return _typed_error if _ERROR_TYPE.search(kind) and "tool" not in kind else None
 
 
@@ -373,12 +350,12 @@ def _calls(payload: Mapping[str, Any]) -> tuple[Event, ...]:
     sources = (payload, *(read.mapping(payload.get(name)) for name in ("delta", "message", "data")))
     lists = (read.first_of(source, ("tool_calls", "toolCalls")) for source in sources)
     tools = [_tool_of(read.mapping(one)) for found in lists for one in read.items(found)]
-    return tuple(event for tool in tools if _tool_name(tool) for event in _call(tool))
+    return tuple(event for tool in tools if tool_name(tool) for event in _call(tool))
 
 
 def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
     args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
-    call = ToolCall(_tool_name(source), args, is_long_running, _call_id(source))
+    call = ToolCall(tool_name(source), args, is_long_running, call_id_of(source))
     asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)
 
@@ -408,6 +385,25 @@ def _typed_file(payload: Mapping[str, Any]) -> Iterator[Event]:
 
 def _typed_result(payload: Mapping[str, Any]) -> Iterator[Event]:
     yield _tool_result(_tool_of(payload))
+
+
+def _typed_tool(payload: Mapping[str, Any]) -> Iterator[Event]:
+    """Read an event about a tool that has a type of its own: what it holds tells a call from a result."""
+    tool = _tool_of(payload)
+    kind = read.in_snake_case(_type_of(payload, ""))
+    holds = {key for key in ("result", "response", "output", "error") if tool.get(key) or payload.get(key)}
+    state = read.text_at(payload, "status", "state")
+    if not tool_name(tool):
+        yield Unknown(kind[:40])
+    elif holds or _ENDED.search(kind) or (state and not _BEGINS.fullmatch(state)):
+        result = _tool_result({**payload, **tool})
+        is_bare = isinstance(result, ToolResult) and result.result is None
+        said = {
+            key: value for key, value in payload.items() if key in ("status", "state", "error", "progress")
+        }
+        yield ToolResult(tool_name(tool), said, call_id_of({**payload, **tool})) if is_bare else result
+    else:
+        yield from _call(tool)
 
 
 def _typed_error(payload: Mapping[str, Any]) -> Iterator[Event]:
@@ -461,23 +457,15 @@ _TYPED: dict[str, Callable[[Mapping[str, Any]], Iterator[Event]]] = {
 
 def _tool_result(source: Mapping[str, Any]) -> ToolResult | AgentQuestion:
     result = read.first_of(source, ("result", "response", "output"))
-    if (asked := read_open_question(_tool_name(source), read.mapping(result))) is not None:
+    if (asked := read_open_question(tool_name(source), read.mapping(result))) is not None:
         return AgentQuestion(asked)
-    return ToolResult(_tool_name(source), result, _call_id(source))
-
-
-def _call_id(source: Mapping[str, Any]) -> str:
-    return read.text_at(source, *_CALL_IDS) or ""
+    return ToolResult(tool_name(source), result, call_id_of(source))
 
 
 def _tool_of(payload: Mapping[str, Any], depth: int = _MAX_ENVELOPES) -> Mapping[str, Any]:
     """Return the part of a typed event that names the tool."""
-    if _tool_name(payload) or not depth:
+    if tool_name(payload) or not depth:
         return payload
     inner = (_tool_of(one, depth - 1) for name in _TOOLS if (one := read.mapping(payload.get(name))))
-    tool = next((one for one in inner if _tool_name(one)), payload)
-    return tool if tool is payload or _call_id(tool) else {"id": _call_id(payload), **tool}
-
-
-def _tool_name(source: Mapping[str, Any]) -> str:
-    return (read.text_at(read.snake_keys(source), "name", "tool", "tool_name", "tool_call_name") or "")[:200]
+    tool = next((one for one in inner if tool_name(one)), payload)
+    return tool if tool is payload or call_id_of(tool) else {"id": call_id_of(payload), **tool}

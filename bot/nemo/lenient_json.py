@@ -74,6 +74,15 @@ def in_snake_case(name: str) -> str:
     return _CAMEL.sub("_", name).lower().replace("-", "_")
 
 
+def with_lower_keys(value: Any, depth: int = 5) -> Any:
+    """Return a value with keys as ADK writes them, where a server writes them with a capital."""
+    if isinstance(value, dict) and depth:
+        return {key[:1].lower() + key[1:]: with_lower_keys(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list) and depth:
+        return [with_lower_keys(item, depth - 1) for item in value]
+    return value
+
+
 def snake_keys(source: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return an object with its own keys in snake case; of two that become one, the one written so."""
     return {**{in_snake_case(key): value for key, value in source.items()}, **source}

@@ -17,7 +17,8 @@ LOGIN = "adk_request_credential"
 
 _ASKS_AS_EVENT = re.compile(
     r"(?:^|[^a-z])ask_(?:the_)?(?:user|human|person|question|clarif)|request_(?:user_)?input|clarif"
-    r"|(?:^|[^a-z])questions?$"
+    r"|(?:^|[^a-z])questions?$|(?:confirm\w*|approv\w*|permission|input)_(?:request|required|needed)"
+    r"|(?:request|require|need)s?_(?:confirm|approv|permission)|^interrupt$|elicit"
 )
 """Found in the types of events that ask a person, in snake case: what they hold decides whether they do."""
 
@@ -47,7 +48,18 @@ _HEADINGS = ("header", "title", "name", "description")
 _OPTIONS = ("options", "choices", "answers", "suggestions")
 _LABELS = ("label", "text", "title", "name", "value", "content", "description", "id")
 _MULTIPLE = ("allow_multiple", "allowMultiple", "multiple", "multi_select", "multiSelect")
-_WRAPPERS = ("args", "arguments", "input", "data", "content", "payload", "request", "params", "question")
+_WRAPPERS = (
+    "args",
+    "arguments",
+    "input",
+    "data",
+    "content",
+    "payload",
+    "request",
+    "params",
+    "question",
+    "value",
+)
 
 MAX_QUESTIONS = 10
 MAX_OPTIONS = 20

@@ -58,8 +58,13 @@ def parse_error(payload: Mapping[str, Any], *, is_error: bool = False) -> Stream
         reason = finish_reason
     words = read.text(error)
     has_error = (words and not is_normal_end(words)) or any(read.mapping(error).values()) or error is True
-    status = read.text(payload.get("status")) or ""
-    failed = payload.get("success") is False or status.lower() in ("error", "failed")
+    status = read.text_at(payload, "status", "state") or ""
+    failed = str(payload.get("success")).lower() == "false" or status.lower() in (
+        "error",
+        "failed",
+        "failure",
+    )
+    failed = failed or bool(payload.get("exception") or read.items(payload.get("detail")))
     message = read.text(read.first_of(payload, ("errorMessage", "error_message")))
     if code is not None or read.integer(reason) is not None:
         reason = None

@@ -388,6 +388,36 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"error": "boom"}, [StreamError(None, "boom")]),
         ({"error": {"code": 429, "message": "slow"}}, [StreamError(429, "slow")]),
         ({"success": False, "error": "x"}, [StreamError(None, "x")]),
+        ({"success": "false", "message": "no"}, [StreamError(None, "no")]),
+        ({"state": "failed", "reason": "boom"}, [StreamError(None, "boom")]),
+        ({"exception": "boom"}, [StreamError(None, "boom")]),
+        ({"detail": [{"loc": ["body"], "msg": "missing"}]}, [StreamError(None, "missing")]),
+        # words in further places
+        *(
+            ({key: "I cut it."}, [AgentText("I cut it.", Completeness.UNMARKED)])
+            for key in ("message", "msg", "reply", "output_text")
+        ),
+        ({"code": 0, "data": {"message": "I cut it."}}, [AgentText("I cut it.", Completeness.UNMARKED)]),
+        ({"status": "running", "message": "Still cutting it"}, [Unknown()]),
+        ({"events": [{"content": {"parts": [{"text": "Hi"}]}}]}, [AgentText("Hi")]),
+        ({"type": "event", "payload": {"content": {"parts": [{"text": "Hi"}]}}}, [AgentText("Hi")]),
+        (
+            {"result": {"kind": "status-update", "status": {"message": {"parts": [{"text": "Hi"}]}}}},
+            [AgentText("Hi")],
+        ),
+        # tools and questions of other types
+        ({"type": "on_tool_start", "name": "trim"}, [ToolCall("trim", {})]),
+        (
+            {"type": "tool_status", "tool": "seedance", "status": "pending", "id": "t"},
+            [ToolResult("seedance", {"status": "pending"}, "t")],
+        ),
+        ({"event": "on_tool_end", "name": "trim", "output": "ok"}, [ToolResult("trim", "ok")]),
+        ({"type": "TOOL_CALL_ARGS", "toolCallId": "t", "delta": "{"}, [Unknown("tool_call_args")]),
+        ({"type": "interrupt", "value": ASKED}, [QUESTION]),
+        (
+            {"type": "confirmation_request", "message": "Pay?"},
+            [AgentQuestion(QuestionSet((Question("Pay?"),)))],
+        ),
         # nothing known
         ({"type": "from_the_future", "x": 1}, [Unknown("from_the_future")]),
         ({"type": "from_the_future", "text": "not an answer"}, [Unknown("from_the_future")]),

@@ -3,8 +3,10 @@
 import pytest
 
 from bot.jobs.buttons import RunSaved
+from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend, SentMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import MessagePayload
+from bot.jobs.queue.waiting_checkpoints import WaitingCheckpoints
 from tests.telegram.test_handlers import (
     ANN,
     FROM_BO,
@@ -60,6 +62,23 @@ async def test_words_are_refused_with_what_was_sent_beside_them(
 async def test_what_comes_alone_is_refused_at_once(received: Received, body: Json, key: str) -> None:
     (job,) = await received(sent(7, body))
     assert (job.kind, said_key(job)) == (JobKind.MESSAGE, key)
+
+
+@pytest.mark.parametrize(("body", "key"), REFUSED.values(), ids=REFUSED)
+async def test_words_right_behind_it_are_refused_unless_the_refusal_was_read(
+    received: Received, body: Json, key: str
+) -> None:
+    (job,) = await received(sent(7, body))
+    (refused,) = await received(sent(8, {"text": "cut the first second of it"}))
+    assert (refused.kind, said_key(refused), refused.prompt) == (
+        JobKind.MESSAGE,
+        key,
+        "cut the first second of it",
+    )
+    shown = MessageSend(sent=SentMessage(message_id=9, telegram_chat_id=PRIVATE["id"]))
+    await WaitingCheckpoints(received.job_queue, job).save(shown, PREPARED_MESSAGE)
+    (asked,) = await received(sent(10, {"text": "cut the first second of it"}))
+    assert asked.kind is JobKind.EDIT
 
 
 async def test_a_refused_request_does_not_touch_the_one_before_it(received: Received) -> None:

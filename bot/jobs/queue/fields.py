@@ -29,6 +29,7 @@ class JobField(StrEnum):
 
     # A request that arrives in parts; see album.py
     VERSION = "version"  # counts the changes of its parts and texts
+    REFUSED = "refused"  # flag: it says why a message without a request can't be used
     CLOSED = "closed"  # flag: no more parts join it
     PART_COUNT = "part_count"  # how many parts joined it
     LAST_PART_AT = "last_part_at"  # when the last part arrived, seconds of our clock

@@ -109,6 +109,22 @@ class JobReader:
         is_adjacent = abs(sent_at_s - float(last_sent_at or 0)) <= ADJACENT_S
         return is_full == "1" and closed is None and is_adjacent
 
+    async def refusal_before(self, chat: ChatKey, requester_id: int, sent_at_s: float) -> JobStatus | None:
+        """Return the job that refuses a person's newest message, if another was sent right behind that one.
+
+        Args:
+            chat: The chat.
+            requester_id: The person.
+            sent_at_s: When the other message was sent, by Telegram's clock, in seconds.
+        """
+        job_id: Any = await self._redis.get(keys.latest_job_key(str(chat), requester_id))
+        if job_id is None:
+            return None
+        key, names = keys.job_key(str(chat), job_id), (JobField.REFUSED, JobField.LAST_SENT_AT)
+        refused, last_sent_at = await cast(Any, self._redis.hmget(key, names))
+        is_behind = refused and abs(sent_at_s - float(last_sent_at)) <= ADJACENT_S
+        return await self.find(chat, str(job_id)) if is_behind else None
+
     async def gathered(self, job: Job) -> GatheredJob:
         """Load a job with all of its parts so far."""
         return read_gathered_job(await self._fields(job.chat, job.id))

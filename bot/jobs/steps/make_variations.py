@@ -9,7 +9,15 @@ from bot.chats.project_list import project_mark
 from bot.jobs.buttons import Export as ExportButton
 from bot.jobs.buttons import RestoreVersion, ShowVersion
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, KeptDraft, PendingAnswer
-from bot.jobs.messages import Button, DoneFraction, ListMessage, LocalizedMessage, OutgoingMessage, Progress
+from bot.jobs.messages import (
+    Button,
+    DoneFraction,
+    ListMessage,
+    LocalizedMessage,
+    OutgoingMessage,
+    Progress,
+    with_lines,
+)
 from bot.jobs.model import JobState
 from bot.jobs.payloads import ExportPayload, VariationsPayload
 from bot.jobs.steps.ask_agent import AskAgent
@@ -195,7 +203,9 @@ class MakeVariations:
         made = _made(attempt, names)
         if not made:
             # A new attempt doesn't know the last message.
-            unfinished = _STILL_GENERATING if _is_any_unfinished(attempt, names) else None
+            unfinished = None
+            if _is_any_unfinished(attempt, names):
+                unfinished = with_lines(_STILL_GENERATING, tuple(_not_begun(attempt, names)))
             raise JobEnded(unfinished or last or LocalizedMessage("variations.unchanged"))
         results = []
         for number, one in made.items():
@@ -232,6 +242,12 @@ def _is_any_unfinished(attempt: Attempt, names: Sequence[LocalizedMessage]) -> b
     return any(one.failure == _reason(_STILL_GENERATING) for one in _ended(attempt, names).values())
 
 
+def _not_begun(attempt: Attempt, names: Sequence[LocalizedMessage]) -> list[LocalizedMessage]:
+    """Name the versions that were never asked for: those behind one that is unfinished."""
+    ended, nothing = _ended(attempt, names), VariationEnded(failure=LocalizedMessage("variations.not_begun"))
+    return [_line(nothing, name) for number, name in enumerate(names, 1) if number not in ended]
+
+
 def _reason(message: OutgoingMessage | None) -> LocalizedMessage:
     if isinstance(message, LocalizedMessage):
         return replace(message, buttons=())
@@ -261,6 +277,7 @@ def _choice(attempt: Attempt, names: Sequence[LocalizedMessage], latest: int) ->
     """Ask which version is to be the current one, and say what failed and what all of it took."""
     ended, made = _ended(attempt, names), _made(attempt, names)
     lines = [_line(one, names[number - 1]) for number, one in ended.items() if number not in made]
+    lines += _not_begun(attempt, names)
     if used := sum(one.credits_used for one in ended.values()):
         left = [one.credits_left for one in ended.values() if one.credits_used][-1]
         lines.append(LocalizedMessage("answer.credits_used", {"n": used, "left": left}))

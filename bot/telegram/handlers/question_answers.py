@@ -123,7 +123,7 @@ class QuestionHandlers(HandlerFamily):
         if only_options and not labels:
             return False
         send = await job_queue.load_checkpoint(job, MessageSend, message_key(question_id))
-        if send is None or _is_before(message, send):
+        if send is None or is_before(message, send):
             return False  # Nobody answers what they have not seen.
         shown = _shown_in(job, send)
         replied = message.reply_to_message if is_reply(message) else None
@@ -146,8 +146,8 @@ class QuestionHandlers(HandlerFamily):
         return True
 
 
-def _is_before(message: Message, send: MessageSend) -> bool:
-    """Return whether a message was written before a question was sent, by the chat's message numbers."""
+def is_before(message: Message, send: MessageSend) -> bool:
+    """Return whether a message was written before another was sent, by the chat's message numbers."""
     if send.sent is None:
         return message.message_id <= send.newest_before
     is_same_chat = send.sent.telegram_chat_id == message.chat.id

@@ -8,7 +8,8 @@ from telegram.ext import ApplicationHandlerStop, filters
 
 from bot.job_types import COMMAND_JOBS, PRIVATE_MENU
 from bot.jobs.buttons import RunSaved, VariationAspect
-from bot.jobs.messages import Button, Bytes, LocalizedMessage, Param, with_lines
+from bot.jobs.checkpoints import PREPARED_MESSAGE, MessageSend
+from bot.jobs.messages import Button, Bytes, ListMessage, LocalizedMessage, Param, with_lines
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import (
     EditPayload,
@@ -32,7 +33,7 @@ from bot.telegram.handlers.handler_family import (
     on_message,
 )
 from bot.telegram.handlers.projects import ProjectHandlers, last_editor_id
-from bot.telegram.handlers.question_answers import QuestionHandlers
+from bot.telegram.handlers.question_answers import QuestionHandlers, is_before
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
 from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of, telegram_chat_id_of
@@ -229,6 +230,10 @@ class RequestHandlers(HandlerFamily):
             # In one message: an update stores its jobs once.
             others, joins = request.left_out[1:], new is None
             return await self._refuse(update, refused, request.offered, *others, new=new, joins=joins)
+        is_about_refused = is_text_only and not request.links and new is None and not answers_question
+        if is_about_refused and (refusal := await self._refusal_before(update, message)) is not None:
+            refused = replace(part, refusal=refusal)
+            return await self._refuse(update, refused, request.prompt, new=None, joins=False)
         jobs = [
             self._submitter.job(update, JobKind.MESSAGE, payload=MessagePayload(message=said))
             for said in (*request.left_out, *_smaller(request.replied or request.part, source))
@@ -304,6 +309,20 @@ class RequestHandlers(HandlerFamily):
         chat = await self._chats.get(chat_key_of(message))
         has_project = new is None and chat.session_id is not None
         return link_refusal(request.left_out[0], has_project=has_project)
+
+    async def _refusal_before(self, update: Update, message: Message) -> LocalizedMessage | None:
+        """Return why the message right before this one can't be used, if its sender had not read that yet."""
+        chat = await self._chats.get(chat_key_of(message))
+        refused = await self._job_queue.refusal_before(chat.key, requester_id_of(update), sent_at(message))
+        if refused is None:
+            return None
+        send = await self._job_queue.load_checkpoint(refused.job, MessageSend, PREPARED_MESSAGE)
+        if send is not None and not is_before(message, send):
+            return None
+        said = refused.job.payload_as(MessagePayload).message
+        if isinstance(said, ListMessage):
+            said = said.heading
+        return said if said.buttons else link_refusal(said, has_project=chat.session_id is not None)
 
     async def _refuse(
         self,

@@ -125,6 +125,14 @@ async def test_an_attempt_that_died_in_a_version_asks_and_renders_it_once(
     assert len(rig.responder.albums[0][0]) == 3
 
 
+def not_begun(*names: str) -> tuple[LocalizedMessage, ...]:
+    reason = LocalizedMessage("variations.not_begun")
+    return tuple(
+        LocalizedMessage("variations.line_failed", {"name": LocalizedMessage(name), "reason": reason})
+        for name in names
+    )
+
+
 @pytest.mark.parametrize("is_restarted", [False, True])
 async def test_no_version_is_asked_for_while_the_one_before_is_still_being_made(
     rig: Rig, project: str, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
@@ -142,9 +150,11 @@ async def test_no_version_is_asked_for_while_the_one_before_is_still_being_made(
     with pytest.raises(JobEnded) as ended:
         await make(rig, attempt)
     assert len(await rig.nemo.messages()) == 1
-    assert isinstance(ended.value.message, LocalizedMessage)
-    assert ended.value.message.key == "answer.still_generating"
-    assert [button.label for button in ended.value.message.buttons] == ["button.export"]
+    message = ended.value.message
+    assert isinstance(message, ListMessage)
+    assert message.heading.key == "answer.still_generating"
+    assert message.lines == not_begun("variations.upbeat", "variations.cinematic")
+    assert [button.label for button in message.buttons] == ["button.export"]
 
 
 async def test_the_versions_before_one_that_is_still_being_made_are_delivered(rig: Rig, project: str) -> None:
@@ -156,6 +166,7 @@ async def test_the_versions_before_one_that_is_still_being_made_are_delivered(ri
     assert len(await rig.nemo.messages()) == 2
     choice = last_message(rig)
     assert choice.lines[0].params["reason"] == LocalizedMessage("answer.still_generating")
+    assert choice.lines[1:2] == not_begun("variations.cinematic")
     assert "button.export" in [button.label for button in choice.buttons]
 
 

@@ -105,6 +105,11 @@ for _, job in ipairs(jobs) do
     if part.replied_album ~= '' then add_album(job.key, keys.replied_album, job.id, ttl) end
   end
 end
+if part and part.kind == 'refused' and verdict == 'new' and not part.has_prompt then
+  -- Words that were sent right behind it are about it; nothing joins its job.
+  redis.call('HSET', jobs[1].key, 'closed', 1, 'refused', 1, 'last_sent_at', part.sent_at_s)
+  redis.call('SET', keys.latest_job, jobs[1].id, 'EX', ttl.latest_job_s)
+end
 for _, job in ipairs(main_jobs) do
   redis.call('ZADD', waiting, args.now_s, job.key)
   redis.call('SADD', waiting_of, job.key)
