@@ -52,7 +52,8 @@ NEEDS_PLAN = re.compile(
     r"|\b(?:free|current|your|basic|starter) (?:plan|tier|subscription|membership)\b"
     rf"|\b{_PLAN_NAMES}[ -](?:limit|required|needed|only|features?|(?:users?|members?) only|does(?: not|n['’]t))"
     rf"|\b(?:requires?|needs?|only (?:for|in|on|with)) (?:an? |the )?(?:\w+ )?{_PLAN_NAMES}\b"
-    r"|\b(?:free|trial|guest) (?:users?|accounts?)\b|payment.?required|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
+    r"|\b(?:free|trial|guest) (?:users?|accounts?)\b|payment.?required"
+    r"|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
     re.IGNORECASE,
 )
 """Can't mean anything but the account's plan."""
