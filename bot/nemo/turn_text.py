@@ -15,16 +15,19 @@ MAX_BLOCKS = 100
 MIN_CUMULATIVE_CHARS = 3
 """A longer partial text that begins with the text before it repeats that; "ha" may well follow "ha"."""
 
+APOLOGY_CHARS = 500
+"""How near its end a text is searched for an apology: reading all of a long one for each event takes seconds."""
+
 _SORRY = (
     r"(?:[\W_]|sorry|apologi[sz]e|apologies|unfortunately|oops|however|but|it|that|and|for|the|my|so|very|really|seems"
-    r"|looks|like|appears|inconvenience|trouble|note|please|just|i['’]?m|i(?= (?:am|apologi[sz]e)\b)|am)*"
+    r"|looks|like|appears|inconvenience|trouble|note|please|just|i['’]?m|i(?= (?:am|apologi[sz]e)\b)|am)*+"
 )
 _APOLOGY = re.compile(
     rf"(?:^|(?<=[.!?。！？…)\n])|,(?= (?:but|though|however)\b)|(?<=\w)(?=\s+I(?:['’]ve)?\s+encountered)){_SORRY}"
     r"\b(?:I|we)(?:['’]ve|\s+have|\s+seem\s+to\s+have|\s+also)?\s+"
     r"(?:encounter(?:ed)?|r[au]n\s+into|hit|experienced|faced)\s+(?:a|an|some|the)?\s*(?:temporary|transient)\s+"
     r"(?:issue|problem|error|glitch|hiccup|difficult)\w*.{0,300}\Z"
-    r"|(?:^|(?<=[.!?。！？…，,\s]))(?:抱歉|很抱歉|对不起|不好意思|很遗憾|但是?|不过|似乎|好像|看起来|我|系统|刚才|[，,\s⚠️])*"
+    r"|(?:^|(?<=[.!?。！？…，,\s]))(?:抱歉|很抱歉|对不起|不好意思|很遗憾|但是?|不过|似乎|好像|看起来|我|系统|刚才|[，,\s⚠️])*+"
     r"(?:遇到|碰到|出现|发生)了?(?:一个|一些|一点|点)?(?:临时|暂时|短暂)性?的?(?:问题|故障|错误|状况|异常).{0,150}\Z",
     re.IGNORECASE | re.DOTALL,
 )
@@ -80,7 +83,7 @@ class TurnText:
         """The paragraphs, such as the texts before and after a tool ran."""
         texts = [read.join_surrogates(block.text).strip() for block in self._blocks if not block.is_noise]
         texts = [text for text in texts if text and read.data_in(text) is None]
-        if texts and (apology := _APOLOGY.search(texts[-1])):
+        if texts and (apology := _APOLOGY.search(texts[-1], max(0, len(texts[-1]) - APOLOGY_CHARS))):
             before = texts[-1][: apology.start()].rstrip()
             if before:
                 texts[-1] = before

@@ -102,8 +102,12 @@ async def test_the_content_tells_the_kind_and_not_the_name(telegram: Telegram, c
 
 
 @pytest.mark.parametrize("local", [False, True])
-async def test_a_voice_is_converted_on_the_way(start: Start, tmp_path: Path, local: bool) -> None:
+async def test_a_voice_is_converted_on_the_way(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, local: bool
+) -> None:
     telegram = await start(local=local)
+    if local:
+        monkeypatch.setattr(downloads, "CLOUD_SIZE_LIMIT", 10)  # A local server has another.
     await (await ada_of(telegram)).send_file("voice", make_audio(tmp_path / "voice.ogg", 1))
     name, size, content_type, content = await read(telegram, await ref(telegram, "voice", "voice_1.ogg"))
     assert (name, content_type) == ("voice_1.m4a", "audio/mp4")
@@ -253,7 +257,11 @@ async def test_a_file_that_telegram_refuses_for_good(telegram: Telegram, clip: P
     assert telegram.clock.slept == []
 
 
-async def test_a_file_that_is_unavailable_is_asked_for_for_a_minute(telegram: Telegram, clip: Path) -> None:
+@pytest.mark.parametrize("local", [False, True])
+async def test_a_file_that_is_unavailable_is_asked_for_for_a_minute(
+    start: Start, clip: Path, local: bool
+) -> None:
+    telegram = await start(local=local)
     await (await ada_of(telegram)).send_file("video", clip)
     await telegram.people.faults.lose_file((await ref(telegram)).file_id)
     with pytest.raises(FileUnavailable):
@@ -387,7 +395,8 @@ async def test_a_slow_beginning_is_still_recognised(
             yield length, drops(content)
 
     files._from_cloud = in_drops  # type: ignore[method-assign]  # how a slow line delivers can't be had otherwise
-    async with files.open(1, await ref(telegram)) as opened:
+    async with files.open(1, await ref(telegram, name="holiday.mov")) as opened:
+        assert opened.name == "holiday.mp4"
         assert b"".join([chunk async for chunk in opened.chunks]) == clip_bytes
 
 

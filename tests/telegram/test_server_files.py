@@ -12,6 +12,7 @@ from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Attachment
 from bot.jobs.ports import FilesUnreadable
 from bot.jobs.refusal_messages import file_gone
+from bot.store.errors import UnsafeFile
 from bot.telegram.sending import downloads
 from bot.telegram.sending.downloads import FileDownloads, directory_problem
 from tests.telegram.conftest import Start, Telegram
@@ -19,7 +20,11 @@ from tests.telegram.conftest import Start, Telegram
 
 @pytest.mark.parametrize(
     ("is_there", "reason", "check"),
-    [(True, "EACCES", "can be read, and the file in it can't"), (False, "ENOENT", "is not there")],
+    [
+        (True, "EACCES", "can be read, and the file in it can't"),
+        (False, "ENOENT", "is not there"),
+        (True, "outside", "can be read, and the file in it can't"),
+    ],
 )
 async def test_the_operator_learns_why_and_the_person_is_told_in_plain_words(
     start: Start, tmp_path: Path, monkeypatch: Any, is_there: bool, reason: str, check: str
@@ -32,7 +37,9 @@ async def test_the_operator_learns_why_and_the_person_is_told_in_plain_words(
     if is_there:
         directory.mkdir()
     # As root may read everything, the kernel's answer has to be given for it.
-    refused = OSError(getattr(errno, reason), os.strerror(getattr(errno, reason)))
+    refused: Exception = UnsafeFile(reason)
+    if reason != "outside":
+        refused = OSError(getattr(errno, reason), os.strerror(getattr(errno, reason)))
     alerts: list[tuple[str, LocalizedMessage]] = []
 
     async def send_alert(name: str, message: LocalizedMessage) -> None:

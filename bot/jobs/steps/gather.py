@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import Retry, RunSaved
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import Button, LocalizedMessage, with_lines
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
@@ -124,7 +124,15 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
         lines = (continues_without(*(number for number, *_ in refused)),) if has_others else ()
         # Where it goes on, nothing is left to run.
         held = replace(attempt.job, prompt="") if has_others else gathered.job
-        message = with_lines(with_request_kept(refusal, held), lines)
+        message = with_lines(with_request_kept(_with_way_on(refusal), held), lines)
         await attempt.responder.send(f"refused.{part.message_id}", message)
     if refusals and not has_others:
         raise JobEnded(None)
+
+
+def _with_way_on(refusal: LocalizedMessage) -> LocalizedMessage:
+    """Add the button that runs a request's words without its files, where the refusal has no button of its own."""
+    is_of_file = refusal.key.startswith(("error.unusable_", "error.file_"))
+    if refusal.buttons or not is_of_file:
+        return refusal
+    return replace(refusal, buttons=(Button("button.run_without_file", RunSaved("")),))

@@ -17,9 +17,9 @@ class SpokenWords(Checkpoint):
     """Saved right before they answer a question, which isn't open any more for an attempt that comes after."""
 
     name = "spoken_words"
-    job_id: str  # the job that asks
-    question_id: str
-    words: tuple[str, ...]
+    job_id: str = ""  # the job that asks
+    question_id: str = ""
+    words: tuple[str, ...] = ()
 
 
 class SpokenAnswer:

@@ -2,7 +2,9 @@ import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from prometheus_client import REGISTRY
@@ -12,10 +14,10 @@ from bot.jobs.checkpoints import AgentAnswered, Exported, RenderStarted
 from bot.jobs.messages import DoneFraction, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.queue.usual_times import TimedStage
-from bot.jobs.steps.export import CachedResultUnusable, Export, RenderLimits
+from bot.jobs.steps.export import SILENT_POLLS, CachedResultUnusable, Export, RenderLimits
 from bot.jobs.worker.attempt import Interruption, JobEnded
 from bot.nemo.answers import ProjectState
-from bot.nemo.errors import Call, ServiceError
+from bot.nemo.errors import Call, ServiceError, TransportError
 from bot.nemo.failures import FailureKind
 from bot.nemo.render_answers import Render, RenderStatus
 from bot.nemo.wire import Credentials
@@ -41,9 +43,13 @@ async def test_a_draft_is_rendered_and_fetched_once(rig: Rig) -> None:
 async def test_a_render_that_fails_for_the_plan_is_not_repeated(rig: Rig) -> None:
     await rig.open_project(a_draft(0))
     await rig.nemo.set(render_fails=-1, render_error="Upgrade your plan to export")
+    job = rig.job(kind=JobKind.EXPORT)
     with pytest.raises(JobEnded) as ended:
-        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+        await rig.export(rig.attempt(job))
     assert "export_plan" in str(ended.value.message)
+    refused_at = (await rig.projects.chats.get(job.chat)).export_refused_at
+    assert refused_at is not None
+    assert rig.clock.now() - refused_at < timedelta(minutes=1)
     assert len(await rig.nemo.renders()) == 1
 
 
@@ -287,18 +293,30 @@ async def test_a_draft_that_was_delivered_before_is_not_rendered_again(rig: Rig)
     assert len(await rig.nemo.renders()) == 1
 
 
+@pytest.mark.parametrize(
+    ("seen", "renders"),
+    [
+        (["lost", "processing", "lost", "processing"], 1),
+        (["lost", "down", "lost", "processing"], 1),
+        (["lost", "lost"], 2),
+        (["down"] * (SILENT_POLLS - 1) + ["processing"] + ["down"] * (SILENT_POLLS - 1), 1),
+    ],
+    ids=["lost", "lost or down", "lost for good", "down"],
+)
 async def test_polls_that_lose_the_render_count_only_in_a_row(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, seen: list[str], renders: int
 ) -> None:
     await rig.open_project(a_draft(0))
     nemo = rig.projects.nemo
-    looks: Iterator[str] = iter(["lost", "processing", "lost", "processing", "real"])
+    looks: Iterator[str] = iter(seen)
     real = nemo.get_render
 
     async def get_render(credentials: Credentials, render_id: str) -> Render:
         match next(looks, "real"):
             case "lost":
                 raise ServiceError(Call("GET", "/render"), "unknown", status=404)
+            case "down":
+                raise TransportError(Call("GET", "/render"), sent=True)
             case "processing":
                 return Render(render_id, RenderStatus.PROCESSING)
         return await real(credentials, render_id)
@@ -309,7 +327,18 @@ async def test_polls_that_lose_the_render_count_only_in_a_row(
     await rig.export(attempt)
     assert attempt.load(Exported) is not None
     assert attempt.load(RenderStarted) is not None
-    assert len(await rig.nemo.renders()) == 1
+    assert len(await rig.nemo.renders()) == renders
+
+
+async def test_polls_without_an_answer_end_the_export(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.open_project(a_draft(0))
+    polls = AsyncMock(side_effect=TransportError(Call("GET", "/render"), sent=True))
+    monkeypatch.setattr(rig.projects.nemo, "get_render", polls)
+    with pytest.raises(JobEnded) as ended:
+        await rig.export(rig.attempt(rig.job(kind=JobKind.EXPORT)))
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.key == "export.unavailable"
+    assert polls.await_count == SILENT_POLLS
 
 
 async def test_a_link_that_breaks_every_time_is_passed_over_for_the_download_call(rig: Rig) -> None:

@@ -1,13 +1,16 @@
+from collections.abc import Awaitable, Callable
+
 import pytest
 
+from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import ListMessage, LocalizedMessage
 from bot.jobs.model import JobKind, JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.refusal_messages import continues_without
-from bot.jobs.steps.gather import Gather
-from bot.jobs.worker.attempt import JobEnded
+from bot.jobs.steps.gather import Gather, take_all
+from bot.jobs.worker.attempt import Attempt, JobEnded
 from tests.jobs.steps.conftest import Rig, a_file, a_part, again, queue_of
 
 TEXT_FILE = a_file(2, kind="document", name="idea.txt", content_type="text/plain")
@@ -82,6 +85,19 @@ async def test_a_request_of_refused_files_alone_is_over(rig: Rig) -> None:
         await Gather()(attempt)
     assert ended.value.message is None
     assert rig.responder.keys == ["error.file_type"]
+
+
+@pytest.mark.parametrize("begin", [Gather().__call__, take_all])
+async def test_words_beside_refused_files_alone_can_be_run_without_them(
+    rig: Rig, begin: Callable[[Attempt], Awaitable[None]]
+) -> None:
+    job = rig.job(prompt="make a 1 second video of a dog")
+    attempt = rig.attempt(job, parts=[a_part(), *(a_part(message_id=n, refusal=REFUSAL) for n in (2, 3))])
+    with pytest.raises(JobEnded):
+        await begin(attempt)
+    (message,) = rig.responder.sent.values()
+    assert isinstance(message, LocalizedMessage)
+    assert [button.action for button in message.buttons] == [RunSaved(job.id)]
 
 
 @pytest.mark.parametrize(

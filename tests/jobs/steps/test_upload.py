@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 
@@ -19,11 +19,11 @@ from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
 from bot.jobs.refusal_messages import continues_without
 from bot.jobs.steps.service_errors import ended_by
-from bot.jobs.steps.upload import FILES_AT_ONCE, FilesRefused, Upload, _without_replaced
+from bot.jobs.steps.upload import FILES_AT_ONCE, MAX_TRIES, FilesRefused, Upload, _without_replaced
 from bot.jobs.worker.attempt import JobEnded
 from bot.nemo.answers import AcceptedFile, ProjectState
 from bot.nemo.drafts import digest
-from bot.nemo.errors import AlreadyUploaded, FileTypeRefused, ServiceError
+from bot.nemo.errors import AlreadyUploaded, Call, FileTypeRefused, ServiceError, SourceBroken
 from bot.sandbox.samples import make_audio
 from bot.store import keys
 from tests.clocks import PATIENCE_S
@@ -87,6 +87,9 @@ async def test_the_day_counts_the_bytes_of_all_requests_together(rig: Rig, sound
     attempt = rig.attempt(rig.job(files=tuple(files)), parts=[a_part(*files)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert queue_of(attempt).upload_sizes == [FILES_AT_ONCE * len(sound), len(files) * len(sound)]
+    uploaded = attempt.load(Uploaded, FILES)
+    assert uploaded is not None
+    assert uploaded.size_bytes == len(files) * len(sound)
 
 
 async def test_a_file_that_joins_during_the_upload_is_counted_beside_the_first(
@@ -187,6 +190,23 @@ async def test_an_upload_that_the_service_fails_at_is_tried_again_unless_it_arri
     attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
     await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert attempt.load(Uploaded, FILES) is not None
+    assert len(await rig.nemo.uploads()) == 1
+
+
+async def test_an_upload_whose_file_breaks_off_is_begun_again(
+    rig: Rig, sound: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = sounds(1)
+    rig.responder.files = {file.file_id: sound}
+    upload_files = rig.projects.nemo.upload_files
+    broken = AsyncMock(side_effect=SourceBroken(Call("POST", "/upload")))
+
+    def upload(*request: Any) -> Any:
+        return upload_files(*request) if broken.call_count == MAX_TRIES - 1 else broken(*request)
+
+    monkeypatch.setattr(rig.projects.nemo, "upload_files", upload)
+    attempt = rig.attempt(rig.job(files=(file,)), parts=[a_part(file)])
+    await Upload(rig.projects, rig.cards, rig.usual_times)(attempt)
     assert len(await rig.nemo.uploads()) == 1
 
 
