@@ -296,6 +296,8 @@ def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[S
         ("Export requires a Pro plan", True),
         ("402 Payment Required", True),
         ("VIP members only", True),
+        ("Exports are a Pro feature", True),
+        ("Not available to free users", True),
         ("当前套餐不支持导出，请升级", True),
         ("VipsJpeg: premature end of JPEG image", False),
         ("failed to upgrade connection to websocket", False),
