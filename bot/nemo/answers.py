@@ -241,9 +241,9 @@ def _listed_files(payload: Any) -> list[Mapping[str, Any]] | None:
     listed = data if isinstance(data, list) else read.first_of(source, _FILE_LISTS)
     if isinstance(listed, str):
         listed = read.parse(listed) or [listed]
-    if isinstance(listed, dict) and any(name in read.snake_keys(listed) for name in _FILE_NAMES):
+    if isinstance(listed, dict) and any(name in read.snake_keys(listed) for name in _FILE_MARKS):
         listed = [listed]
-    if listed is None and any(name in source for name in _FILE_NAMES):
+    if listed is None and any(name in source for name in _FILE_MARKS):
         listed = [source]
     refused = read.items(read.first_of(source, _REFUSED_LISTS))
     if listed is None and not refused:
@@ -259,7 +259,7 @@ def read_upload(payload: Any) -> tuple[AcceptedFile, ...]:
     """Read ``data.files``: the accepted files."""
     return tuple(
         AcceptedFile(
-            name=read.text_at(file, *_FILE_NAMES[:-1]),
+            name=read.text_at(file, *_FILE_NAMES),
             file_type=read.text(file.get("file_type")),
             duration_s=read.number(file.get("duration")),
             width=read.positive(file.get("width")),
@@ -272,7 +272,8 @@ def read_upload(payload: Any) -> tuple[AcceptedFile, ...]:
 
 _FILE_LISTS = ("files", "file", "uploaded", "uploaded_files", "results", "items", "videos", "video_infos")
 _REFUSED_LISTS = ("failed", "failed_files", "rejected", "rejected_files", "errors")
-_FILE_NAMES = ("filename", "file_name", "name", "original_name", "original_filename", "cdn_url")
+_FILE_NAMES = ("filename", "file_name", "name", "original_name", "original_filename")
+_FILE_MARKS = (*_FILE_NAMES, "cdn_url")
 _REFUSALS = ("failed", "failure", "error", "rejected", "refused", "unsupported", "invalid")
 
 

@@ -347,18 +347,25 @@ def _class_by_words(call: Call, codes: tuple[int | None, int | None], text: str)
         codes: The service's own code, and the HTTP status.
         text: All that the service says of it.
     """
-    is_refused = not _REFUSED.isdisjoint(codes)
-    may_start = (codes[1] or 0) < 500 or not _GATEWAY.isdisjoint(codes)
-    if may_start and words.STARTING_NOW.search(text):
+    if not _REFUSED.isdisjoint(codes) and words.STARTING_NOW.search(text):
         return WarmingUp
     # Within a stream it may be about an account of a tool.
     if codes[1] is not None and LACKS_CREDITS.search(text):
         return NoCredits
     if (lasting := _lasting_reason(call, codes, text)) is not None:
         return lasting
-    if (may_start and words.STARTING.search(text)) or (is_refused and words.NOT_READY.search(text)):
+    if _is_starting(codes, text):
         return WarmingUp
     return AccessRefused if 403 in codes else ServiceError
+
+
+def _is_starting(codes: tuple[int | None, int | None], text: str) -> bool:
+    is_refused, is_gateway = not _REFUSED.isdisjoint(codes), not _GATEWAY.isdisjoint(codes)
+    if (is_refused or is_gateway) and words.WARMING.search(text):
+        return True
+    # Elsewhere it may be work that has begun: its message would be sent, and paid for, again.
+    may_start = is_gateway or (codes[1] or 0) < 500
+    return bool((words.NOT_READY if is_refused else words.PLACE_STARTING).search(text)) and may_start
 
 
 def _lasting_reason(call: Call, codes: tuple[int | None, int | None], text: str) -> type[ServiceError] | None:

@@ -8,7 +8,7 @@ from typing import Any
 MAX_TEXT_CHARS = 100_000
 MAX_NUMBER = 2**53  # no amount or time is larger, and what counts with them takes no more
 
-_FENCE = re.compile(r"^```\w*\s|\s*```$")
+_FENCE = re.compile(r"^```\w*\s")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -38,7 +38,7 @@ def parse_several(document: str) -> list[Any]:
 
 def data_in(words: str) -> dict[str, Any] | list[Any] | None:
     """Return the object or list that a text is, also one in a code block; ``None`` for a text with words of its own."""
-    document = _FENCE.sub("", words.strip()).strip()
+    document = _FENCE.sub("", words.strip().removesuffix("```")).strip()
     is_whole = (document[:1], document[-1:]) in (("{", "}"), ("[", "]"))
     value = parse(document) if is_whole else None
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):

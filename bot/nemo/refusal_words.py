@@ -21,28 +21,35 @@ UPLOADED = re.compile(
     r"|duplicate (?:file|video|upload)|已上传|(?:文件|视频|素材|图片|音频).{0,8}(?:已存在|重复)"
 )
 
+_PLACE = r"(?:sandbox|container|environment|workspace|沙[箱盒]|容器|环境)"
 STARTING_NOW = re.compile(
     r"\bwarming\b|\b(?:is|are|still|being|currently)\s(?:being\s|still\s|not\s)?"
-    r"(?:start|boot|creat|provision|prepar|initiali|ready|wak|resum|warm)\w*"
+    r"(?:start|boot|creat|provision|prepar|initiali|(?<=not\s)ready|wak|resum|warm)\w*"
     r"|(?:正在|还在|尚在).{0,6}(?:启动|准备|创建|唤醒)",
     re.IGNORECASE,
 )
-STARTING = re.compile(
-    r"warm\w*.?up|\b(?:is|still) starting|(?:sandbox|container).{0,40}(?:start|not ready|creat|provision)"
-    r"|沙[箱盒].{0,20}(?:启动|准备|创建)",
+"""Of a refusal; elsewhere it may be work that is starting."""
+PLACE_STARTING = re.compile(
+    rf"{_PLACE}[\s_]?(?:(?:is|still|currently|being|not|yet|warm|wak)\w*[\s_]){{0,4}}"
+    r"(?:(?:start|boot|provision|prepar|initiali[sz]|warm|wak|resum)ing|(?<=ing[\s_])up"
+    r"|(?:(?<=not[\s_])|(?<=yet[\s_]))ready|(?<=being )\w{4,}ed)\b"
+    rf"|{_PLACE}(?:仍|还)?(?:正在|还在|尚在|未|尚未|没有?).{{0,4}}(?:启动|准备|创建|唤醒|就绪)"
+    rf"|正在(?:启动|准备|创建|唤醒).{{0,6}}{_PLACE}",
     re.IGNORECASE,
 )
+"""Can't mean anything but the place where the agent works."""
+WARMING = re.compile(r"\bwarm\w*.?up", re.IGNORECASE)
 NOT_READY = re.compile(
     r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
-    r"|sandbox|沙[箱盒]|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
+    r"|sandbox|\bcontainer|沙[箱盒]|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
     re.IGNORECASE,
 )
-"""Beside that, of a refusal: whatever it says of the sandbox. After a gateway's 5xx these words may be about work that
+"""Of a refusal: whatever it says of the sandbox. After a gateway's 5xx these words may be about work that
 has begun."""
 
 PLAN = re.compile(
     r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|payment.?required|\bvip\b"
-    r"|\bpro (?:member|user|account)|requires pro\b|(?:paid|free) (?:account|member|user)"
+    r"|\bpro[ -](?:member|user|account|feature|only)|requires pro\b|(?:paid|free) (?:account|member|user)"
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版|开通VIP",
     re.IGNORECASE,
 )
@@ -50,9 +57,10 @@ _PLAN_NAMES = r"(?:plan|tier|subscription|membership|premium|pro|vip|paid (?:acc
 NEEDS_PLAN = re.compile(
     rf"upgrade (?:your (?:account|{_PLAN_NAMES})|to (?:\w+ ){{0,2}}{_PLAN_NAMES})\b|\bplan upgrade\b"
     r"|\b(?:free|current|your|basic|starter) (?:plan|tier|subscription|membership)\b"
-    rf"|\b{_PLAN_NAMES} (?:limit|required|needed|only|(?:users?|members?) only|does(?: not|n['’]t))"
+    rf"|\b{_PLAN_NAMES}[ -](?:limit|required|needed|only|features?|(?:users?|members?) only|does(?: not|n['’]t))"
     rf"|\b(?:requires?|needs?|only (?:for|in|on|with)) (?:an? |the )?(?:\w+ )?{_PLAN_NAMES}\b"
-    r"|payment.?required|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
+    r"|\b(?:free|trial|guest) (?:users?|accounts?)\b|payment.?required"
+    r"|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
     re.IGNORECASE,
 )
 """Can't mean anything but the account's plan."""

@@ -223,6 +223,11 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (403, "sandbox expired", {}, WarmingUp),
         (403, "Service upgrade in progress, the sandbox will be back", {}, WarmingUp),
         (200, "", {"success": False, "reason": "sandbox is starting"}, WarmingUp),
+        (503, "Your video is still being created", {}, ServiceError),
+        (200, "", {"success": False, "reason": "the video is being created"}, ServiceError),
+        (500, "sandbox is starting", {}, ServiceError),
+        (504, "the sandbox timed out while creating the video", {}, ServiceError),
+        (503, "warming up", {}, WarmingUp),
     ],
 )
 def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:
@@ -307,6 +312,17 @@ def test_only_what_the_service_says_of_the_plan_is_told(said: str, says_plan: bo
         ("ToolError: the browser session not found", ServiceError),
         ("Sandbox is starting", WarmingUp),
         ("403: sandbox is warming up", WarmingUp),
+        ("SANDBOX_WARMING_UP", WarmingUp),
+        ("Your workspace is still being prepared", WarmingUp),
+        ("The agent's container is not ready yet", WarmingUp),
+        ("沙箱正在启动，请稍后", WarmingUp),
+        ("lost the connection while your video is being created", ServiceError),
+        ("The clip is still starting to render", ServiceError),
+        ("The draft is ready, but its preview failed", ServiceError),
+        ("SandboxError: the tool could not create the file", ServiceError),
+        ("the sandbox's ffmpeg failed to start", ServiceError),
+        ("沙箱中创建文件失败", ServiceError),
+        ("视频正在创建", ServiceError),
     ],
 )
 def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[ServiceError]) -> None:
@@ -320,6 +336,8 @@ def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[S
         ("Export requires a Pro plan", True),
         ("402 Payment Required", True),
         ("VIP members only", True),
+        ("Exports are a Pro feature", True),
+        ("Not available to free users", True),
         ("当前套餐不支持导出，请升级", True),
         ("VipsJpeg: premature end of JPEG image", False),
         ("failed to upgrade connection to websocket", False),

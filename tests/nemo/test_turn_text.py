@@ -1,6 +1,7 @@
 """Each text is shown once, in order, and without the meaningless final apology."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -159,3 +160,11 @@ def test_what_is_too_much_is_dropped() -> None:
         False,
     ]
     assert len(turn.text) == MAX_CHARS
+
+
+@pytest.mark.parametrize("run", [".", "\n", " \n", "，", "```"])
+def test_long_runs_of_dots_and_empty_lines_take_no_time(run: str) -> None:
+    text = f"Intro{run * 5000}end"
+    began_s = time.process_time()
+    assert collect(whole(text)).text == text
+    assert time.process_time() - began_s < 0.5

@@ -194,10 +194,12 @@ def new_videos(before: Draft | None, after: Draft | None) -> int:
 def _videos(draft: Draft | None) -> Counter[str]:
     """Return how often each clip is in a draft; a track of an unknown type may hold clips too."""
     tracks = () if draft is None else draft.tracks
-    return Counter(_mark(clip) for track in tracks if track.kind in _WITH_VIDEO for clip in track.segments)
+    clips = [clip for track in tracks if track.kind in _WITH_VIDEO for clip in track.segments]
+    # A file that is there several times was split or repeated: the agent makes others.
+    named = {clip.media for clip in clips if clip.media}
+    return Counter([*named, *(_mark(clip) for clip in clips if not clip.media)])
 
 
 def _mark(clip: Segment) -> str:
-    """Return what tells a clip from others, the same also in a large draft that is kept in parts."""
-    kept = read.text(read.mapping(clip.raw).get("raw"))
-    return clip.media or kept or digest(clip.raw)
+    """Return what tells a clip without a file from others, the same also in a large draft that is kept in parts."""
+    return read.text(read.mapping(clip.raw).get("raw")) or digest(clip.raw)
