@@ -54,7 +54,7 @@ _PROSE = tuple(
         (_PENDING, Outcome.PENDING),
     )
 )
-_IS_STATE = re.compile(r"(?:^|_)(?:status|state|phase)$")
+_IS_STATE = re.compile(r"(?:^|_)(?:status|state|phase)$|状态$")
 _SAYS_WELL = re.compile(r"(?:^|_)(?:success|successful|succeeded|ok)$")
 _IS_ERROR = re.compile(
     r"(?:^|_)(?:errors?|exceptions?|errmsg|err_msg|failure|failed)(?:$|_(?:message|msg|type|reason|code)$)"
