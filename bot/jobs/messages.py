@@ -224,6 +224,7 @@ class Progress:
     buttons: tuple[Button, ...] = ()  # buttons beside that which cancels the job
     variation: LocalizedMessage | None = None  # the variation that it is about, if the job makes several
     readable_s: float = 0.0  # seconds for which its text stays, above the stages that follow
+    outlasts_job: bool = False  # whether it stays that long also where the job ends sooner
 
 
 STORED_LIST = TypeAdapter(ListMessage)  # reads and writes messages that are stored on their own

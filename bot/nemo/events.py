@@ -36,9 +36,7 @@ _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""
 _TEXT_KEYS = ("content", "text", "message", "data", "delta", "value")
 _BARE = ("text", "content", "reply", "output_text", "outputText")
-_MESSAGE_ALONE = frozenset(
-    {"message", "msg", "code", "success", "id", "author", "timestamp", "partial", "role"}
-)
+_MESSAGE_ALONE = frozenset({"message", "msg", "id", "author", "timestamp", "partial", "role"})
 """Where nothing stands beside it, a message is the agent's; else it may be about a state, or explain a code."""
 _ENDS = ("done", "complete", "completed", "end")
 _OF_TURN = "(?:run|turn|agent|stream|message|response|session|task|workflow|chat|model|llm|server|service|internal|api)"

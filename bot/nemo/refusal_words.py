@@ -49,7 +49,7 @@ has begun."""
 
 PLAN = re.compile(
     r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|payment.?required|\bvip\b"
-    r"|\bpro (?:member|user|account)|requires pro\b|(?:paid|free) (?:account|member|user)"
+    r"|\bpro[ -](?:member|user|account|feature|only)|requires pro\b|(?:paid|free) (?:account|member|user)"
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版|开通VIP",
     re.IGNORECASE,
 )
@@ -57,9 +57,10 @@ _PLAN_NAMES = r"(?:plan|tier|subscription|membership|premium|pro|vip|paid (?:acc
 NEEDS_PLAN = re.compile(
     rf"upgrade (?:your (?:account|{_PLAN_NAMES})|to (?:\w+ ){{0,2}}{_PLAN_NAMES})\b|\bplan upgrade\b"
     r"|\b(?:free|current|your|basic|starter) (?:plan|tier|subscription|membership)\b"
-    rf"|\b{_PLAN_NAMES} (?:limit|required|needed|only|(?:users?|members?) only|does(?: not|n['’]t))"
+    rf"|\b{_PLAN_NAMES}[ -](?:limit|required|needed|only|features?|(?:users?|members?) only|does(?: not|n['’]t))"
     rf"|\b(?:requires?|needs?|only (?:for|in|on|with)) (?:an? |the )?(?:\w+ )?{_PLAN_NAMES}\b"
-    r"|payment.?required|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
+    r"|\b(?:free|trial|guest) (?:users?|accounts?)\b|payment.?required"
+    r"|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
     re.IGNORECASE,
 )
 """Can't mean anything but the account's plan."""

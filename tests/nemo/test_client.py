@@ -397,6 +397,14 @@ async def test_a_failed_render_may_have_a_code(
     assert (await nemo.get_render(WHO, "r")).status is RenderStatus.FAILED
 
 
+async def test_a_documented_code_counts_more_than_the_state_of_a_render(
+    nemo: NemoClient, service: Service
+) -> None:
+    service.will_answer({"code": 1001, "message": "expired", "data": {"status": "failed"}})
+    with pytest.raises(errors.AuthError):
+        await nemo.get_render(WHO, "r")
+
+
 async def test_a_call_that_succeeded_is_no_finished_render(nemo: NemoClient, service: Service) -> None:
     service.will_answer({"status": "success", "id": "r"})
     assert await nemo.start_render(WHO, "r", "s", {}) == Render("r", RenderStatus.PENDING)
@@ -411,8 +419,9 @@ async def test_an_answer_without_a_status_is_no_render(
         await nemo.get_render(WHO, "r")
 
 
-async def test_cancelling_needs_no_words(nemo: NemoClient, service: Service) -> None:
-    service.will_answer(Response(status_code=204))
+@pytest.mark.parametrize("answer", [Response(status_code=204), PlainTextResponse("OK"), Response()])
+async def test_cancelling_needs_no_words(nemo: NemoClient, service: Service, answer: Response) -> None:
+    service.will_answer(answer)
     await nemo.cancel_render(WHO, "r")
 
 

@@ -40,6 +40,7 @@ CALL = Call("POST", "/api/x")
         (500, 1002, "", SessionGone),  # the code takes precedence
         (429, None, "", RateLimited),
         (429, 9999, "", RateLimited),
+        (401, 2001, "", NoCredits),
         (404, None, "Session not found: s", SessionGone),
         (404, None, "no such page", ServiceError),
         (400, None, "client_id is required", ClientIdMissing),
@@ -50,6 +51,45 @@ def test_an_answer_becomes_its_error(
     status: int | None, code: int | None, message: str, error: type[ServiceError]
 ) -> None:
     assert type(error_for(CALL, status=status, code=code, message=message)) is error
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(400, ClientIdMissing), (403, AccessRefused), (429, RateLimited), (500, ServiceError)],
+)
+def test_another_client_id_mends_only_what_is_said_to_lack_one(
+    status: int, error: type[ServiceError]
+) -> None:
+    """Each of them may cost one of the few guest accounts."""
+    call = Call("POST", "/api/auth/anonymous-token")
+    assert type(error_for(call, status=status, code=None, message="try another")) is error
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(403, WarmingUp), (502, WarmingUp), (503, WarmingUp), (504, WarmingUp), (500, ServiceError)],
+)
+def test_only_a_gateway_or_a_refusal_says_that_nothing_was_begun(
+    status: int, error: type[ServiceError]
+) -> None:
+    """Any other failure may come after the agent began to work: a second message would be paid twice."""
+    told = error_for(CALL, status=status, code=None, message="the sandbox is warming up")
+    assert type(told) is error
+    assert told.outcome_unknown is (error is ServiceError)
+
+
+@pytest.mark.parametrize(
+    ("path", "error"), [("/api/render/proxy/lambda", ExportNotInPlan), ("/run_sse", AccessRefused)]
+)
+def test_a_guest_lacks_the_right_to_render_and_no_other(path: str, error: type[ServiceError]) -> None:
+    assert type(error_for(Call("POST", path), status=403, code=None, message="permission denied")) is error
+
+
+@pytest.mark.parametrize(
+    "payload", [{"code": 0}, {"code": 200}, {"code": 201}, {"status": 200}, {"status": 1234}, {"code": "ok"}]
+)
+def test_what_names_no_failure_is_no_code(payload: object) -> None:
+    assert code_of(payload) is None
 
 
 @pytest.mark.parametrize(
@@ -296,6 +336,8 @@ def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[S
         ("Export requires a Pro plan", True),
         ("402 Payment Required", True),
         ("VIP members only", True),
+        ("Exports are a Pro feature", True),
+        ("Not available to free users", True),
         ("当前套餐不支持导出，请升级", True),
         ("VipsJpeg: premature end of JPEG image", False),
         ("failed to upgrade connection to websocket", False),

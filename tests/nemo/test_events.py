@@ -399,6 +399,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ),
         ({"code": 0, "data": {"message": "I cut it."}}, [AgentText("I cut it.", Completeness.UNMARKED)]),
         ({"status": "running", "message": "Still cutting it"}, [Unknown()]),
+        ({"code": 0, "message": "The request was accepted"}, [Unknown()]),
         ({"events": [{"content": {"parts": [{"text": "Hi"}]}}]}, [AgentText("Hi")]),
         ({"type": "event", "payload": {"content": {"parts": [{"text": "Hi"}]}}}, [AgentText("Hi")]),
         (

@@ -1,6 +1,7 @@
 """Where results are fetched from: every address on the way is the service's own, or one that was named."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
@@ -183,6 +184,16 @@ async def test_a_download_that_trickles_ends(service: Service) -> None:
     async with raw_server(talk) as url:
         with pytest.raises(errors.TransportError, match="too long"):
             await fetch(service, [url], f"{url}/a.mp4", Timeouts(download_total_s=0.2))
+
+
+async def test_of_a_file_that_is_compressed_unasked_the_length_is_unknown(service: Service) -> None:
+    zipped = Response(gzip.compress(VIDEO), media_type=MP4, headers={"Content-Encoding": "gzip"})
+    service.will_answer(zipped)
+    async with new_client(SSL_CONTEXT) as http:
+        nemo = NemoClient(http, service.url, retries=NO_WAIT)
+        async with nemo.download(WHO, Render("r", RenderStatus.COMPLETED)) as found:
+            assert found.size_bytes is None
+            assert b"".join([chunk async for chunk in found.chunks]) == VIDEO
 
 
 async def test_a_file_without_a_byte_is_none(service: Service) -> None:

@@ -53,6 +53,16 @@ async def test_a_reading_call_follows_any_redirect(nemo: NemoClient, service: Se
     assert (await nemo.get_credits(WHO)).available == 1
 
 
+@pytest.mark.parametrize("status", [301, 302, 303])
+async def test_a_message_is_not_sent_on_by_a_redirect_that_ends_in_reading(
+    nemo: NemoClient, service: Service, status: int
+) -> None:
+    service.will_answer(Response(status_code=status, headers={"Location": "/run_sse/"}))
+    with pytest.raises(errors.ServiceError):
+        _ = [event async for event in nemo.send_message(WHO, "s", "hi")]
+    assert len(service.requests) == 1
+
+
 @pytest.mark.parametrize(
     "location", ["https://other.example.com/run_sse", "http://[", "https://evil@other.example.com/"]
 )

@@ -295,5 +295,42 @@ async def test_an_upload_that_is_to_go_elsewhere_goes_there_the_next_time(http: 
             await nemo.upload_files(WHO, "s", [Source(b"x").file])
         assert not caught.value.sent
         assert [file.name for file in await nemo.upload_files(WHO, "s", [Source(b"x").file])] == ["a"]
+        with pytest.raises(TransportError):  # The way may have been another for that moment alone.
+            await nemo.upload_files(WHO, "s", [Source(b"x").file])
     path = "/api/upload-video/nemo_agent/me/s"
-    assert paths == [path, f"{path}/"]
+    assert paths == [path, f"{path}/", path]
+
+
+async def test_after_the_last_byte_the_service_has_longer_to_answer(
+    http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits_s: list[float] = []
+
+    reschedule = asyncio.Timeout.reschedule
+
+    def watched(self: asyncio.Timeout, when: float | None) -> None:
+        waits_s.append((when or 0.0) - asyncio.get_running_loop().time())
+        reschedule(self, when)
+
+    async def upload(request: Request) -> Response:
+        await request.body()
+        return Response(OK, media_type="application/json")
+
+    monkeypatch.setattr(asyncio.Timeout, "reschedule", watched)
+    async with serve(Starlette(routes=[Route("/{path:path}", upload, methods=["POST"])])) as url:
+        await NemoClient(http, url).upload_files(WHO, "s", [Source(b"x").file])
+    given = Timeouts()
+    assert given.upload_stall_s < max(waits_s) <= given.upload_answer_s
+
+
+async def test_files_that_the_service_fetches_itself_may_take_as_long_as_an_upload() -> None:
+    waits_s: list[float] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        waits_s.append(request.extensions["timeout"]["read"])
+        return httpx.Response(200, stream=httpx.ByteStream(OK))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        nemo = NemoClient(http, "https://nemo.example.com")
+        await nemo.upload_urls(WHO, "s", ["https://media.example.com/a.mp4"])
+    assert waits_s == [Timeouts().upload_answer_s]

@@ -39,6 +39,16 @@ async def test_a_link_that_a_waiting_request_with_a_file_can_not_use_is_named(
     assert waiting.job.prompt == caption
 
 
+@pytest.mark.parametrize("said", ["Thanks!", "你好", ".", "👍"])
+async def test_a_request_that_becomes_small_talk_asks_for_nothing(received: Received, said: str) -> None:
+    (request,) = await received(message("trim it", PRIVATE, **{"from": ANN}))
+    edited = message(said, PRIVATE, edit_date=60, **{"from": ANN})
+    assert await received({"edited_message": edited["message"]}) == []
+    waiting = await received.job_queue.find(request.chat, request.id)
+    assert waiting is not None
+    assert waiting.job.prompt == ""
+
+
 async def test_an_edit_after_a_group_has_moved_leaves_the_request_of_that_number_before_alone(
     received: Received,
 ) -> None:

@@ -406,11 +406,19 @@ async def test_ready_stays_until_it_was_read_also_where_the_job_ends_sooner(
     telegram: Telegram, ada: Person
 ) -> None:
     async with progress_message(telegram, ada) as responder:
-        responder.report_progress(Progress("setup.ready", link="https://example.com/", readable_s=5))
+        responder.report_progress(Progress("setup.ready", readable_s=5, outlasts_job=True))
         await responder.show_progress()
         finishing = asyncio.create_task(responder.finish_progress(None))
         await moved(telegram, 4.5)
         assert (await the_message(ada.chat)).text.startswith("Your project is ready ✨")
         await telegram.clock.advance(1)
         await finishing
+    assert await ada.chat.messages(from_bots=True) == []
+
+
+async def test_news_of_a_stage_does_not_keep_a_job_that_has_ended(telegram: Telegram, ada: Person) -> None:
+    async with progress_message(telegram, ada) as responder:
+        responder.report_progress(Progress("answer.raw_ready", readable_s=60))
+        await responder.show_progress()
+        await responder.finish_progress(None)
     assert await ada.chat.messages(from_bots=True) == []

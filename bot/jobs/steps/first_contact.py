@@ -63,6 +63,12 @@ async def announce_ready(projects: Projects, attempt: Attempt) -> None:
     has_link = key.is_private and await projects.is_set_up(key)
     link = await projects.browser_link(attempt.job) if has_link else None
     attempt.responder.report_progress(
-        Progress("setup.ready", fraction=DoneFraction.CONNECTED, link=link or "", readable_s=READY_S)
+        Progress(
+            "setup.ready",
+            fraction=DoneFraction.CONNECTED,
+            link=link or "",
+            readable_s=READY_S,
+            outlasts_job=True,
+        )
     )
     await attempt.responder.flush_progress()

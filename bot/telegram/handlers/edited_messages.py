@@ -27,7 +27,7 @@ from bot.telegram.reading.commands import EDIT, NEW
 from bot.telegram.reading.request import Request, digest_of
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.sent_messages import BARE_ANSWER
-from bot.words.phrases import action_for
+from bot.words.phrases import action_for, says_nothing, small_talk
 
 
 class EditedMessageHandlers(HandlerFamily):
@@ -61,7 +61,7 @@ class EditedMessageHandlers(HandlerFamily):
         if is_other_command or (not has_media and action_for(request.prompt) is not None):
             # The agent would charge for a command; and to run it now would be too late.
             return await self._submitter.reply(update, LocalizedMessage("edited.command"))
-        words = PartText(request.prompt, request.links)
+        words = PartText("" if _asks_nothing(request) else request.prompt, request.links)
         part = self._services.refusals.checked(request.part, await self._submitter.card(update, message))
         arrival = ArrivedPart(replace(part, context=request.context[:MAX_CONTEXT_CHARS]), words, "edited")
         edited = await self._job_queue.with_edit(status.job, arrival)
@@ -123,6 +123,11 @@ class EditedMessageHandlers(HandlerFamily):
             if old is not None:
                 job = await with_new_project_if_due(self._job_queue, old.job, job)
         return await self.send_prompt(press, job)
+
+
+def _asks_nothing(request: Request) -> bool:
+    """Return whether a request became small talk, which the agent would be paid for."""
+    return not request.is_edit and (says_nothing(request.prompt) or small_talk(request.prompt) is not None)
 
 
 def _offer(status: JobStatus, offer: Job, *, is_replaced: bool) -> LocalizedMessage:

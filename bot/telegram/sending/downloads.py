@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import httpx
 import structlog
 from telegram import File
-from telegram.error import BadRequest, NetworkError
+from telegram.error import BadRequest, InvalidToken, NetworkError
 
 from bot.jobs.checkpoints import Checkpoint
 from bot.jobs.messages import LocalizedMessage, Param
@@ -241,11 +241,13 @@ class FileDownloads:
                 return await self._telegram_calls.call(
                     chat_id, lambda _: self._bot.get_file(file.file_id), repeatable=True
                 )
-            except BadRequest as error:
+            except (BadRequest, InvalidToken) as error:
                 message = error.message.lower()
                 if "too big" in message:
                     raise FileTooLarge(CLOUD_SIZE_LIMIT) from error
-                if "temporarily unavailable" not in message:
+                # PTB takes every 404 for a wrong token; a server that begins answers so, too.
+                is_temporary = "temporarily unavailable" in message or isinstance(error, InvalidToken)
+                if not is_temporary:
                     raise FileGone(file.name) from error
                 pause_s = next(pauses, None)
                 if pause_s is None:

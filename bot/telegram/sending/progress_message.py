@@ -160,7 +160,8 @@ class ProgressMessage:
         if self._late_send is not None:
             await asyncio.wait({self._late_send})  # Under way: it has to be there to be deleted.
         unread_s = self._readable_until_s - self._clock.monotonic_s()
-        if closing is None and unread_s > 0:
+        is_awaited = self._readable is not None and self._readable.outlasts_job
+        if closing is None and is_awaited and unread_s > 0:
             await self._clock.sleep(unread_s)
         await self.close()
         await self._delete_moved()

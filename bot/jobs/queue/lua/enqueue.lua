@@ -70,8 +70,12 @@ end
 local was_asked = verdict == 'late' and redis.call('HEXISTS', old_job, 'has_prompt') == 1
 if charge then
   -- A new project that holds its request is free: the request is charged in its own topic.
-  local is_free = verdict == 'joined' and redis.call('HEXISTS', old_job, 'is_edit') == 0
-  if is_free then charge = nil elseif verdict == 'joined' then charge.job_key = old_job elseif needs_no_job[verdict] then charge = nil end
+  local joins_edit = verdict == 'joined' and redis.call('HEXISTS', old_job, 'is_edit') == 1
+  if joins_edit then
+    charge.job_key = old_job
+  elseif needs_no_job[verdict] then
+    charge = nil
+  end
   -- A request counts once, however many of its parts have a text.
   if charge and (was_asked or counts_as_request(charge.job_key)) then charge.requests = 0 end
 end
