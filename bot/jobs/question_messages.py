@@ -9,7 +9,7 @@ from bot.jobs.checkpoints import AgentAnswered, Checkpoints, MessageSend
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import Job
 from bot.jobs.ports import Responder
-from bot.nemo.questions import Question, QuestionSet
+from bot.nemo.questions import NO_WORDS, Question, QuestionSet
 from bot.runtime.hosts import host_of, may_be_linked
 from bot.words import Words, bounded
 from bot.words.phrases import fold
@@ -41,7 +41,11 @@ def _in_words(question: Question, words: Words) -> Question:
     if question.login_url is not None:
         return _login_in_words(question, words)
     if not question.is_confirmation:
-        return question
+        return (
+            replace(question, prompt=words.plain("question.which"))
+            if question.prompt == NO_WORDS
+            else question
+        )
     own = words.plain("question.confirm_tool", tool=question.tool) if question.tool else ""
     return replace(
         question,

@@ -103,7 +103,9 @@ def telegram_refused(size: int | None, limit: int) -> LocalizedMessage:
         limit: The limit, in bytes.
     """
     browser = Button("button.upload_in_browser", ShowLink())
-    shown = Bytes(size) if size else LocalizedMessage("size.more_than", {"size": Bytes(limit)})
+    # Telegram may know better than the sender's client.
+    is_known = size is not None and size > limit
+    shown = Bytes(size or 0) if is_known else LocalizedMessage("size.more_than", {"size": Bytes(limit)})
     return LocalizedMessage(
         "error.file_too_large_telegram", {"size": shown, "limit": Bytes(limit)}, (browser,)
     )

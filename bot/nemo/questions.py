@@ -44,7 +44,7 @@ _ANSWERS = re.compile(
 _NO_ANSWER = re.compile(r"\W*(?:pending|await\w*|waiting.*|none|null|unanswered|等待.*)\W*", re.IGNORECASE)
 
 _PROMPTS = ("prompt", "question", "text", "message", "label")
-_HEADINGS = ("header", "title", "name", "description")
+_HEADINGS = ("header", "title", "name", "description", "summary", "hint", "instructions", "reason", "details")
 _OPTIONS = ("options", "choices", "answers", "suggestions")
 _LABELS = ("label", "text", "title", "name", "value", "content", "description", "id")
 _MULTIPLE = ("allow_multiple", "allowMultiple", "multiple", "multi_select", "multiSelect")
@@ -67,7 +67,7 @@ MAX_PROMPT_CHARS = 1000
 MAX_LABEL_CHARS = 200
 _MAX_WRAPPERS = 3
 
-_NO_WORDS = "…"
+NO_WORDS = "…"
 """What stands for the words of a question that has nothing but options."""
 
 _HINT_FOR_CODE = re.compile("FunctionResponse|ToolConfirmation")
@@ -174,7 +174,7 @@ def read_tool_question(
         if _CONFIRMS.search(snake) and is_bare:
             return QuestionSet((Question(asked.questions[0].prompt, is_confirmation=True),), asked.title)
         return asked
-    if is_long_running and read.text(args.get("hint")):
+    if is_long_running and (read.text(args.get("hint")) or (may_ask and _CONFIRMS.search(snake))):
         return QuestionSet((_confirmation_question(args),))
     return None
 
@@ -263,7 +263,7 @@ def _questions(items: Iterable[Any], title: str = "") -> Iterable[Question]:
         options = [label for one in _items(read.first_of(source, _OPTIONS)) if (label := _label(one))]
         prompt = read.text_at(source, *_PROMPTS)
         if not prompt and options:
-            prompt = read.text_at(source, *_HEADINGS) or title or _NO_WORDS
+            prompt = read.text_at(source, *_HEADINGS) or title or NO_WORDS
         if not prompt:
             continue
         multiple = read.first_of(source, _MULTIPLE)

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from redis.asyncio import Redis
 
 from bot.jobs.buttons import RunSaved
 from bot.jobs.checkpoints import FILES, UploadStarted
-from bot.jobs.messages import Bytes, LocalizedMessage, with_lines
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, with_lines
 from bot.jobs.model import Attachment, Job, JobKind, QueueName
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import (
@@ -462,7 +463,8 @@ class TestRefusals:
         with pytest.raises(JobEnded) as ended:
             await passing(clock, gather_all(attempt))
         assert ended.value.message is None
-        assert [message for _, _, message in responders.sent] == [self.TOO_LARGE]
+        way_on = Button("button.run_without_file", RunSaved(attempt.job.id))
+        assert [message for _, _, message in responders.sent] == [replace(self.TOO_LARGE, buttons=(way_on,))]
 
     @pytest.mark.parametrize("has_others", [False, True])
     async def test_words_refused_with_a_link_are_offered_unless_they_run_all_the_same(

@@ -85,6 +85,8 @@ MESSAGE = {"message": "Spend 100 credits?"}
         ("confirm_with_user", MESSAGE, True, True),
         ("request_approval", MESSAGE, False, True),
         ("get_input_from_user", MESSAGE, False, True),
+        ("request_user_approval", {}, True, True),
+        ("request_user_approval", {}, False, False),
         ("generate_video", {"prompt": "a cat", "options": ["hd"]}, True, False),
         ("render", {"prompt": "a cat", "options": {"quality": "high"}}, True, False),
         ("process_user_input", {"text": "make a video"}, False, False),

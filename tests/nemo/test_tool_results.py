@@ -21,6 +21,7 @@ _RESULTS: dict[Outcome, list[object]] = {
         {"result": "processing"},
         {"status": "queued", "task_id": 1},
         {"state": "running"},
+        {"任务状态": "排队中"},
         {"task_id": "t", "task_status": "IN_QUEUE"},
         {"code": 0, "data": {"taskStatus": "TASK_STATUS_PROCESSING"}},
         {"content": [{"type": "text", "text": '{"status": "not_started"}'}], "isError": False},

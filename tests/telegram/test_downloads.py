@@ -269,12 +269,18 @@ async def test_a_file_that_is_unavailable_is_asked_for_for_a_minute(
     assert telegram.clock.slept == list(UNAVAILABLE_PAUSES_S)
 
 
+@pytest.mark.parametrize(
+    ("code", "unavailable"),
+    [
+        (400, "Bad Request: wrong file_id or the file is temporarily unavailable"),
+        (404, "Not Found"),
+    ],
+)
 async def test_a_file_that_is_unavailable_for_seconds(
-    telegram: Telegram, clip: Path, clip_bytes: bytes
+    telegram: Telegram, clip: Path, clip_bytes: bytes, code: int, unavailable: str
 ) -> None:
     await (await ada_of(telegram)).send_file("video", clip)
-    unavailable = "Bad Request: wrong file_id or the file is temporarily unavailable"
-    await telegram.people.faults.error("getFile", code=400, description=unavailable, times=2)
+    await telegram.people.faults.error("getFile", code=code, description=unavailable, times=2)
     *_, content = await passing(telegram.clock, read(telegram, await ref(telegram)))
     assert content == clip_bytes
 

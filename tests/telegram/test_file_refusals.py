@@ -1,6 +1,8 @@
 import pytest
 
+from bot.jobs.messages import Bytes, LocalizedMessage
 from bot.jobs.model import Attachment, Variant
+from bot.jobs.refusal_messages import telegram_refused
 from bot.telegram.reading.file_refusals import FileRefusals
 from tests.cards import built_in_cards
 
@@ -47,3 +49,11 @@ def test_a_file_of_unknown_size_may_be_usable_and_an_empty_one_is_not() -> None:
     refusal = REFUSALS.why_refused(video(0), CARD)
     assert refusal is not None
     assert refusal.key == "error.file_empty"
+
+
+@pytest.mark.parametrize(("size", "is_said"), [(30 * MB, True), (12 * MB, False), (None, False)])
+def test_a_size_that_telegram_contradicts_is_not_said(size: int | None, is_said: bool) -> None:
+    shown = telegram_refused(size, 20 * MB).params["size"]
+    assert shown == (
+        Bytes(size or 0) if is_said else LocalizedMessage("size.more_than", {"size": Bytes(20 * MB)})
+    )

@@ -295,8 +295,11 @@ class RequestHandlers(HandlerFamily):
 
     async def _only_hands_over(self, message: Message, request: Request) -> bool:
         """Return whether words beside a file ask for nothing, and don't answer what the agent asked in words either."""
-        says_little = hands_over(request.prompt) or is_bare_answer(request.prompt)
-        if not says_little or not (request.attachments or request.links):
+        if not (request.attachments or request.links):
+            return False
+        # In reply to a result, "2" may choose what its caption offers.
+        is_own = request.replied is None
+        if not (hands_over(request.prompt) or (is_own and is_bare_answer(request.prompt))):
             return False
         return not await self._agent_asks(message)
 
