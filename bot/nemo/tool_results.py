@@ -61,6 +61,7 @@ _IS_ERROR = re.compile(
 )
 _URL = re.compile(r"https?://\S+")
 _IS_ID = re.compile(r"(?:^|_)(?:id|ids)$")
+_IS_TASK_ID = re.compile(r"^(?:.*_)?(?:task|job|generation|gen|request|operation|prediction)_ids?$")
 _NO_ERROR = frozenset({"0", "200", "false", "no"})
 _WRAPPERS = (
     "result",
@@ -137,7 +138,9 @@ def _signs(source: Mapping[str, Any], *, has_prose: bool, depth: int) -> Iterabl
     others = [
         key for key, value in source.items() if value and not _SAYS_WELL.search(key) and key not in _WORDS
     ]
-    if others and not states and all(_IS_ID.search(key) for key in others):
+    # A tool of another kind may name what it has found or saved.
+    is_id = _IS_ID if has_prose else _IS_TASK_ID
+    if others and not states and all(map(is_id.search, others)):
         yield Outcome.PENDING  # What is there could be shown.
 
 

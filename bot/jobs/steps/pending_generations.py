@@ -21,6 +21,11 @@ _ASKS_AFTER = re.compile(
 _ASKS_AFTER_OTHERS = re.compile(
     "draft|project|timeline|track|render|export|upload|credit|account|music|song|audio|voice|image|cover"
 )
+_INFORMS = re.compile(
+    r"(?:^|__)(?:get|list|read|show|load|search|find|recall|save|transfer|todo)_"
+    r"|(?:^|_)(?:search|todos?|plan|notes?|memory|memories)$"
+)
+"""Tools that look something up or write something down: what is pending there is nothing that comes."""
 _IS_ID = re.compile(r"^(?:(?:task|job|generation|gen|request|operation|prediction|video)_)?ids?$")
 _ID_DEPTH = 4
 
@@ -98,7 +103,8 @@ class PendingGenerations:
         has_prose = call.makes_video or call.is_long_running or other is not None
         outcome = outcome_of(event.result, has_prose=has_prose)
         has_made = call.makes_video and outcome is Outcome.DONE
-        if other is None and outcome is Outcome.PENDING and (has_prose or stage not in (EDITING, LOOKING)):
+        is_work = has_prose or not (stage in (EDITING, LOOKING) or _only_informs(call.tool))
+        if other is None and outcome is Outcome.PENDING and is_work:
             call.is_announced = True
             return False
         self._calls.remove(call)
@@ -137,6 +143,10 @@ def _asks_after(tool: str) -> bool:
     """Return whether a tool tells how far the making of a video has come."""
     name = read.in_snake_case(tool)
     return _ASKS_AFTER.search(name) is not None and not _ASKS_AFTER_OTHERS.search(name)
+
+
+def _only_informs(tool: str) -> bool:
+    return _INFORMS.search(read.in_snake_case(tool)) is not None and not _asks_after(tool)
 
 
 def _is_final(outcome: Outcome, result: object) -> bool:

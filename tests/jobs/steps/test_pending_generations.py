@@ -60,6 +60,18 @@ def test_a_video_is_announced_until_its_own_result_is_final(
         ([call("a", "transcribe"), result("The train is running late.", "a", "transcribe")], None),
         ([call("a", "add_title"), result({"status": "accepted"}, "a", "add_title")], None),
         ([call("a", "dreamer"), result(PENDING, "a", "dreamer"), result(DONE, "a", "dreamer")], None),
+        ([call("a", "dreamer"), result({"task_id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
+        ([call("a", "check_task_status"), result(PENDING, "a", "check_task_status")], AnnouncedKind.WORK),
+        *(
+            ([call("a", name), result(value, "a", name)], None)
+            for name, value in (
+                ("create_project", {"project_id": "p1"}),
+                ("list_templates", {"results": [{"id": "t1"}, {"id": "t2"}]}),
+                ("get_account", {"status": "active"}),
+                ("todo_write", [{"status": "pending"}]),
+                ("write_plan", {"data": {"status": "in_progress"}}),
+            )
+        ),
     ],
 )
 def test_what_goes_on_is_waited_for_under_any_name(
