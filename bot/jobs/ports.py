@@ -309,7 +309,7 @@ class Topics(Protocol):
         ...
 
     async def rename(self, topic: ChatKey, name: str) -> bool:
-        """Rename a topic, and return whether it exists; true outside of topics. Never fails."""
+        """Rename a private chat's topic, and return whether it exists; true outside of topics, false in groups."""
         ...
 
 

@@ -114,7 +114,7 @@ GUEST_TOKENS_LEFT = Gauge(
 
 SENDS = Counter(
     "nemovideo_sends",
-    "Calls to Telegram, by priority (answer, live, edit, or free of limits) and outcome.",
+    "Calls to Telegram, by priority (answer, progress, edit, or free of limits) and outcome.",
     ["priority", "outcome"],
 )
 SEND_WAIT = Histogram(

@@ -1,4 +1,7 @@
-"""Readiness checks of a process; without a web framework, since most processes serve nothing."""
+"""What ``/healthz`` (``hangs``) and ``/readyz`` (``check``) answer from; their routes are in ``web/app.py``.
+
+Without a web framework, since most processes serve nothing.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

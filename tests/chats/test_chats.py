@@ -23,7 +23,7 @@ from bot.chats.templates import Template
 from bot.chats.token_cipher import TokenCipher, TokenCipherError
 from bot.chats.versions import ResultKind, Version
 from bot.settings import DEFAULT_CHAT_TTL_DAYS
-from bot.store.keys import chat_key, results_key, uploads_key
+from bot.store.keys import chat_key, projects_key, results_key, uploads_key
 
 KEY = ChatKey(-100123, 45)
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
@@ -375,3 +375,32 @@ async def test_files_that_are_put_back_keep_the_order_in_which_they_came(chats: 
         await chats.save_project_file(KEY, file)
     kept = await chats.project_files(KEY, "session", 3)
     assert [file.name for file in kept] == ["1.mp4", "2.mp4", "3.mp4"]
+
+
+async def test_a_topics_secret_is_opened_in_no_other_topic(chats: Chats) -> None:
+    encrypted = chats.encrypt(KEY, "message of job 1", "for Ann alone")
+    assert chats.decrypt(KEY, "message of job 1", encrypted) == "for Ann alone"
+    for key, use in ((ChatKey(KEY.chat_id, 46), "message of job 1"), (KEY, "message of job 2")):
+        with pytest.raises(TokenCipherError):
+            chats.decrypt(key, use, encrypted)
+
+
+async def test_the_list_of_projects_lives_as_long_as_its_chat(chats: Chats, redis: Redis) -> None:
+    await chats.project_list.save(KEY, ListedProject(session_id="s", used_at=NOW))
+    await redis.expire(projects_key(str(KEY.of_projects)), 60)
+    await chats.extend_ttl(KEY)
+    assert await redis.ttl(projects_key(str(KEY.of_projects))) > 60
+
+
+async def test_a_lock_that_is_erased_with_its_chat_fails_nobody(chats: Chats, redis: Redis) -> None:
+    async with chats.account_lock(KEY):
+        await redis.flushdb()
+
+
+async def test_only_what_telegram_has_can_be_uploaded_again(chats: Chats) -> None:
+    link, file = (
+        project_file(number, "s", "a.mp4").changed(file_id=file_id) for number, file_id in ((1, ""), (2, "f"))
+    )
+    for one in (link, file):
+        await chats.save_project_file(KEY, one)
+    assert await chats.project_files(KEY, "s", 5) == [file]

@@ -6,14 +6,17 @@ from bot.chats.telegram_ids import TelegramIds
 GROUP, SUPERGROUP = -1_000_042, -1_001_000_000_042
 
 
-async def test_a_migrated_group_is_found_by_both_ids_however_often_it_is_recorded(redis: Redis) -> None:
+@pytest.mark.parametrize("group", [GROUP, -5_000_000_042])
+async def test_a_migrated_group_is_found_by_both_ids_however_often_it_is_recorded(
+    redis: Redis, group: int
+) -> None:
     telegram_ids = TelegramIds(redis)
     for _ in range(2):
-        await telegram_ids.record_migration(GROUP, SUPERGROUP)
-        assert await telegram_ids.telegram_chat_id(GROUP) == SUPERGROUP
-        assert await telegram_ids.stored_id(SUPERGROUP) == GROUP
+        await telegram_ids.record_migration(group, SUPERGROUP)
+        assert await telegram_ids.telegram_chat_id(group) == SUPERGROUP
+        assert await telegram_ids.stored_id(SUPERGROUP) == group
     assert await telegram_ids.telegram_chat_id(SUPERGROUP) == SUPERGROUP
-    assert await telegram_ids.stored_id(GROUP) == GROUP
+    assert await telegram_ids.stored_id(group) == group
 
 
 @pytest.mark.parametrize("chat_id", [4711, GROUP, SUPERGROUP])

@@ -136,3 +136,9 @@ async def test_no_key_is_made_for_a_store_that_was_written_with_one(redis: Redis
     with pytest.raises(TokenCipherError, match="is missing: restore it"):
         await TokenCipher.of_store(redis, [], tmp_path)
     assert not (tmp_path / KEY_FILE).exists()
+
+
+def test_what_stands_for_a_person_is_found_with_the_key_alone() -> None:
+    first, second = (Fernet.generate_key().decode() for _ in range(2))
+    digests = [TokenCipher(keys).digest("person 5") for keys in ([first], [first, second], [second])]
+    assert digests[0] == digests[1] != digests[2]

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.runtime.hosts import MAX_LINK_CHARS, AllowedHosts, HostRule, is_public, may_be_linked
+from bot.runtime.hosts import (
+    ADDRESS_DOMAINS,
+    MAX_LINK_CHARS,
+    AllowedHosts,
+    HostRule,
+    is_public,
+    is_public_host,
+    is_within,
+    may_be_linked,
+)
 
 
 @pytest.mark.parametrize(
@@ -160,3 +169,23 @@ def test_a_host_that_the_operator_named_need_not_be_public() -> None:
     assert may_be_linked("http://127.0.0.1:8080/x", own)
     assert not may_be_linked("http://127.0.0.1:8081/x", own)
     assert not may_be_linked("http://me@127.0.0.1:8080/x", own)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_allowed"),
+    [
+        ("media.example.com", True),
+        ("metadata.example.com", False),  # A cloud's own, which names itself so.
+        ("127.0x1", False),
+        ("0177.0.0.1", False),
+        ("93.184.215.14", True),
+        ("10.0.0.1", False),
+    ],
+)
+def test_a_host_is_public_by_its_looks(host: str, is_allowed: bool) -> None:
+    assert is_public_host(host) is is_allowed
+
+
+def test_a_name_that_only_ends_like_a_domain_is_not_within_it() -> None:
+    assert is_within("127.0.0.1.nip.io", ADDRESS_DOMAINS)
+    assert not is_within("turnip.io", ADDRESS_DOMAINS)

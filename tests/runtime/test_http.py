@@ -8,6 +8,8 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import IO, cast
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from aiohttp.abc import ResolveResult
 from telegram.error import NetworkError, TimedOut
 from telegram.request import HTTPXRequest
 
+from bot.runtime.arriving_file import ArrivingFile
 from bot.runtime.http import Transport, new_client, surely_not_sent
 from tests.clocks import PATIENCE_S
 from tests.nemo.servers import free_port, raw_server, read_head, read_request, reset
@@ -274,6 +277,35 @@ async def test_a_forms_file_is_read_in_a_thread_and_arrives_whole(client: httpx.
     assert b"chunked" not in requests[0].partition(b"\r\n\r\n")[0].lower()
     assert readers
     assert threading.current_thread() not in readers
+
+
+async def test_a_forms_file_that_is_still_being_written_is_sent_as_it_comes_and_whole(
+    client: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    requests: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        requests.append(await read_request(reader))
+        writer.write(OK)
+        await writer.drain()
+
+    content = os.urandom(2_500_000)
+    file = ArrivingFile(tmp_path / "a.part", tmp_path / "a.mp4", len(content))
+    with file.path.open("wb") as part:
+
+        async def write() -> None:
+            for at in range(0, len(content), 100_000):
+                part.write(content[at : at + 100_000])
+                part.flush()
+                file.add(100_000)
+                await asyncio.sleep(0.001)  # A writer slower than the line.
+            file.end()
+
+        async with raw_server(talk) as url, asyncio.TaskGroup() as tasks:
+            tasks.create_task(write())
+            with contextlib.closing(file.open()) as handle:
+                await client.post(url, files={"video": ("a.mp4", cast(IO[bytes], handle))}, timeout=5)
+    assert content in requests[0]
 
 
 async def test_a_form_that_the_server_stops_taking_ends(client: httpx.AsyncClient) -> None:

@@ -20,6 +20,7 @@ SECRET_TEXTS = [
     f"account {NEMO_TOKEN}, please",
     f"Authorization: Bearer {NEMO_TOKEN}",
     "authorization: bearer swordfish.of.another.kind",
+    "Authorization: Bearer swordfish.of.another.kind",
     "https://nemovideo.com/workspace/claim?ct=clm_swordfish",
     f"redis://:{PASSWORD}@host:6379/0 is away",
     f"rediss://user:{PASSWORD}@host:6379/0",

@@ -45,6 +45,11 @@ async def test_a_token_that_something_unseen_splits_is_one(received: Received, b
     assert has_bot_token(between.join(BOT))
 
 
+@pytest.mark.parametrize(("digits", "is_one"), [(5, False), (6, True), (12, True)])
+def test_old_bots_have_short_numbers(digits: int, is_one: bool) -> None:
+    assert has_bot_token(f"{'7' * digits}:{BOT.partition(':')[2]}") is is_one
+
+
 def test_a_token_in_wide_characters_is_one() -> None:
     wide = "".join(chr(ord(c) + 0xFEE0) for c in NEMO)
     assert token_in(f"看 {wide}") == NEMO

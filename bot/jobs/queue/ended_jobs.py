@@ -89,7 +89,7 @@ def is_brief(job: Job) -> bool:
 
 
 def _shortened(name: str, fields: dict[str, str]) -> dict[str, str]:
-    """Return the fields that are kept; none if they are too large, or can't be read."""
+    """Return the fullest form of an ended job that is small enough and serves its buttons; none if it can't be read."""
     try:
         job = read_gathered_job(fields).job
         answered = AgentAnswered.model_validate(json.loads(fields.get(_ANSWERED, "null")) or {})

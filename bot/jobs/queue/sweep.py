@@ -1,8 +1,8 @@
 """Finds queues that lost their ticket: a crash came between storing a job and adding one. Closes old questions.
 
 Only queues in which something waits or runs are looked at, so an idle chat costs nothing. The job of a killed
-process needs no sweep: docket delivers its ticket again after DEAD_WORKER_S, and claim.lua gives that ticket its job
-back.
+process needs no sweep: docket delivers its ticket again after DEAD_WORKER_S (see
+``jobs/worker/supervisor.py``), and claim.lua gives that ticket its job back.
 """
 
 import structlog

@@ -1,7 +1,8 @@
 """Tickets: docket tasks that make some worker look at a queue, with ``JobRunner.work`` as their handler.
 
-Those of quick queues are in a docket of their own, with a worker of its own: docket begins tasks in their order, and a
-question would wait for a place behind all requests.
+A ticket says nothing of the order in a chat. Its queue's list keeps that, and lets one job run at a time
+(``job_queue.py``, ``lua/claim.lua``). Tickets of quick queues are in a docket of their own, with a worker of its own:
+docket begins tasks in their order, and a quick job would wait for a place behind all requests.
 """
 
 import secrets

@@ -225,6 +225,12 @@ class _Rendering:
         raise _failed(self._attempt, render)
 
     async def _one_render(self, raw_draft: RawDraft, number: int) -> Render:
+        """Start a render, or take up the one that an earlier attempt started, and wait for its end.
+
+        Args:
+            raw_draft: What to render.
+            number: 1, or 2 after a failed first one.
+        """
         clock, started, render = self._attempt.clock, self._attempt.load(RenderStarted), None
         is_resumed = started is not None and started.number == number
         stage = "progress.render" if number == 1 else "export.failed_once"

@@ -39,7 +39,7 @@ class GuestModeHandlers(HandlerFamily):
     """Handles messages that call the bot as a guest, and the button of its answer.
 
     A request runs in the private chat of the person who asks, as if they had pressed New and asked there: with
-    their account, quotas and queue, and with `/cancel`, `/undo` and `/projects`. The other chat has no settings and
+    their account, quotas and queue, and with `/cancel`, `/history` and `/projects`. The other chat has no settings and
     no account, and can't be distinguished from a private chat of the bot by its id. Each request begins a project,
     so that nothing of another one is shown to others.
 

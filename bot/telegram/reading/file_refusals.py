@@ -1,5 +1,6 @@
-"""Which files are refused before anything is tried, and the messages that say so.
+"""Which files are refused before anything is tried.
 
+The messages that say so, also with a button to upload in the browser, are in ``jobs/refusal_messages.py``.
 Where Telegram gives no size, a file turns out too large only when it is opened (``sending/downloads.py``).
 """
 

@@ -160,14 +160,14 @@ class FileDownloads:
                 yield await stack.enter_async_context(open_sample())
                 return
             try:
-                size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
+                size, first, chunks = await self._open_content(chat_id, file, stack, on_copy)
             except FileGone as error:
                 if isinstance(error, FileUnavailable) or isinstance(error.__cause__, BadRequest):
                     raise
                 # Another job with the same file may just have deleted the local server's copy, which is fetched again;
                 # and an address in the cloud may lead nowhere before its hour is over.
                 try:
-                    size, first, chunks = await self._get_file(chat_id, file, stack, on_copy)
+                    size, first, chunks = await self._open_content(chat_id, file, stack, on_copy)
                 except FileGone as again:
                     if isinstance(again.__cause__, OSError | UnsafeFile):
                         await self._report_unreadable(again.__cause__)
@@ -215,9 +215,10 @@ class FileDownloads:
         path = Path(copy.replace(_TOKEN, self._bot.token))
         await asyncio.to_thread(_delete, path, self._server_dir)
 
-    async def _get_file(
+    async def _open_content(
         self, chat_id: int, file: Attachment, stack: contextlib.AsyncExitStack, on_copy: OnCopy | None
     ) -> tuple[int, bytes, AsyncIterator[bytes]]:
+        """Look a file up, or await its prefetch, and begin to read it; return its size, first bytes and the rest."""
         since_s, lookup = self._prefetches.pop(file.file_id, (-math.inf, None))
         if lookup is None or self._telegram_calls.clock.monotonic_s() - since_s >= PREFETCH_TTL_S:
             telegram_file = await self._find_file(chat_id, file)

@@ -173,6 +173,11 @@ class GuestResponder(TelegramResponder):
         return delivered
 
     async def _deliver_to_staging(self, idempotency_key: str, result: Result) -> SentMessage:
+        """Send the video to the operator's staging chat, for the ``file_id`` that the guest's answer shows.
+
+        Returns:
+            An empty message if there is no such chat, or it can't be sent there.
+        """
         staging_chat = self._responders.staging_chat
         if staging_chat is None:
             return SentMessage()

@@ -33,7 +33,7 @@ class PrivateTopics:
         return ChatKey(chat.chat_id, topic.message_thread_id)
 
     async def rename(self, topic: ChatKey, name: str) -> bool:
-        """See ``Topics``."""
+        """See ``Topics``: a group's topics aren't named by the bot, and a name that it has already is fine."""
         if not topic.is_private or topic.topic_id is None:
             return topic.is_private
 

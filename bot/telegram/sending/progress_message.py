@@ -1,4 +1,7 @@
-"""The progress message of a job, edited in place as the job goes on; the bar is in ``progress_bar.py``."""
+"""The progress message of a job, edited in place as the job goes on, and sent again below newer messages.
+
+The bar is in ``progress_bar.py``.
+"""
 
 import asyncio
 import html

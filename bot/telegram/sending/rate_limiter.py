@@ -167,9 +167,9 @@ class RateLimiter(BaseRateLimiter[RateLimitArgs]):
         self._reserve_script = LuaScript(redis, __package__, "reserve")
         self._pause_script = LuaScript(redis, __package__, "pause")
         self._progress_lock = asyncio.Lock()
-        self._own: dict[str, float] = {}
+        self._own: dict[str, float] = {}  # while the store is away: when each bucket is full, in ms
         self._store_retry_at_s = 0.0
-        self.progress_messages = 0
+        self.progress_messages = 0  # that this process edits; see `edit_pause_s`
 
     async def initialize(self) -> None:
         """Do nothing; the opener of the store closes it."""
