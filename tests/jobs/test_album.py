@@ -470,7 +470,8 @@ class TestRefusals:
     async def test_words_refused_with_a_link_are_offered_unless_they_run_all_the_same(
         self, job_queue: JobQueue, clock: HandClock, has_others: bool
     ) -> None:
-        refusal = link_refusal(LocalizedMessage("link.streaming_site"), has_project=True)
+        streamed = LocalizedMessage("link.streaming_site", {"site": "YouTube"})
+        refusal = link_refusal(streamed, has_project=True)
         bad = words(2, "", kind="refused", refusal=refusal)
         await accept(job_queue, words(1, "merge"), bad, *[arrival(3)][:has_others])
         responders = Responders()
@@ -481,6 +482,8 @@ class TestRefusals:
         assert [tuple(one.action for one in message.buttons) for _, _, message in responders.sent] == [
             offered
         ]
+        left_out = LocalizedMessage("link.left_out", {"site": "YouTube"})
+        assert (responders.sent[0][2] == left_out) is has_others
 
 
 async def test_a_message_number_means_another_message_once_the_group_has_moved(job_queue: JobQueue) -> None:

@@ -47,6 +47,7 @@ LINKS_TO_BOT: list[Json] = [
     {"type": "text_mention", "offset": 0, "length": 4, "user": BOT},
     *link(0, 4, "https://t.me/edit_bot"),
     *link(0, 4, "http://telegram.me/Edit_Bot/"),
+    *link(0, 4, "https://t.me/edit_bot?start=abc"),
     *link(0, 4, "tg://resolve?domain=edit_bot"),
     *link(0, 4, "tg://user?id=1"),
 ]

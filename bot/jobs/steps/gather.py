@@ -125,6 +125,8 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
         # Where it goes on, nothing is left to run.
         held = replace(attempt.job, prompt="") if has_others else gathered.job
         message = with_lines(with_request_kept(_with_way_on(refusal), held), lines)
+        if has_others and refusal.key.startswith("link.") and "site" in refusal.params:
+            message = LocalizedMessage("link.left_out", {"site": refusal.params["site"]})
         await attempt.responder.send(f"refused.{part.message_id}", message)
     if refusals and not has_others:
         raise JobEnded(None)

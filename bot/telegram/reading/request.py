@@ -129,7 +129,7 @@ def _names(bot: User, entity: MessageEntity, written: str) -> bool:
 def _bot_link(username: str, bot_id: int) -> re.Pattern[str]:
     name = re.escape(username)
     return re.compile(
-        rf"(?:https?://)?(?:t|telegram)\.(?:me|dog)/{name}/?|tg://(?:resolve\?domain={name}|user\?id={bot_id})",
+        rf"(?:https?://)?(?:t|telegram)\.(?:me|dog)/{name}/?(?:\?\S*)?|tg://(?:resolve\?domain={name}|user\?id={bot_id})",
         re.IGNORECASE,
     )
 
