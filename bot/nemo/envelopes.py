@@ -8,7 +8,7 @@ from bot.nemo import lenient_json as read
 
 _CALL_IDS = ("call_id", "callId", "tool_call_id", "toolCallId", "tool_use_id", "toolUseId", "id")
 _TOOL_CALL_IDS = tuple(name for name in _CALL_IDS if name != "id")
-_WRAPPERS = ("data", "delta", "event", "payload", "events")
+_WRAPPERS = ("data", "delta", "event", "payload", "events", "body", "item")
 _RESULTS = ("result", "response", "answer", "output")
 """Wrappers that hold what a tool returns where an event is about one."""
 _NO_SENTENCE = re.compile(
@@ -26,7 +26,9 @@ def inner_of(payload: Mapping[str, Any]) -> Any:
     # What a tool returns is no answer.
     if not tool_name(payload) and not any(payload.get(name) for name in _TOOL_CALL_IDS):
         values |= {name: payload[name] for name in _RESULTS if _may_be_words(name, payload.get(name))}
-    others = (read.mapping(payload.get(name)) for name in ("message", "status", "artifact"))
+    others = (
+        read.mapping(payload.get(name)) for name in ("message", "status", "artifact", "content", "chunk")
+    )
     return next(iter((*values.values(), *filter(None, others))), {})
 
 

@@ -232,16 +232,30 @@ def failed_before_sending(error: httpx.RequestError) -> bool:
     return isinstance(error, _SURELY_NOT_SENT)
 
 
+_CODE_FIELDS = frozenset({"code", "message", "msg", "detail", "reason", "request_id"})
+"""Of an object that holds a code of the service's and nothing else."""
+
+
 def error_of(source: Mapping[str, Any]) -> Any:
     """Return what an answer or event names as its error, or the first of several."""
-    return source.get("error") or next(iter(read.items(source.get("errors"))), None)
+    return source.get("error") or source.get("err") or next(iter(read.items(source.get("errors"))), None)
 
 
 def code_of(payload: object) -> int | None:
     """Return the service's code in an answer or event; ``None`` if there is none or it means success."""
     source = read.mapping(payload)
     inner = read.mapping(error_of(source))
-    for value in (source.get("code"), source.get("errorCode"), source.get("error_code"), inner.get("code")):
+    detail = read.mapping(source.get("detail"))
+    within = [
+        one for name in ("data", "result") if _CODE_FIELDS.issuperset(one := read.mapping(source.get(name)))
+    ]
+    for value in (
+        *(
+            source.get(name)
+            for name in ("code", "Code", "errorCode", "error_code", "errcode", "errCode", "err_code")
+        ),
+        *(one.get("code") for one in (inner, detail, *within)),
+    ):
         code = read.integer(value)
         if code and code not in _SUCCESS:
             return code
@@ -256,7 +270,8 @@ def message_of(payload: object) -> str:
     message = read.text_at(source, "message", "errorMessage", "error_message", "msg", "detail", "error")
     message = message or read.text_at(read.mapping(error), "message", "msg", "detail", "type")
     message = message or read.text(error) or read.text_at(source, "reason", "exception")
-    detail = read.mapping(next(iter(read.items(source.get("detail"))), None))
+    found = source.get("detail")
+    detail = read.mapping(found) or read.mapping(next(iter(read.items(found)), None))
     return clean(message or read.text_at(detail, "message", "msg") or "")
 
 

@@ -148,6 +148,7 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
         At least one event, whatever the data contains.
     """
     stripped = data.strip()
+    name = "" if name.lower() == "message" else name  # Which is what an event without a name is called.
     if is_keep_alive(name) or data in ("", '""') or stripped == "null" or is_keep_alive(stripped):
         return (KeepAlive(),)
     payload = read.parse(stripped)
@@ -184,7 +185,7 @@ def _read_value(value: Any, name: str, depth: int) -> Iterator[Event]:
             yield Unknown(name[:40])
         elif name.lower() in _ENDS:
             yield Unknown(name[:40])  # Words such as "stream closed" are the server's.
-        elif name.lower() in ("", "message") or _typed(read.in_snake_case(name)) is not None:
+        elif not name or _typed(read.in_snake_case(name)) is not None:
             yield from _read({"content": value}, name, depth)
         else:
             yield Unknown(name[:40])
@@ -207,21 +208,36 @@ def _read(payload: Mapping[str, Any], name: str, depth: int) -> Iterator[Event]:
         return
     kind = read.in_snake_case(type_)
     typed = _typed(kind) or (_typed_question if asks(kind) and holds_choices(payload) else None)
-    if typed is not None:
-        yield from typed(payload)
+    read_so = () if typed is None else tuple(typed(payload))
+    is_flat = isinstance(payload.get("type"), str)
+    if "tool" in kind or not all(isinstance(event, Unknown) for event in read_so):
+        within = () if "tool" in kind or not depth else _event_within(payload, depth)
+        yield from within or read_so
         return
     # A flat event of an undocumented type is not the agent's answer, whatever text it holds.
-    bare = () if isinstance(payload.get("type"), str) else _bare(payload)
+    bare = () if is_flat else _bare(payload)
     events = (*_adk(payload), *_calls(payload), *bare)
     yield from events
     if (error := parse_error(payload)) is not None:
         yield error
     elif not events:
         inner = inner_of(payload)
-        is_read = depth and (isinstance(inner, dict) or not isinstance(payload.get("type"), str))
-        found = tuple(_read_value(inner, name, depth - 1)) if is_read else ()
+        is_read = depth and (isinstance(inner, dict | list) or not is_flat)
+        found = tuple(_read_value(inner, "" if typed else name, depth - 1)) if is_read else ()
         is_known = any(not isinstance(event, Unknown) for event in found)
-        yield from found if is_known else (Unknown((type_ or name)[:40]),)
+        yield from found if is_known else read_so or (Unknown((type_ or name)[:40]),)
+
+
+def _event_within(payload: Mapping[str, Any], depth: int) -> tuple[Event, ...]:
+    """Return what an event says that another is wrapped in, which only seems to be a text."""
+    if any(isinstance(payload.get(name), str) for name in ("content", "text")):
+        return ()
+    for wrapper in ("data", "payload", "message", "delta", "event"):
+        inner = read.mapping(payload.get(wrapper))
+        events = tuple(_read(inner, "", depth - 1)) if inner else ()
+        if any(not isinstance(event, Unknown | AgentText) for event in events):
+            return events
+    return ()
 
 
 def _type_of(payload: Mapping[str, Any], name: str) -> str:

@@ -74,10 +74,14 @@ def in_snake_case(name: str) -> str:
     return _CAMEL.sub("_", name).lower().replace("-", "_")
 
 
-def with_lower_keys(value: Any, depth: int = 5) -> Any:
+def _lowered(key: str) -> str:
+    return key.lower() if key.isupper() else key[:1].lower() + key[1:]
+
+
+def with_lower_keys(value: Any, depth: int = 10) -> Any:
     """Return a value with keys as ADK writes them, where a server writes them with a capital."""
     if isinstance(value, dict) and depth:
-        return {key[:1].lower() + key[1:]: with_lower_keys(item, depth - 1) for key, item in value.items()}
+        return {_lowered(key): with_lower_keys(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list) and depth:
         return [with_lower_keys(item, depth - 1) for item in value]
     return value

@@ -26,10 +26,11 @@ _PERSON = r"(?:user|human|person|customer)s?"
 _ASKS = re.compile(
     rf"{_ASKS_AS_EVENT.pattern}|^ask$|(?:await|wait_for|prompt|consult)_(?:the_)?{_PERSON}"
     rf"|(?:confirm|check|verify|consult|clarify)\w*_with_(?:the_)?{_PERSON}|human_in_the_loop"
-    rf"|(?:^|_){_PERSON}_(?:input|choice|reply|response|answer|confirm|approv|select|feedback|decision|preference)"
+    rf"|(?:^|_){_PERSON}_(?:input|choice|reply|response|answer|confirm|approv|select|feedback|decision)"
     rf"|(?:input|choice|reply|response|answer|confirmation|approval|feedback|decision)_from_(?:the_)?{_PERSON}"
     r"|(?:choose|select|pick|present|offer|show)_(?:an_|one_|from_)?(?:option|choice)"
-    r"|(?:request|get|await|wait_for)_(?:confirm|approv|choice|selection|feedback|decision|permission|consent)"
+    r"|(?:request|get|await|wait_for)_(?:confirmation|approval|choice|selection|feedback|decision|permission|consent)"
+    r"(?:$|_from)"
 )
 """Found in the names of such tools."""
 _BEGINS_TO_ASK = re.compile(
@@ -39,9 +40,13 @@ _CONFIRMS = re.compile(r"confirm|approv|permission|consent")
 _MAKES = re.compile(r"generat|creat|render|make|edit|export|upload|video|music|audio|image")
 """Tools whose options are settings."""
 _ANSWERS = re.compile(
-    r"(?:^|_)(?:answers?|chosen|choice|selected|selection|picked|reply|user_response|user_input)(?:_|$)"
+    r"(?:^|_)(?:answers?|chosen|choice|selected|selection|picked|reply|user_response|user_input)"
+    r"(?:_(?:options?|choices?|labels?|values?|ids?|items?|index|texts?))?$"
 )
-_NO_ANSWER = re.compile(r"\W*(?:pending|await\w*|waiting.*|none|null|unanswered|等待.*)\W*", re.IGNORECASE)
+_NO_ANSWER = re.compile(
+    r"\W*(?:(?:pending|await|waiting|(?:i have |i've )?(?:asked|sent to) the|等待|已向).*|none|null|unanswered)\W*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 _PROMPTS = ("prompt", "question", "text", "message", "label")
 _HEADINGS = ("header", "title", "name", "description", "summary", "hint", "instructions", "reason", "details")

@@ -25,7 +25,7 @@ _PLACE = r"(?:sandbox|container|environment|workspace|沙[箱盒]|容器|环境)
 STARTING_NOW = re.compile(
     r"\bwarming\b|\b(?:is|are|still|being|currently)\s(?:being\s|still\s|not\s)?"
     r"(?:start|boot|creat|provision|prepar|initiali|(?<=not\s)ready|wak|resum|warm)\w*"
-    r"|(?:正在|还在|尚在).{0,6}(?:启动|准备|创建|唤醒)",
+    r"|(?:正在|还在|尚在).{0,6}(?:启动|准备|创建|唤醒|初始化)",
     re.IGNORECASE,
 )
 """Of a refusal; elsewhere it may be work that is starting."""
@@ -41,14 +41,15 @@ PLACE_STARTING = re.compile(
 WARMING = re.compile(r"\bwarm\w*.?up", re.IGNORECASE)
 NOT_READY = re.compile(
     r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
-    r"|sandbox|\bcontainer|沙[箱盒]|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建)",
+    r"|cold.?start|\bstill loading\b|prepare your|sandbox|\bcontainer|沙[箱盒]"
+    r"|(?:环境|容器|正在|还在).{0,20}(?:启动|准备|创建|初始化)",
     re.IGNORECASE,
 )
 """Of a refusal: whatever it says of the sandbox. After a gateway's 5xx these words may be about work that
 has begun."""
 
 PLAN = re.compile(
-    r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|payment.?required|\bvip\b"
+    r"\bplan\b|\btier\b|\btrial\b|upgrade|subscri|not included|premium|entitle|paying|payment.?required|\bvip\b"
     r"|\bpro[ -](?:member|user|account|feature|only)|requires pro\b|(?:paid|free) (?:account|member|user)"
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版|开通VIP",
     re.IGNORECASE,

@@ -111,7 +111,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"text": "cut it", "author": "user"}, [Unknown()]),
         ({"content": {"parts": [{"text": "cut it"}], "role": "user"}}, [Unknown()]),
         ({"content": "cut it", "role": "user"}, [Unknown()]),
-        ({"type": "message", "message": {"role": "tool", "content": "{}"}}, [Unknown()]),
+        ({"type": "message", "message": {"role": "tool", "content": "{}"}}, [Unknown("message")]),
         ({"actions": {"state_delta": {"x": 1}}}, [StateDelta({"x": 1})]),
         (
             {"content": {"parts": [{"text": "cut"}]}, "errorCode": "MAX_TOKENS"},
@@ -348,7 +348,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "token", "token": "Hel"}, [AgentText("Hel", Completeness.PARTIAL)]),
         ({"type": "agent_message", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"type": "done", "content": "All is cut."}, [AgentText("All is cut.")]),
-        ({"type": "done", "content": "ok"}, [Unknown()]),
+        ({"type": "done", "content": "ok"}, [Unknown("done")]),
         ({"type": "TOOL_CALL_START", "toolCallName": "trim"}, [ToolCall("trim", {})]),
         ({"type": "image", "url": "https://x/y.png"}, [AgentFile("", "", url="https://x/y.png")]),
         ({"type": "image_url", "image_url": {"url": "https://x/y"}}, [AgentFile("", "", url="https://x/y")]),

@@ -32,7 +32,7 @@ from bot.jobs.steps.timeline import timeline
 from bot.jobs.steps.turn_draft import draft_after, draft_before
 from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.nemo.drafts import Draft, TrackKind
-from bot.nemo.errors import Call, NemoError, RateLimited, ServiceError
+from bot.nemo.errors import BY_CODE, AuthError, Call, NemoError, RateLimited, ServiceError, SessionGone
 from bot.nemo.failures import FailureKind, failure_kind
 from bot.nemo.stream_errors import StreamError
 from bot.projects.projects import Projects
@@ -88,7 +88,7 @@ async def send_answer(
             await ShowCredits(projects)(attempt)
     if has_failed:
         error = StreamError(answered.code, answered.reason).as_error(TURN_CALL)
-        if type(error) not in (ServiceError, RateLimited):
+        if type(error) not in (ServiceError, RateLimited) and not may_be_tools(error):
             raise error
         raise turn_failed(attempt.job, failure_kind(f"{answered.code or ''} {answered.reason}"))
 
@@ -140,6 +140,11 @@ async def _whole_answer(
     elif offers:
         answer = ListMessage(offers[0], offers[1:], offer_buttons)
     return with_credits(answer, answered)
+
+
+def may_be_tools(error: NemoError) -> bool:
+    """Return whether an error within a turn may be about the token or session of a tool: it says so in words alone."""
+    return isinstance(error, AuthError | SessionGone) and error.code not in BY_CODE
 
 
 def turn_failed(job: Job, kind: FailureKind) -> JobEnded:

@@ -23,7 +23,7 @@ from bot.jobs.messages import AgentMessage, Button, LocalizedMessage
 from bot.jobs.question_messages import in_words
 from bot.jobs.queue.credit_limits import CreditLimits
 from bot.jobs.queue.usual_times import TimedStage, UsualTimes
-from bot.jobs.steps.agent_answer import TURN_CALL
+from bot.jobs.steps.agent_answer import TURN_CALL, may_be_tools
 from bot.jobs.steps.agent_files import AgentFiles
 from bot.jobs.steps.agent_tools import EDITING, stage_of
 from bot.jobs.steps.credits_use import GRACE_S, CreditsUse, TurnCredits
@@ -276,19 +276,20 @@ class AgentTurn:
         # Once the agent has begun to work the message was paid for: an error that follows is not a refusal.
         if received.error is not None and received.events == 0:
             refusal = received.error.as_error(TURN_CALL)
-            if _is_refusal(refusal) and not await self._has_changed(project, refusal):
+            if _is_refusal(refusal) and not await self._may_have_begun(project, refusal):
                 received.error = None
                 await self._spending.record_use(CreditsUse(0))
                 raise refusal
 
-    async def _has_changed(self, project: Project, refusal: NemoError) -> bool:
-        """Return whether the agent changed the draft without a word, or may have."""
+    async def _may_have_begun(self, project: Project, refusal: NemoError) -> bool:
+        """Return whether the agent has changed the draft without a word, or may have begun to work."""
         try:
             draft = (await self._projects.nemo.get_state(project.credentials, project.session_id)).draft
         except NemoError as error:
             # A token or session that is refused here too was refused before the agent could begin.
             return not (isinstance(error, AuthError | SessionGone) and isinstance(error, type(refusal)))
-        return self._draft.is_other(draft)
+        # Words about a token or session that can still be read are about another one, such as a tool's.
+        return may_be_tools(refusal) or self._draft.is_other(draft)
 
     async def _reserve_turn(self, project: Project) -> tuple[Draft | None, PromptSent]:
         """Read the draft and the credits, then reserve credits for the turn and count it.

@@ -682,6 +682,19 @@ async def test_a_refusal_before_any_event_is_repaired_and_sent_again(rig: Rig) -
     )
 
 
+@pytest.mark.parametrize(
+    "error", [{"error": "Session expired"}, {"code": 403, "message": "API key expired", "data": None}]
+)
+async def test_a_session_or_token_that_can_still_be_read_is_not_the_one_that_was_refused(
+    rig: Rig, error: dict[str, object]
+) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"json": error}])
+    assert await ask(rig, rig.attempt(rig.job(prompt="trim it"))) == "error.turn_unknown"
+    assert len(await rig.nemo.messages()) == 1
+    assert "project_lost" not in rig.responder.sent
+
+
 async def test_a_starting_sandbox_told_within_the_stream_is_waited_for(rig: Rig) -> None:
     await rig.open_project(a_draft(VIDEO))
     await rig.nemo.script(
