@@ -65,3 +65,12 @@ async def test_an_empty_file_is_no_result(clip: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("bot.media.extracts.run", AsyncMock())
     with pytest.raises(CannotExtract, match="0 bytes"):
         await extract(Extract.AUDIO, clip)
+
+
+async def test_what_is_too_large_to_be_held_in_memory_is_not_read(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = len(await extract(Extract.AUDIO, clip))
+    monkeypatch.setattr("bot.media.extracts.MAX_BYTES", size - 1)
+    with pytest.raises(CannotExtract):
+        await extract(Extract.AUDIO, clip)

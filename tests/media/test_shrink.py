@@ -38,8 +38,9 @@ def test_an_upright_picture_stays_upright() -> None:
     assert (encoding.width, encoding.height, encoding.audio_bps) == (720, 1280, 0)
 
 
-def test_what_would_be_mush_is_not_planned() -> None:
-    assert plan(1920, 1080, 30, 4 * 3600, 50 * MB, has_audio=True) is None
+@pytest.mark.parametrize("has_audio", [True, False])
+def test_what_would_be_mush_is_not_planned(has_audio: bool) -> None:
+    assert plan(1920, 1080, 30, 4 * 3600, 50 * MB, has_audio=has_audio) is None
 
 
 def names(directory: Path) -> list[str]:
@@ -95,10 +96,11 @@ async def test_what_can_not_be_decoded_can_not_be_shrunk(tmp_path: Path, content
     assert names(tmp_path) == ["broken.mp4"]
 
 
-async def test_nothing_is_made_that_a_server_would_not_take_either(tmp_path: Path) -> None:
+@pytest.mark.parametrize("max_bytes", [1000, shrink.MIN_BYTES - 1])
+async def test_nothing_is_made_that_a_server_would_not_take_either(tmp_path: Path, max_bytes: int) -> None:
     with pytest.raises(CannotShrink):
         await shrink_video(
-            make_video(tmp_path / "clip.mp4", 1, 160, 90), tmp_path / "s.mp4", 1000, lambda _: None
+            make_video(tmp_path / "clip.mp4", 1, 160, 90), tmp_path / "s.mp4", max_bytes, lambda _: None
         )
 
 

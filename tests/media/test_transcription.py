@@ -1,5 +1,6 @@
 """Transcription, over HTTP against the stand-in of an OpenAI-compatible endpoint."""
 
+import httpx
 import pytest
 
 from bot.media.transcription import MAX_HEARD_CHARS, NotTranscribed, Transcriber
@@ -35,3 +36,24 @@ async def test_silence_and_an_endpoint_that_is_away_give_no_text() -> None:
                 await transcriber.transcribe("voice.m4a", "audio/mp4", b"sound")
         with pytest.raises(NotTranscribed):
             await transcriber.transcribe("voice.m4a", "audio/mp4", b"sound")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"text": 7}', b"{}"])
+async def test_whatever_else_an_endpoint_answers_is_no_text(body: bytes) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    async with httpx.AsyncClient(transport=transport) as http:
+        with pytest.raises(NotTranscribed):
+            await Transcriber(http, "https://ears.example.com/v1", KEY, "m").transcribe("a", "b", b"c")
+
+
+@pytest.mark.parametrize(("key", "sent"), [(KEY, f"Bearer {KEY}"), ("", None)])
+async def test_an_endpoint_that_needs_no_key_gets_none(key: str, sent: str | None) -> None:
+    keys: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers.get("Authorization"))
+        return httpx.Response(200, json={"text": "hello"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        await Transcriber(http, "http://127.0.0.1:1/v1", key, "m").transcribe("a", "b", b"c")
+    assert keys == [sent]

@@ -201,3 +201,24 @@ async def test_a_group_that_became_a_supergroup_is_followed(telegram: Telegram) 
     message = await send(telegram, group.id)
     assert message.chat.id == supergroup.id
     assert [seen.text for seen in await supergroup.messages(matching="hello")] == ["hello"]
+
+
+async def test_a_kind_of_message_that_is_forbidden_is_no_chat_that_is_gone(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    await ada.open()
+    for description, error in (
+        ("Forbidden: not enough rights to send videos to the chat", BadRequest),
+        ("Forbidden: bot was blocked by the user", ChatGone),
+    ):
+        await telegram.people.faults.error("sendMessage", code=403, description=description)
+        with pytest.raises(error):
+            await send(telegram, ada.chat.id)
+
+
+async def test_a_group_that_has_moved_is_called_at_its_new_place_from_then_on(telegram: Telegram) -> None:
+    ada = await telegram.people.person()
+    group = await telegram.people.new_chat("group", "Group", ada)
+    supergroup = await group.migrate(ada)
+    for _ in range(2):
+        assert (await send(telegram, group.id)).chat.id == supergroup.id
+    assert len(await telegram.people.calls("sendMessage")) == 3
