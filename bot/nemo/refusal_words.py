@@ -39,7 +39,8 @@ PLACE_STARTING = re.compile(
 )
 """Can't mean anything but the place where the agent works."""
 WARMING = re.compile(
-    r"\bwarm\w*.?up|\b(?:service|server|agent|instance|backend|app(?:lication)?) (?:is )?(?:still )?(?:starting|booting)(?! to)",
+    r"\bwarm\w*.?up"
+    r"|\b(?:service|server|agent|instance|backend|app(?:lication)?) (?:is )?(?:still )?(?:starting|booting)(?! to)",
     re.IGNORECASE,
 )
 NOT_READY = re.compile(
