@@ -368,7 +368,8 @@ def _calls(payload: Mapping[str, Any]) -> tuple[Event, ...]:
 
 
 def _call(source: Mapping[str, Any], *, is_long_running: bool = False) -> Iterator[Event]:
-    args = read.mapping(read.first_of(source, ("args", "arguments", "input")))
+    given = read.first_of(source, ("args", "arguments", "input"))
+    args = {"questions": given} if isinstance(given, list) else read.mapping(given)
     call = ToolCall(tool_name(source), args, is_long_running, call_id_of(source))
     asked = read_tool_question(call.name, call.args, is_long_running=is_long_running)
     yield call if asked is None else AgentQuestion(asked)

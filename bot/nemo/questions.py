@@ -51,7 +51,16 @@ _NO_ANSWER = re.compile(
 _PROMPTS = ("prompt", "question", "text", "message", "label")
 _HEADINGS = ("header", "title", "name", "description", "summary", "hint", "instructions", "reason", "details")
 _OPTIONS = ("options", "choices", "answers", "suggestions")
-_LABELS = ("label", "text", "title", "name", "value", "content", "description", "id")
+_BY_WORDS = (
+    ("questions", ("questions", "question"), re.compile(r"question|^(?:items|fields)$|问题")),
+    ("options", _OPTIONS, re.compile(r"option|choice|answer|selection|suggestion|button|enum|选项")),
+    (
+        "prompt",
+        _PROMPTS,
+        re.compile(r"(?:question|prompt|query|message|body|问题)(?:_?(?:text|content|prompt|label))?$|^ask$"),
+    ),
+)
+_LABELS = ("label", "text", "title", "name", "value", "content", "answer", "description", "id")
 _MULTIPLE = ("allow_multiple", "allowMultiple", "multiple", "multi_select", "multiSelect")
 _WRAPPERS = (
     "args",
@@ -64,6 +73,8 @@ _WRAPPERS = (
     "params",
     "question",
     "value",
+    "ask",
+    "form",
 )
 
 MAX_QUESTIONS = 10
@@ -237,6 +248,7 @@ def read_questions(source: Mapping[str, Any], depth: int = _MAX_WRAPPERS) -> Que
         source: The arguments or the event.
         depth: How many more wrappers there may be around them.
     """
+    source = _with_usual_keys(read.with_lower_keys(source))
     title = read.text(source.get("title")) or ""
     found = tuple(_questions(_items(source.get("questions")), title))
     inner = (read.mapping(source.get(name)) for name in _WRAPPERS if depth and not found)
@@ -264,8 +276,8 @@ def answer_text(questions: Sequence[Question], answers: Sequence[Sequence[str]])
 def _questions(items: Iterable[Any], title: str = "") -> Iterable[Question]:
     """Read questions; one without words of its own that has options asks what the title does."""
     for item in list(items)[:MAX_QUESTIONS]:
-        source = {"prompt": item} if isinstance(item, str) else read.mapping(item)
-        options = [label for one in _items(read.first_of(source, _OPTIONS)) if (label := _label(one))]
+        source = {"prompt": item} if isinstance(item, str) else _with_usual_keys(read.mapping(item))
+        options = [label for one in _choices(read.first_of(source, _OPTIONS)) if (label := _label(one))]
         prompt = read.text_at(source, *_PROMPTS)
         if not prompt and options:
             prompt = read.text_at(source, *_HEADINGS) or title or NO_WORDS
@@ -278,11 +290,36 @@ def _questions(items: Iterable[Any], title: str = "") -> Iterable[Question]:
         yield Question(prompt[:MAX_PROMPT_CHARS], tuple(options[:MAX_OPTIONS]), is_multiple)
 
 
+def _with_usual_keys(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return an object with what it asks under the usual keys too, where its own only contain such words."""
+    usual = dict(source)
+    for name, known, words in _BY_WORDS:
+        if read.first_of(source, known) is None:
+            is_text = name == "prompt"
+            found = (
+                value
+                for key, value in source.items()
+                if words.search(read.in_snake_case(key)) and value and isinstance(value, str) == is_text
+            )
+            value = next((one for one in found if isinstance(one, str | list | dict)), None)
+            if value is not None:
+                usual[name] = value
+    return usual
+
+
 def _items(value: Any) -> list[Any]:
     """Return a list, also one given as a JSON string."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         value = read.parse(value)
     return read.items(value)
+
+
+def _choices(value: Any) -> list[Any]:
+    """Return what there is to choose from, also given as words with a sign between them."""
+    if isinstance(value, str) and not value.lstrip().startswith(("[", "{")):
+        parts = re.split(r"\s*[\n|;；、]\s*|,\s+|，", value.strip())
+        return parts if len(parts) > 1 else []
+    return _items(value)
 
 
 def _label(option: Any) -> str:

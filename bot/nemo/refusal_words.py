@@ -38,7 +38,11 @@ PLACE_STARTING = re.compile(
     re.IGNORECASE,
 )
 """Can't mean anything but the place where the agent works."""
-WARMING = re.compile(r"\bwarm\w*.?up", re.IGNORECASE)
+WARMING = re.compile(
+    r"\bwarm\w*.?up"
+    r"|\b(?:service|server|agent|instance|backend|app(?:lication)?) (?:is )?(?:still )?(?:starting|booting)(?! to)",
+    re.IGNORECASE,
+)
 NOT_READY = re.compile(
     r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
     r"|cold.?start|\bstill loading\b|prepare your|sandbox|\bcontainer|沙[箱盒]"

@@ -61,7 +61,7 @@ _IS_ERROR = re.compile(
 )
 _URL = re.compile(r"https?://\S+")
 _IS_ID = re.compile(r"(?:^|_)(?:id|ids)$")
-_IS_TASK_ID = re.compile(r"^(?:.*_)?(?:task|job|generation|gen|request|operation|prediction)_ids?$")
+_IS_TASK_ID = re.compile(r"^(?:(?:.*_)?(?:task|job|generation|gen|request|operation|prediction)_)?ids?$")
 _NO_ERROR = frozenset({"0", "200", "false", "no"})
 _WRAPPERS = (
     "result",

@@ -238,6 +238,8 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (500, "sandbox is starting", {}, ServiceError),
         (504, "the sandbox timed out while creating the video", {}, ServiceError),
         (503, "warming up", {}, WarmingUp),
+        (503, "The agent is still starting", {}, WarmingUp),
+        (503, "The agent is starting to render", {}, ServiceError),
     ],
 )
 def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:

@@ -62,6 +62,14 @@ COLOUR = QuestionSet((Question("Colour?", ("Red", "Blue")),))
         {"title": "Colour?", "options": ["Red", "Blue"]},
         {"title": "Colour?", "questions": [{"options": ["Red", "Blue"]}]},
         {"questions": [{"header": "Colour?", "options": ["Red", "Blue"]}]},
+        {"questions": [{"questionText": "Colour?", "answer_options": ["Red", "Blue"]}]},
+        {"question_list": [{"query": "Colour?", "optionList": [{"answer": "Red"}, {"answer": "Blue"}]}]},
+        {"Questions": [{"Prompt": "Colour?", "Options": [{"Label": "Red"}, {"Label": "Blue"}]}]},
+        {"text": "Colour?", "buttons": [{"title": "Red"}, {"title": "Blue"}]},
+        {"form": {"fields": [{"label": "Colour?", "selections": ["Red", "Blue"]}]}},
+        {"question": "Colour?", "options": "Red, Blue"},
+        {"question": "Colour?", "choices": "Red\nBlue"},
+        {"问题": "Colour?", "选项": ["Red", "Blue"]},
     ],
 )
 @pytest.mark.parametrize(
@@ -130,6 +138,17 @@ def test_a_confirmation_of_any_name_is_answered_with_yes_or_no() -> None:
 )
 def test_whether_a_tool_has_answered_its_own_question(result: object, is_answered: bool) -> None:
     assert has_answer(result) is is_answered
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"question_id": "q1", "prompt": "How long, and how loud?", "answer_type": "single"},
+        {"questions": [{"id": "q1", "prompt": "How long, and how loud?", "question_type": "free"}]},
+    ],
+)
+def test_what_only_describes_a_question_is_no_part_of_it(args: dict[str, Any]) -> None:
+    assert read_questions(args) == QuestionSet((Question("How long, and how loud?"),))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from bot.nemo.answers import Credits
 from bot.nemo.client import NemoClient
 from bot.nemo.errors import (
     AccessRefused,
+    AlreadyUploaded,
     AuthError,
     Call,
     ClientIdMissing,
@@ -687,6 +688,7 @@ async def test_other_errors_are_told_with_a_way_to_try_again(office: Office) -> 
         (ServiceError(CALL, "odd", code=7), "error.refused"),
         (ServiceError(CALL, "the pool is overloaded", code=7), "error.busy"),
         (AccessRefused(CALL, status=403), "error.refused"),
+        (AlreadyUploaded(CALL, "File already exists", status=409), "error.upload_failed"),
         (WarmingUp(CALL, status=503), "error.busy"),
         (ServiceError(CALL, status=500), "error.nemo_down"),
     ]

@@ -20,6 +20,7 @@ from bot.jobs.worker.attempt import JobEnded
 from bot.media.kinds import kind_of_name
 from bot.nemo.errors import (
     BY_CODE,
+    AlreadyUploaded,
     AuthError,
     ClientIdMissing,
     ExportNotInPlan,
@@ -75,6 +76,8 @@ async def ended_by(projects: Projects, job: Job, error: NemoError) -> JobEnded:
             message = _too_large(projects, chat, job)
         case ClientIdMissing():
             message = LocalizedMessage("error.client_id_refused", buttons=(retry,))
+        case AlreadyUploaded():  # Perhaps under another name; the project doesn't show it.
+            message = LocalizedMessage("error.upload_failed", buttons=(retry,))
         case RateLimited() | WarmingUp():
             message = LocalizedMessage("error.busy", buttons=(retry,))
         case ServiceError() if not error.outcome_unknown:

@@ -61,6 +61,7 @@ def test_a_video_is_announced_until_its_own_result_is_final(
         ([call("a", "add_title"), result({"status": "accepted"}, "a", "add_title")], None),
         ([call("a", "dreamer"), result(PENDING, "a", "dreamer"), result(DONE, "a", "dreamer")], None),
         ([call("a", "dreamer"), result({"task_id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
+        ([call("a", "dreamer"), result({"id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
         ([call("a", "check_task_status"), result(PENDING, "a", "check_task_status")], AnnouncedKind.WORK),
         *(
             ([call("a", name), result(value, "a", name)], None)
