@@ -2,6 +2,7 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -20,7 +21,7 @@ from tests.telegram.conftest import Notebook, Telegram, a_result
 
 RETRY = (Button("button.retry", Retry("0123456789abcdef")),)
 PAID = {field_of(PromptSent): PromptSent().model_dump(mode="json")}
-REFUSED = {"code": 400, "description": "Bad Request: no"}
+REFUSED: dict[str, Any] = {"code": 400, "description": "Bad Request: no"}
 
 
 async def a_group(telegram: Telegram) -> tuple[Person, ChatHandle]:
