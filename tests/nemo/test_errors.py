@@ -377,5 +377,11 @@ def test_a_render_failed_for_the_plan_only_where_nothing_else_is_meant(said: str
     assert (plan_refusal(said) is not None) is is_plan
 
 
+def test_the_reason_is_looked_for_in_the_beginning_of_a_long_answer() -> None:
+    long = {"items": ["x" * 1000] * 100, "reason": "sandbox is starting"}
+    assert type(error_for(CALL, status=403, code=None, message="", payload=long)) is AccessRefused
+    assert type(error_for(CALL, status=403, code=None, message="not ready", payload=long)) is WarmingUp
+
+
 def test_a_documented_code_counts_more() -> None:
     assert type(error_for(CALL, status=403, code=1001, message="sandbox is starting")) is AuthError
