@@ -46,6 +46,7 @@ class LossReason(StrEnum):
     SESSION_GONE = "session_gone"  # NemoVideo no longer has it
     # The operator's account is out, and a guest account takes its place.
     OPERATOR_REFUSED = "operator_refused"
+    OTHER_ACCOUNT = "other_account"  # it isn't gone, but the chat's account can't see it
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from bot.jobs.project_views import name_of
 from bot.jobs.steps.new_project import say_in_topic
 from bot.jobs.steps.timeline import timeline
 from bot.jobs.worker.attempt import Attempt, JobEnded
-from bot.projects.projects import ProjectLoss, Projects
+from bot.projects.projects import LossReason, ProjectLoss, Projects
 
 
 class OpeningProject(Checkpoint):
@@ -46,7 +46,7 @@ class OpenProject:
         if (job_id := await attempt.job_queue.questions.asking_job_id(key)) is not None:
             await attempt.job_queue.cancel(key, QueueName.MAIN, job_id)
         if not await projects.go_back(key, project):
-            await attempt.lost.end(ProjectLoss(project.session_id))
+            await attempt.lost.end(ProjectLoss(project.session_id, LossReason.OTHER_ACCOUNT))
         state = await projects.get_state(attempt.job, attempt.lost.end)
         heading, tracks = timeline(state.draft, key)
         buttons = (Button("button.export", Export()),) if tracks else ()

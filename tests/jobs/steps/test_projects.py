@@ -147,8 +147,11 @@ async def test_a_project_of_another_account_is_not_opened(rig: Rig) -> None:
     chat = await edited(rig, "trim it")
     account = await rig.nemo.add_account()
     await rig.projects.accounts.set_own_token(chat.key, account.token)
-    with pytest.raises(JobEnded):
+    with pytest.raises(JobEnded) as ended:
         await open_(rig, rig.attempt(opening(rig, chat)))
+    # It isn't gone: its own account still has it.
+    assert isinstance(ended.value.message, LocalizedMessage)
+    assert ended.value.message.params["what"] == LocalizedMessage("lost.other_account")
     assert (await rig.projects.chats.get(chat.key)).session_id is None
     await rig.projects.accounts.clear_own_token(chat.key)
 
