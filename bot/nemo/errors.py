@@ -297,7 +297,7 @@ def error_for(
     error_class = BY_CODE.get(code or 0) or BY_CODE.get(status or 0)
     # A gateway's page is not the agent's own word on whether it has begun.
     is_page = isinstance(payload, str) and "<" in payload and (status or 0) >= 500
-    text = message if is_page else f"{message} {_all_words(payload)}"
+    text = message if is_page else f"{message} {_all_words(payload)}"[:_MAX_TEXT_CHARS]
     if error_class is None:
         lowered = message.lower()
         if _is_session_gone((status, code), lowered):
@@ -337,6 +337,8 @@ _REFUSED = frozenset({403, 409, 423, 425})
 _BUSY = frozenset({423, 425, 429})
 _GATEWAY = frozenset({502, 503, 504})
 _MAX_WORDS_CHARS = 4000
+_MAX_TEXT_CHARS = 20_000
+"""Of all that an answer holds: looking for words in megabytes takes seconds."""
 
 
 def _is_lasting(codes: tuple[int | None, int | None]) -> bool:

@@ -38,7 +38,11 @@ PLACE_STARTING = re.compile(
     re.IGNORECASE,
 )
 """Can't mean anything but the place where the agent works."""
-WARMING = re.compile(r"\bwarm\w*.?up", re.IGNORECASE)
+WARMING = re.compile(
+    r"\bwarm\w*.?up"
+    r"|\b(?:service|server|agent|instance|backend|app(?:lication)?) (?:is )?(?:still )?(?:starting|booting)(?! to)",
+    re.IGNORECASE,
+)
 NOT_READY = re.compile(
     r"\b(?:starting|booting|initiali[sz]ing|provisioning|resuming|waking|preparing|spinning)|being prepared|not ready"
     r"|cold.?start|\bstill loading\b|prepare your|sandbox|\bcontainer|沙[箱盒]"
@@ -54,14 +58,20 @@ PLAN = re.compile(
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版|开通VIP",
     re.IGNORECASE,
 )
-_PLAN_NAMES = r"(?:plan|tier|subscription|membership|premium|pro|vip|paid (?:account|plan|user))"
+_PAID = r"(?:paid|pro|premium|plus|higher|business|standard|creator|vip)"
+_OF_ACCOUNT = r"(?:plan|tier|subscription|membership|account|members?|users?)"
 NEEDS_PLAN = re.compile(
-    rf"upgrade (?:your (?:account|{_PLAN_NAMES})|to (?:\w+ ){{0,2}}{_PLAN_NAMES})\b|\bplan upgrade\b"
-    r"|\b(?:free|current|your|basic|starter) (?:plan|tier|subscription|membership)\b"
-    rf"|\b{_PLAN_NAMES}[ -](?:limit|required|needed|only|features?|(?:users?|members?) only|does(?: not|n['’]t))"
-    rf"|\b(?:requires?|needs?|only (?:for|in|on|with)) (?:an? |the )?(?:\w+ )?{_PLAN_NAMES}\b"
-    r"|\b(?:free|trial|guest) (?:users?|accounts?)\b|payment.?required"
-    r"|套餐|会员|付费|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)",
+    rf"upgrade (?:your {_OF_ACCOUNT}|to (?:\w+ ){{0,2}}(?:{_PAID}|{_OF_ACCOUNT}))\b|\bplan upgrade\b"
+    r"|\b(?:free|starter|trial) (?:plan|tier)\b|\b(?:free|basic|current|your) (?:tier|subscription|membership)\b"
+    r"|\bplan limit|\bplan does(?: not|n['’]t) (?:include|allow|support|cover|permit)"
+    rf"|\b(?:subscription|membership|vip|{_PAID} {_OF_ACCOUNT})[ -](?:limit|required|needed|only|features?)"
+    rf"|\b{_PAID}[ -](?:only(?! (?:support|accept|work))|features?)\b|\b(?:free|trial|guest) (?:users?|accounts?)\b"
+    rf"|\b(?:requires?|needs?|only (?:for|in|on|with)) (?:an? |the )?(?:\w+ )?"
+    rf"(?:subscription|membership|vip|{_PAID} {_OF_ACCOUNT}|(?:pro|premium)(?=$|[.,;!]))"
+    r"|(?:includ|availab|allow|support|permit|cover)\w* (?:in|on|for|by|with|under) (?:\w+ ){0,2}plan\b"
+    r"|payment.?required|套餐|专业版|免费版|请(?:先)?(?:订阅|升级)|升级(?:账[户号]|版本)"
+    r"|(?:需要?|仅限?|限|开通|成为|升级为?|非).{0,4}会员|会员(?:专|才|可用|功能|权益)"
+    r"|付费(?:版|用户|账[户号]|订阅|后)|(?:需要?|请)付费",
     re.IGNORECASE,
 )
 """Can't mean anything but the account's plan."""

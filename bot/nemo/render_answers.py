@@ -147,6 +147,7 @@ _WRAPPERS = ("render", "job", "result")
 """What may stand around a render, or beside its fields with a status of something else."""
 _ENVELOPE_WORDS = ("success", "ok", "error")
 """Statuses that are about the call, where the render stands one level deeper."""
+_IDS = ("id", "render_id")
 _OUTPUTS = ("output", "outputs", "result", "video", "files", "output_file", "render", "job")
 _ADDRESSES = ("output_url", "url", "download_url", "video_url", "file_url", "result_url")
 _MAX_OUTPUT_DEPTH = 8
@@ -161,7 +162,9 @@ def _fields(payload: Any) -> Mapping[str, Any]:
     for _ in range(_MAX_ENVELOPES):
         name, kept = _status_name(source), {}
         if name is not None and name.lower() not in _ENVELOPE_WORDS:
-            kept = {key: source[key] for key in (*_OUTPUTS, *_ADDRESSES) if key in source} | {"status": name}
+            kept = {key: source[key] for key in (*_IDS, *_OUTPUTS, *_ADDRESSES) if key in source} | {
+                "status": name
+            }
         inner = _object_at(source, "data")
         if not inner and not kept:
             objects = (_object_at(source, wrapper) for wrapper in _WRAPPERS)
@@ -180,7 +183,7 @@ def _object_at(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _id(source: Mapping[str, Any]) -> str | None:
-    return read.text_at(source, "id", "render_id")
+    return read.text_at(source, *_IDS)
 
 
 def _is_of_render(name: str | None) -> bool:

@@ -22,13 +22,19 @@ _SORRY = (
     r"(?:[\W_]|sorry|apologi[sz]e|apologies|unfortunately|oops|however|but|it|that|and|for|the|my|so|very|really|seems"
     r"|looks|like|appears|inconvenience|trouble|note|please|just|i['’]?m|i(?= (?:am|apologi[sz]e)\b)|am)*+"
 )
+_NO_REPORT = (
+    r"(?:(?!\b(?:so|and|but|instead),? (?:I|we)\b"
+    r"|[.!]\s+(?:I|we)(?:['’]ve|\s+have)?\s+(?!apologi|am\b|was\b|could|can|recommend|suggest|encounter)\w).){0,300}\Z"
+)
+"""The rest of an apology: what was done about the issue is worth reading."""
+_NO_REPORT_ZH = r"(?=\Z|[\s，,。.!！;；])(?:(?!所以|因此|于是|已|并).){0,150}\Z"
 _APOLOGY = re.compile(
     rf"(?:^|(?<=[.!?。！？…)\n])|,(?= (?:but|though|however)\b)|(?<=\w)(?=\s+I(?:['’]ve)?\s+encountered)){_SORRY}"
     r"\b(?:I|we)(?:['’]ve|\s+have|\s+seem\s+to\s+have|\s+also)?\s+"
     r"(?:encounter(?:ed)?|r[au]n\s+into|hit|experienced|faced)\s+(?:a|an|some|the)?\s*(?:temporary|transient)\s+"
-    r"(?:issue|problem|error|glitch|hiccup|difficult)\w*.{0,300}\Z"
+    rf"(?:issue|problem|error|glitch|hiccup|difficult)\w*{_NO_REPORT}"
     r"|(?:^|(?<=[.!?。！？…，,\s]))(?:抱歉|很抱歉|对不起|不好意思|很遗憾|但是?|不过|似乎|好像|看起来|我|系统|刚才|[，,\s⚠️])*+"
-    r"(?:遇到|碰到|出现|发生)了?(?:一个|一些|一点|点)?(?:临时|暂时|短暂)性?的?(?:问题|故障|错误|状况|异常).{0,150}\Z",
+    rf"(?:遇到|碰到|出现|发生)了?(?:一个|一些|一点|点)?(?:临时|暂时|短暂)性?的?(?:问题|故障|错误|状况|异常){_NO_REPORT_ZH}",
     re.IGNORECASE | re.DOTALL,
 )
 _NO_WORDS = re.compile(r"[\s\d.·…:-]*")

@@ -238,6 +238,8 @@ def test_a_timeout_of_the_answer_is_no_proof_that_nothing_was_sent() -> None:
         (500, "sandbox is starting", {}, ServiceError),
         (504, "the sandbox timed out while creating the video", {}, ServiceError),
         (503, "warming up", {}, WarmingUp),
+        (503, "The agent is still starting", {}, WarmingUp),
+        (503, "The agent is starting to render", {}, ServiceError),
     ],
 )
 def test_what_a_403_means(status: int, message: str, payload: object, error: type[ServiceError]) -> None:
@@ -349,6 +351,19 @@ def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[S
         ("Exports are a Pro feature", True),
         ("Not available to free users", True),
         ("当前套餐不支持导出，请升级", True),
+        ("Only for pro users", True),
+        ("Subscription required", True),
+        ("Your plan does not include exports", True),
+        ("Exports aren't available on your current plan", True),
+        ("Export requires Premium.", True),
+        ("导出需要开通会员", True),
+        ("付费用户才能导出", True),
+        ("Your plan is empty", False),
+        ("The plan does not contain any scenes", False),
+        ("Edit plan required before rendering", False),
+        ("profile pro only supports 10 bit", False),
+        ("the video requires a premium codec", False),
+        ("生成会员海报失败", False),
         ("VipsJpeg: premature end of JPEG image", False),
         ("failed to upgrade connection to websocket", False),
         ("Execution plan could not be built", False),
@@ -360,6 +375,12 @@ def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[S
 )
 def test_a_render_failed_for_the_plan_only_where_nothing_else_is_meant(said: str, is_plan: bool) -> None:
     assert (plan_refusal(said) is not None) is is_plan
+
+
+def test_the_reason_is_looked_for_in_the_beginning_of_a_long_answer() -> None:
+    long = {"items": ["x" * 1000] * 100, "reason": "sandbox is starting"}
+    assert type(error_for(CALL, status=403, code=None, message="", payload=long)) is AccessRefused
+    assert type(error_for(CALL, status=403, code=None, message="not ready", payload=long)) is WarmingUp
 
 
 def test_a_documented_code_counts_more() -> None:

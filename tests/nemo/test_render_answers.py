@@ -57,6 +57,7 @@ COMPLETED = {"id": "render_1", "status": "completed", "progress": 100}
         ({"status": "RENDER_STATUS_COMPLETED"}, Render("r", RenderStatus.COMPLETED)),
         ({"status": "JobStatus.Failed"}, Render("r", RenderStatus.FAILED)),
         ({"status": "inProgress"}, Render("r", RenderStatus.PROCESSING)),
+        ({"id": "x", "status": "pending", "data": {"status": "pending"}}, Render("x", RenderStatus.PENDING)),
         ({"status": "processing", "data": {"progress": 5}}, Render("r", RenderStatus.PROCESSING, 5.0)),
         ({"status": "success", "data": {"status": "pending"}}, Render("r", RenderStatus.PENDING)),
         ({"data": {"render": {"id": "x", "status": "done"}}}, Render("x", RenderStatus.COMPLETED)),

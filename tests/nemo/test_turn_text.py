@@ -106,11 +106,21 @@ def test_each_text_once(events: list[Event], text: str) -> None:
                 " It seems I encountered a temporary problem!",
                 " ⚠️ I seem to have encountered a temporary issue",
                 " However, I ran into a temporary issue while finishing up.",
+                " I encountered a temporary issue. The team was notified. I apologize for that.",
                 " 抱歉，我遇到了临时问题，请稍后再试。",
                 "系统似乎出现了一个临时的错误。",
             )
         ),
         ([whole("I trimmed it, but I encountered a temporary issue.")], "I trimmed it"),
+        *(
+            ([whole(report)], report)
+            for report in (
+                "I trimmed it, but I hit a temporary issue with the music, so I used another track. It's Lo-fi.",
+                "Done! I ran into a temporary problem with the first song. I replaced it with Lo-fi.",
+                "我已剪掉开头，出现短暂的异常画面也删掉了。",
+                "字幕已加好，音乐遇到临时问题，已换成舒缓的。",
+            )
+        ),
         ([whole("I added the words “We hit a glitch”.")], "I added the words “We hit a glitch”."),
         (
             [whole("The temporary issue with the sound is gone.")],

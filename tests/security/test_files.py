@@ -11,11 +11,12 @@ import pytest
 from bot.chats.token_cipher import KEY_FILE, TokenCipher
 from bot.commands.check_findings import Finding, Verdict
 from bot.commands.check_store import check_disk
+from bot.media.shrink import smaller_path
 from bot.settings import Settings
 from bot.store.errors import UnsafeFile
 from bot.store.files import ensure_data_directory, open_beneath, open_private_file
 from bot.store.server import EmbeddedServer
-from bot.telegram.sending.result_files import LEFTOVER_AGE_S, prepare_results, result_path
+from bot.telegram.sending.result_files import LEFTOVER_AGE_S, discard_results, prepare_results, result_path
 
 NOW_S = 2_000_000_000.0
 JOB = "0123456789abcdef"
@@ -56,6 +57,22 @@ def test_start_deletes_only_results_of_the_bot_in_a_shared_directory(tmp_path: P
     assert all(path.exists() for path in [*kept, young])
     assert not any(path.exists() for path in gone)
     assert mode(shared) == directory_mode  # it is the operator's
+
+
+def test_what_a_job_made_goes_with_it_and_nothing_else(tmp_path: Path) -> None:
+    mine = result_path(tmp_path, JOB)
+    made = [
+        mine,
+        result_path(tmp_path, JOB, 2),
+        smaller_path(mine),
+        smaller_path(result_path(tmp_path, JOB, 2)),
+    ]
+    kept = [result_path(tmp_path, JOB[::-1]), tmp_path / "holiday.mp4"]
+    for path in (*made, *kept):
+        path.write_bytes(b"video")
+    discard_results(tmp_path, JOB)
+    discard_results(tmp_path, JOB)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
 
 
 def test_a_link_among_the_results_deletes_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -11,7 +12,9 @@ from bot.jobs.checkpoints import PrivateMessageKept
 from bot.jobs.messages import AgentMessage, Button, LocalizedMessage, PrivateMessage, Progress
 from bot.jobs.model import GuestQuery, Job
 from bot.jobs.ports import Result
+from bot.media.shrink import CannotShrink
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
+from bot.telegram.sending import delivery, guest_messages
 from bot.telegram.sending.guest_responder import GuestResponder
 from bot.telegram.sending.message_fields import html_text
 from bot.telegram.sending.responder import TelegramResponder
@@ -130,6 +133,26 @@ async def test_the_staging_chat_passes_the_video_on(
     assert ("video" in (await scene.answer()).json) is bool(bot)
     assert "Trimmed" not in str(await staging.messages(from_bots=True))
     assert await scene.link() == "https://t.me/sandbox_bot?start=guest"
+
+
+async def test_what_the_staging_chat_can_not_be_sent_waits_for_the_person(
+    scene: Scene, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = await scene.telegram.people.new_chat("supergroup", "Staging", scene.bo)
+    scene.telegram.staging_chat = staging.id
+    monkeypatch.setattr(delivery, "shrink_video", AsyncMock(side_effect=CannotShrink("any")))
+    await scene.run(scene.responder, a_result(clip, size_bytes=60_000_000))
+    assert "video" not in (await scene.answer()).json
+    assert await scene.link() == "https://t.me/sandbox_bot?start=guest"
+
+
+async def test_an_answer_that_telegram_does_not_take_in_time_holds_no_update_up(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guest_messages, "_ANSWER_TIMEOUT_S", 0.0)
+    late, guests = GuestQuery("late", scene.friends.id), scene.telegram.guest_mode_messages
+    await guests.answer(late, Html("At work"), None)
+    assert await guests.is_answered(late)  # A second answer would be refused.
 
 
 async def test_a_chat_that_takes_no_videos_is_told_where_it_is(scene: Scene, clip: Path) -> None:

@@ -32,6 +32,8 @@ async def test_a_topic_is_opened_and_renamed_where_private_chats_have_them(teleg
     assert not await topics.rename(ChatKey(ada.chat.id, 999), "Sea")
     await telegram.people.faults.error("createForumTopic", code=400, description="Bad Request: not allowed")
     assert await topics.open(key, "Sea") is None
+    await telegram.people.faults.drop("createForumTopic", when="after")
+    assert await topics.open(key, "Sea") is None  # The project begins where it was asked for.
 
 
 async def test_a_topic_takes_a_name_if_its_person_gave_it_none(received: Received) -> None:

@@ -239,6 +239,7 @@ def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> No
     ("caption", "prompt"),
     [
         ("/edittrim it to 1 second", "trim it to 1 second"),
+        ("/edits: make it short", "edits: make it short"),
         ("/edit_trim it", "trim it"),
         ("/trim to 5 seconds", "trim to 5 seconds"),
         ("@edit_bot /cut the end", "cut the end"),

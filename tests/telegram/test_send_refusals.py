@@ -6,7 +6,13 @@ from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
 from bot.telegram.sending.message_fields import MessageFields
-from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, send_refusal_of, without
+from bot.telegram.sending.send_refusals import (
+    SHORT_CHARS,
+    SendRefusal,
+    send_in_best_form,
+    send_refusal_of,
+    without,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,7 @@ from bot.telegram.sending.send_refusals import SendRefusal, send_in_best_form, s
             SendRefusal.TOO_LARGE,
         ),
         (BadRequest("File is too big"), SendRefusal.TOO_LARGE),
+        (BadRequest("FILE_PARTS_INVALID"), SendRefusal.TOO_LARGE),
         (NetworkError("Bad Gateway"), SendRefusal.OTHER),
         (
             BadRequest("Inline keyboard button URL 'http://localhost/x' is invalid: Wrong HTTP URL"),
@@ -189,3 +196,9 @@ async def test_a_part_that_is_not_there_is_not_left_out_again() -> None:
             send, MessageFields(caption="Hi", reply_markup=InlineKeyboardMarkup([[ACTION]]))
         )
     assert ["reply_markup" not in fields for fields in sent] == [False, True]
+
+
+def test_of_a_text_that_is_too_long_for_telegram_the_beginning_is_sent_without_looks() -> None:
+    fields = without(SendRefusal.LENGTH, MessageFields("<b>" + "word " * 400 + "</b>", parse_mode="HTML"))
+    assert fields.text == ("word " * 400)[:SHORT_CHARS] + "…"
+    assert fields.parse_mode is None

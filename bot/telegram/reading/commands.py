@@ -42,7 +42,7 @@ _NARROW = str.maketrans(
 # The punctuation between a command or a mention and the words behind it: not the sign or the point of a number.
 _PUNCTUATION = re.compile(rf"(?:[\s,;:!?，。；：！？、…～·—，،؛؟۔{_INVISIBLE}]|[-–](?=\s)|\.(?!\d))*")
 
-_AS_WORDS = re.compile(rf"[{_INVISIBLE}]*[/\\、](?:{EDIT}_?(?=[a-z]))?", re.IGNORECASE)
+_AS_WORDS = re.compile(rf"[{_INVISIBLE}]*[/\\、](?:{EDIT}_?(?=[a-z]{{2}}))?", re.IGNORECASE)
 
 _NEAREST = 0.6  # how alike a name has to be, from 0 to 1; difflib's own default
 
