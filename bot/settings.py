@@ -177,23 +177,23 @@ class Settings(BaseSettings):
     )
     allowed_users: CommaSeparated[int] = Field(
         (),
-        description="Ids of people who may use the bot, in every chat, comma-separated. Default, if ALLOWED_CHATS is "
+        description="IDs of people who may use the bot, in every chat, comma-separated. Default, if ALLOWED_CHATS is "
         "not set either: everyone.",
     )
     allowed_chats: CommaSeparated[int] = Field(
         (),
-        description="Ids of groups in which everyone may use the bot, comma-separated. A group that becomes a "
-        "supergroup gets a new id.",
+        description="IDs of groups in which everyone may use the bot, comma-separated. A group that becomes a "
+        "supergroup gets a new ID.",
     )
     staging_chat: int | None = Field(
         None,
-        description="Id of a chat or channel for guest mode, preferably one that only the bot uses: a video for "
+        description="ID of a chat or channel for guest mode, preferably one that only the bot uses: a video for "
         "somebody who has not started the bot goes there first, and from there into the chat where they asked. "
         "Default: they get a button for the video instead.",
     )
     admins: CommaSeparated[int] = Field(
         (),
-        description="Ids of the bot's admins, comma-separated: they may always use it, and have admin commands in "
+        description="IDs of the bot's admins, comma-separated: they may always use it, and have admin commands in "
         "their private chats with it.",
     )
     daily_jobs_per_person: Amount = Field(

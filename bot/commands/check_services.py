@@ -74,7 +74,7 @@ class TelegramCheck:
                         self._clock_finding(),
                     ]
                 bot = mapping(me.get("result"))
-                credentials = f"@{bot.get('username')}, id {bot.get('id')}"
+                credentials = f"@{bot.get('username')}, ID {bot.get('id')}"
                 guest = await self._guest(bot)
                 updates = await self._updates(polls_here)
         except (NoAnswer, TimeoutError) as error:
@@ -129,7 +129,7 @@ class TelegramCheck:
         if not answer.get("ok"):
             problem = f"it can't use STAGING_CHAT: {answer.get('description')}"
             return wrong(
-                name, problem, "Add the bot to that chat, in a channel as an admin, and check its id"
+                name, problem, "Add the bot to that chat, in a channel as an admin, and check its ID"
             )
         return ok(name, "on: it can be called into chats where it is no member")
 

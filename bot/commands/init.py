@@ -146,7 +146,7 @@ class SetUp:
         while wants.strip().lower().startswith("y"):
             paired = await self._pair(http, bot_name)
             if paired is None:
-                self._show("Nobody sent the code. Ids can be added to the file later.")
+                self._show("Nobody sent the code. IDs can be added to the file later.")
                 break
             if not users:
                 self._values["admins"] = str(paired.user_id)
@@ -234,8 +234,8 @@ def read_pairing(message: Mapping[str, Any], code: str) -> Paired | None:
     if not isinstance(user_id, int) or not isinstance(chat_id, int):
         return None
     if chat.get("type") == "private":
-        return Paired(f"{sender.get('first_name')}, id {user_id}", user_id, None)
-    return Paired(f"{chat.get('title')}, id {chat_id}", user_id, chat_id)
+        return Paired(f"{sender.get('first_name')}, ID {user_id}", user_id, None)
+    return Paired(f"{chat.get('title')}, ID {chat_id}", user_id, chat_id)
 
 
 def at_botfather(bot: Mapping[str, Any]) -> list[str]:

@@ -193,11 +193,11 @@ class JobAdmin:
         """Return one job.
 
         Raises:
-            CommandRefused: No job has this id.
+            CommandRefused: No job has this ID.
         """
         if not _ID.fullmatch(job_id):
             raise CommandRefused(
-                f"{job_id!r} is no job's id: those have 16 digits and letters, see: nemovideo-bot jobs list"
+                f"{job_id!r} is not a job's ID: these have 16 digits and letters, see: nemovideo-bot jobs list"
             )
         async for name in self._redis.scan_iter(match=f"{keys.JOB}*:{job_id}", count=BATCH_SIZE):
             row = await self._row(name)
@@ -256,7 +256,7 @@ class JobAdmin:
             The job after that. A running job stops when its worker receives the message.
 
         Raises:
-            CommandRefused: No job has this id, or it has ended.
+            CommandRefused: No job has this ID, or it has ended.
         """
         job = (await self.row(job_id)).job
         state = await self._job_queue.cancel(job.chat, job.queue, job.id)
@@ -288,7 +288,7 @@ class JobAdmin:
             The new job.
 
         Raises:
-            CommandRefused: No job has this id, it has not ended, its kind can't be retried, or the queue is full.
+            CommandRefused: No job has this ID, it has not ended, its kind can't be retried, or the queue is full.
         """
         row = await self.row(job_id)
         if row.state not in (JobState.FAILED, JobState.CANCELLED):

@@ -81,8 +81,8 @@ async def test_all_is_asked_checked_and_written_for_its_owner_alone(
     assert "✗ Telegram refuses the token: Unauthorized" in shown
     assert "✗ NemoVideo refuses the token" in shown
     assert "✓ 990 credits" in shown
-    assert f"✓ Ann, id {ann.id}" in shown
-    assert f"✓ Film club, id {club.id}" in shown
+    assert f"✓ Ann, ID {ann.id}" in shown
+    assert f"✓ Film club, ID {club.id}" in shown
     assert "/setprivacy" in shown
     assert not any(secret in shown for secret in ("hush", services.token, NEMO_TOKEN))
     assert stat.S_IMODE(env_file.stat().st_mode) == 0o600

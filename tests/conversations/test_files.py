@@ -8,6 +8,7 @@ import yaml
 
 from bot.sandbox import player
 from bot.sandbox.conversation import DIRECTORY, WrongFile, read_conversation
+from bot.store.connect import Store
 
 GOOD = {"title": "Any", "people": {"Ann": {}}, "steps": [{"Ann": {"says": "hi", "label": "hi"}}]}
 
@@ -100,17 +101,16 @@ def test_the_description_names_every_key() -> None:
     assert missing == []
 
 
-def test_the_example_of_the_description_can_be_read(tmp_path: Path) -> None:
+async def test_the_example_of_the_description_holds(tmp_path: Path, store: Store) -> None:
     text = (DIRECTORY / "README.md").read_text(encoding="utf-8")
     example = text.split("```yaml\n")[1].split("```")[0]
     (tmp_path / "example.yaml").write_text(example, encoding="utf-8")
 
-    assert read_conversation(tmp_path / "example.yaml").title == "A title that gets lost"
+    conversation = read_conversation(tmp_path / "example.yaml")
+    assert await player.play(conversation, tmp_path / "out", tmp_path, store.url) is None
 
 
-def test_every_file_that_the_table_of_the_contract_names_is_there() -> None:
-    table = (DIRECTORY / "README.md").read_text(encoding="utf-8").partition("what of NemoVideo's API")[2]
-    named = set(re.findall(r"`(\w+\.yaml)`", table))
+def test_the_tables_of_the_description_name_every_file_and_no_other() -> None:
+    tables = (DIRECTORY / "README.md").read_text(encoding="utf-8").partition("what of NemoVideo's API")[2]
 
-    assert named
-    assert named <= {path.name for path in DIRECTORY.glob("*.yaml")}
+    assert set(re.findall(r"`(\w+\.yaml)`", tables)) == {path.name for path in DIRECTORY.glob("*.yaml")}

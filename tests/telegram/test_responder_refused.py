@@ -16,6 +16,7 @@ from bot.jobs.ports import ChatGone
 from bot.sandbox.botapi.client import ChatHandle, Person
 from bot.telegram.sending.api_calls import OutcomeUnknown
 from bot.telegram.sending.group_admins import CachedGroupAdmins
+from bot.words import Words
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram, a_result
 
@@ -90,6 +91,20 @@ async def test_a_groups_result_comes_to_the_private_chat_without_what_acts_on_an
         telegram.clock, responder.deliver("delivered", a_result(clip, size_bytes=1000, buttons=RETRY))
     )
     assert (await ada.chat.wait(kind="video")).buttons == []
+    (told,) = await group.messages(from_bots=True)
+    assert told.text == Words("en").plain("deliver.in_private")
+
+
+async def test_a_result_that_its_topic_takes_as_a_file_alone_stays_in_the_group(
+    telegram: Telegram, clip: Path
+) -> None:
+    ada, group = await a_group(telegram)
+    await telegram.people.faults.error(
+        "sendVideo", code=400, description="Bad Request: TOPIC_CLOSED", times=None
+    )
+    responder = telegram.responder(telegram.job(group.id, None, 5, requester_id=ada.id))
+    await passing(telegram.clock, responder.deliver("delivered", a_result(clip, size_bytes=1000)))
+    assert "document" in (await group.messages(from_bots=True))[-1].json
 
 
 async def test_who_writes_as_a_group_has_no_private_chat(telegram: Telegram) -> None:

@@ -190,7 +190,8 @@ class ResultSender:
                 delivered = await self.in_private()
                 if chosen.refusal not in (SendRefusal.CHAT, SendRefusal.THREAD):
                     there = _Prepared(words.text("deliver.in_private"), None)
-                    await self._send_prepared(key, there)
+                    # Not under `key`, which is that of the video in the private chat.
+                    await self._send_prepared(f"{key}.told", there)
                 return delivered.changed(file_id="")
             case ResultForm.SMALLER:
                 smaller = await self._shrink()
