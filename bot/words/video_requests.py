@@ -33,6 +33,7 @@ _LENGTH: Final = re.compile(
     r"|[\d一二两三四五六七八九十百半]\s*(?:秒|分钟|分半)",
     re.IGNORECASE,
 )
+_BESIDE: Final = re.compile(r"\b(?:please|and)\b|[屏版的吧]", re.IGNORECASE)
 
 
 def names_format_or_length(text: str) -> bool:
@@ -43,6 +44,12 @@ def names_format_or_length(text: str) -> bool:
 def names_format(text: str) -> bool:
     """Return whether a request names the format of its video."""
     return bool(_FORMAT.search(text))
+
+
+def names_only_format_or_length(text: str) -> bool:
+    """Return whether a message is nothing but a format or a length, such as ``16:9, 10 s`` or ``横屏10秒``."""
+    rest = _BESIDE.sub("", _LENGTH.sub("", _FORMAT.sub("", text)))
+    return names_format_or_length(text) and not any(c.isalpha() for c in rest)
 
 
 def asks_for_generation(text: str) -> bool:

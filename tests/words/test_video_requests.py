@@ -3,6 +3,7 @@
 import pytest
 
 from bot.words import asks_for_generation, names_format_or_length
+from bot.words.video_requests import names_only_format_or_length
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,19 @@ def test_a_request_that_names_format_or_length_is_known(text: str) -> None:
 )
 def test_a_request_that_names_neither_is_known(text: str) -> None:
     assert not names_format_or_length(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_only"),
+    [
+        ("16:9", True),
+        ("Square, 15 seconds please", True),
+        ("横屏10秒", True),
+        ("make it vertical", False),
+        ("trim it to 5 s", False),
+        ("改成竖屏", False),
+        ("2", False),
+    ],
+)
+def test_a_format_alone(text: str, is_only: bool) -> None:
+    assert names_only_format_or_length(text) is is_only

@@ -51,6 +51,7 @@ from bot.words.phrases import (
     says_nothing,
     small_talk,
 )
+from bot.words.video_requests import names_only_format_or_length
 
 _REACTIONS = {SmallTalk.THANKS: "❤", SmallTalk.EMOJI: "👍"}
 """Reactions that replace a reply; both are among the emoji that Telegram allows."""
@@ -201,7 +202,8 @@ class RequestHandlers(HandlerFamily):
             if answer and not answers_question and await questions.answer(update, context, answer):
                 return None
         has_own_file = bool(request.part.files or request.links or request.part.is_forwarded)
-        is_answer = is_text_only and not request.links and is_bare_answer(request.prompt)
+        may_answer = is_bare_answer(request.prompt) or names_only_format_or_length(request.prompt)
+        is_answer = is_text_only and not request.links and may_answer
         if is_answer and (key := await self._answers_bot(message, request)) is not None:
             await self._submitter.reply(update, LocalizedMessage(key))
             return await self._submitter.record(message, BARE_ANSWER)
@@ -275,12 +277,15 @@ class RequestHandlers(HandlerFamily):
         before = None
         if replied is not None:
             where = telegram_chat_id_of(message.chat)
-            if await self._job_queue.seen(key, where, replied.message_id) == DECIDED:
+            is_decided = await self._job_queue.seen(key, where, replied.message_id) == DECIDED
+            if is_decided and is_bare_answer(request.prompt):
                 return "confirm.nothing"
         if key.is_private:
             before = await self._submitter.sent.confirmation_before(key, message.message_id)
         if before == CONFIRMATION:
             return "confirm.press"
+        if not is_bare_answer(request.prompt):
+            return None  # A format that nobody asked for is a request.
         chat = await self._chats.get(key)
         has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id
         is_for_agent = bool(request.context) or (has_spoken and before is None)
