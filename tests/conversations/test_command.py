@@ -196,6 +196,27 @@ async def test_a_difference_names_the_step_and_both_sides(tmp_path: Path) -> Non
     assert "/help – See how it works" in (tmp_path / "out/transcript.txt").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_conversation_that_is_ended_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    file = tmp_path / "waits.yaml"
+    file.write_text(yaml.safe_dump({**HELP, "steps": [ASKED, {"bot": {"says": "what it never says"}}]}))
+    (work := tmp_path / "work").mkdir()
+
+    async with (
+        started("sandbox", "--play", str(file), cwd=tmp_path, TMPDIR=str(work)) as process,
+        asyncio.timeout(ENDS_WITHIN_S),
+    ):
+        while not list(work.glob("nemovideo-*/bot/valkey/appendonlydir")):
+            await asyncio.sleep(0.05)
+        process.send_signal(number)
+        _, err = await process.communicate()
+
+    assert (process.returncode, err) == (130, b"")
+    assert list(work.glob("nemovideo-*")) == []
+
+
 async def test_a_wrong_file_ends_with_2_and_a_line(tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump({**HELP, "steps": [{"Bo": {"says": "hi"}}]}))
 
