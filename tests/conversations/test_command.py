@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from bot.sandbox.botapi.client import People
+from tests.clocks import eventually
 
 pytestmark = pytest.mark.heavy
 
@@ -208,8 +209,7 @@ async def test_a_conversation_that_is_ended_leaves_nothing_behind(
         started("sandbox", "--play", str(file), cwd=tmp_path, TMPDIR=str(work)) as process,
         asyncio.timeout(ENDS_WITHIN_S),
     ):
-        while not list(work.glob("nemovideo-*/bot/valkey/appendonlydir")):
-            await asyncio.sleep(0.05)
+        await eventually(lambda: list(work.glob("nemovideo-*/bot/valkey/appendonlydir")), "its store runs")
         process.send_signal(number)
         _, err = await process.communicate()
 
