@@ -148,7 +148,8 @@ def sandbox(
     if load is not None:
         _run(command.load(load, minutes))
     elif play is not None:
-        sys.exit(_run(command.play(Path(play), out)))
+        exit_code = _run(command.play(Path(play), out))
+        sys.exit(EXIT_INTERRUPTED if exit_code is None else exit_code)
     else:
         _run(command.services(telegram_port, nemo_port) if only else command.chat(data_dir, port))
 

@@ -44,6 +44,8 @@ async def play(file: Path, out: Path) -> int:
         WrongFile: The file can't be played, or ``out`` can't be written to.
     """
     script = conversation.read_conversation(file)
+    # As Ctrl-C: killed at once, it would leave its store running.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     try:
         await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
     except OSError as error:

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from bot.sandbox.botapi.client import People
+from tests.clocks import eventually
 
 pytestmark = pytest.mark.heavy
 
@@ -194,6 +195,26 @@ async def test_a_difference_names_the_step_and_both_sides(tmp_path: Path) -> Non
     assert "“How it works" in err
     assert "Traceback" not in err
     assert "/help – See how it works" in (tmp_path / "out/transcript.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_conversation_that_is_ended_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    file = tmp_path / "waits.yaml"
+    file.write_text(yaml.safe_dump({**HELP, "steps": [ASKED, {"bot": {"says": "what it never says"}}]}))
+    (work := tmp_path / "work").mkdir()
+
+    async with (
+        started("sandbox", "--play", str(file), cwd=tmp_path, TMPDIR=str(work)) as process,
+        asyncio.timeout(ENDS_WITHIN_S),
+    ):
+        await eventually(lambda: list(work.glob("nemovideo-*/bot/valkey/appendonlydir")), "its store runs")
+        process.send_signal(number)
+        _, err = await process.communicate()
+
+    assert (process.returncode, err) == (130, b"")
+    assert list(work.glob("nemovideo-*")) == []
 
 
 async def test_a_wrong_file_ends_with_2_and_a_line(tmp_path: Path) -> None:
