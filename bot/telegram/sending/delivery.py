@@ -189,9 +189,8 @@ class ResultSender:
             case ResultForm.PRIVATE if self.in_private is not None:
                 delivered = await self.in_private()
                 if chosen.refusal not in (SendRefusal.CHAT, SendRefusal.THREAD):
-                    there = _Prepared(words.text("deliver.in_private"), None)
                     # Not under `key`, which is that of the video in the private chat.
-                    await self._send_prepared(f"{key}.told", there)
+                    await self._tell_of_private_chat(f"{key}.told")
                 return delivered.changed(file_id="")
             case ResultForm.SMALLER:
                 smaller = await self._shrink()
@@ -230,6 +229,17 @@ class ResultSender:
         delivered = await self._send_prepared(key, prepared)
         is_whole = chosen.form in (ResultForm.VIDEO, ResultForm.FILE)
         return delivered if is_whole else delivered.changed(file_id="")
+
+    async def _tell_of_private_chat(self, idempotency_key: str) -> None:
+        """Say in the chat that the video is in the private chat; a chat that refuses this too has it all the same."""
+        bot = self.sender.telegram_calls.bot
+        fields = MessageFields(text=self.sender.words.text("deliver.in_private"), parse_mode=ParseMode.HTML)
+        try:
+            await self.sender.send(
+                idempotency_key, fields, bot.send_message, bot.edit_message_text, plain_in_the_end=True
+            )
+        except (BadRequest, ChatGone, OutcomeUnknown) as error:
+            log.info("delivery.not_told", error=type(error).__name__)
 
     async def _wait_for_whole_file(self) -> None:
         if self.result.arriving is not None:
