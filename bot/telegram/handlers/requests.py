@@ -21,7 +21,7 @@ from bot.jobs.payloads import (
 )
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.continued_jobs import make_retry_job
-from bot.jobs.refusal_messages import link_refusal, with_request_kept
+from bot.jobs.refusal_messages import link_refusal, with_request_kept, with_way_on
 from bot.telegram.handlers.access import BEFORE_COMMANDS
 from bot.telegram.handlers.button_presses import asks_for_decision
 from bot.telegram.handlers.cancel import CancelHandlers
@@ -392,7 +392,7 @@ class RequestHandlers(HandlerFamily):
         if part.refusal is None:
             raise TypeError("the part is not refused")
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
-        message = with_lines(with_request_kept(part.refusal, job), others)
+        message = with_lines(with_request_kept(with_way_on(part.refusal), job), others)
         arrival = ArrivedPart(part, PartText(words), kind="refused") if joins else None
         payload = MessagePayload(message=message, new_job_id=new.id if new else "")
         await self._submitter.enqueue(update, [replace(job, payload=payload)], arrival)
