@@ -313,7 +313,7 @@ class JobRunner:
                 # First: its edits may be what Telegram asks to wait for.
                 is_unseen = await self._job_queue.is_taken_back(attempt.job)
                 await attempt.responder.finish_progress(
-                    None if is_unseen else _cancelled_message(attempt, held)
+                    None if is_unseen else await self._cancelled_message(attempt, held)
                 )
                 await attempt.responder.conclude(is_done=False)
                 await close_questions(attempt.responder, attempt, attempt.load(AgentAnswered))
@@ -327,6 +327,15 @@ class JobRunner:
         except Exception:
             log.exception("job.ending_failed")
         return JobState.CANCELLED
+
+    async def _cancelled_message(self, attempt: Attempt, held: PendingAnswer | None) -> LocalizedMessage:
+        """Return the last words of a stopped job's progress message, with a button unless the held answer has it."""
+        if held is None and may_be_exportable(attempt):
+            waiting = await self._job_queue.current_jobs(attempt.job.chat, QueueName.MAIN)
+            if all(job.kind is not JobKind.FORGET for job in waiting):  # Nothing is kept of an erased chat.
+                button = Button("button.export", Export())
+                return LocalizedMessage("progress.cancelled_kept", buttons=(button,))
+        return LocalizedMessage("progress.cancelled")
 
     async def listen(self) -> None:
         """Interrupt jobs that are cancelled, forever. What is missed here is found at the job's next checkpoint."""
@@ -402,13 +411,6 @@ async def _send_ending(attempt: Attempt, message: OutgoingMessage | None) -> Non
             await attempt.responder.send("answer", held.message)
             if message is not None:
                 await attempt.responder.send("ending", message)
-
-
-def _cancelled_message(attempt: Attempt, held: PendingAnswer | None) -> LocalizedMessage:
-    """Return the last words of a stopped job's progress message, with a button unless the held answer has it."""
-    if held is None and may_be_exportable(attempt):
-        return LocalizedMessage("progress.cancelled_kept", buttons=(Button("button.export", Export()),))
-    return LocalizedMessage("progress.cancelled")
 
 
 def _crash_message(text_keys: tuple[str, str, str], attempt: Attempt) -> LocalizedMessage:
