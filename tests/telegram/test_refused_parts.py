@@ -25,7 +25,7 @@ _ = docket, received
 
 LINK = "https://www.youtube.com/watch?v=abc"
 
-REFUSED = {
+REFUSED: dict[str, tuple[Json, str]] = {
     "link": ({"text": LINK}, "link.streaming_site"),
     "link to a message": ({"text": "https://t.me/some_channel/1234"}, "link.telegram_message"),
     "private address": ({"text": "http://192.168.0.1/a.mp4"}, "link.private_address"),
