@@ -46,6 +46,12 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
 
 
+async def test_it_is_known_that_a_message_offers_another_try(telegram: Telegram) -> None:
+    ada, messages = await said(telegram, AgentMessage("The connection broke.", RETRY))
+    here, number = ChatKey(ada.chat.id), messages[-1].id + 1
+    assert await telegram.sent.retriable_before(here, ada.chat.id, number) == "0123456789abcdef"
+
+
 async def test_a_caption_may_be_as_long_as_telegram_counts(telegram: Telegram) -> None:
     draft = read_draft({"t": [{"tt": 0, "sg": [{"start": 0, "duration": 1000, "name": "clip"}]}], "d": 1000})
     waiting = LocalizedMessage("status.waiting_request", {"position": 1, "words": "&" * 90})

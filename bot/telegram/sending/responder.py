@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import CONFIRMING
+from bot.jobs.buttons import CONFIRMING, Retry
 from bot.jobs.checkpoints import Checkpoints, MessageSend, PromptSent, SentMessage
 from bot.jobs.messages import (
     Button,
@@ -48,7 +48,7 @@ from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
-from bot.telegram.sending.sent_messages import CONFIRMATION
+from bot.telegram.sending.sent_messages import CONFIRMATION, RETRIABLE
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -212,7 +212,10 @@ class TelegramResponder:
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
-            if self._job.chat.is_private and any(isinstance(one.action, CONFIRMING) for one in buttons):
+            retry = next((one.action for one in buttons if isinstance(one.action, Retry)), None)
+            if retry is not None:
+                await self._sender.record(sent, f"{RETRIABLE}{retry.job_id}")
+            elif self._job.chat.is_private and any(isinstance(one.action, CONFIRMING) for one in buttons):
                 await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(
