@@ -207,8 +207,8 @@ class MakeVariations:
         made, refused = _made(attempt, names), _refused_for(attempt, names)
         if not made and refused is not None:
             # Nothing else says what was charged.
-            lines = (*_not_begun(attempt, names), *_credits(attempt, names))
-            raise JobEnded(replace(refused, message=with_lines(refused.message, lines)))
+            further = (*_not_begun(attempt, names), *_credits(attempt, names))
+            raise JobEnded(replace(refused, message=with_lines(refused.message, further)))
         if not made:
             # A new attempt doesn't know the last message.
             unfinished = None
