@@ -310,14 +310,12 @@ class RequestHandlers(HandlerFamily):
         key, replied = chat_key_of(message), message.reply_to_message
         if asks_for_decision(replied):
             return "confirm.press"
-        before = None
+        where = telegram_chat_id_of(message.chat)
         if replied is not None:
-            where = telegram_chat_id_of(message.chat)
             is_decided = await self._job_queue.seen(key, where, replied.message_id) == DECIDED
             if is_decided and is_bare_answer(request.prompt):
                 return "confirm.nothing"
-        if key.is_private:
-            before = await self._submitter.sent.confirmation_before(key, message.message_id)
+        before = await self._submitter.sent.confirmation_before(key, where, message.message_id)
         if before == CONFIRMATION:
             return "confirm.press"
         if not is_bare_answer(request.prompt):
