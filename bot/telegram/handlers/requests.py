@@ -21,7 +21,7 @@ from bot.jobs.payloads import (
 )
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
 from bot.jobs.queue.continued_jobs import make_retry_job
-from bot.jobs.refusal_messages import link_refusal, with_request_kept
+from bot.jobs.refusal_messages import link_refusal, with_request_kept, with_way_on
 from bot.telegram.handlers.access import BEFORE_COMMANDS
 from bot.telegram.handlers.button_presses import asks_for_decision
 from bot.telegram.handlers.cancel import CancelHandlers
@@ -310,14 +310,12 @@ class RequestHandlers(HandlerFamily):
         key, replied = chat_key_of(message), message.reply_to_message
         if asks_for_decision(replied):
             return "confirm.press"
-        before = None
+        where = telegram_chat_id_of(message.chat)
         if replied is not None:
-            where = telegram_chat_id_of(message.chat)
             is_decided = await self._job_queue.seen(key, where, replied.message_id) == DECIDED
             if is_decided and is_bare_answer(request.prompt):
                 return "confirm.nothing"
-        if key.is_private:
-            before = await self._submitter.sent.confirmation_before(key, message.message_id)
+        before = await self._submitter.sent.confirmation_before(key, where, message.message_id)
         if before == CONFIRMATION:
             return "confirm.press"
         if not is_bare_answer(request.prompt):
@@ -392,7 +390,7 @@ class RequestHandlers(HandlerFamily):
         if part.refusal is None:
             raise TypeError("the part is not refused")
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
-        message = with_lines(with_request_kept(part.refusal, job), others)
+        message = with_lines(with_request_kept(with_way_on(part.refusal), job), others)
         arrival = ArrivedPart(part, PartText(words), kind="refused") if joins else None
         payload = MessagePayload(message=message, new_job_id=new.id if new else "")
         await self._submitter.enqueue(update, [replace(job, payload=payload)], arrival)

@@ -215,7 +215,7 @@ class TelegramResponder:
             retry = next((one.action for one in buttons if isinstance(one.action, Retry)), None)
             if retry is not None:
                 await self._sender.record(sent, f"{RETRIABLE}{retry.job_id}")
-            elif self._job.chat.is_private and any(isinstance(one.action, CONFIRMING) for one in buttons):
+            elif any(isinstance(one.action, CONFIRMING) for one in buttons):
                 await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(

@@ -87,9 +87,9 @@ class SentMessageLog:
         )
         return any(row != str(but_by) for row in rows)
 
-    async def confirmation_before(self, chat: ChatKey, message_id: int) -> str | None:
-        """Return ``CONFIRMATION`` or ``DECIDED`` if a message in a private chat comes right after such a message."""
-        content = await self._content_before(chat, chat.chat_id, message_id)
+    async def confirmation_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
+        """Return ``CONFIRMATION`` or ``DECIDED`` if a message comes right after such a message."""
+        content = await self._content_before(chat, telegram_chat_id, message_id)
         return content if content in (CONFIRMATION, DECIDED) else None
 
     async def retriable_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
