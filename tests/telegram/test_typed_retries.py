@@ -48,6 +48,13 @@ async def test_behind_anything_else_it_is_a_request(received: Received) -> None:
     assert await prompt_of(received, job) == "try again"
 
 
+async def test_behind_a_failure_that_left_only_the_export_it_exports(received: Received) -> None:
+    failed = await fail(received)
+    await SentMessageLog(received.redis).record(PRIVATE["id"], 10, failed.chat, 8, RETRIABLE)
+    (job,) = await received(message("try again", PRIVATE, message_id=11, **{"from": ANN}))
+    assert job.kind is JobKind.EXPORT
+
+
 async def test_with_more_words_it_is_a_request(received: Received) -> None:
     await fail(received)
     (job,) = await received(message("try again with music", PRIVATE, message_id=10, **{"from": ANN}))

@@ -184,17 +184,20 @@ class RequestHandlers(HandlerFamily):
             job_id = retriable_job_id(await self._job_queue.seen(key, where, replied_id))
         else:
             job_id = await sent.retriable_before(key, where, message.message_id)
-        status = await self._job_queue.find(key, job_id) if job_id else None
-        if status is None:
-            return False
-        if not await self._permissions.may_change(update, status.job.requester_id):
-            await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
-            return True
-        again = await make_retry_job(self._job_queue, self._chats, status.job, self._clock.now())
-        if again is None:
-            await self._submitter.reply(update, LocalizedMessage("retry.running"))
+        if job_id == "":
+            await self._submitter.submit(update, JobKind.EXPORT)
         else:
-            await self._submitter.enqueue(update, [again])
+            status = await self._job_queue.find(key, job_id) if job_id is not None else None
+            if status is None:
+                return False
+            if not await self._permissions.may_change(update, status.job.requester_id):
+                await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
+                return True
+            again = await make_retry_job(self._job_queue, self._chats, status.job, self._clock.now())
+            if again is None:
+                await self._submitter.reply(update, LocalizedMessage("retry.running"))
+            else:
+                await self._submitter.enqueue(update, [again])
         await self._submitter.record(message, BARE_ANSWER)
         return True
 

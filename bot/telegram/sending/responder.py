@@ -16,10 +16,12 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import CONFIRMING, Retry
+from bot.jobs.buttons import CONFIRMING, Export, Retry
 from bot.jobs.checkpoints import Checkpoints, MessageSend, PromptSent, SentMessage
 from bot.jobs.messages import (
+    AgentMessage,
     Button,
+    ListMessage,
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
@@ -212,9 +214,8 @@ class TelegramResponder:
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
-            retry = next((one.action for one in buttons if isinstance(one.action, Retry)), None)
-            if retry is not None:
-                await self._sender.record(sent, f"{RETRIABLE}{retry.job_id}")
+            if (content := _retriable(message, buttons)) is not None:
+                await self._sender.record(sent, content)
             elif any(isinstance(one.action, CONFIRMING) for one in buttons):
                 await self._sender.record(sent, CONFIRMATION)
 
@@ -380,3 +381,21 @@ class TelegramResponder:
         sent = await self._sender.send(idempotency_key, fields, send, edit, **how)
         self._progress_message.cover()
         return sent
+
+
+def _retriable(message: OutgoingMessage, buttons: Sequence[Button]) -> str | None:
+    """Return what is recorded of a message that offers to try again what failed; ``None`` of any other."""
+    actions = [button.action for button in buttons]
+    retry = next((action for action in actions if isinstance(action, Retry)), None)
+    if retry is not None:
+        return f"{RETRIABLE}{retry.job_id}"
+    lines: tuple[LocalizedMessage, ...] = ()
+    match message:
+        case LocalizedMessage():
+            lines = (message,)
+        case ListMessage():
+            lines = (message.heading, *message.lines)
+        case AgentMessage():
+            lines = message.lines
+    is_of_failure = any(line.key.startswith("error.") for line in lines)
+    return RETRIABLE if is_of_failure and any(isinstance(action, Export) for action in actions) else None

@@ -19,7 +19,8 @@ CONFIRMATION, DECIDED = "?", "!"
 """Contents of messages of the bot: it asks for a decision by buttons; that was made."""
 
 RETRIABLE = "@"
-"""Prefix of the content of a message of the bot that offers to try a job again; the job's id follows."""
+"""Prefix of the content of a message of the bot that offers to try a job again: the job's id follows, or nothing where
+only the export is left to try."""
 
 BARE_ANSWER = "."
 """Prefix of the content of a person's message that answers nothing, such as "yes" where a button has to be pressed."""
@@ -93,7 +94,7 @@ class SentMessageLog:
         return content if content in (CONFIRMATION, DECIDED) else None
 
     async def retriable_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
-        """Return the id of the job that the message right before one offers to try again, if it does."""
+        """Return `retriable_job_id` of the message right before one."""
         return retriable_job_id(await self._content_before(chat, telegram_chat_id, message_id))
 
     async def _content_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
@@ -135,7 +136,11 @@ class SentMessageLog:
 
 
 def retriable_job_id(content: str | None) -> str | None:
-    """Return the id of the job that a message with this recorded content offers to try again, if it does."""
+    """Return which job a message with this recorded content offers to try again.
+
+    Returns:
+        Its id; empty for an export; ``None`` if the message offers nothing like that.
+    """
     return content.removeprefix(RETRIABLE) if content and content.startswith(RETRIABLE) else None
 
 
