@@ -398,3 +398,15 @@ class Checkpoints:
     async def delete(self, checkpoint: type[Checkpoint], key: str = "") -> None:
         """Delete a checkpoint."""
         await self._write({self._field(checkpoint, key): None})
+
+
+def may_be_exportable(saved: Checkpoints) -> bool:
+    """Return whether an export may bring what the agent did: it has said so, or its answer is not known.
+
+    Args:
+        saved: The job's.
+    """
+    answered, turn = saved.load(AgentAnswered), saved.load(Turn) or Turn()
+    if answered is not None and (answered.is_exportable or answered.turn == turn.number):
+        return answered.is_exportable
+    return saved.load(PromptSent, turn.key) is not None

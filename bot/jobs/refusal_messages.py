@@ -67,6 +67,14 @@ def with_request_kept(message: LocalizedMessage, job: Job) -> LocalizedMessage:
     return replace(message, buttons=tuple(buttons))
 
 
+def with_way_on(refusal: LocalizedMessage) -> LocalizedMessage:
+    """Add the button that runs a request's words without its files, where the refusal has no button of its own."""
+    is_of_file = refusal.key.startswith(("error.unusable_", "error.file_"))
+    if refusal.buttons or not is_of_file:
+        return refusal
+    return replace(refusal, buttons=(Button("button.run_without_file", RunSaved("")),))
+
+
 def link_refusal(message: LocalizedMessage, *, has_project: bool) -> LocalizedMessage:
     """Add the button that runs a request's words without what they came with; see `with_request_kept` for the job.
 

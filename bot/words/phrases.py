@@ -60,6 +60,7 @@ class _Grammar:
     output: re.Pattern[str]
     answer: re.Pattern[str]
     handover: re.Pattern[str]
+    retry: re.Pattern[str]
     simplified: dict[int, int]
 
 
@@ -103,6 +104,11 @@ def is_bare_answer(text: str) -> bool:
 def hands_over(text: str) -> bool:
     """Return whether words beside a file only hand it over, such as ``here it is`` or ``给你``."""
     return len(text) <= MAX_PHRASE_CHARS and _grammar().handover.fullmatch(fold(text)) is not None
+
+
+def asks_to_retry(text: str) -> bool:
+    """Return whether a message asks for nothing but another try, such as ``try again, please`` or ``重试``."""
+    return len(text) <= MAX_PHRASE_CHARS and _grammar().retry.fullmatch(fold(text)) is not None
 
 
 def says_nothing(text: str) -> bool:
@@ -167,13 +173,16 @@ def _grammar() -> _Grammar:
     before = "|".join(table["polite"]["before"] for table in tables)
     after = "|".join(table["polite"]["after"] for table in tables)
 
+    def politely(pattern: str) -> re.Pattern[str]:
+        return _compile(f"(?:{before}){{0,5}}(?:{pattern})(?:{after}){{0,4}}")
+
     def compiled(kind: str) -> re.Pattern[str]:
         names = dict.fromkeys(name for table in tables for name in table[kind])
         groups = (
             f"(?P<{name}>{_any(pattern for table in tables for pattern in table[kind].get(name, ()))})"
             for name in names
         )
-        return _compile(f"(?:{before}){{0,5}}(?:{'|'.join(groups)})(?:{after}){{0,4}}")
+        return politely("|".join(groups))
 
     output = _any(table["parts"][name] for table in tables for name in ("resolution", "format"))
     characters = [table["characters"] for table in tables if "characters" in table]
@@ -185,6 +194,7 @@ def _grammar() -> _Grammar:
         _compile(output),
         _compile(_any(table["parts"]["answer"] for table in tables)),
         _compile(_any(table["parts"]["handover"] for table in tables)),
+        politely(_any(table["parts"]["retry"] for table in tables)),
         str.maketrans(traditional, simplified),
     )
 

@@ -465,6 +465,34 @@ class TestCancel:
         assert [message for _, _, message in responders.sent] == [AgentMessage("I cut it.", buttons)]
         assert await state_of(job_queue, job) is JobState.CANCELLED
 
+    @pytest.mark.parametrize(
+        ("next_kind", "last_words"),
+        [
+            (JobKind.EDIT, LocalizedMessage("progress.cancelled_kept", buttons=(EXPORT,))),
+            (JobKind.FORGET, LocalizedMessage("progress.cancelled")),
+        ],
+    )
+    async def test_the_last_words_of_one_that_has_asked_the_agent_offer_what_it_may_have_made(
+        self,
+        job_queue: JobQueue,
+        redis: Redis,
+        responders: Responders,
+        clock: HandClock,
+        next_kind: JobKind,
+        last_words: LocalizedMessage,
+    ) -> None:
+        async def asks(attempt: Attempt) -> None:
+            await attempt.save(PromptSent())
+            await job_queue.enqueue([new_job(kind=next_kind)], 2)
+            await job_queue.cancel(CHAT, QueueName.MAIN, attempt.job.id)
+            await attempt.save(Noted(value=1))
+
+        job = new_job()
+        await job_queue.enqueue([job], 1)
+        async with running(a_runner(job_queue, redis, responders, clock, asks)):
+            pass
+        assert responders.finished == [(job.id, last_words)]
+
     async def test_a_question_that_was_just_sent_loses_its_buttons(
         self, job_queue: JobQueue, redis: Redis, responders: Responders, clock: HandClock
     ) -> None:

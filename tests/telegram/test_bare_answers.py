@@ -77,7 +77,7 @@ async def test_an_answer_that_is_edited_to_a_request_is_one(received: Received) 
 async def test_a_decision_is_no_message_in_between(received: Received) -> None:
     await ask_for_decision(received)
     await decide(received)
-    assert await _sent(received).confirmation_before(HERE, 10) == DECIDED
+    assert await _sent(received).confirmation_before(HERE, HERE.chat_id, 10) == DECIDED
     # What comes of the decision would quote the request.
     assert not await _sent(received).is_followed(HERE, 8, but_by=8)
 
@@ -94,6 +94,13 @@ async def test_an_answer_in_reply_to_the_question_is_sent_to_its_buttons(
     await decide(received, chat)
     (job,) = await received(message("yes", chat, message_id=12, reply_to_message=asked, **FROM_ANN))
     assert said_key(job) == "confirm.nothing"
+
+
+async def test_a_format_that_a_group_mentions_behind_the_question_is_no_request(received: Received) -> None:
+    name, chat = received.application.bot.username, ChatKey(GROUP["id"])
+    await _sent(received).record(GROUP["id"], CONFIRMED_ID, chat, 8, CONFIRMATION)
+    (job,) = await received(message(f"@{name} 9:16", GROUP, message_id=10, **FROM_ANN))
+    assert said_key(job) == "confirm.press"
 
 
 def _sent(received: Received) -> SentMessageLog:

@@ -95,6 +95,28 @@ async def test_other_words_begin_a_request_in_private(received: Received) -> Non
     assert job.payload_as(EditPayload).needs_clip
 
 
+@pytest.mark.parametrize(
+    ("typed", "kind", "prompt"),
+    [
+        ("make a cat", JobKind.EDIT, "make a cat"),
+        ("/edit make a cat", JobKind.EDIT, "make a cat"),
+        ("credits", JobKind.CREDITS, ""),
+        ("/credits", JobKind.CREDITS, ""),
+        ("删除所有数据", JobKind.MESSAGE, ""),
+        ("谢谢", JobKind.MESSAGE, ""),
+        ("trim https://youtu.be/abc", JobKind.MESSAGE, "trim"),
+        ("/start inline", JobKind.SKILL, ""),
+    ],
+)
+async def test_words_mean_what_they_mean_in_private(
+    received: Received, typed: str, kind: JobKind, prompt: str
+) -> None:
+    await offered(received, typed)
+    (stored,) = await received(message("/start inline", PRIVATE, **{"from": ANN}), times=2)
+    job = (await received.job_queue.gathered(stored)).job
+    assert (job.kind, job.prompt) == (kind, prompt)
+
+
 @pytest.mark.parametrize("typed", ["", f"{MARK}-1"])
 async def test_without_words_start_only_begins(received: Received, typed: str) -> None:
     await offered(received, "make a cat")

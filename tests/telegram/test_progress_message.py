@@ -9,8 +9,9 @@ import pytest
 from redis.exceptions import ConnectionError as StoreAway
 
 from bot.chats.key import ChatKey
+from bot.jobs.buttons import Export
 from bot.jobs.checkpoints import PROGRESS_MESSAGE, MessageSend
-from bot.jobs.messages import Bytes, LocalizedMessage, Progress
+from bot.jobs.messages import Button, Bytes, LocalizedMessage, Progress
 from bot.sandbox.botapi.client import ChatHandle, Person, Seen
 from bot.telegram.sending.responder import TelegramResponder
 from tests.clocks import PATIENCE_S, passing, settle
@@ -283,6 +284,14 @@ async def test_or_leaves_its_last_words_without_buttons(telegram: Telegram, ada:
     message = await the_message(ada.chat)
     assert message.text == "✖ Cancelled"
     assert message.buttons == []
+
+
+async def test_or_its_last_words_with_their_own_buttons(telegram: Telegram, ada: Person) -> None:
+    kept = LocalizedMessage("progress.cancelled_kept", buttons=(Button("button.export", Export()),))
+    async with progress_message(telegram, ada) as responder:
+        await responder.show_progress()
+        await responder.finish_progress(kept)
+    assert (await the_message(ada.chat)).buttons == ["🎬 Export"]
 
 
 async def test_the_end_of_one_that_never_was_is_nothing(telegram: Telegram, ada: Person) -> None:

@@ -25,7 +25,7 @@ _ = docket, received
 
 LINK = "https://www.youtube.com/watch?v=abc"
 
-REFUSED = {
+REFUSED: dict[str, tuple[Json, str]] = {
     "link": ({"text": LINK}, "link.streaming_site"),
     "link to a message": ({"text": "https://t.me/some_channel/1234"}, "link.telegram_message"),
     "private address": ({"text": "http://192.168.0.1/a.mp4"}, "link.private_address"),
@@ -95,3 +95,12 @@ async def test_words_in_a_group_are_refused_with_the_link_that_is_forwarded_behi
     (asked,) = await received(sent(7, {"text": "/edit cut the first second of it"}, GROUP))
     assert await received(sent(8, {"text": LINK, "forward_origin": FROM_BO}, GROUP)) == []
     assert await refusals_of(received, asked) == ["link.streaming_site"]
+
+
+@pytest.mark.parametrize("command", ["", "/new "])
+async def test_the_caption_of_a_refused_file_can_be_run_without_it(received: Received, command: str) -> None:
+    body = REFUSED["kind of file"][0] | {"caption": f"{command}make a sunset clip"}
+    (job,) = await received(sent(7, body))
+    refusal = job.payload_as(MessagePayload).message
+    assert [button.action for button in refusal.buttons] == [RunSaved(job.id)]
+    assert job.prompt == "make a sunset clip"

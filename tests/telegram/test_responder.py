@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import Retry
+from bot.jobs.buttons import Export, Retry
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import (
     AgentMessage,
@@ -25,6 +25,7 @@ from bot.words import Words
 from tests.clocks import passing
 from tests.telegram.conftest import Notebook, Telegram, a_result
 
+EXPORT = (Button("button.export", Export()),)
 RETRY = (Button("button.retry", Retry("0123456789abcdef")),)
 
 
@@ -44,6 +45,28 @@ async def test_a_long_answer_becomes_several_messages(telegram: Telegram) -> Non
     assert len(messages) >= 3
     assert [bool(seen.buttons) for seen in messages] == [False] * (len(messages) - 1) + [True]
     assert any(entity["type"] == "bold" for entity in messages[0].json["entities"])
+
+
+async def test_it_is_known_that_a_message_offers_another_try(telegram: Telegram) -> None:
+    ada, messages = await said(telegram, AgentMessage("The connection broke.", RETRY))
+    here, number = ChatKey(ada.chat.id), messages[-1].id + 1
+    assert await telegram.sent.retriable_before(here, ada.chat.id, number) == "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("message", "retried"),
+    [
+        (LocalizedMessage("error.unexpected_changed", buttons=EXPORT), ""),
+        (AgentMessage("Done.", EXPORT, (LocalizedMessage("error.unexpected_changed"),)), ""),
+        (AgentMessage("Done.", EXPORT), None),
+    ],
+)
+async def test_an_export_is_another_try_only_where_something_failed(
+    telegram: Telegram, message: OutgoingMessage, retried: str | None
+) -> None:
+    ada, messages = await said(telegram, message)
+    here, number = ChatKey(ada.chat.id), messages[-1].id + 1
+    assert await telegram.sent.retriable_before(here, ada.chat.id, number) == retried
 
 
 async def test_a_caption_may_be_as_long_as_telegram_counts(telegram: Telegram) -> None:

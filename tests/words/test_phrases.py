@@ -54,7 +54,9 @@ def test_prompts_go_to_the_agent() -> None:
         ("登錄", "login"),
         ("sign out", "logout"),
         ("a history of cats", None),
+        ("请用英语回答", "language"),
         ("中文", None),  # may answer what the agent asked
+        ("用英文", None),  # so may this, about titles
         ("brand new intro", None),
         ("log in to my heart, as a title", None),
     ],

@@ -68,6 +68,9 @@ from bot.words.phrases import SmallTalk, small_talk
         ("好的", None),
         ("可以", None),
         ("make it nice", None),
+        ("like this", None),  # in reply to a picture
+        ("just like that, please", None),
+        ("I like that!", SmallTalk.THANKS),
         ("a great title", None),
         ("good morning as the title", None),
         ("用“你好”做标题", None),

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.jobs.buttons import Export, Retry
-from bot.jobs.checkpoints import AgentAnswered, Turn
+from bot.jobs.checkpoints import AgentAnswered, Turn, may_be_exportable
 from bot.jobs.messages import Button, LocalizedMessage
 from bot.jobs.model import Job, JobState, QueueName
 from bot.jobs.payloads import CancelPayload
@@ -40,8 +40,12 @@ class CancelJob:
 
 
 async def _stopped(attempt: Attempt, job_id: str) -> LocalizedMessage:
-    """Say that a job is cancelled and what runs next, with a button that runs it again."""
-    buttons = (Button("button.retry", Retry(job_id)),)
+    """Say that a job is cancelled and what runs next, with buttons for what was made and to run it again."""
+    buttons: tuple[Button, ...] = (Button("button.retry", Retry(job_id)),)
+    stopped = await attempt.job_queue.find(attempt.job.chat, job_id)
+    if stopped is not None and may_be_exportable(await attempt.job_queue.checkpoints(stopped.job)):
+        # It is free, and asking again is charged again.
+        buttons = (Button("button.export", Export()), *buttons)
     following = [
         other
         for other in await attempt.job_queue.current(attempt.job.chat, QueueName.MAIN)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from bot.jobs.buttons import Retry, RunSaved
+from bot.jobs.buttons import Retry
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import Button, LocalizedMessage, with_lines
 from bot.jobs.model import MAX_PROMPT_CHARS, JobState
 from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.album import LONGEST_S, GatheredJob, RequestPart, links_of
-from bot.jobs.refusal_messages import continues_without, with_request_kept
+from bot.jobs.refusal_messages import continues_without, with_request_kept, with_way_on
 from bot.jobs.steps.text_files import read_text_files, with_text_files
 from bot.jobs.worker.attempt import Attempt, JobEnded
 
@@ -124,17 +124,9 @@ async def _send_refusals(attempt: Attempt, gathered: GatheredJob) -> None:
         lines = (continues_without(*(number for number, *_ in refused)),) if has_others else ()
         # Where it goes on, nothing is left to run.
         held = replace(attempt.job, prompt="") if has_others else gathered.job
-        message = with_lines(with_request_kept(_with_way_on(refusal), held), lines)
+        message = with_lines(with_request_kept(with_way_on(refusal), held), lines)
         if has_others and refusal.key.startswith("link.") and "site" in refusal.params:
             message = LocalizedMessage("link.left_out", {"site": refusal.params["site"]})
         await attempt.responder.send(f"refused.{part.message_id}", message)
     if refusals and not has_others:
         raise JobEnded(None)
-
-
-def _with_way_on(refusal: LocalizedMessage) -> LocalizedMessage:
-    """Add the button that runs a request's words without its files, where the refusal has no button of its own."""
-    is_of_file = refusal.key.startswith(("error.unusable_", "error.file_"))
-    if refusal.buttons or not is_of_file:
-        return refusal
-    return replace(refusal, buttons=(Button("button.run_without_file", RunSaved("")),))

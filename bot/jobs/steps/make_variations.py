@@ -15,6 +15,7 @@ from bot.jobs.messages import (
     ListMessage,
     LocalizedMessage,
     OutgoingMessage,
+    PrivateMessage,
     Progress,
     with_lines,
 )
@@ -51,6 +52,7 @@ class VariationEnded(Checkpoint):
     credits_used: int = 0  # 0 if that is unknown, or not to be shown
     credits_left: int = 0
     failure: LocalizedMessage | None = None  # why it failed
+    account: PrivateMessage | None = None  # what the account lacks, if it failed for that
 
 
 class MakeVariations:
@@ -94,6 +96,8 @@ class MakeVariations:
                 continue
             if _is_any_unfinished(attempt, names):
                 break  # What comes later would be taken for the result of the next version.
+            if _refused_for(attempt, names) is not None:
+                break  # The next version would be refused as well, perhaps after the agent was paid for it.
             is_changed = any(one.has_changed for one in _ended(attempt, names).values())
             words = Words(attempt.job.language)
             prompt = variation_prompt(words, aspect, style, base if is_changed else None)
@@ -103,7 +107,7 @@ class MakeVariations:
                     await self._ensure_same_project(attempt, names, last)
                     ended = await self._make(attempt, names)
                 except JobEnded as end:
-                    last, ended = end.message, VariationEnded(failure=_reason(end.message))
+                    last, ended = end.message, _failed(end.message)
                 answered = attempt.load(AgentAnswered) or AgentAnswered()
                 ended = ended.changed(
                     has_changed=answered.has_changed,
@@ -198,9 +202,13 @@ class MakeVariations:
         """Send the videos that were made, and ask which version is to be the current one.
 
         Raises:
-            JobEnded: None was made.
+            JobEnded: None was made, or the account lacks what the rest takes.
         """
-        made = _made(attempt, names)
+        made, refused = _made(attempt, names), _refused_for(attempt, names)
+        if not made and refused is not None:
+            # Nothing else says what was charged.
+            further = (*_not_begun(attempt, names), *_credits(attempt, names))
+            raise JobEnded(replace(refused, message=with_lines(refused.message, further)))
         if not made:
             # A new attempt doesn't know the last message.
             unfinished = None
@@ -227,6 +235,8 @@ class MakeVariations:
         versions = await self._projects.chats.versions.all(attempt.job.chat, made[max(made)].mark)
         latest = versions[-1].number if versions else 0
         await attempt.responder.send("choice", _choice(attempt, names, latest))
+        if refused is not None:
+            raise JobEnded(refused)
 
 
 def _ended(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, VariationEnded]:
@@ -242,10 +252,20 @@ def _is_any_unfinished(attempt: Attempt, names: Sequence[LocalizedMessage]) -> b
     return any(one.failure == _reason(_STILL_GENERATING) for one in _ended(attempt, names).values())
 
 
+def _refused_for(attempt: Attempt, names: Sequence[LocalizedMessage]) -> PrivateMessage | None:
+    """Return what the account lacks, if a version failed for it."""
+    return next((one.account for one in _ended(attempt, names).values() if one.account is not None), None)
+
+
 def _not_begun(attempt: Attempt, names: Sequence[LocalizedMessage]) -> list[LocalizedMessage]:
-    """Name the versions that were never asked for: those behind one that is unfinished."""
+    """Name the versions that were never asked for: those behind one that is unfinished or was refused."""
     ended, nothing = _ended(attempt, names), VariationEnded(failure=LocalizedMessage("variations.not_begun"))
     return [_line(nothing, name) for number, name in enumerate(names, 1) if number not in ended]
+
+
+def _failed(message: OutgoingMessage | None) -> VariationEnded:
+    account = message if isinstance(message, PrivateMessage) else None
+    return VariationEnded(failure=_reason(message), account=account)
 
 
 def _reason(message: OutgoingMessage | None) -> LocalizedMessage:
@@ -273,14 +293,21 @@ def _so_far(made: Mapping[int, VariationEnded], names: Sequence[LocalizedMessage
     )
 
 
+def _credits(attempt: Attempt, names: Sequence[LocalizedMessage]) -> list[LocalizedMessage]:
+    """Return the line about the credits that all versions used; nothing if that is unknown, or not to be shown."""
+    paid = [one for one in _ended(attempt, names).values() if one.credits_used]
+    if not paid:
+        return []
+    used = sum(one.credits_used for one in paid)
+    return [LocalizedMessage("answer.credits_used", {"n": used, "left": paid[-1].credits_left})]
+
+
 def _choice(attempt: Attempt, names: Sequence[LocalizedMessage], latest: int) -> ListMessage:
     """Ask which version is to be the current one, and say what failed and what all of it took."""
     ended, made = _ended(attempt, names), _made(attempt, names)
     lines = [_line(one, names[number - 1]) for number, one in ended.items() if number not in made]
     lines += _not_begun(attempt, names)
-    if used := sum(one.credits_used for one in ended.values()):
-        left = [one.credits_left for one in ended.values() if one.credits_used][-1]
-        lines.append(LocalizedMessage("answer.credits_used", {"n": used, "left": left}))
+    lines += _credits(attempt, names)
     export = (_EXPORT,) if _is_any_unfinished(attempt, names) else ()
     buttons = (
         Button(

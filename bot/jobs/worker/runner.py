@@ -18,8 +18,7 @@ from bot.jobs.checkpoints import (
     AgentAnswered,
     MessageSend,
     PendingAnswer,
-    PromptSent,
-    Turn,
+    may_be_exportable,
 )
 from bot.jobs.messages import (
     Button,
@@ -314,7 +313,7 @@ class JobRunner:
                 # First: its edits may be what Telegram asks to wait for.
                 is_unseen = await self._job_queue.is_taken_back(attempt.job)
                 await attempt.responder.finish_progress(
-                    None if is_unseen else LocalizedMessage("progress.cancelled")
+                    None if is_unseen else await self._cancelled_message(attempt, held)
                 )
                 await attempt.responder.conclude(is_done=False)
                 await close_questions(attempt.responder, attempt, attempt.load(AgentAnswered))
@@ -328,6 +327,15 @@ class JobRunner:
         except Exception:
             log.exception("job.ending_failed")
         return JobState.CANCELLED
+
+    async def _cancelled_message(self, attempt: Attempt, held: PendingAnswer | None) -> LocalizedMessage:
+        """Return the last words of a stopped job's progress message, with a button unless the held answer has it."""
+        if held is None and may_be_exportable(attempt):
+            waiting = await self._job_queue.current_jobs(attempt.job.chat, QueueName.MAIN)
+            if all(job.kind is not JobKind.FORGET for job in waiting):  # Nothing is kept of an erased chat.
+                button = Button("button.export", Export())
+                return LocalizedMessage("progress.cancelled_kept", buttons=(button,))
+        return LocalizedMessage("progress.cancelled")
 
     async def listen(self) -> None:
         """Interrupt jobs that are cancelled, forever. What is missed here is found at the job's next checkpoint."""
@@ -413,10 +421,8 @@ def _crash_message(text_keys: tuple[str, str, str], attempt: Attempt) -> Localiz
         attempt: The attempt that ended.
     """
     of_any, unchanged, changed = text_keys
-    job, turn, answered = attempt.job, attempt.load(Turn) or Turn(), attempt.load(AgentAnswered)
-    is_answered = answered is not None and answered.turn == turn.number
-    is_unknown = attempt.load(PromptSent, turn.key) is not None and not is_answered
-    if job.kind is JobKind.EXPORT or is_unknown or (answered is not None and answered.is_exportable):
+    job = attempt.job
+    if job.kind is JobKind.EXPORT or may_be_exportable(attempt):
         # Also if it is unknown what the agent did: an export shows it, but asking again would be charged again.
         return LocalizedMessage(changed, buttons=(Button("button.export", Export()),))
     key = unchanged if job.kind is JobKind.EDIT else of_any

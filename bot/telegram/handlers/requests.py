@@ -20,7 +20,8 @@ from bot.jobs.payloads import (
     VariationsPayload,
 )
 from bot.jobs.queue.album import MAX_CONTEXT_CHARS, ArrivedPart, PartText, RequestPart
-from bot.jobs.refusal_messages import link_refusal, with_request_kept
+from bot.jobs.queue.continued_jobs import make_retry_job
+from bot.jobs.refusal_messages import link_refusal, with_request_kept, with_way_on
 from bot.telegram.handlers.access import BEFORE_COMMANDS
 from bot.telegram.handlers.button_presses import asks_for_decision
 from bot.telegram.handlers.cancel import CancelHandlers
@@ -36,15 +37,22 @@ from bot.telegram.handlers.projects import ProjectHandlers, last_editor_id
 from bot.telegram.handlers.question_answers import QuestionHandlers, is_before
 from bot.telegram.handlers.skills import show_skill
 from bot.telegram.handlers.start_help import help_message
-from bot.telegram.reading.addressing import chat_key_of, message_of, requester_id_of, telegram_chat_id_of
+from bot.telegram.reading.addressing import (
+    chat_key_of,
+    is_reply,
+    message_of,
+    requester_id_of,
+    telegram_chat_id_of,
+)
 from bot.telegram.reading.commands import EDIT, NEW, find_command, nearest_command, without_mention
 from bot.telegram.reading.request import Request, answer_in, read_links, sent_at, words_of
 from bot.telegram.receiving.application import Context
-from bot.telegram.sending.sent_messages import BARE_ANSWER, CONFIRMATION, DECIDED
+from bot.telegram.sending.sent_messages import BARE_ANSWER, CONFIRMATION, DECIDED, retriable_job_id
 from bot.words.phrases import (
     PhraseAction,
     SmallTalk,
     action_for,
+    asks_to_retry,
     hands_over,
     is_bare_answer,
     requested_output,
@@ -149,6 +157,8 @@ class RequestHandlers(HandlerFamily):
         phrase = None if has_file else action_for(text)
         if phrase is not PhraseAction.CANCEL and await ChannelPosts(self._services).take_caption(update):
             return None
+        if asks_to_retry(text) and not has_file and await self._retry(update, message):
+            return None
         if phrase not in (None, PhraseAction.CANCEL):
             questions = QuestionHandlers(self._services)
             if await questions.answer(update, context, text, only_options=True):
@@ -161,6 +171,35 @@ class RequestHandlers(HandlerFamily):
                 await self._submitter.reply(update, LocalizedMessage("error.unsupported"))
             return None
         return await self._request(update, context, request)
+
+    async def _retry(self, update: Update, message: Message) -> bool:
+        """Do what the button of the message before, or of the answered one, does: the agent would charge again.
+
+        Returns:
+            Whether that message has a button to try again.
+        """
+        key, where, sent = chat_key_of(message), telegram_chat_id_of(message.chat), self._submitter.sent
+        if message.reply_to_message is not None and is_reply(message):
+            replied_id = message.reply_to_message.message_id
+            job_id = retriable_job_id(await self._job_queue.seen(key, where, replied_id))
+        else:
+            job_id = await sent.retriable_before(key, where, message.message_id)
+        if job_id == "":
+            await self._submitter.submit(update, JobKind.EXPORT)
+        else:
+            status = await self._job_queue.find(key, job_id) if job_id is not None else None
+            if status is None:
+                return False
+            if not await self._permissions.may_change(update, status.job.requester_id):
+                await self._submitter.reply(update, LocalizedMessage("toast.not_yours"))
+                return True
+            again = await make_retry_job(self._job_queue, self._chats, status.job, self._clock.now())
+            if again is None:
+                await self._submitter.reply(update, LocalizedMessage("retry.running"))
+            else:
+                await self._submitter.enqueue(update, [again])
+        await self._submitter.record(message, BARE_ANSWER)
+        return True
 
     async def _phrase(self, update: Update, context: Context, phrase: PhraseAction, text: str) -> None:
         """Do what the bot does by itself, without the agent."""
@@ -274,14 +313,12 @@ class RequestHandlers(HandlerFamily):
         key, replied = chat_key_of(message), message.reply_to_message
         if asks_for_decision(replied):
             return "confirm.press"
-        before = None
+        where = telegram_chat_id_of(message.chat)
         if replied is not None:
-            where = telegram_chat_id_of(message.chat)
             is_decided = await self._job_queue.seen(key, where, replied.message_id) == DECIDED
             if is_decided and is_bare_answer(request.prompt):
                 return "confirm.nothing"
-        if key.is_private:
-            before = await self._submitter.sent.confirmation_before(key, message.message_id)
+        before = await self._submitter.sent.confirmation_before(key, where, message.message_id)
         if before == CONFIRMATION:
             return "confirm.press"
         if not is_bare_answer(request.prompt):
@@ -356,7 +393,7 @@ class RequestHandlers(HandlerFamily):
         if part.refusal is None:
             raise TypeError("the part is not refused")
         job = self._submitter.job(update, JobKind.MESSAGE, prompt=words)
-        message = with_lines(with_request_kept(part.refusal, job), others)
+        message = with_lines(with_request_kept(with_way_on(part.refusal), job), others)
         arrival = ArrivedPart(part, PartText(words), kind="refused") if joins else None
         payload = MessagePayload(message=message, new_job_id=new.id if new else "")
         await self._submitter.enqueue(update, [replace(job, payload=payload)], arrival)

@@ -15,9 +15,11 @@ from bot.telegram.handlers.inline import INLINE_START
 from bot.telegram.handlers.login import LOGIN_START, login_how
 from bot.telegram.handlers.skills import card_of_start, choose_skill, show_skill
 from bot.telegram.reading.addressing import chat_key_of, message_of
+from bot.telegram.reading.request import RequestLinks, read_links
 from bot.telegram.receiving.application import Context
 from bot.telegram.sending.guest_messages import GUEST_START
 from bot.telegram.sending.private_messages import read_payload
+from bot.words.phrases import action_for, command_for
 
 
 class StartHelpHandlers(HandlerFamily):
@@ -35,13 +37,10 @@ class StartHelpHandlers(HandlerFamily):
             )
         if argument == INLINE_START and chat_key_of(message).is_private:
             typed = await self._chats.inline_requests.get(message.chat.id)
-            if typed:
-                job = self._submitter.job(update, JobKind.EDIT, prompt=typed)
-                payload = EditPayload(needs_clip=edits_clip(typed))
-                if await self._submitter.enqueue(update, [replace(job, payload=payload)]):
-                    # Start is easily pressed twice.
-                    await self._chats.inline_requests.save(message.chat.id, "")
-                return None
+            if typed and not typed.startswith("/start"):  # It would begin here again.
+                await self._do_typed(update, context, typed)
+                # Start is easily pressed twice.
+                return await self._chats.inline_requests.save(message.chat.id, "")
         if argument == GUEST_START and chat_key_of(message).is_private:
             await self._submitter.submit(update, JobKind.EXPORT)
             return None
@@ -53,8 +52,24 @@ class StartHelpHandlers(HandlerFamily):
             return await choose_skill(self._submitter, self._permissions, update, card)
         return await show_skill(self._submitter, update, SkillView.START)
 
+    async def _do_typed(self, update: Update, context: Context, typed: str) -> None:
+        """Do what a person typed behind the bot's name as if they had sent it here; an edit may wait for its clip."""
+        if _only_edits_clip(typed):
+            job = self._submitter.job(update, JobKind.EDIT, prompt=typed)
+            await self._submitter.enqueue(update, [replace(job, payload=EditPayload(needs_clip=True))])
+            return None
+        sent = {**message_of(update).to_dict(), "text": typed, "entities": []}
+        said = Update.de_json({"update_id": update.update_id, "message": sent}, context.bot)
+        return await context.application.process_update(said)
+
     async def _help(self, update: Update, context: Context) -> None:
         await self._submitter.reply(update, help_message(message_of(update)))
+
+
+def _only_edits_clip(words: str) -> bool:
+    """Return whether words edit a clip that has to be there, and mean nothing to the bot itself."""
+    is_phrase = action_for(words) is not None or command_for(words) is not None
+    return edits_clip(words) and not is_phrase and read_links(words) == RequestLinks(words)
 
 
 def help_message(message: Message) -> ListMessage:

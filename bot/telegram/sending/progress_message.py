@@ -179,7 +179,7 @@ class ProgressMessage:
             if closing is None:
                 return await self._bot.delete_message(telegram_chat_id, message_id)
             text = format_message(self._sender.words, closing.key, closing.params)
-            return await self._edit(telegram_chat_id, message_id, text, SendPriority.ANSWER, buttons=())
+            return await self._edit(telegram_chat_id, message_id, text, SendPriority.ANSWER, closing.buttons)
 
         async def remove_buttons(telegram_chat_id: int) -> object:
             return await self._bot.edit_message_reply_markup(telegram_chat_id, message_id)

@@ -16,10 +16,12 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import CONFIRMING
+from bot.jobs.buttons import CONFIRMING, Export, Retry
 from bot.jobs.checkpoints import Checkpoints, MessageSend, PromptSent, SentMessage
 from bot.jobs.messages import (
+    AgentMessage,
     Button,
+    ListMessage,
     LocalizedMessage,
     OutgoingMessage,
     PrivateMessage,
@@ -48,7 +50,7 @@ from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
-from bot.telegram.sending.sent_messages import CONFIRMATION
+from bot.telegram.sending.sent_messages import CONFIRMATION, RETRIABLE
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -212,7 +214,9 @@ class TelegramResponder:
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
-            if self._job.chat.is_private and any(isinstance(one.action, CONFIRMING) for one in buttons):
+            if (content := _retriable(message, buttons)) is not None:
+                await self._sender.record(sent, content)
+            elif any(isinstance(one.action, CONFIRMING) for one in buttons):
                 await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(
@@ -377,3 +381,21 @@ class TelegramResponder:
         sent = await self._sender.send(idempotency_key, fields, send, edit, **how)
         self._progress_message.cover()
         return sent
+
+
+def _retriable(message: OutgoingMessage, buttons: Sequence[Button]) -> str | None:
+    """Return what is recorded of a message that offers to try again what failed; ``None`` of any other."""
+    actions = [button.action for button in buttons]
+    retry = next((action for action in actions if isinstance(action, Retry)), None)
+    if retry is not None:
+        return f"{RETRIABLE}{retry.job_id}"
+    lines: tuple[LocalizedMessage, ...] = ()
+    match message:
+        case LocalizedMessage():
+            lines = (message,)
+        case ListMessage():
+            lines = (message.heading, *message.lines)
+        case AgentMessage():
+            lines = message.lines
+    is_of_failure = any(line.key.startswith("error.") for line in lines)
+    return RETRIABLE if is_of_failure and any(isinstance(action, Export) for action in actions) else None

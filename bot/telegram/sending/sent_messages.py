@@ -18,6 +18,10 @@ PROBE_AHEAD = 5
 CONFIRMATION, DECIDED = "?", "!"
 """Contents of messages of the bot: it asks for a decision by buttons; that was made."""
 
+RETRIABLE = "@"
+"""Prefix of the content of a message of the bot that offers to try a job again: the job's id follows, or nothing where
+only the export is left to try."""
+
 BARE_ANSWER = "."
 """Prefix of the content of a person's message that answers nothing, such as "yes" where a button has to be pressed."""
 
@@ -84,23 +88,31 @@ class SentMessageLog:
         )
         return any(row != str(but_by) for row in rows)
 
-    async def confirmation_before(self, chat: ChatKey, message_id: int) -> str | None:
-        """Return ``CONFIRMATION`` or ``DECIDED`` if a message in a private chat comes right after such a message."""
+    async def confirmation_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
+        """Return ``CONFIRMATION`` or ``DECIDED`` if a message comes right after such a message."""
+        content = await self._content_before(chat, telegram_chat_id, message_id)
+        return content if content in (CONFIRMATION, DECIDED) else None
+
+    async def retriable_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
+        """Return `retriable_job_id` of the message right before one."""
+        return retriable_job_id(await self._content_before(chat, telegram_chat_id, message_id))
+
+    async def _content_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
+        """Return what was recorded of the message before one, past bare answers with what the bot said to them."""
+        # Only of private chats it is known which messages answer which, and those share their numbers with others.
+        name = keys.latest_messages_key(str(chat))
+        if not chat.is_private:
+            name = keys.message_numbers_key(number_sequence(telegram_chat_id))
         rows: list[Any] = await self._redis.zrevrangebyscore(
-            keys.latest_messages_key(str(chat)),
-            f"({message_id}",
-            "-inf",
-            start=0,
-            num=_ANSWERS_PASSED,
-            withscores=True,
+            name, f"({message_id}", "-inf", start=0, num=_ANSWERS_PASSED, withscores=True
         )
         for request_id, number in rows:
             numbers = (int(request_id), int(number))
             asked, latest = await self._redis.mget(
-                [keys.seen_key(str(chat), chat.chat_id, one) for one in numbers]
+                [keys.seen_key(str(chat), telegram_chat_id, one) for one in numbers]
             )
             if not str(asked).startswith(BARE_ANSWER):
-                return str(latest) if latest in (CONFIRMATION, DECIDED) else None
+                return None if latest is None else str(latest)
         return None
 
     async def mark_decided(self, telegram_chat_id: int, message_id: int, chat: ChatKey) -> None:
@@ -121,6 +133,15 @@ class SentMessageLog:
         end = max(known, default=after) + PROBE_AHEAD
         unknown = (number for number in range(after + 1, end + 1) if number not in known)
         return list(islice(unknown, PROBE_LIMIT))
+
+
+def retriable_job_id(content: str | None) -> str | None:
+    """Return which job a message with this recorded content offers to try again.
+
+    Returns:
+        Its id; empty for an export; ``None`` if the message offers nothing like that.
+    """
+    return content.removeprefix(RETRIABLE) if content and content.startswith(RETRIABLE) else None
 
 
 def number_sequence(chat_id: int) -> str:

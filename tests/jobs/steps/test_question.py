@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bot.jobs.buttons import AnswerQuestion, Export
+from bot.jobs.buttons import AnswerQuestion, Export, Retry
 from bot.jobs.checkpoints import (
     AgentAnswered,
     MessageSend,
@@ -298,6 +298,35 @@ async def test_cancelling_says_what_was_kept(
     assert message.key == key
     assert bool(message.buttons) is bool(left)
     assert rig.responder.deleted == [(4711, 12, True)]
+
+
+@pytest.mark.parametrize(
+    ("saved", "buttons"),
+    [
+        ((), [Retry]),
+        ((PromptSent(),), [Export, Retry]),  # What the agent did is unknown.
+        ((PromptSent(), AgentAnswered(text="Hello")), [Retry]),
+        ((PromptSent(), AgentAnswered(has_changed=True)), [Export, Retry]),
+        ((PromptSent(), AgentAnswered(text="Hello"), Turn(number=2)), [Retry]),
+        ((PromptSent(), AgentAnswered(text="Hello"), Turn(number=2), (PromptSent(), "2")), [Export, Retry]),
+    ],
+)
+async def test_cancelling_what_runs_offers_what_the_agent_may_have_made(
+    rig: Rig, saved: tuple[Any, ...], buttons: list[type[Any]]
+) -> None:
+    runs = rig.attempt(rig.job(prompt="a promo"), *saved)
+    cancel = rig.attempt(rig.job(kind=JobKind.CANCEL, payload=CancelPayload(job_id=runs.job.id)))
+    queue = queue_of(cancel)
+    queue.waiting = {runs.job.id: JobStatus(runs.job, JobState.RUNNING, 0)}
+    queue.saved = queue_of(runs).saved
+
+    async def close_position_message(job: Job) -> None:
+        raise AssertionError(job)
+
+    await CancelJob(close_position_message)(cancel)
+    message = rig.responder.sent["cancelled"]
+    assert isinstance(message, LocalizedMessage)
+    assert [type(button.action) for button in message.buttons] == buttons
 
 
 def test_an_option_without_anything_to_see_is_shown_by_its_number() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.jobs.buttons import EditHeard
+from bot.jobs.buttons import ButtonAction, EditHeard, Export, ShowCredits
 from bot.jobs.messages import LocalizedMessage
 from bot.jobs.model import Job, JobState
 from bot.jobs.payloads import EditPayload
@@ -10,7 +10,7 @@ from bot.jobs.ports import FileGone, FileTooLarge
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.steps import transcribe
 from bot.jobs.steps.transcribe import Heard, Transcribe
-from bot.jobs.worker.attempt import Attempt
+from bot.jobs.worker.attempt import Attempt, JobEnded
 from bot.media.errors import AudioTooLong, FileTypeUnsupported
 from bot.media.transcription import NotTranscribed, Transcriber
 from tests.jobs.steps.conftest import Rig, a_file, again, queue_of
@@ -62,6 +62,37 @@ async def test_the_request_is_what_was_heard_and_another_attempt_listens_no_more
     assert (heard.key, heard.params) == ("voice.heard", {"text": "Trim it"})
     assert heard.buttons[0].action == EditHeard(attempt.job.id)
     assert heard.quiet
+
+
+@pytest.mark.parametrize(
+    ("said", "key", "actions"),
+    [
+        ("Export.", "voice.command", [Export()]),
+        ("查一下积分", "voice.command", [ShowCredits()]),
+        ("Thank you.", "voice.no_request", []),
+        ("Cancel.", "voice.no_request", []),
+        ("删除所有数据", "voice.no_request", []),
+        ("...", "voice.no_request", []),
+    ],
+)
+async def test_the_agent_is_not_paid_for_words_that_are_none_for_it(
+    rig: Rig, said: str, key: str, actions: list[ButtonAction]
+) -> None:
+    _, attempt = spoken(rig)
+    with pytest.raises(JobEnded) as ended:
+        await listen(attempt, Ears(said))
+    message = ended.value.message
+    assert isinstance(message, LocalizedMessage)
+    assert (message.key, message.params) == (key, {"text": said})
+    assert [button.action for button in message.buttons] == actions
+    assert (ended.value.state, rig.responder.sent) == (JobState.DONE, {})
+
+
+@pytest.mark.parametrize("said", ["Yes.", "2", "make three versions with different music"])
+async def test_what_may_answer_the_agent_goes_to_it(rig: Rig, said: str) -> None:
+    _, attempt = spoken(rig)
+    await listen(attempt, Ears(said))
+    assert attempt.job.prompt == said
 
 
 @pytest.mark.parametrize(

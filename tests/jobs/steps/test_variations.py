@@ -11,7 +11,7 @@ from bot.chats.project_list import project_mark
 from bot.jobs.buttons import MakeVariations as MakeVariationsButton
 from bot.jobs.buttons import RestoreVersion, ShowVersion, VariationAspect
 from bot.jobs.checkpoints import AgentAnswered, Exported, PendingAnswer, field_of
-from bot.jobs.messages import ListMessage, LocalizedMessage
+from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job, JobKind
 from bot.jobs.payloads import VariationsPayload
 from bot.jobs.queue.claimed_job import ClaimedJob, SaveOutcome
@@ -249,6 +249,44 @@ async def test_a_request_of_which_nothing_came_ends_with_the_reason(rig: Rig, pr
         await make(rig, rig.attempt(a_job(rig)))
     assert isinstance(ended.value.message, LocalizedMessage)
     assert rig.responder.albums == []
+
+
+async def test_no_more_versions_are_paid_for_once_the_plan_refuses_their_videos(
+    rig: Rig, project: str
+) -> None:
+    await rig.nemo.fault("render", times=-1, code=402)
+    attempt = rig.attempt(a_job(rig))
+    for _ in ("first attempt", "next attempt"):
+        with pytest.raises(JobEnded) as ended:
+            await make(rig, attempt)
+        attempt = again(attempt)
+        message = ended.value.message
+        assert isinstance(message, PrivateMessage)
+        assert isinstance(message.message, ListMessage)
+        assert message.message.heading.key.startswith("error.export_plan_")
+        assert [line.key for line in message.message.lines] == [
+            "variations.line_failed",
+            "variations.line_failed",
+            "answer.credits_used",
+        ]
+    assert len(await rig.nemo.messages()) == 1
+
+
+async def test_finished_versions_are_delivered_with_the_reason_why_no_more_can_be_made(
+    rig: Rig, project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def happen() -> None:
+        await rig.nemo.fault("message", times=-1, code=2001)
+
+    with pytest.raises(JobEnded) as ended:
+        await after_version(rig, rig.attempt(a_job(rig)), 1, happen, monkeypatch)
+    assert isinstance(ended.value.message, PrivateMessage)
+    ((results, _),) = rig.responder.albums
+    assert len(results) == 1
+    assert [line.key for line in last_message(rig).lines if "failed" in line.key] == [
+        "variations.line_failed"
+    ] * 2
+    assert len(await rig.nemo.messages()) == 1
 
 
 async def test_what_is_finished_is_offered_when_the_rest_is_cancelled(rig: Rig, project: str) -> None:
