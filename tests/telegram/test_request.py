@@ -242,6 +242,8 @@ def test_a_mention_ends_at_its_last_ascii_character(text: str, words: str) -> No
         ("/edits: make it short", "edits: make it short"),
         ("/edit_trim it", "trim it"),
         ("/trim to 5 seconds", "trim to 5 seconds"),
+        ("/remove the logo", "remove the logo"),
+        ("/reverse it", "reverse it"),
         ("@edit_bot /cut the end", "cut the end"),
         ("/1秒后剪", "1秒后剪"),
         ("/status trim it", "trim it"),

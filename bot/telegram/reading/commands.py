@@ -45,6 +45,7 @@ _PUNCTUATION = re.compile(rf"(?:[\s,;:!?，。；：！？、…～·—，،؛�
 _AS_WORDS = re.compile(rf"[{_INVISIBLE}]*[/\\、](?:{EDIT}_?(?=[a-z]{{2}}))?", re.IGNORECASE)
 
 _NEAREST = 0.6  # how alike a name has to be, from 0 to 1; difflib's own default
+MISTYPED = 0.8  # how alike it is with two letters swapped, or with one too many or too few
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,19 @@ def find_command(text: str, username: str = "") -> Command | None:
     )
 
 
-def nearest_command(name: str, known: Collection[str]) -> str | None:
-    """Return the known command that an unknown one was probably meant to be; ``None`` if none is like it."""
+def nearest_command(name: str, known: Collection[str], likeness: float = _NEAREST) -> str | None:
+    """Return the known command that an unknown one was probably meant to be; ``None`` if none is like it.
+
+    Args:
+        name: The unknown command's name.
+        known: The names of the known ones.
+        likeness: How alike the names have to be, from 0 to 1.
+    """
     # Words that were written right behind a command belong to its name: /editmake it shorter.
     begun = [one for one in known if name.startswith(one)]
     if begun:
         return max(begun, key=len)
-    found = difflib.get_close_matches(name, [*known, *ALIASES], 1, _NEAREST)
+    found = difflib.get_close_matches(name, [*known, *ALIASES], 1, likeness)
     return ALIASES.get(found[0], found[0]) if found else None
 
 

@@ -18,6 +18,7 @@ from bot.telegram.reading.addressing import is_reply
 from bot.telegram.reading.attachments import attachment_elsewhere, attachment_of, still_of
 from bot.telegram.reading.commands import (
     EDIT,
+    MISTYPED,
     NEW,
     Command,
     as_words,
@@ -262,7 +263,7 @@ def _is_in_words(command: Command) -> bool:
     """Return whether a command that a caption begins with is none: without its name the words would be cut short."""
     if command.bot or command.name in _COMMANDS:
         return False
-    nearest = nearest_command(command.name, _COMMANDS)
+    nearest = nearest_command(command.name, _COMMANDS, MISTYPED)
     return nearest is None or command.name.startswith(nearest)
 
 
