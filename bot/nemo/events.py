@@ -29,6 +29,8 @@ from bot.nemo.questions import (
 from bot.nemo.stream_errors import StreamError, is_thought, parse_error, parts_of
 
 _MAX_ENVELOPES = 4
+_MAX_TYPE_CHARS = 200
+"""Of a type that is compared with known words, which takes quadratic time."""
 _NO_WORDS = frozenset(
     {"", "ok", "success", "done", "end", "eof", "null", "none", "true", "false", "connected"}
 )
@@ -148,7 +150,9 @@ def read_event(data: str, name: str = "") -> tuple[Event, ...]:
         At least one event, whatever the data contains.
     """
     stripped = data.strip()
-    name = "" if name.lower() == "message" else name  # Which is what an event without a name is called.
+    name = (
+        "" if name.lower() == "message" else name[:_MAX_TYPE_CHARS]
+    )  # Which is what an event without a name is called.
     if is_keep_alive(name) or data in ("", '""') or stripped == "null" or is_keep_alive(stripped):
         return (KeepAlive(),)
     payload = read.parse(stripped)
@@ -243,12 +247,12 @@ def _event_within(payload: Mapping[str, Any], depth: int) -> tuple[Event, ...]:
 def _type_of(payload: Mapping[str, Any], name: str) -> str:
     """Return an event's type, in whatever place it stands."""
     if not isinstance(payload.get("type"), str) and isinstance(payload.get("kind"), str):
-        kind: str = payload["kind"]
+        kind: str = payload["kind"][:_MAX_TYPE_CHARS]
         if _typed(read.in_snake_case(kind)) is not None or is_keep_alive(kind):
             return kind
     event = payload.get("event")
     type_ = payload.get("type") or (event if isinstance(event, str) else None) or name
-    return type_ if isinstance(type_, str) else ""
+    return type_[:_MAX_TYPE_CHARS] if isinstance(type_, str) else ""
 
 
 def _adk(payload: Mapping[str, Any]) -> Iterator[Event]:

@@ -36,6 +36,8 @@ _ASKS = re.compile(
 _BEGINS_TO_ASK = re.compile(
     r"(?:^|[^a-z_])(?:ask|request|get|await|wait|prompt|consult|confirm|check|verify|choose|select|pick)_"
 )
+_TAKES_IN = re.compile(r"(?:answer|add|insert)_")
+"""Begins the names of tools that take a question in."""
 _CONFIRMS = re.compile(r"confirm|approv|permission|consent")
 _MAKES = re.compile(r"generat|creat|render|make|edit|export|upload|video|music|audio|image")
 """Tools whose options are settings."""
@@ -147,7 +149,8 @@ class QuestionSet:
 
 def asks(name: str) -> bool:
     """Return whether a tool may be a question, by its name."""
-    return _ASKS.search(read.in_snake_case(name)) is not None
+    snake = read.in_snake_case(name)
+    return _ASKS.search(snake) is not None and not _TAKES_IN.match(snake)
 
 
 def asks_as_event(kind: str) -> bool:
@@ -181,7 +184,7 @@ def read_tool_question(
     lists = (args.get("questions"), read.first_of(args, _OPTIONS))
     # Whatever its name: a long-running tool that has something to choose from waits for a person.
     chooses = is_long_running and not _MAKES.search(snake) and any(isinstance(one, list) for one in lists)
-    may_ask = asks_as_event(name) or chooses
+    may_ask = (asks(name) and asks_as_event(name)) or chooses
     if not may_ask and asks(name):
         # Others of these names take a person's words in.
         may_ask = is_long_running or holds_choices(args) or _BEGINS_TO_ASK.search(snake) is not None
@@ -202,8 +205,13 @@ def read_open_question(name: str, result: Mapping[str, Any]) -> QuestionSet | No
     return read_questions(result)
 
 
-def has_answer(result: object) -> bool:
-    """Return whether the result of a tool that asks holds an answer: then nobody else is to give it."""
+def has_answer(result: object, depth: int = _MAX_WRAPPERS) -> bool:
+    """Return whether the result of a tool that asks holds an answer: then nobody else is to give it.
+
+    Args:
+        result: The result.
+        depth: How many more wrappers there may be around the answer.
+    """
     source = read.snake_keys(read.mapping(result))
     inner = (source.get(name) for name in ("result", "response", "output", "data"))
     answers = [value for key, value in source.items() if _ANSWERS.search(key)]
@@ -211,7 +219,7 @@ def has_answer(result: object) -> bool:
     is_listed = any(isinstance(one, list | dict) and one for one in answers)
     if is_listed or any(one is not None and not _NO_ANSWER.fullmatch(one) for one in words):
         return True
-    return any(has_answer(one) for one in inner if isinstance(one, dict | str) and read.mapping(one))
+    return depth > 0 and any(has_answer(one, depth - 1) for one in inner if read.mapping(one))
 
 
 def read_confirmations(requested: Mapping[str, Any]) -> QuestionSet | None:

@@ -38,13 +38,21 @@ _STATES = tuple(
     (re.compile(words, re.IGNORECASE), outcome)
     for words, outcome in (
         (_FAILED, Outcome.FAILED),
-        (
-            rf"{_PENDING}|process(?!ed)|generat(?!ed)|created|active|init|new$|wait|in.?flight",
-            Outcome.PENDING,
-        ),
+        (_PENDING, Outcome.PENDING),
         (_DONE, Outcome.DONE),
     )
 )
+_WORK_STATES = (
+    _STATES[0],
+    (
+        re.compile(
+            rf"{_PENDING}|process(?!ed)|generat(?!ed)|created|active|init|new$|wait|in.?flight", re.IGNORECASE
+        ),
+        Outcome.PENDING,
+    ),
+    _STATES[2],
+)
+"""Of a tool that makes something; a project of another may be "active" or "created" for good."""
 _PROSE = tuple(
     (re.compile(words, re.IGNORECASE), outcome)
     for words, outcome in (
@@ -118,7 +126,7 @@ def tells_state(result: object, depth: int = _MAX_WRAPPERS) -> bool:
 
 def _signs(source: Mapping[str, Any], *, has_prose: bool, depth: int) -> Iterable[Outcome]:
     states = [value for key, value in source.items() if _IS_STATE.search(key)]
-    yield from map(_of_state, states)
+    yield from (_of_state(one, has_prose=has_prose, depth=depth) for one in states)
     for key, value in source.items():
         is_refusal = _SAYS_WELL.search(key) and str(value).lower() == "false"
         if is_refusal or (_IS_ERROR.search(key) and _is_error(value)):
@@ -144,17 +152,18 @@ def _signs(source: Mapping[str, Any], *, has_prose: bool, depth: int) -> Iterabl
         yield Outcome.PENDING  # What is there could be shown.
 
 
-def _of_state(value: Any) -> Outcome:
+def _of_state(value: Any, *, has_prose: bool, depth: int) -> Outcome:
     if isinstance(value, bool):
         return Outcome.DONE if value else Outcome.FAILED
     if isinstance(value, dict):
-        return outcome_of(value, depth=1)
+        return outcome_of(value, has_prose=has_prose, depth=depth - 1) if depth else Outcome.DONE
     number = read.integer(value)
     if number is not None:
         is_failed = 400 <= number < 600
         return Outcome.FAILED if is_failed else Outcome.PENDING if number == 202 else Outcome.DONE
     word = read.text(value)
-    return Outcome.DONE if word is None else _by_words(_STATES, word, Outcome.UNKNOWN)
+    patterns = _WORK_STATES if has_prose else _STATES
+    return Outcome.DONE if word is None else _by_words(patterns, word, Outcome.UNKNOWN)
 
 
 def _of_one_word(text: str) -> Outcome:

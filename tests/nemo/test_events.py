@@ -1,6 +1,7 @@
 """Every shape of event that the service is known to send, and the ones it is not."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -533,6 +534,13 @@ def test_no_text_breaks_the_reader(data: str, name: str) -> None:
 def test_depth_does_not_break_the_reader() -> None:
     assert read_event('{"data":' * 5000 + "1" + "}" * 5000)
     assert read_event('{"data":' * 300 + "1" + "}" * 300)
+
+
+def test_a_types_length_does_not_hold_up_the_reader() -> None:
+    type_, began_s = "confirm" * 3_000, time.process_time()
+    assert read_event(json.dumps({"type": type_, "options": ["a"]}), type_) == (Unknown(type_[:40]),)
+    assert read_event("Hello", type_) == (Unknown(type_[:40]),)
+    assert time.process_time() - began_s < 1
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,7 @@ def test_a_confirmation_of_any_name_is_answered_with_yes_or_no() -> None:
         ({"answer": "Red"}, True),
         ({"result": {"selected": ["Red"]}}, True),
         ({"userResponse": "Red"}, True),
+        ({"data": {"result": {"output": {"answer": "Red"}}}}, True),
         ({"selected_option": "Red"}, True),
         ({"answer": "pending"}, False),
         ({"status": "pending", "answer_type": "single"}, False),
@@ -166,7 +167,24 @@ def test_questions_without_options_may_be_bare_texts() -> None:
     )
 
 
-@pytest.mark.parametrize("tool", ["mask_video", "ask_vision_model", "create_task", "wait_for_render"])
+def test_an_answer_of_any_depth_is_read() -> None:
+    result: dict[str, Any] = {"answer": "Red"}
+    for _ in range(3000):
+        result = {"result": result}
+    assert not has_answer(result)
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        "mask_video",
+        "ask_vision_model",
+        "create_task",
+        "wait_for_render",
+        "answer_question",
+        "add_quiz_question",
+    ],
+)
 def test_tools_with_other_names_ask_no_person(tool: str) -> None:
     assert read_tool_question(tool, {"question": "What is in the video?"}) is None
     assert read_tool_question(tool, {"prompt": "a cat"}, is_long_running=True) is None

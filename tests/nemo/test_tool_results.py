@@ -27,6 +27,7 @@ _RESULTS: dict[Outcome, list[object]] = {
         {"content": [{"type": "text", "text": '{"status": "not_started"}'}], "isError": False},
         {"success": True, "job_id": "3"},
         {"status": 202},
+        {"status": "created", "task_id": "t"},
         {"progress": 40, "task_id": "t"},
         [{"status": "failed"}, {"status": "pending"}],
     ],
@@ -58,3 +59,10 @@ def test_what_became_of_a_tool(result: object, outcome: Outcome) -> None:
 @pytest.mark.parametrize("result", ["The train is running late.", {"text": "It started with an error."}])
 def test_words_that_a_tool_has_read_say_nothing_about_it(result: object) -> None:
     assert outcome_of(result, has_prose=False) is Outcome.DONE
+
+
+def test_a_result_of_any_depth_is_read() -> None:
+    result: object = "pending"
+    for _ in range(3000):
+        result = {"status": result}
+    assert outcome_of(result) is Outcome.DONE

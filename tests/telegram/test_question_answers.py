@@ -200,13 +200,15 @@ async def test_somebody_elses_question_is_answered_in_words_by_admins_alone(
     assert await answer_to(received, asking) == (QuestionAnswer(words=("Cartoon",)) if is_admin else None)
 
 
+@pytest.mark.parametrize("is_suspended", [False, True])
 @pytest.mark.parametrize("is_typed", [False, True])
 @pytest.mark.parametrize(("place", "is_answered"), [(GROUP, True), (PRIVATE, False)])
 async def test_a_question_whose_topic_is_gone_is_answered_where_it_came(
-    received: Received, place: Json, is_typed: bool, is_answered: bool
+    received: Received, place: Json, is_typed: bool, is_answered: bool, is_suspended: bool
 ) -> None:
     asking = await ask(received, shown(GROUP["id"]), where=GROUP, topic_id=5)
-    assert await received.job_queue.questions.suspend(asking.job, asking.attempt)
+    if is_suspended:
+        assert await received.job_queue.questions.suspend(asking.job, asking.attempt)
     data = pack(AnswerQuestion(asking.job.id, "1.0", "1"))
     keyboard = {"inline_keyboard": [[{"text": "Cartoon", "callback_data": data}]]}
     bot = {"id": received.telegram.bot.id, "is_bot": True, "first_name": "Bot"}

@@ -96,6 +96,11 @@ class OpenQuestions:
 
     async def find_topic(self, chat: ChatKey, job_id: str) -> ChatKey | None:
         """Find the topic of a job with an open question. If the topic was deleted, the question was sent outside it."""
+        # A question can be answered while its job still runs: first where a job is before it is suspended.
+        async for name, _ in self._redis.zscan_iter(keys.STARTED_JOBS, f"*:{job_id}", count=1000):
+            topic = ChatKey.parse(name.removeprefix(keys.JOB).rpartition(":")[0].strip("{}"))
+            if topic.chat_id == chat.chat_id:
+                return topic
         async for member, _ in self._redis.zscan_iter(keys.OPEN_QUESTIONS, f"*/{job_id}", count=1000):
             topic, _ = parse_member(member)
             if topic.chat_id == chat.chat_id:

@@ -183,7 +183,12 @@ _STUCK_TOGETHER = (
 )
 _SOUND = re.compile("|".join(sorted(_SOUNDS - {"beat", "lyric", "melodie"})) + "|dubb|narrat|lyric")
 _LOOK = re.compile("understand|analy")
-_EDIT = re.compile("edit|trim|cut|track|draft|timeline|title|add|set|caption")
+_EDIT = re.compile("edit|trim|track|draft|timeline|title|add|caption|(?<![a-z])(?:set|cut)")
+
+
+def makes_nothing(tool: str) -> bool:
+    """Return whether a tool's verb says that it places, changes or looks at what there is."""
+    return _verb(read.in_snake_case(tool)) in _OTHER_VERBS
 
 
 def stage_of(tool: str) -> tuple[str, TimedStage]:

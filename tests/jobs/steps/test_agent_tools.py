@@ -23,6 +23,7 @@ _TOOLS = {
         generate_image generate_image_v2 kling_image generate_video_thumbnail generate_video_script video_to_text
         generate_transition generate_avatar generate_summary generate_download_link generate_report
         check_video_generation get_generated_videos estimate_video_generation_cost render_video create_clip
+        execute_task run_executor generate_asset generateMediaAssets shortcut
     """,
 }
 

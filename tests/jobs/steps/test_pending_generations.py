@@ -62,6 +62,8 @@ def test_a_video_is_announced_until_its_own_result_is_final(
         ([call("a", "dreamer"), result(PENDING, "a", "dreamer"), result(DONE, "a", "dreamer")], None),
         ([call("a", "dreamer"), result({"task_id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
         ([call("a", "dreamer"), result({"id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
+        ([call("a", "execute_task"), result(PENDING, "a", "execute_task")], AnnouncedKind.WORK),
+        ([call("a", "generate_asset"), result(PENDING, "a", "generate_asset")], AnnouncedKind.WORK),
         ([call("a", "check_task_status"), result(PENDING, "a", "check_task_status")], AnnouncedKind.WORK),
         *(
             ([call("a", name), result(value, "a", name)], None)
@@ -69,6 +71,13 @@ def test_a_video_is_announced_until_its_own_result_is_final(
                 ("create_project", {"project_id": "p1"}),
                 ("list_templates", {"results": [{"id": "t1"}, {"id": "t2"}]}),
                 ("get_account", {"status": "active"}),
+                ("get_status", {"status": "created"}),
+                ("create_project", {"id": "p1", "status": "active"}),
+                ("generate_script", {"status": "created", "script": "A cat walks."}),
+                ("init_canvas", {"status": "initialized"}),
+                ("select_music", {"id": "m1"}),
+                ("add_music", {"id": "m1"}),
+                ("upload_media", {"status": "processing"}),
                 ("todo_write", [{"status": "pending"}]),
                 ("write_plan", {"data": {"status": "in_progress"}}),
             )
