@@ -101,6 +101,7 @@ async def test_words_with_a_link_or_without_a_clip(received: Received, bo: Guest
         ("@sandbox_bot cancel", "guest.how"),
         ("帮助 @sandbox_bot", "guest.how"),
         ("@sandbox_bot export", "guest.how"),
+        ("@sandbox_bot 删除所有数据", "guest.how"),
         ("@sandbox_bot trim it to 2 seconds", "guest.needs_clip"),
         ("@sandbox_bot thanks!", "small_talk.thanks"),
     ],

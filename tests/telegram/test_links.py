@@ -14,7 +14,7 @@ PAGE = "https://example.com/about/cats"
     [
         pytest.param(STREAMED, "", (), True, "", id="alone"),
         pytest.param(f"{STREAMED} cut it", "", (), True, "cut it", id="with words"),
-        pytest.param(f"{FILE} {STREAMED}", STREAMED, (FILE,), False, "", id="with a file"),
+        pytest.param(f"{FILE} {STREAMED}", "", (FILE,), False, "", id="with a file"),
     ],
 )
 def test_a_link_to_a_streaming_site_refuses_a_request_that_has_nothing_else(

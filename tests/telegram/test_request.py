@@ -542,3 +542,17 @@ def test_a_link_that_cannot_be_fetched_is_left_out() -> None:
     request = read(message("https://www.youtube.com/watch?v=1"))
     assert request.is_refused
     assert [said.key for said in request.left_out] == ["link.streaming_site"]
+
+
+@pytest.mark.parametrize("before", ["", "👇 "])
+@pytest.mark.parametrize(
+    "link", ["https://t.me/channel/1", "https://youtu.be/abc", "https://shop.example.com/page", URL]
+)
+def test_a_link_alone_beside_a_file_asks_for_nothing(link: str, before: str) -> None:
+    request = read(message("", caption=before + link, photo=[{**VIDEO}]))
+    assert (request.prompt, len(request.part.files)) == ("", 1)
+
+
+def test_a_page_that_may_be_a_file_asks_for_nothing_behind_an_emoji() -> None:
+    request = read(message("👇 https://shop.example.com/page"))
+    assert (request.prompt, request.links) == ("", ("https://shop.example.com/page",))

@@ -50,6 +50,13 @@ def test_prompts_go_to_the_agent() -> None:
         ("privacy policy", "privacy"),
         ("please delete my data", "forget"),
         ("删除我的数据", "forget"),
+        ("delete all data", "forget"),
+        ("erase everything about me", "forget"),
+        ("注销账号", "forget"),
+        ("注销登录", "logout"),
+        ("delete everything", None),  # of the timeline, perhaps
+        ("remove all info from the video", None),
+        ("remove account", None),
         ("log in", "login"),
         ("登錄", "login"),
         ("sign out", "logout"),

@@ -24,7 +24,7 @@ from bot.telegram.sending.group_admins import private_chat_url
 from bot.telegram.sending.keyboards import keyboard
 from bot.telegram.sending.message_fields import html_text
 from bot.words import Words
-from bot.words.phrases import PhraseAction, action_for, small_talk
+from bot.words.phrases import PhraseAction, action_for, command_for, small_talk
 
 
 class _PressAsGuest(CallbackQueryHandler[Context, None]):
@@ -165,4 +165,5 @@ class GuestModeHandlers(HandlerFamily):
 def _is_for_private_chat(prompt: str, *, has_file: bool) -> bool:
     """Return whether words such as "cancel" or "help" ask for no edit: the agent would charge for them."""
     phrase = action_for(prompt)
-    return phrase is not None and not (has_file and phrase is PhraseAction.EXPORT)
+    is_command = phrase is not None or command_for(prompt) is not None
+    return is_command and not (has_file and phrase is PhraseAction.EXPORT)

@@ -28,6 +28,7 @@ from bot.telegram.reading.commands import (
     without_mention,
 )
 from bot.words import bounded
+from bot.words.phrases import says_nothing
 
 _HARMLESS = (
     RefusalReason.STREAMING_SITE,
@@ -61,11 +62,13 @@ def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
     """
     found = find_links(text)
     has_media = has_file or bool(found.media)
+    has_links = bool(found.media or found.pages or found.refused)
+    # Links and nothing else ask for nothing.
+    rest = "" if has_links and says_nothing(found.words) else found.rest
     if not found.refused:
         if has_media or not found.pages:
-            return RequestLinks(found.rest if found.media else text, found.media)
-        # A link and nothing else asks for nothing.
-        return RequestLinks(text if found.words.strip() else "", found.pages)
+            return RequestLinks(rest if has_links else text, found.media)
+        return RequestLinks(rest and text, found.pages)
     first = found.refused[0]
     forbidden = next((one for one in found.refused if one.reason not in _HARMLESS), None)
     if forbidden is not None:
@@ -73,10 +76,10 @@ def read_links(text: str, *, has_file: bool = False) -> RequestLinks:
         params: dict[str, Param] = {"most": MAX_LINKS, "link": bounded(forbidden.url, _SHOWN_LINK_CHARS)}
         return RequestLinks("", (), LocalizedMessage(f"link.{forbidden.reason}", params), is_refused=True)
     if has_media:
-        return RequestLinks(found.rest, found.media, LocalizedMessage("link.left_out", {"site": first.site}))
+        return RequestLinks(rest, found.media, LocalizedMessage("link.left_out", {"site": first.site}))
     warning = LocalizedMessage(f"link.{first.reason}", {"site": first.site})
     # What the words mean is not there, and the project's current clip may be another one.
-    return RequestLinks("", (), warning, is_refused=True, offered=found.words.strip())
+    return RequestLinks("", (), warning, is_refused=True, offered=rest and found.words.strip())
 
 
 def answer_in(text: str) -> str:
