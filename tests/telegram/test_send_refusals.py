@@ -75,7 +75,7 @@ def test_the_reason_of_a_refusal(error: TelegramError, refusal: SendRefusal) -> 
     assert send_refusal_of(error) is refusal
 
 
-LINK = InlineKeyboardButton("Open", url="http://localhost/x")
+LINK = InlineKeyboardButton("Open", url="http://localhost/x?a&b")
 ACTION = InlineKeyboardButton("Export", callback_data="e")
 FIELDS = MessageFields(
     text='<b>At last</b>: <a href="https://x.example/1?a&amp;b">nemovideo.mp4</a>',
@@ -97,13 +97,17 @@ def test_each_refusal_leaves_something_out_until_nothing_of_it_is_left(refusal: 
     assert without(refusal, rest) == rest
 
 
+ADDRESS = "Open: http://localhost/x?a&amp;b"
 PLAIN = "At last: nemovideo.mp4: https://x.example/1?a&b"
 
 
 @pytest.mark.parametrize(
     ("message", "changed"),
     [
-        ("BUTTON_URL_INVALID", {"reply_markup": InlineKeyboardMarkup([[ACTION]])}),
+        (
+            "BUTTON_URL_INVALID",
+            {"reply_markup": InlineKeyboardMarkup([[ACTION]]), "text": f"{FIELDS.text}\n\n{ADDRESS}"},
+        ),
         ("Message thread not found", {"message_thread_id": None, "reply_parameters": None}),
         ("Message to be replied not found", {"reply_parameters": None}),
         (
@@ -165,7 +169,14 @@ async def test_against_an_unknown_refusal_the_plainest_form_is_tried_once() -> N
         await send_in_best_form(send, FIELDS, plain_in_the_end=True)
     assert len(sent) == 2
     plain = sent[1]
-    assert (plain["text"], plain["message_thread_id"], plain.get("reply_markup")) == (PLAIN, 5, None)
+    assert (plain["message_thread_id"], plain.get("reply_markup")) == (5, None)
+    assert plain["text"] == f"{PLAIN}\n\nOpen: http://localhost/x?a&b"
+
+
+def test_an_address_that_the_text_holds_is_not_added_to_it() -> None:
+    button = InlineKeyboardButton("Download", url="https://x.example/1?a&b")
+    fields = without(SendRefusal.BUTTON, replace(FIELDS, reply_markup=InlineKeyboardMarkup([[button]])))
+    assert (fields.text, fields.reply_markup) == (FIELDS.text, None)
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,9 @@ def without(refusal: SendRefusal, fields: MessageFields) -> MessageFields:
     match refusal:
         case SendRefusal.BUTTON:  # At first those with a link.
             others = _without_links(fields.reply_markup)
-            return replace(fields, reply_markup=None if others == fields.reply_markup else others)
+            if others == fields.reply_markup:
+                return replace(fields, reply_markup=None)
+            return replace(fields, reply_markup=others, text=_with_addresses(fields))
         case SendRefusal.THREAD:  # A reply goes to the topic of its message.
             return replace(fields, message_thread_id=None, reply_parameters=None)
         case SendRefusal.REPLY:
@@ -194,3 +196,16 @@ def _without_links(markup: InlineKeyboardMarkup | None) -> InlineKeyboardMarkup 
     rows = [[button for button in row if not button.url] for row in markup.inline_keyboard] if markup else []
     rows = [row for row in rows if row]
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def _with_addresses(fields: MessageFields) -> str | None:
+    """Return a text with the addresses of its buttons, which may be all that the message is for."""
+    markup, text = fields.reply_markup, fields.text
+    if text is None or markup is None:
+        return text
+    escape = html.escape if fields.parse_mode == ParseMode.HTML else str
+    linked = {one.url: one.text for row in markup.inline_keyboard for one in row if one.url}
+    lines = [
+        escape(f"{label}: {address}") for address, label in linked.items() if escape(address) not in text
+    ]
+    return "\n\n".join((text, "\n".join(lines))) if lines else text
