@@ -36,8 +36,11 @@ _ASKS = re.compile(
 _BEGINS_TO_ASK = re.compile(
     r"(?:^|[^a-z_])(?:ask|request|get|await|wait|prompt|consult|confirm|check|verify|choose|select|pick)_"
 )
-_TAKES_IN = re.compile(r"(?:answer|add|insert)_")
-"""Begins the names of tools that take a question in."""
+_WAITS_FOR_NOBODY = re.compile(
+    r"(?:.*(?:__|\.))?(?:(?:answer|add|insert|list|search|find)_"
+    r"|(?:suggest|recommend|relat|follow_?up|next|sample|example|generat)[a-z]*_(?:\w+_)?questions$)"
+)
+"""Begins the names of tools that take a question in, or offer questions that a person may ask."""
 _CONFIRMS = re.compile(r"confirm|approv|permission|consent")
 _MAKES = re.compile(r"generat|creat|render|make|edit|export|upload|video|music|audio|image")
 """Tools whose options are settings."""
@@ -150,12 +153,12 @@ class QuestionSet:
 def asks(name: str) -> bool:
     """Return whether a tool may be a question, by its name."""
     snake = read.in_snake_case(name)
-    return _ASKS.search(snake) is not None and not _TAKES_IN.match(snake)
+    return _ASKS.search(snake) is not None and not _WAITS_FOR_NOBODY.match(snake)
 
 
 def asks_as_event(kind: str) -> bool:
     """Return whether an event may be a question, by its type; one of another name may be the person's own words."""
-    return _ASKS_AS_EVENT.search(read.in_snake_case(kind)) is not None
+    return asks(kind) and _ASKS_AS_EVENT.search(read.in_snake_case(kind)) is not None
 
 
 def holds_choices(source: Mapping[str, Any]) -> bool:
@@ -184,7 +187,7 @@ def read_tool_question(
     lists = (args.get("questions"), read.first_of(args, _OPTIONS))
     # Whatever its name: a long-running tool that has something to choose from waits for a person.
     chooses = is_long_running and not _MAKES.search(snake) and any(isinstance(one, list) for one in lists)
-    may_ask = (asks(name) and asks_as_event(name)) or chooses
+    may_ask = asks_as_event(name) or chooses
     if not may_ask and asks(name):
         # Others of these names take a person's words in.
         may_ask = is_long_running or holds_choices(args) or _BEGINS_TO_ASK.search(snake) is not None

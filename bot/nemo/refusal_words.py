@@ -58,7 +58,7 @@ PLAN = re.compile(
     r"|membership|套餐|升级|会员|订阅|付费|专业版|免费版|开通VIP",
     re.IGNORECASE,
 )
-_PAID = r"(?:paid|pro|premium|plus|higher|business|standard|creator|vip)"
+_PAID = r"(?:paid|pro|premium|plus|higher(?! (?:bitrate|resolution|quality|version))|business|standard|creator|vip)"
 _OF_ACCOUNT = r"(?:plan|tier|subscription|membership|account|members?|users?)"
 NEEDS_PLAN = re.compile(
     rf"upgrade (?:your {_OF_ACCOUNT}|to (?:\w+ ){{0,2}}(?:{_PAID}|{_OF_ACCOUNT}))\b|\bplan upgrade\b"

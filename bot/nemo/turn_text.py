@@ -23,11 +23,12 @@ _SORRY = (
     r"|looks|like|appears|inconvenience|trouble|note|please|just|i['’]?m|i(?= (?:am|apologi[sz]e)\b)|am)*+"
 )
 _NO_REPORT = (
-    r"(?:(?!\b(?:so|and|but|instead),? (?:I|we)\b"
+    r"(?:(?!\b(?:so|and|but|instead),? (?:I|we)\b|\b(?:missing|skipped|left out|instead)\b"
+    r"|(?:\bnot|n['’]t) (?:be |been )?(?:add|appl|includ|plac)"
     r"|[.!]\s+(?:I|we)(?:['’]ve|\s+have)?\s+(?!apologi|am\b|was\b|could|can|recommend|suggest|encounter)\w).){0,300}\Z"
 )
 """The rest of an apology: what was done about the issue is worth reading."""
-_NO_REPORT_ZH = r"(?=\Z|[\s，,。.!！;；])(?:(?!所以|因此|于是|已|并).){0,150}\Z"
+_NO_REPORT_ZH = r"(?=\Z|[\s，,。.!！;；])(?:(?!所以|因此|于是|已|并|没有|没能|缺).){0,150}\Z"
 _APOLOGY = re.compile(
     rf"(?:^|(?<=[.!?。！？…)\n])|,(?= (?:but|though|however)\b)|(?<=\w)(?=\s+I(?:['’]ve)?\s+encountered)){_SORRY}"
     r"\b(?:I|we)(?:['’]ve|\s+have|\s+seem\s+to\s+have|\s+also)?\s+"

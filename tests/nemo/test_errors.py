@@ -366,6 +366,7 @@ def test_what_an_error_within_a_stream_says_of_the_plan(said: str, error: type[S
         ("生成会员海报失败", False),
         ("VipsJpeg: premature end of JPEG image", False),
         ("failed to upgrade connection to websocket", False),
+        ("Encoder had to upgrade to a higher bitrate", False),
         ("Execution plan could not be built", False),
         ("failed to subscribe to progress", False),
         ("font not included", False),

@@ -1,7 +1,9 @@
+import json
 from typing import Any
 
 import pytest
 
+from bot.nemo.events import Unknown, read_event
 from bot.nemo.questions import (
     MAX_QUESTIONS,
     Question,
@@ -188,6 +190,17 @@ def test_an_answer_of_any_depth_is_read() -> None:
 def test_tools_with_other_names_ask_no_person(tool: str) -> None:
     assert read_tool_question(tool, {"question": "What is in the video?"}) is None
     assert read_tool_question(tool, {"prompt": "a cat"}, is_long_running=True) is None
+
+
+@pytest.mark.parametrize("kind", ["suggested_questions", "follow_up_questions", "mcp__faq__search_questions"])
+def test_suggestions_for_a_person_ask_nothing(kind: str) -> None:
+    questions = ["Shall I add music?", "Shall I add a title?"]
+    assert read_tool_question(kind, {"questions": questions}) is None
+    assert read_event(json.dumps({"type": kind, "questions": questions})) == (Unknown(kind),)
+
+
+def test_a_question_that_follows_up_is_asked() -> None:
+    assert read_tool_question("ask_follow_up_questions", {"questions": ["Which clip?"]}) is not None
 
 
 def test_a_confirmation_told_twice_is_one() -> None:

@@ -119,6 +119,9 @@ def test_each_text_once(events: list[Event], text: str) -> None:
                 "Done! I ran into a temporary problem with the first song. I replaced it with Lo-fi.",
                 "我已剪掉开头，出现短暂的异常画面也删掉了。",
                 "字幕已加好，音乐遇到临时问题，已换成舒缓的。",
+                "I added music. However, I encountered a temporary issue with the title. It was not added.",
+                "I added music, but I hit a temporary problem with the title, so it is missing.",
+                "视频已剪好。抱歉，我遇到了临时问题，字幕没有加上。",
             )
         ),
         ([whole("I added the words “We hit a glitch”.")], "I added the words “We hit a glitch”."),

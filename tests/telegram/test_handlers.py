@@ -312,6 +312,32 @@ async def test_a_message_that_says_nothing_costs_nothing(received: Received, sai
     assert (await received.job_queue.gathered(stored)).job.prompt == ""
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("@sandbox_bot delete all my data", "forget"),
+        ("@sandbox_bot 退出登录", JobKind.LOGOUT),
+        ("/edit delete all my data", "forget"),
+        ("/edit@sandbox_bot credits", JobKind.CREDITS),
+        ("/edit export", JobKind.EXPORT),
+        ("/edit取消", "job.nothing_to_cancel"),
+        ("/new cancel", JobKind.NEW),
+    ],
+)
+async def test_what_the_bot_does_itself_is_understood_behind_a_mention_and_behind_edit(
+    received: Received, said: str, kind: str
+) -> None:
+    (job,) = await received(message(said, GROUP, entities=[], **{"from": ANN}))
+    done = said_key(job) if job.kind is JobKind.MESSAGE else job.kind
+    assert done.startswith(kind)
+
+
+@pytest.mark.parametrize("said", ["credits", "help", "取消", "delete all my data", "/edit status"])
+async def test_words_for_the_bot_beside_a_file_are_none_for_the_agent(received: Received, said: str) -> None:
+    (job,) = await received(message("", PRIVATE, video=VIDEO, caption=said, **{"from": ANN}))
+    assert (job.kind, (await received.job_queue.gathered(job)).job.prompt) == (JobKind.EDIT, "")
+
+
 @pytest.mark.parametrize("said", ["here it is", "给你", "ok", "2"])
 async def test_a_caption_that_only_hands_the_file_over_asks_for_nothing(
     received: Received, said: str

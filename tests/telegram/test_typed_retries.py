@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.chats.chats import ChatFields
 from bot.jobs.model import Job, JobKind, QueueName, retry_job_id
 from bot.telegram.sending.sent_messages import RETRIABLE, SentMessageLog
 from tests.telegram.test_handlers import (
@@ -53,6 +54,15 @@ async def test_behind_a_failure_that_left_only_the_export_it_exports(received: R
     await SentMessageLog(received.redis).record(PRIVATE["id"], 10, failed.chat, 8, RETRIABLE)
     (job,) = await received(message("try again", PRIVATE, message_id=11, **{"from": ANN}))
     assert job.kind is JobKind.EXPORT
+
+
+@pytest.mark.parametrize("text", ["yes", "好的"])
+async def test_a_bare_answer_to_the_offer_is_sent_to_its_button(received: Received, text: str) -> None:
+    failed = await fail(received)
+    spoken = ChatFields(session_id="s", answer_job_id="answered", answer_session_id="s")
+    await received.chats.update(failed.chat, spoken)
+    (job,) = await received(message(text, PRIVATE, message_id=10, **{"from": ANN}))
+    assert said_key(job) == "confirm.press"
 
 
 async def test_with_more_words_it_is_a_request(received: Received) -> None:

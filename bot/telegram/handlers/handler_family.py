@@ -28,7 +28,8 @@ from bot.telegram.handlers.button_presses import (
 )
 from bot.telegram.handlers.job_submitter import JobSubmitter
 from bot.telegram.handlers.permissions import Permissions, is_channel, requester_id_behind
-from bot.telegram.reading.commands import Command, find_command
+from bot.telegram.reading.addressing import is_reply
+from bot.telegram.reading.commands import EDIT, Command, find_command, mentions, without_mention
 from bot.telegram.reading.file_refusals import FileRefusals
 from bot.telegram.receiving.application import AnyApplication, Context
 from bot.telegram.sending.guest_messages import GuestMessages
@@ -68,10 +69,23 @@ def text_command(update: Update) -> Command | None:
         return None
     username = message.get_bot().username
     command = find_command(message.text, username)
-    if command is None and message.chat.type == ChatType.PRIVATE and message.forward_origin is None:
-        name = command_for(message.text)
-        return None if name is None else Command(name, f"/{name}", "", "")
+    if command is not None and command.name != EDIT:
+        return command if command.is_for(username) else None
+    name = None
+    if command is not None:
+        name = command_for(command.words)  # In groups people write /edit before everything.
+    elif message.forward_origin is None and _calls_bot(message):
+        name = command_for(without_mention(message.text, username))
+    if name is not None:
+        command = Command(name, f"/{name}", "" if command is None else command.bot, "")
     return command if command is not None and command.is_for(username) else None
+
+
+def _calls_bot(message: Message) -> bool:
+    """Return whether a text without a command is for the bot."""
+    bot, replied = message.get_bot(), message.reply_to_message
+    answers = replied is not None and is_reply(message) and replied.from_user == bot.bot
+    return message.chat.type == ChatType.PRIVATE or answers or mentions(message.text or "", bot.username)
 
 
 MAX_NAME_CHARS = 40  # of the person who pressed a button

@@ -53,6 +53,7 @@ from bot.words.phrases import (
     SmallTalk,
     action_for,
     asks_to_retry,
+    command_for,
     hands_over,
     is_bare_answer,
     requested_output,
@@ -110,6 +111,9 @@ class RequestHandlers(HandlerFamily):
         request = await self._submitter.read(message_of(update), context.bot.bot)
         if not request.prompt and not request.links and not request.attachments and not request.left_out:
             return await self._submitter.reply(update, LocalizedMessage("edit.how"))
+        words = "" if request.command is None else request.command.words
+        if not request.part.files and request.is_addressed and (phrase := action_for(words)) is not None:
+            return await self._phrase(update, context, phrase, words)
         return await self._request(update, context, request)
 
     async def _new(self, update: Update, context: Context) -> None:
@@ -252,7 +256,8 @@ class RequestHandlers(HandlerFamily):
             )
             await self._submitter.submit(update, JobKind.MESSAGE, line)
             return None
-        if talk is not None or _asks_nothing(request) or await self._only_hands_over(message, request):
+        asks_nothing = talk is not None or _asks_nothing(request) or _is_for_bot(request)
+        if asks_nothing or await self._only_hands_over(message, request):
             request = replace(request, prompt="")  # A heart under a clip asks for nothing.
         card = await self._submitter.card(update, message)
         part = self._services.refusals.checked(request.part, card)
@@ -323,6 +328,11 @@ class RequestHandlers(HandlerFamily):
             return "confirm.press"
         if not is_bare_answer(request.prompt):
             return None  # A format that nobody asked for is a request.
+        if (
+            replied is None
+            and await self._submitter.sent.retriable_before(key, where, message.message_id) is not None
+        ):
+            return None if await self._agent_asks(message) else "confirm.press"
         chat = await self._chats.get(key)
         has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id
         is_for_agent = bool(request.context) or (has_spoken and before is None)
@@ -419,7 +429,7 @@ def _only_begins(request: Request) -> bool:
     words = "" if request.command is None else request.command.words
     if not words or request.part.files or request.links or request.left_out:
         return not words
-    begins = PhraseAction.NEW in (action_for(words), action_for(f"new {words}"))
+    begins = action_for(words) is not None or action_for(f"new {words}") is PhraseAction.NEW
     return begins or is_bare_answer(words) or says_nothing(words) or small_talk(words) is not None
 
 
@@ -427,6 +437,14 @@ def _asks_nothing(request: Request) -> bool:
     """Return whether words say nothing; an emoji that was not taken for small talk answers what the agent asked."""
     answers = not request.is_edit and small_talk(request.prompt) is not None
     return says_nothing(request.prompt) and not (request.context or answers)
+
+
+def _is_for_bot(request: Request) -> bool:
+    """Return whether words beside a file, such as "credits", are none for the agent; it may know what to export."""
+    if not (request.part.files or request.links):
+        return False
+    action = action_for(request.prompt)
+    return command_for(request.prompt) is not None or action not in (None, PhraseAction.EXPORT)
 
 
 def _smaller(given: RequestPart, checked: RequestPart) -> tuple[LocalizedMessage, ...]:
