@@ -378,6 +378,9 @@ class KeepChat(ButtonAction, name="keep_chat"):
 CONFIRMING: Final = (KeepProject, KeepChat, DropRequest, ChooseGeneration, GoOn)
 """Actions of the buttons under what the bot wants decided; words decide none of it."""
 
+OFFERED: Final = (RunEdited, RunSaved, RunCaption)
+"""Actions that run a request which the bot has; "yes" doesn't say it again."""
+
 
 def pack(action: ButtonAction) -> str:
     """Return the callback data of a button.

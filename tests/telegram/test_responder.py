@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import Export, Retry
+from bot.jobs.buttons import ButtonAction, Export, Retry, RunEdited, RunSaved
 from bot.jobs.checkpoints import Gathered
 from bot.jobs.messages import (
     AgentMessage,
@@ -51,6 +51,14 @@ async def test_it_is_known_that_a_message_offers_another_try(telegram: Telegram)
     ada, messages = await said(telegram, AgentMessage("The connection broke.", RETRY))
     here, number = ChatKey(ada.chat.id), messages[-1].id + 1
     assert await telegram.sent.retriable_before(here, ada.chat.id, number) == "0123456789abcdef"
+
+
+@pytest.mark.parametrize("action", [RunEdited("0123456789abcdef"), RunSaved("0123456789abcdef")])
+async def test_it_is_known_that_a_message_offers_a_request(telegram: Telegram, action: ButtonAction) -> None:
+    ada, messages = await said(
+        telegram, LocalizedMessage("edited.done", buttons=(Button("button.run_edited", action),))
+    )
+    assert await telegram.sent.is_offered_before(ChatKey(ada.chat.id), ada.chat.id, messages[-1].id + 1)
 
 
 @pytest.mark.parametrize(

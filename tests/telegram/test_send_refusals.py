@@ -5,6 +5,7 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, ReplyParameters
 from telegram.error import BadRequest, Forbidden, NetworkError, TelegramError
 
+from bot.jobs.buttons import AnswerQuestion, Export, pack
 from bot.telegram.sending.message_fields import MessageFields
 from bot.telegram.sending.send_refusals import (
     SHORT_CHARS,
@@ -108,7 +109,14 @@ PLAIN = "At last: nemovideo.mp4: https://x.example/1?a&b"
             "BUTTON_URL_INVALID",
             {"reply_markup": InlineKeyboardMarkup([[ACTION]]), "text": f"{FIELDS.text}\n\n{ADDRESS}"},
         ),
-        ("Message thread not found", {"message_thread_id": None, "reply_parameters": None}),
+        (
+            "Message thread not found",
+            {
+                "message_thread_id": None,
+                "reply_parameters": None,
+                "reply_markup": InlineKeyboardMarkup([[LINK], [LINK]]),
+            },
+        ),
         ("Message to be replied not found", {"reply_parameters": None}),
         (
             "Can't parse entities",
@@ -171,6 +179,16 @@ async def test_against_an_unknown_refusal_the_plainest_form_is_tried_once() -> N
     plain = sent[1]
     assert (plain["message_thread_id"], plain.get("reply_markup")) == (5, None)
     assert plain["text"] == f"{PLAIN}\n\nOpen: http://localhost/x?a&b"
+
+
+def test_outside_of_its_topic_a_message_keeps_the_buttons_that_do_not_act_on_the_chat_s_project() -> None:
+    answer = InlineKeyboardButton("Cartoon", callback_data=pack(AnswerQuestion("a1", "1.0", "1")))
+    act = InlineKeyboardButton("Export", callback_data=pack(Export()))
+    fields = replace(FIELDS, reply_markup=InlineKeyboardMarkup([[LINK, act], [answer]]))
+    outside = without(SendRefusal.THREAD, fields)
+    assert outside.reply_markup == InlineKeyboardMarkup([[LINK], [answer]])
+    in_group = without(SendRefusal.THREAD, replace(fields, message_thread_id=None))
+    assert in_group.reply_markup == fields.reply_markup
 
 
 def test_an_address_that_the_text_holds_is_not_added_to_it() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bot.chats.chats import ChatFields
 from bot.jobs.model import Job, JobKind, QueueName, retry_job_id
-from bot.telegram.sending.sent_messages import RETRIABLE, SentMessageLog
+from bot.telegram.sending.sent_messages import OFFER, RETRIABLE, SentMessageLog
 from tests.telegram.test_handlers import (
     ANN,
     GROUP,
@@ -56,13 +56,19 @@ async def test_behind_a_failure_that_left_only_the_export_it_exports(received: R
     assert job.kind is JobKind.EXPORT
 
 
-@pytest.mark.parametrize("text", ["yes", "好的"])
-async def test_a_bare_answer_to_the_offer_is_sent_to_its_button(received: Received, text: str) -> None:
+@pytest.mark.parametrize("content", [f"{RETRIABLE}0123456789abcdef", OFFER])
+@pytest.mark.parametrize("text", ["yes", "好的", "done"])
+async def test_a_bare_answer_to_an_offer_is_sent_to_its_button(
+    received: Received, text: str, content: str
+) -> None:
     failed = await fail(received)
+    await SentMessageLog(received.redis).record(PRIVATE["id"], FAILED_ID, failed.chat, 8, content)
     spoken = ChatFields(session_id="s", answer_job_id="answered", answer_session_id="s")
     await received.chats.update(failed.chat, spoken)
     (job,) = await received(message(text, PRIVATE, message_id=10, **{"from": ANN}))
     assert said_key(job) == "confirm.press"
+    (job,) = await received(message("9:16", PRIVATE, message_id=11, **{"from": ANN}))
+    assert job.kind is JobKind.EDIT
 
 
 async def test_with_more_words_it_is_a_request(received: Received) -> None:

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Sequence
 
 from bot.chats.chats import Chat, ChatFields
-from bot.chats.key import ChatKey
 from bot.jobs.buttons import Export, KeepExtras, RemoveExtra, Retry, RunOffer, RunScreenButton
 from bot.jobs.buttons import ShowCredits as ShowCreditsButton
 from bot.jobs.checkpoints import FILES, LINKS, AgentAnswered, Checkpoint, PendingAnswer, Turn, Uploaded
@@ -132,7 +131,7 @@ async def _whole_answer(
     if answered.has_changed and chat.auto_export and chat.lacks_export(attempt.clock.now()):
         lines = (*lines, LocalizedMessage("answer.no_export_in_plan"))
         buttons = (*buttons, *await top_up_buttons(projects, chat, "button.upgrade"))
-    answer = _answer(said, lines, answered, after, buttons, attempt.job.chat)
+    answer = _answer(said, lines, answered, after, buttons, attempt.job)
     offers, offer_buttons = _offers(attempt.job, said, after, extras)
     if answer is not None:
         pressed = attempt.job.payload_as(EditPayload).pressed
@@ -167,7 +166,7 @@ def _answer(
     answered: AgentAnswered,
     after: Draft | None,
     buttons: tuple[Button, ...],
-    chat: ChatKey,
+    job: Job,
 ) -> TextMessage | None:
     if said.text.strip():
         return AgentMessage(said.text, buttons, lines)
@@ -181,9 +180,11 @@ def _answer(
         return LocalizedMessage("answer.offer_buttons", buttons=buttons)
     if answered.failed or said.actions or answered.files:
         return None  # What follows is the answer, or files that were sent.
+    if job.payload_as(EditPayload).version is not None:
+        return LocalizedMessage("answer.not_restored")
     if after is not None and after.is_ready:
         return LocalizedMessage("answer.no_change")
-    return LocalizedMessage("answer.empty", {"begin": how_to_begin(chat)})
+    return LocalizedMessage("answer.empty", {"begin": how_to_begin(job.chat)})
 
 
 def _screen_buttons(job_id: str, said: CleanedAnswer) -> tuple[Button, ...]:

@@ -87,7 +87,7 @@ _WORDS = frozenset(
 )
 _PARTS = frozenset(
     {"transition", "effect", "filter", "overlay", "draft", "timeline", "track", "template", "edit"}
-    | {"link", "url", "download", "preview", "metadata", "export"}
+    | {"link", "url", "download", "preview", "metadata", "export", "project", "session"}
 )
 _NO_VIDEOS = _SOUNDS | _PICTURES | _WORDS | _PARTS
 _GENERATES = frozenset(
@@ -103,7 +103,7 @@ _GENERATES = frozenset(
         "synth",
     }
 )
-_MAKES = _GENERATES | {"create", "creation", "make", "maker", "produce", "convert"}
+_MAKES = _GENERATES | {"create", "creation", "make", "maker", "produce"}
 _OTHER_VERBS = frozenset(
     {
         *(

@@ -22,9 +22,9 @@ _ASKS_AFTER_OTHERS = re.compile(
     "draft|project|timeline|track|render|export|upload|credit|account|music|song|audio|voice|image|cover"
 )
 _INFORMS = re.compile(
-    r"(?:^|__)(?:recall|transfer|todo)_|(?:^|_)(?:search|todos?|plan|notes?|memory|memories)$"
+    r"(?:^|__)(?:recall|transfer|todo)_|(?:^|_)(?:search|todos?|plan|notes?|memory|memories|project|session|canvas)$"
 )
-"""Tools that look something up or write something down: what is pending there is nothing that comes."""
+"""Tools that look something up, write it down or set it up: what is pending there is nothing that comes."""
 _IS_ID = re.compile(r"^(?:(?:task|job|generation|gen|request|operation|prediction|video)_)?ids?$")
 _ID_DEPTH = 4
 

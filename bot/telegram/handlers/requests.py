@@ -328,10 +328,7 @@ class RequestHandlers(HandlerFamily):
             return "confirm.press"
         if not is_bare_answer(request.prompt):
             return None  # A format that nobody asked for is a request.
-        if (
-            replied is None
-            and await self._submitter.sent.retriable_before(key, where, message.message_id) is not None
-        ):
+        if replied is None and await self._submitter.sent.is_offered_before(key, where, message.message_id):
             return None if await self._agent_asks(message) else "confirm.press"
         chat = await self._chats.get(key)
         has_spoken = chat.answer_job_id is not None and chat.answer_session_id == chat.session_id

@@ -16,7 +16,7 @@ from telegram.constants import MessageLimit, ParseMode
 from telegram.error import BadRequest, TelegramError
 
 from bot.chats.key import ChatKey
-from bot.jobs.buttons import CONFIRMING, Export, Retry
+from bot.jobs.buttons import CONFIRMING, OFFERED, Export, Retry
 from bot.jobs.checkpoints import Checkpoints, MessageSend, PromptSent, SentMessage
 from bot.jobs.messages import (
     AgentMessage,
@@ -50,7 +50,7 @@ from bot.telegram.sending.result_album import send_album
 from bot.telegram.sending.result_files import discard_results, result_path
 from bot.telegram.sending.send_once import Call, JobSender
 from bot.telegram.sending.send_refusals import SendRefusal, send_refusal_of
-from bot.telegram.sending.sent_messages import CONFIRMATION, RETRIABLE
+from bot.telegram.sending.sent_messages import CONFIRMATION, OFFER, RETRIABLE
 
 if TYPE_CHECKING:
     from bot.telegram.sending.responders import TelegramResponders
@@ -214,10 +214,8 @@ class TelegramResponder:
                 is_reply=is_reply,
                 plain_in_the_end=True,
             )
-            if (content := _retriable(message, buttons)) is not None:
+            if (content := _content_of(message, buttons)) is not None:
                 await self._sender.record(sent, content)
-            elif any(isinstance(one.action, CONFIRMING) for one in buttons):
-                await self._sender.record(sent, CONFIRMATION)
 
     async def send_file(
         self, idempotency_key: str, name: str, content_type: str, content: bytes, send_as: str = ""
@@ -383,12 +381,16 @@ class TelegramResponder:
         return sent
 
 
-def _retriable(message: OutgoingMessage, buttons: Sequence[Button]) -> str | None:
-    """Return what is recorded of a message that offers to try again what failed; ``None`` of any other."""
+def _content_of(message: OutgoingMessage, buttons: Sequence[Button]) -> str | None:
+    """Return what is recorded of a message whose buttons words may mean; ``None`` of any other."""
     actions = [button.action for button in buttons]
     retry = next((action for action in actions if isinstance(action, Retry)), None)
     if retry is not None:
         return f"{RETRIABLE}{retry.job_id}"
+    if any(isinstance(action, CONFIRMING) for action in actions):
+        return CONFIRMATION
+    if any(isinstance(action, OFFERED) for action in actions):
+        return OFFER
     lines: tuple[LocalizedMessage, ...] = ()
     match message:
         case LocalizedMessage():

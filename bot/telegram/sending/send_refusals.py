@@ -12,10 +12,11 @@ from functools import reduce
 from typing import TypeVar
 
 import structlog
-from telegram import InlineKeyboardMarkup
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, NetworkError, TelegramError
 
+from bot.jobs.buttons import AnswerQuestion, ButtonAction, unpack
 from bot.telegram.sending.message_fields import MessageFields
 
 log = structlog.get_logger(__name__)
@@ -127,6 +128,8 @@ def without(refusal: SendRefusal, fields: MessageFields) -> MessageFields:
                 return replace(fields, reply_markup=None)
             return replace(fields, reply_markup=others, text=_with_addresses(fields))
         case SendRefusal.THREAD:  # A reply goes to the topic of its message.
+            if fields.message_thread_id is not None:
+                fields = replace(fields, reply_markup=_usable_anywhere(fields.reply_markup))
             return replace(fields, message_thread_id=None, reply_parameters=None)
         case SendRefusal.REPLY:
             return replace(fields, reply_parameters=None)
@@ -193,7 +196,22 @@ def _cut(text: str) -> str:
 
 
 def _without_links(markup: InlineKeyboardMarkup | None) -> InlineKeyboardMarkup | None:
-    rows = [[button for button in row if not button.url] for row in markup.inline_keyboard] if markup else []
+    return _filtered(markup, lambda button: not button.url)
+
+
+def _usable_anywhere(markup: InlineKeyboardMarkup | None) -> InlineKeyboardMarkup | None:
+    """Leave out the buttons that would act on the project of the place where a message comes instead of its topic."""
+    return _filtered(markup, lambda one: bool(one.url) or isinstance(_action_of(one), AnswerQuestion))
+
+
+def _action_of(button: InlineKeyboardButton) -> ButtonAction | None:
+    return unpack(button.callback_data) if isinstance(button.callback_data, str) else None
+
+
+def _filtered(
+    markup: InlineKeyboardMarkup | None, keeps: Callable[[InlineKeyboardButton], bool]
+) -> InlineKeyboardMarkup | None:
+    rows = [[button for button in row if keeps(button)] for row in markup.inline_keyboard] if markup else []
     rows = [row for row in rows if row]
     return InlineKeyboardMarkup(rows) if rows else None
 

@@ -18,6 +18,9 @@ PROBE_AHEAD = 5
 CONFIRMATION, DECIDED = "?", "!"
 """Contents of messages of the bot: it asks for a decision by buttons; that was made."""
 
+OFFER = "+"
+"""Content of a message of the bot that offers to run a request by a button."""
+
 RETRIABLE = "@"
 """Prefix of the content of a message of the bot that offers to try a job again: the job's id follows, or nothing where
 only the export is left to try."""
@@ -96,6 +99,11 @@ class SentMessageLog:
     async def retriable_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
         """Return `retriable_job_id` of the message right before one."""
         return retriable_job_id(await self._content_before(chat, telegram_chat_id, message_id))
+
+    async def is_offered_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> bool:
+        """Return whether the message right before one offers to run a request, or to try one again."""
+        content = await self._content_before(chat, telegram_chat_id, message_id)
+        return content is not None and content.startswith((OFFER, RETRIABLE))
 
     async def _content_before(self, chat: ChatKey, telegram_chat_id: int, message_id: int) -> str | None:
         """Return what was recorded of the message before one, past bare answers with what the bot said to them."""

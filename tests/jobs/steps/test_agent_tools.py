@@ -24,6 +24,7 @@ _TOOLS = {
         generate_transition generate_avatar generate_summary generate_download_link generate_report
         check_video_generation get_generated_videos estimate_video_generation_cost render_video create_clip
         execute_task run_executor generate_asset generateMediaAssets shortcut
+        create_video_project new_video_session create_video_session convert_video convert_video_format
     """,
 }
 

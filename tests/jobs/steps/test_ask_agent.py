@@ -25,6 +25,7 @@ from bot.jobs.checkpoints import (
 )
 from bot.jobs.messages import AgentMessage, ListMessage, LocalizedMessage, PrivateMessage, TextMessage
 from bot.jobs.model import JobState
+from bot.jobs.payloads import EditPayload
 from bot.jobs.queue.account_credits import AccountCredits, AccountSums
 from bot.jobs.queue.job_reader import JobStatus
 from bot.jobs.queue.usual_times import TimedStage
@@ -157,6 +158,15 @@ async def test_a_turn_without_text_or_change_is_looked_at_again(rig: Rig, late_l
     heading = answer.heading if isinstance(answer, ListMessage) else answer
     assert isinstance(heading, LocalizedMessage)
     assert heading.key == f"answer.{key}"
+
+
+async def test_an_undo_that_the_agent_did_not_do_asks_for_no_other_words(rig: Rig) -> None:
+    await rig.open_project(a_draft(VIDEO))
+    await rig.nemo.script([{"thought": "Hm."}])
+    attempt = rig.attempt(rig.job(prompt="undo", payload=EditPayload(version=1, project="mark")))
+    await ask(rig, attempt)
+    answer = rig.responder.sent.get("answer") or pending_answer(attempt)
+    assert answer == LocalizedMessage("answer.not_restored")
 
 
 @pytest.mark.parametrize("before", [None, {"t": [], "d": 0}, {"t": [{"tt": VIDEO, "sg": []}]}])

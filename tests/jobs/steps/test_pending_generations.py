@@ -73,6 +73,8 @@ def test_a_video_is_announced_until_its_own_result_is_final(
                 ("get_account", {"status": "active"}),
                 ("get_status", {"status": "created"}),
                 ("create_project", {"id": "p1", "status": "active"}),
+                ("create_video_project", {"project_id": "p1"}),
+                ("create_project", {"id": "p1"}),
                 ("generate_script", {"status": "created", "script": "A cat walks."}),
                 ("init_canvas", {"status": "initialized"}),
                 ("select_music", {"id": "m1"}),
