@@ -62,6 +62,7 @@ def test_a_video_is_announced_until_its_own_result_is_final(
         ([call("a", "dreamer"), result(PENDING, "a", "dreamer"), result(DONE, "a", "dreamer")], None),
         ([call("a", "dreamer"), result({"task_id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
         ([call("a", "dreamer"), result({"id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
+        ([call("a", "dreamer"), result({"task_id": "t1", "state": "created"}, "a")], AnnouncedKind.WORK),
         ([call("a", "execute_task"), result(PENDING, "a", "execute_task")], AnnouncedKind.WORK),
         (
             [call("a", "remove_background"), result(PENDING, "a", "remove_background")],
