@@ -32,7 +32,10 @@ _MAX_ENVELOPES = 4
 _MAX_TYPE_CHARS = 200
 """Of a type that is compared with known words, which takes quadratic time."""
 _NO_WORDS = frozenset(
-    {"", "ok", "success", "done", "end", "eof", "null", "none", "true", "false", "connected"}
+    {
+        *("", "ok", "success", "done", "complete", "completed", "finished", "end", "eof"),
+        *("null", "none", "true", "false", "connected"),
+    }
 )
 _OTHERS = ("user", "tool", "function", "system", "developer")
 """Roles of what is no answer: the person's own words, and what tools return."""

@@ -30,7 +30,8 @@ class FailureKind(StrEnum):
 
 
 _LACKS_CREDITS = (
-    r"(?:insufficient|not enough|out of|no|low(?: on)?)[\W_]{0,3}(?:\w{1,12} )?(?:credit|balance|fund)"
+    r"(?:insufficient|(?<![a-z])(?:not enough|out of|no|low(?: on)?))[\W_]{0,3}"
+    r"(?:(?!end |colou?r |white |audio )\w{1,12} )?(?:credit|balance|fund(?!a))"
     r"|credits?.{0,20}(?:exhausted|used up|not enough|insufficient|too low)"
     r"|(?:积分|余额|点数|额度).{0,4}(?:不足|不够|用完|耗尽)|欠费"
 )
@@ -41,7 +42,8 @@ _WORDS = {
     FailureKind.PERSON: (
         r"real.?(?:world )?(?:person|people|individual)",
         r"(?:named|identifiable|public) (?:person|people|figure|individual)",
-        r"celebrit|likeness|PERSON.?GENERATION|human face|人脸|真人|真实(?:的)?人物|公众人物|名人|肖像",
+        r"celebrit|likeness|PERSON.?GENERATION|(?<!no )human face|(?<!未检测到)(?<!没有)人脸",
+        r"真人|真实(?:的)?人物|公众人物|名人|肖像",
     ),
     FailureKind.POLICY: (
         r"SAFETY|PROHIBITED|BLOCKLIST|RECITATION|SPII|\bblocked\b|flagged|NSFW|responsible ai|copyright",
@@ -52,7 +54,7 @@ _WORDS = {
     ),
     FailureKind.QUOTA: (
         rf"{_LACKS_CREDITS}|insufficient.quota|\b402\b",
-        r"billing|payment|top.?up|余额|额度|充值",
+        r"billing|payment|\btop.?up|余额|额度|充值",
     ),
     FailureKind.BUSY: (
         r"\b(?:409|423|429|503|529)\b|RESOURCE_EXHAUSTED|rate.?limit|too many requests|overload\w*",

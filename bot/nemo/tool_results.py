@@ -52,7 +52,7 @@ _WORK_STATES = (
     ),
     _STATES[2],
 )
-"""Of a tool that makes something; a project of another may be "active" or "created" for good."""
+"""Of a tool that makes something, or of a task; a project of another may be "active" or "created" for good."""
 _PROSE = tuple(
     (re.compile(words, re.IGNORECASE), outcome)
     for words, outcome in (
@@ -69,7 +69,8 @@ _IS_ERROR = re.compile(
 )
 _URL = re.compile(r"https?://\S+")
 _IS_ID = re.compile(r"(?:^|_)(?:id|ids)$")
-_IS_TASK_ID = re.compile(r"^(?:(?:.*_)?(?:task|job|generation|gen|request|operation|prediction)_)?ids?$")
+_NAMES_TASK = re.compile(r"(?:^|_)(?:task|job|generation|gen|request|operation|prediction)_ids?$")
+_IS_TASK_ID = re.compile(rf"^ids?$|{_NAMES_TASK.pattern}")
 _NO_ERROR = frozenset({"0", "200", "false", "no"})
 _WRAPPERS = (
     "result",
@@ -126,7 +127,8 @@ def tells_state(result: object, depth: int = _MAX_WRAPPERS) -> bool:
 
 def _signs(source: Mapping[str, Any], *, has_prose: bool, depth: int) -> Iterable[Outcome]:
     states = [value for key, value in source.items() if _IS_STATE.search(key)]
-    yield from (_of_state(one, has_prose=has_prose, depth=depth) for one in states)
+    is_work = has_prose or any(map(_NAMES_TASK.search, source))
+    yield from (_of_state(one, is_work=is_work, depth=depth) for one in states)
     for key, value in source.items():
         is_refusal = _SAYS_WELL.search(key) and str(value).lower() == "false"
         if is_refusal or (_IS_ERROR.search(key) and _is_error(value)):
@@ -152,17 +154,17 @@ def _signs(source: Mapping[str, Any], *, has_prose: bool, depth: int) -> Iterabl
         yield Outcome.PENDING  # What is there could be shown.
 
 
-def _of_state(value: Any, *, has_prose: bool, depth: int) -> Outcome:
+def _of_state(value: Any, *, is_work: bool, depth: int) -> Outcome:
     if isinstance(value, bool):
         return Outcome.DONE if value else Outcome.FAILED
     if isinstance(value, dict):
-        return outcome_of(value, has_prose=has_prose, depth=depth - 1) if depth else Outcome.DONE
+        return outcome_of(value, has_prose=is_work, depth=depth - 1) if depth else Outcome.DONE
     number = read.integer(value)
     if number is not None:
         is_failed = 400 <= number < 600
         return Outcome.FAILED if is_failed else Outcome.PENDING if number == 202 else Outcome.DONE
     word = read.text(value)
-    patterns = _WORK_STATES if has_prose else _STATES
+    patterns = _WORK_STATES if is_work else _STATES
     return Outcome.DONE if word is None else _by_words(patterns, word, Outcome.UNKNOWN)
 
 

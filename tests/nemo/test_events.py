@@ -350,6 +350,7 @@ QUESTION = AgentQuestion(QuestionSet((Question("Which look?", ("Cartoon",)),), "
         ({"type": "agent_message", "content": "Hi"}, [AgentText("Hi", Completeness.UNMARKED)]),
         ({"type": "done", "content": "All is cut."}, [AgentText("All is cut.")]),
         ({"type": "done", "content": "ok"}, [Unknown("done")]),
+        ({"type": "done", "content": "completed"}, [Unknown("done")]),
         ({"type": "TOOL_CALL_START", "toolCallName": "trim"}, [ToolCall("trim", {})]),
         ({"type": "image", "url": "https://x/y.png"}, [AgentFile("", "", url="https://x/y.png")]),
         ({"type": "image_url", "image_url": {"url": "https://x/y"}}, [AgentFile("", "", url="https://x/y")]),

@@ -186,11 +186,6 @@ _LOOK = re.compile("understand|analy")
 _EDIT = re.compile("edit|trim|track|draft|timeline|title|add|caption|(?<![a-z])(?:set|cut)")
 
 
-def makes_nothing(tool: str) -> bool:
-    """Return whether a tool's verb says that it places, changes or looks at what there is."""
-    return _verb(read.in_snake_case(tool)) in _OTHER_VERBS
-
-
 def stage_of(tool: str) -> tuple[str, TimedStage]:
     """Return the stage that a tool's name stands for, and what it is timed as."""
     name = read.in_snake_case(tool)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from bot.jobs.steps.agent_tools import EDITING, GENERATING, LOOKING, makes_nothing, stage_of
+from bot.jobs.steps.agent_tools import EDITING, GENERATING, LOOKING, stage_of
 from bot.nemo import lenient_json as read
 from bot.nemo.events import ToolCall, ToolResult
 from bot.nemo.questions import asks
@@ -22,9 +22,10 @@ _ASKS_AFTER_OTHERS = re.compile(
     "draft|project|timeline|track|render|export|upload|credit|account|music|song|audio|voice|image|cover"
 )
 _INFORMS = re.compile(
-    r"(?:^|__)(?:recall|transfer|todo)_|(?:^|_)(?:search|todos?|plan|notes?|memory|memories|project|session|canvas)$"
+    r"(?:^|__)(?:get|list|read|show|load|search|find|recall|select|choose|pick|save|upload|transfer|todo)_"
+    r"|(?:^|_)(?:search|todos?|plan|notes?|memory|memories|project|session|canvas)$"
 )
-"""Tools that look something up, write it down or set it up: what is pending there is nothing that comes."""
+"""Tools that look something up, choose it, write it down or set it up: what is pending there is nothing that comes."""
 _IS_ID = re.compile(r"^(?:(?:task|job|generation|gen|request|operation|prediction|video)_)?ids?$")
 _ID_DEPTH = 4
 
@@ -145,8 +146,7 @@ def _asks_after(tool: str) -> bool:
 
 
 def _only_informs(tool: str) -> bool:
-    is_informing = makes_nothing(tool) or _INFORMS.search(read.in_snake_case(tool)) is not None
-    return is_informing and not _asks_after(tool)
+    return _INFORMS.search(read.in_snake_case(tool)) is not None and not _asks_after(tool)
 
 
 def _is_final(outcome: Outcome, result: object) -> bool:

@@ -83,6 +83,13 @@ class Session:
         self.unplaced = [one for one in self.unplaced if found is None or one != found.id]
         return found
 
+    def turn_to(self, about: str) -> None:
+        """Let only the uploads that these words name wait, if they are on no track."""
+        missing = [upload.id for upload in self.uploads_without_segment()]
+        named = [upload.id for upload in self.uploads if upload.name in about]
+        if named:
+            self.unplaced = [one for one in named if one in missing]
+
     def take_unplaced(self) -> list[Upload]:
         """Return the uploads that aren't on the timeline yet, and mark them as placed."""
         waiting = [upload for upload in self.uploads if upload.id in self.unplaced]

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import copy
 import itertools
+import re
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import PurePath
@@ -19,6 +20,7 @@ from bot.sandbox.nemovideo.stream import KEEPALIVES, Events, encode
 from bot.sandbox.nemovideo.world import World
 
 _CANVAS = (640, 360)
+_ABOUT = re.compile(r"\(This is about .+\.\)|（说的是 .+。）")  # files by name, as the bot writes it
 
 
 class AgentTurn:
@@ -164,6 +166,8 @@ class AgentTurn:
         for prompt in prompts:
             if isinstance(prompt, AddBrand):
                 self._session.find_upload(prompt.file)
+        if (about := _ABOUT.search(text)) is not None:
+            self._session.turn_to(about.group())
         chinese = agent.is_chinese(text, self._session.language)
         shown = _nothing if quiet else self._send
         pace = self._world.settings.pace

@@ -62,7 +62,13 @@ def test_a_video_is_announced_until_its_own_result_is_final(
         ([call("a", "dreamer"), result(PENDING, "a", "dreamer"), result(DONE, "a", "dreamer")], None),
         ([call("a", "dreamer"), result({"task_id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
         ([call("a", "dreamer"), result({"id": "t1"}, "a", "dreamer")], AnnouncedKind.WORK),
+        ([call("a", "dreamer"), result({"task_id": "t1", "state": "created"}, "a")], AnnouncedKind.WORK),
         ([call("a", "execute_task"), result(PENDING, "a", "execute_task")], AnnouncedKind.WORK),
+        (
+            [call("a", "remove_background"), result(PENDING, "a", "remove_background")],
+            AnnouncedKind.WORK,
+        ),
+        ([call("a", "sync_lips"), result({"task_id": "t1"}, "a", "sync_lips")], AnnouncedKind.WORK),
         ([call("a", "generate_asset"), result(PENDING, "a", "generate_asset")], AnnouncedKind.WORK),
         ([call("a", "check_task_status"), result(PENDING, "a", "check_task_status")], AnnouncedKind.WORK),
         *(
@@ -78,7 +84,6 @@ def test_a_video_is_announced_until_its_own_result_is_final(
                 ("generate_script", {"status": "created", "script": "A cat walks."}),
                 ("init_canvas", {"status": "initialized"}),
                 ("select_music", {"id": "m1"}),
-                ("add_music", {"id": "m1"}),
                 ("upload_media", {"status": "processing"}),
                 ("todo_write", [{"status": "pending"}]),
                 ("write_plan", {"data": {"status": "in_progress"}}),
