@@ -52,7 +52,9 @@ async def _stopped(attempt: Attempt, job_id: str) -> LocalizedMessage:
         if other != job_id
     ]
     status = await attempt.job_queue.find(attempt.job.chat, following[0]) if following else None
-    if status is None or not status.job.prompt:
+    # One that was asked for earlier ran already.
+    is_next = status is not None and (stopped is None or status.job.asked_at >= stopped.job.asked_at)
+    if status is None or not is_next or not status.job.prompt:
         return LocalizedMessage("job.cancelled", buttons=buttons)
     return LocalizedMessage("job.cancelled_next", {"prompt": status.job.prompt}, buttons)
 

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -327,6 +328,22 @@ async def test_cancelling_what_runs_offers_what_the_agent_may_have_made(
     message = rig.responder.sent["cancelled"]
     assert isinstance(message, LocalizedMessage)
     assert [type(button.action) for button in message.buttons] == buttons
+
+
+@pytest.mark.parametrize(("later_s", "key"), [(1, "job.cancelled_next"), (-1, "job.cancelled")])
+async def test_only_what_was_asked_for_later_comes_next(rig: Rig, later_s: int, key: str) -> None:
+    stopped = rig.job(prompt="a promo")
+    other = rig.job(prompt="a cat", asked_at=stopped.asked_at + timedelta(seconds=later_s))
+    cancel = rig.attempt(rig.job(kind=JobKind.CANCEL, payload=CancelPayload(job_id=stopped.id)))
+    queue_of(cancel).waiting = {job.id: JobStatus(job, JobState.RUNNING, 0) for job in (stopped, other)}
+
+    async def close_position_message(job: Job) -> None:
+        raise AssertionError(job)
+
+    await CancelJob(close_position_message)(cancel)
+    message = rig.responder.sent["cancelled"]
+    assert isinstance(message, LocalizedMessage)
+    assert message.key == key
 
 
 def test_an_option_without_anything_to_see_is_shown_by_its_number() -> None:
