@@ -60,11 +60,9 @@ def with_public_sources(raw_draft: Any, *known: Any) -> Any:
         raw_draft: The draft as it came; not changed.
         known: Parts of the state that name files: ``video_infos`` and ``generated_media``.
     """
-    addresses: dict[str, str] = {}
-    for part in known:
-        for path, address in _addresses(part):
-            # Two files of one name, in different folders, are told apart by their paths.
-            addresses |= {PurePosixPath(path).name: address, path: address}
+    listed = {path: address for part in known for path, address in _addresses(part)}
+    # Two files of one name, in different folders, are told apart by their paths.
+    addresses = {PurePosixPath(path).name: address for path, address in listed.items()} | listed
     return _replaced(raw_draft, addresses) if addresses else raw_draft
 
 

@@ -52,3 +52,11 @@ def test_files_of_one_name_are_told_apart_by_their_paths() -> None:
     paths = ("/mnt/userdata/a/beach.mp4", "/mnt/userdata/b/beach.mp4")
     infos = [{"path": path, "cdn_url": f"{CDN}?{number}"} for number, path in enumerate(paths)]
     assert with_public_sources(list(paths), infos) == [f"{CDN}?0", f"{CDN}?1"]
+
+
+def test_a_file_in_a_folder_does_not_replace_one_that_is_listed_by_the_name_alone() -> None:
+    infos = [
+        {"filename": "beach.mp4", "cdn_url": CDN},
+        {"path": "/mnt/userdata/generated/beach.mp4", "cdn_url": "https://cdn.example/generated.mp4"},
+    ]
+    assert with_public_sources({"src": "/mnt/userdata/beach.mp4"}, infos) == {"src": CDN}

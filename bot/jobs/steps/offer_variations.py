@@ -1,6 +1,6 @@
 """Ask how several versions of the project should differ, with the credits that they take and those left."""
 
-from bot.jobs.buttons import MakeVariations, VariationAspect
+from bot.jobs.buttons import Export, MakeVariations, VariationAspect
 from bot.jobs.messages import Button, ListMessage, LocalizedMessage, Param
 from bot.jobs.model import JobState
 from bot.jobs.payloads import VariationsPayload
@@ -51,4 +51,7 @@ class OfferVariations:
             lines = (
                 LocalizedMessage("variations.format_price", {"needed": VARIATIONS * GENERATION_CREDITS}),
             )
+        if chat.lacks_export(attempt.clock.now()):
+            lines += (LocalizedMessage("variations.lacks_export"),)
+            buttons += (Button("button.export", Export()),)
         await attempt.responder.send("offer", ListMessage(LocalizedMessage(key, params), lines, buttons))

@@ -7,9 +7,10 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from bot.chats.chats import ChatFields
 from bot.chats.project_list import project_mark
+from bot.jobs.buttons import Export, RestoreVersion, ShowVersion, VariationAspect
 from bot.jobs.buttons import MakeVariations as MakeVariationsButton
-from bot.jobs.buttons import RestoreVersion, ShowVersion, VariationAspect
 from bot.jobs.checkpoints import AgentAnswered, Exported, PendingAnswer, field_of
 from bot.jobs.messages import ListMessage, LocalizedMessage, PrivateMessage
 from bot.jobs.model import Job, JobKind
@@ -338,6 +339,15 @@ async def test_the_offer_tells_the_price_and_what_is_left(rig: Rig) -> None:
         )
         pressed = [button.action for button in offer.buttons if button.action is not None]
         assert pressed == [MakeVariationsButton(one) for one in offered]
+
+
+async def test_the_offer_warns_where_the_plan_has_refused_an_export(rig: Rig, project: str) -> None:
+    job = a_job(rig, aspect=None)
+    await rig.projects.chats.update(job.chat, ChatFields(export_refused_at=rig.clock.now()))
+    await OfferVariations(rig.projects)(rig.attempt(job))
+    offer = last_message(rig)
+    assert [line.key for line in offer.lines] == ["variations.lacks_export"]
+    assert offer.buttons[-1].action == Export()
 
 
 async def test_formats_of_a_generated_video_cost_a_generation_each(rig: Rig) -> None:
