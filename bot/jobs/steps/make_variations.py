@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bot.chats.project_list import project_mark
 from bot.jobs.buttons import Export as ExportButton
-from bot.jobs.buttons import RestoreVersion, ShowVersion
+from bot.jobs.buttons import RestoreVersion, Retry, ShowVersion
 from bot.jobs.checkpoints import AgentAnswered, Checkpoint, Exported, KeptDraft, PendingAnswer
 from bot.jobs.messages import (
     Button,
@@ -236,7 +236,9 @@ class MakeVariations:
         latest = versions[-1].number if versions else 0
         await attempt.responder.send("choice", _choice(attempt, names, latest))
         if refused is not None:
-            raise JobEnded(refused)
+            # Trying again would make, and pay for, the delivered versions once more.
+            buttons = tuple(one for one in refused.buttons if not isinstance(one.action, Retry))
+            raise JobEnded(replace(refused, message=replace(refused.message, buttons=buttons)))
 
 
 def _ended(attempt: Attempt, names: Sequence[LocalizedMessage]) -> dict[int, VariationEnded]:

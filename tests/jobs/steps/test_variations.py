@@ -282,6 +282,7 @@ async def test_finished_versions_are_delivered_with_the_reason_why_no_more_can_b
     with pytest.raises(JobEnded) as ended:
         await after_version(rig, rig.attempt(a_job(rig)), 1, happen, monkeypatch)
     assert isinstance(ended.value.message, PrivateMessage)
+    assert [one.label for one in ended.value.message.buttons] == ["button.register"]
     ((results, _),) = rig.responder.albums
     assert len(results) == 1
     assert [line.key for line in last_message(rig).lines if "failed" in line.key] == [
