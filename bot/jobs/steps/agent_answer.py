@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 
 from bot.chats.chats import Chat, ChatFields
@@ -135,10 +136,19 @@ async def _whole_answer(
     offers, offer_buttons = _offers(attempt.job, said, after, extras)
     if answer is not None:
         pressed = attempt.job.payload_as(EditPayload).pressed
-        answer = with_lines(answer, (*([pressed] if pressed else []), *offers), offer_buttons)
+        unseen = _unseen_lines(attempt)
+        answer = with_lines(answer, (*([pressed] if pressed else []), *unseen, *offers), offer_buttons)
     elif offers:
         answer = ListMessage(offers[0], offers[1:], offer_buttons)
     return with_credits(answer, answered)
+
+
+def _unseen_lines(attempt: Attempt) -> tuple[LocalizedMessage, ...]:
+    """Return a line if an album came with one file: an album has more, which a group's privacy mode hides."""
+    if attempt.job.chat.is_private:
+        return ()
+    albums = Counter(part.album for part in attempt.last_gathered.parts if part.album)
+    return (LocalizedMessage("answer.album_unseen"),) if 1 in albums.values() else ()
 
 
 def may_be_tools(error: NemoError) -> bool:

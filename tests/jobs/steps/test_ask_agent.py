@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import json
+from dataclasses import replace
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -46,7 +47,7 @@ from bot.sandbox.nemovideo.drafts import Draft
 from bot.sandbox.nemovideo.scripts import Script
 from bot.store import keys
 from tests.clocks import eventually
-from tests.jobs.steps.conftest import Rig, a_draft, again, queue_of
+from tests.jobs.steps.conftest import Rig, a_draft, a_part, again, queue_of
 
 VIDEO, AUDIO, TEXT = 0, 1, 7
 LIMITS = TurnLimits(recovery_first_s=1, recovery_every_s=1, recovery_readings=3)
@@ -82,6 +83,21 @@ async def test_a_prompt_is_sent_once_however_often_the_job_starts(rig: Rig) -> N
     assert answered.has_changed
     assert isinstance(pending_answer(attempt), AgentMessage)
     assert rig.responder.sent == {}
+
+
+@pytest.mark.parametrize(
+    ("chat_id", "albums", "is_said"), [(-5, "a", 1), (-5, "aa", 0), (5, "a", 0), (-5, "", 0)]
+)
+async def test_a_group_is_told_that_only_one_file_of_an_album_was_seen(
+    rig: Rig, chat_id: int, albums: str, is_said: int
+) -> None:
+    parts = [replace(a_part(message_id=number), album=album) for number, album in enumerate(albums, 1)]
+    attempt = rig.attempt(rig.job(prompt="hello", chat=ChatKey(chat_id)), parts=parts)
+    await rig.nemo.script([{"text": "Hello."}])
+    await ask(rig, attempt)
+    answer = rig.responder.sent["answer"]
+    assert isinstance(answer, AgentMessage)
+    assert [line.key for line in answer.lines].count("answer.album_unseen") == is_said
 
 
 async def test_a_turn_that_generates_is_timed_as_such(rig: Rig) -> None:
