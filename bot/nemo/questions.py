@@ -38,7 +38,7 @@ _BEGINS_TO_ASK = re.compile(
 )
 _WAITS_FOR_NOBODY = re.compile(
     r"(?:.*(?:__|\.))?(?:(?:answer|add|insert|list|search|find)_"
-    r"|(?:suggest|recommend|relat|follow_?up|next|sample|example|generat)[a-z]*_(?:\w+_)?questions$)"
+    r"|(?!\w*clarif)(?:suggest|recommend|relat|follow_?up|next|sample|example|generat)[a-z]*_(?:\w+_)?questions$)"
 )
 """Begins the names of tools that take a question in, or offer questions that a person may ask."""
 _CONFIRMS = re.compile(r"confirm|approv|permission|consent")

@@ -199,8 +199,9 @@ def test_suggestions_for_a_person_ask_nothing(kind: str) -> None:
     assert read_event(json.dumps({"type": kind, "questions": questions})) == (Unknown(kind),)
 
 
-def test_a_question_that_follows_up_is_asked() -> None:
-    assert read_tool_question("ask_follow_up_questions", {"questions": ["Which clip?"]}) is not None
+@pytest.mark.parametrize("tool", ["ask_follow_up_questions", "generate_clarifying_questions"])
+def test_a_question_that_follows_up_is_asked(tool: str) -> None:
+    assert read_tool_question(tool, {"questions": ["Which clip?"]}) is not None
 
 
 def test_a_confirmation_told_twice_is_one() -> None:

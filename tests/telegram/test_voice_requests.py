@@ -13,7 +13,7 @@ from bot.jobs.steps.transcribe import Heard
 from bot.words import Words
 from tests.cards import built_in_cards
 from tests.jobs.steps.conftest import Rig, a_file, queue_of, rig
-from tests.telegram.test_handlers import ANN, PRIVATE, Json, Received, docket, message, press, received
+from tests.telegram.test_handlers import ANN, PRIVATE, VIDEO, Json, Received, docket, message, press, received
 
 __all__ = ["docket", "received", "rig"]  # fixtures
 
@@ -31,6 +31,18 @@ async def test_the_agent_gets_the_name_that_the_file_has_in_the_project(
     await WaitingCheckpoints(received.job_queue, spoken).save(uploaded, FILES)
     (job,) = await received(press(pack(UseVoice(as_request=as_request, job_id=spoken.id)), ANN, PRIVATE))
     assert (job.kind, job.prompt) == (JobKind.EDIT, Words("en").plain(key, name="voice_7.m4a"))
+
+
+@pytest.mark.parametrize(("as_request", "about"), [(True, ["clip"]), (False, [])])
+async def test_a_spoken_request_is_about_the_file_that_it_answers(
+    received: Received, as_request: bool, about: list[str]
+) -> None:
+    clip = message("", PRIVATE, video={**VIDEO, "file_id": "clip"}, **{"from": ANN})["message"]
+    said = message("", PRIVATE, message_id=8, voice=VOICE, reply_to_message=clip, **{"from": ANN})
+    (spoken,) = await received(said)
+    assert [file.file_id for file in (await received.job_queue.gathered(spoken)).job.files] == ["v"]
+    (job,) = await received(press(pack(UseVoice(as_request=as_request, job_id=spoken.id)), ANN, PRIVATE))
+    assert [file.file_id for file in job.files] == about
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ class RequestPart:
         context: What it quotes or answers, for the agent.
         refusal: Why its file or link can't be used; shown when the request is known to need it.
         file_unique_id: Identifies its file's content, whether it can be used or not; empty without one.
+        spoken_about: The file of the message that a spoken one answers.
     """
 
     message_id: int
@@ -69,6 +70,7 @@ class RequestPart:
     context: str = ""
     refusal: LocalizedMessage | None = None
     file_unique_id: str = ""
+    spoken_about: tuple[Attachment, ...] = ()
 
     @property
     def is_full(self) -> bool:

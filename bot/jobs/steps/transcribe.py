@@ -64,7 +64,8 @@ class Transcribe:
             message = LocalizedMessage("voice.heard", {"text": heard.text}, (edit,), quiet=True)
             await attempt.responder.send("heard", message)
             await attempt.clock.sleep(PAUSE_S)
-            attempt.job = replace(attempt.job, prompt=heard.text)
+            _, gap, rest = attempt.job.prompt.partition("\n\n")  # Which file it is about, and the like.
+            attempt.job = replace(attempt.job, prompt=f"{heard.text}{gap}{rest}")
 
 
 def _button_for(words: str) -> Button | None:

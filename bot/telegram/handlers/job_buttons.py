@@ -38,7 +38,7 @@ from bot.jobs.buttons import (
 from bot.jobs.checkpoints import FILES, AgentAnswered, UploadAwaited, Uploaded, UploadUsed
 from bot.jobs.generation_choice import choice_buttons
 from bot.jobs.messages import Button
-from bot.jobs.model import MAX_PROMPT_CHARS, Job, JobKind, JobState, QueueName
+from bot.jobs.model import MAX_PROMPT_CHARS, Attachment, Job, JobKind, JobState, QueueName
 from bot.jobs.next_steps import ANEW, edits_clip, next_step
 from bot.jobs.payloads import (
     EditPayload,
@@ -249,12 +249,16 @@ class JobButtons(HandlerFamily):
         """Send what the answer to a job offers, or what the job itself says."""
         job = await self.job_behind(press, action.job_id)
         buttons, spoken = NO_BUTTONS, {}
+        about: tuple[Attachment, ...] = ()
         match action:
             case RunCaption():
                 prompt = job.payload_as(EditPayload).text_not_asked_for[:MAX_PROMPT_CHARS] or None
             case UseVoice(as_request=as_request):
                 prompt = await self._voice_prompt(press, job, as_request=as_request)
-                spoken = {"voice_job_id": action.job_id} if as_request else {}
+                if as_request:
+                    spoken = {"voice_job_id": action.job_id}
+                    parts = (await self._job_queue.gathered(job)).parts
+                    about = tuple(file for part in parts for file in part.spoken_about)
             # The other buttons under a video are about the video, and stay.
             case RemoveExtra(extra=extra):
                 words = await self.words_for(press)
@@ -265,7 +269,8 @@ class JobButtons(HandlerFamily):
                 buttons = without_actions(press.message, RunOffer, RunScreenButton)
         if prompt is None:
             return PressReply("toast.old_button")
-        return await self.send_prompt(press, await self.prompt_job(press, prompt, **spoken), buttons=buttons)
+        new = await self.prompt_job(press, prompt, **spoken)
+        return await self.send_prompt(press, new and replace(new, files=about), buttons=buttons)
 
     async def _run_saved(self, press: Press, action: RunSaved) -> PressReply:
         job_queue, old = self._job_queue, await self.job_behind(press, action.job_id)

@@ -357,7 +357,11 @@ def _is_from(message: Message, user_id: int) -> bool:
 def _parts(message: Message, bot: User) -> tuple[RequestPart, RequestPart | None]:
     own = _part(message, attachment_of(message), bot)
     if own.files:
-        return own, None
+        spoken = message.voice or message.video_note
+        answered = message.reply_to_message if spoken and not message.caption and is_reply(message) else None
+        if answered is None or (_is_from(answered, bot.id) and answered.photo):
+            return own, None
+        return replace(own, spoken_about=_part(answered, attachment_of(answered), bot).files), None
     if (file := attachment_elsewhere(message)) is not None:
         return replace(own, files=(file,), file_unique_id=file.unique_id), None
     replied = message.reply_to_message

@@ -1,5 +1,7 @@
 """A spoken request: heard once, shown once, and sent as it was heard."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.jobs.buttons import ButtonAction, EditHeard, Export, ShowCredits
@@ -86,6 +88,13 @@ async def test_the_agent_is_not_paid_for_words_that_are_none_for_it(
     assert (message.key, message.params) == (key, {"text": said})
     assert [button.action for button in message.buttons] == actions
     assert (ended.value.state, rig.responder.sent) == (JobState.DONE, {})
+
+
+async def test_what_a_spoken_request_is_about_stays_with_it(rig: Rig) -> None:
+    _, attempt = spoken(rig)
+    attempt.job = replace(attempt.job, prompt=f"{FALLBACK}\n\n(This is about a.mp4.)")
+    await listen(attempt, Ears("Trim it"))
+    assert attempt.job.prompt == "Trim it\n\n(This is about a.mp4.)"
 
 
 @pytest.mark.parametrize("said", ["Yes.", "2", "make three versions with different music"])
