@@ -197,7 +197,7 @@ async def _end_again_and_again(
 ) -> None:
     bystander = await world.people.person("Bystander", language_code="en")
     await bystander.open()
-    answers = []
+    answers: list[asyncio.Task[float]] = []
     for _ in range(plan.kills):
         await asyncio.sleep(choose.uniform(0.1, 2 * plan.every_s - 0.1))
         number = choose.choice((signal.SIGKILL, signal.SIGTERM))
