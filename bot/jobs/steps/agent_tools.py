@@ -15,164 +15,48 @@ SOUND = "progress.turn_tool_sound"
 LOOKING = "progress.turn_tool_look"
 OTHER = "progress.turn_tool_other"
 
-_VIDEOS = frozenset({"video", "vid", "movie", "film", "footage", "animation", "broll"})
-_SHOTS = frozenset({"clip", "scene", "shot"})
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+# Words in the singular as `_words` makes it, so "statu" and "melodie" too.
+_VIDEOS = _set("video vid movie film footage animation broll")
+_SHOTS = _set("clip scene shot")
 """Words that mean a video where it is generated, and otherwise something on the timeline."""
-_MODELS = frozenset(
-    {"seedance", "kling", "veo", "sora", "hailuo", "pika", "vidu", "hunyuan", "pixverse", "runway", "luma"}
-)
+_MODELS = _set("seedance kling veo sora hailuo pika vidu hunyuan pixverse runway luma")
 """Models that make videos and nothing else, unless a name says so."""
-_SOUNDS = frozenset(
-    {
-        *(
-            "music",
-            "song",
-            "bgm",
-            "sfx",
-            "sound",
-            "soundtrack",
-            "audio",
-            "voice",
-            "voiceover",
-            "vocal",
-            "lyric",
-        ),
-        *("melody", "melodie", "jingle", "beat", "speech", "tts", "narration", "dubbing", "suno"),
-    }
+_SOUNDS = _set(
+    "music song bgm sfx sound soundtrack audio voice voiceover vocal lyric melody melodie jingle beat "
+    "speech tts narration dubbing suno"
 )
-_PICTURES = frozenset(
-    {
-        "image",
-        "img",
-        "picture",
-        "photo",
-        "thumbnail",
-        "thumb",
-        "cover",
-        "poster",
-        "frame",
-        "keyframe",
-        "avatar",
-    }
-    | {"logo", "sticker", "background", "still", "slide"}
+_PICTURES = _set(
+    "image img picture photo thumbnail thumb cover poster frame keyframe avatar logo sticker background "
+    "still slide"
 )
-_WORDS = frozenset(
-    {
-        *(
-            "title",
-            "caption",
-            "subtitle",
-            "script",
-            "storyboard",
-            "prompt",
-            "text",
-            "txt",
-            "summary",
-            "summarie",
-        ),
-        *("description", "plan", "outline", "idea", "name", "tag", "hashtag", "transcript", "story", "lip"),
-        *(
-            "status",
-            "statu",
-            "progress",
-            "result",
-            "history",
-            "cost",
-            "price",
-            "estimate",
-            "option",
-            "setting",
-        ),
-    }
+_WORDS = _set(
+    "title caption subtitle script storyboard prompt text txt summary summarie description plan outline "
+    "idea name tag hashtag transcript story lip status statu progress result history cost price estimate "
+    "option setting"
 )
-_PARTS = frozenset(
-    {"transition", "effect", "filter", "overlay", "draft", "timeline", "track", "template", "edit"}
-    | {"link", "url", "download", "preview", "metadata", "export", "project", "session"}
+_PARTS = _set(
+    "transition effect filter overlay draft timeline track template edit link url download preview "
+    "metadata export project session"
 )
 _NO_VIDEOS = _SOUNDS | _PICTURES | _WORDS | _PARTS
-_GENERATES = frozenset(
-    {
-        "generate",
-        "generation",
-        "generator",
-        "generating",
-        "gen",
-        "regenerate",
-        "regeneration",
-        "synthesize",
-        "synth",
-    }
-)
+_GENERATES = _set("generate generation generator generating gen regenerate regeneration synthesize synth")
 _MAKES = _GENERATES | {"create", "creation", "make", "maker", "produce"}
-_OTHER_VERBS = frozenset(
-    {
-        *(
-            "add",
-            "put",
-            "insert",
-            "attach",
-            "apply",
-            "append",
-            "place",
-            "overlay",
-            "burn",
-            "set",
-            "sync",
-            "write",
-        ),
-        *(
-            "get",
-            "list",
-            "check",
-            "fetch",
-            "query",
-            "poll",
-            "find",
-            "search",
-            "wait",
-            "await",
-            "show",
-            "load",
-            "read",
-        ),
-        *("understand", "analyze", "analyse", "describe", "inspect", "watch", "review", "detect", "estimate"),
-        *(
-            "upload",
-            "download",
-            "import",
-            "export",
-            "save",
-            "delete",
-            "remove",
-            "cancel",
-            "stop",
-            "trim",
-            "cut",
-        ),
-        *("edit", "update", "select", "choose", "ask", "confirm", "transcribe", "mute", "replace"),
-    }
+_OTHER_VERBS = _set(
+    "add put insert attach apply append place overlay burn set sync write get list check fetch query poll "
+    "find search wait await show load read understand analyze analyse describe inspect watch review "
+    "detect estimate upload download import export save delete remove cancel stop trim cut edit update "
+    "select choose ask confirm transcribe mute replace"
 )
-_READS = frozenset(
-    {
-        "get",
-        "list",
-        "read",
-        "show",
-        "query",
-        "fetch",
-        "load",
-        "describe",
-        "find",
-        "search",
-        "inspect",
-        "check",
-    }
-    | {"view", "review", "look", "estimate", "detect"}
+_READS = _set(
+    "get list read show query fetch load describe find search inspect check view review look estimate detect"
 )
 """Verbs of tools that change nothing."""
-_LINKS = frozenset(
-    {"with", "without", "from", "for", "by", "using", "via", "and", "in", "on", "of", "at", "as"}
-)
+_PREPOSITIONS = _set("with without from for by using via and in on of at as")
 """What comes behind them is not what is made."""
 
 _STUCK_TOGETHER = (
@@ -240,4 +124,4 @@ def _what_is_made(words: list[str]) -> list[str]:
         return (
             words[at + 1 :] if at and words[at - 1] in _VIDEOS | _PICTURES | _WORDS | _SOUNDS else words[:at]
         )
-    return words[: next((at for at, word in enumerate(words) if at and word in _LINKS), len(words))]
+    return words[: next((at for at, word in enumerate(words) if at and word in _PREPOSITIONS), len(words))]
